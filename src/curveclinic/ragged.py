@@ -1,0 +1,169 @@
+"""Many runs as one ragged batch: flat arrays with offsets, and dense blocks cut from them for vector work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.run import Run
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+_BLOCK_GROWTH = 1.3
+"""Lengths within this factor share a block: at most 30 % padding, about 9 blocks a decade."""
+
+_BLOCK_CELLS = 1 << 18
+"""Most cells of a block (2 MiB of float64): measured fastest while the working set stays in cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """One channel of n runs.
+
+    Attributes:
+        steps: (total,) float64, strictly increasing inside a run.
+        values: (total,) float64, NaN and Inf are data.
+        offsets: (n + 1,) int64; run i is the slice offsets[i]:offsets[i + 1]; empty where it is absent.
+    """
+
+    steps: FloatArray
+    values: FloatArray
+    offsets: IntArray
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        """(n,) number of points of every run."""
+        return np.diff(self.offsets)
+
+    def finite(self) -> Ragged:
+        """Returns the same channel with NaN and Inf points left out."""
+        keep = np.isfinite(self.values)
+        if keep.all():
+            return self
+        counts = np.concatenate([[0], np.cumsum(keep)])
+        return Ragged(self.steps[keep], self.values[keep], counts[self.offsets].astype(np.int64))
+
+    def take(self, rows: IntArray) -> Ragged:
+        """Returns the given runs, in that order."""
+        lengths = self.lengths[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return Ragged(self.steps[index], self.values[index], offsets)
+
+    @classmethod
+    def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
+        """Builds a channel from one (steps, values) pair a run."""
+        offsets = np.concatenate([[0], np.cumsum([len(v) for _, v in parts])]).astype(np.int64)
+        if not len(parts):
+            return cls(np.empty(0), np.empty(0), np.zeros(1, dtype=np.int64))
+        return cls(
+            np.concatenate([s for s, _ in parts]).astype(np.float64, copy=False),
+            np.concatenate([v for _, v in parts]).astype(np.float64, copy=False),
+            offsets,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Runs of similar length as one padded array.
+
+    Attributes:
+        rows: (m,) index of each run in the batch.
+        steps, values: (m, L) float64, padded on the right (steps by the last step, values by the last value).
+        mask: (m, L) True at real points.
+        lengths: (m,) number of real points, at least 1.
+    """
+
+    rows: IntArray
+    steps: FloatArray
+    values: FloatArray
+    mask: BoolArray
+    lengths: IntArray
+
+
+def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
+    """Yields dense blocks that together hold every run of at least `min_points` points once."""
+    lengths = channel.lengths
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] >= max(min_points, 1)]
+    start = 0
+    while start < len(order):
+        shortest = lengths[order[start]]
+        stop = int(np.searchsorted(lengths[order], max(shortest * _BLOCK_GROWTH, shortest + 1), side="left"))
+        longest = lengths[order[stop - 1]]
+        stop = min(stop, start + max(1, int(_BLOCK_CELLS // longest)))
+        rows = order[start:stop]
+        width = int(lengths[rows[-1]])
+        position = np.arange(width)
+        mask = position < lengths[rows, None]
+        index = channel.offsets[rows, None] + np.minimum(position, lengths[rows, None] - 1)
+        yield Block(rows, channel.steps[index], channel.values[index], mask, lengths[rows])
+        start = stop
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """n runs, ready for the rules, the encoder and the features.
+
+    Attributes:
+        channels: every name of `labels.CHANNELS`; an absent channel is an empty slice.
+        num_classes: (n,) float64, NaN where unknown.
+        metric_sign: (n,) +1.0 where a larger metric is better, -1.0 where a smaller one is.
+        layer_ratio: (n,) ratio of the median gradient norm of the first layer to that of the last, NaN if unknown.
+    """
+
+    channels: Mapping[str, Ragged]
+    num_classes: FloatArray
+    metric_sign: FloatArray
+    layer_ratio: FloatArray
+
+    @property
+    def size(self) -> int:
+        """Number of runs."""
+        return len(self.num_classes)
+
+    def take(self, rows: IntArray) -> Batch:
+        """Returns the given runs, in that order."""
+        return Batch(
+            {name: channel.take(rows) for name, channel in self.channels.items()},
+            self.num_classes[rows],
+            self.metric_sign[rows],
+            self.layer_ratio[rows],
+        )
+
+    @classmethod
+    def from_runs(cls, runs: Sequence[Run]) -> Batch:
+        """Packs runs into one batch; the only place where runs are walked one by one."""
+        empty = (np.empty(0), np.empty(0))
+        packed: dict[str, Ragged] = {}
+        for name in CHANNELS:
+            parts = [run.channels.get(name) for run in runs]
+            packed[name] = Ragged.from_list([empty if s is None else (s.steps, s.values) for s in parts])
+        return cls(
+            packed,
+            np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),
+            np.array([-1.0 if r.metric_goal == "min" else 1.0 for r in runs]),
+            np.array([_layer_ratio(r) for r in runs]),
+        )
+
+
+def _layer_ratio(run: Run) -> float:
+    """First over last layer's median gradient norm; NaN without at least two layers."""
+    layers = [s.values for name, s in run.channels.items() if name.startswith(LAYER_PREFIX)]
+    if len(layers) < 2:
+        return float("nan")
+    first, last = (np.abs(v[np.isfinite(v)]) for v in (layers[0], layers[-1]))
+    if not len(first) or not len(last) or np.median(last) == 0.0:
+        return float("nan")
+    return float(np.median(first) / np.median(last))

@@ -1,0 +1,208 @@
+"""`Run`: the one type every input becomes, and the axis rules that make its channels usable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.errors import InputError
+from curveclinic.labels import CHANNELS, LAYER_PREFIX
+
+FloatArray = npt.NDArray[np.float64]
+MetricGoal = Literal["max", "min"]
+
+_SPREAD_RATIO = 1.5
+"""Channels without steps whose lengths differ by more than this were logged at different
+intervals and share one span; a smaller difference is a channel that stopped early."""
+
+_TEXT_VALUES = {
+    "nan": np.nan,
+    "inf": np.inf,
+    "+inf": np.inf,
+    "infinity": np.inf,
+    "+infinity": np.inf,
+    "-inf": -np.inf,
+    "-infinity": -np.inf,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One logged channel.
+
+    Attributes:
+        steps: (n,) float64, strictly increasing.
+        values: (n,) float64; NaN and Inf are data, missing points are left out.
+    """
+
+    steps: FloatArray
+    values: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training run, validated: channels on one step axis.
+
+    Attributes:
+        channels: channel name -> Series. Names are those of `labels.CHANNELS` and `grad_norm/<layer>`.
+        run_id: name to report; untrusted text, escape it where it is shown.
+        num_classes: number of classes where known; lets the rules know the cost of a chance prediction.
+        metric_goal: "max" when a larger metric is better, "min" when a smaller one is, None when unknown.
+        path: file or folder the run came from, "" for in-memory runs.
+        format: name of the log format, "" for in-memory runs.
+        notes: what was chosen or repaired while reading, one sentence each.
+    """
+
+    channels: Mapping[str, Series]
+    run_id: str = ""
+    num_classes: int | None = None
+    metric_goal: MetricGoal | None = None
+    path: str = ""
+    format: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in self.channels:
+            if name not in CHANNELS and not name.startswith(LAYER_PREFIX):
+                raise InputError(
+                    f"unknown channel {name!r}; expected one of {', '.join(CHANNELS)} or {LAYER_PREFIX}<layer>"
+                )
+        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        channels: Mapping[str, Any],
+        *,
+        run_id: str = "",
+        num_classes: int | None = None,
+        metric_goal: MetricGoal | None = None,
+        path: str = "",
+        format: str = "",
+        notes: Sequence[str] = (),
+    ) -> Run:
+        """Builds a run from canonical channel names and raw values.
+
+        Args:
+            channels: channel -> values, or channel -> 2-tuple (steps, values). Values may hold None
+                (missing), NaN, Inf and their usual spellings as text. Steps may repeat or go back:
+                the last value written for a step wins, except that a NaN never replaces nothing silently.
+            run_id, num_classes, metric_goal, path, format, notes: see the class.
+
+        Raises:
+            InputError: a channel is not a sequence of numbers, or steps and values differ in length.
+        """
+        raw = {name: _pair(name, data) for name, data in channels.items()}
+        longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
+        extra: list[str] = []
+        series = {}
+        for name, (steps, values) in raw.items():
+            axis = _implied_steps(len(values), longest) if steps is None else steps
+            one, note = _normalise_axis(axis, values)
+            if note:
+                extra.append(f"{name}: {note}")
+            if len(one):
+                series[name] = one
+        return cls(
+            series,
+            run_id=run_id,
+            num_classes=num_classes,
+            metric_goal=metric_goal,
+            path=path,
+            format=format,
+            notes=(*notes, *extra),
+        )
+
+    @property
+    def n_points(self) -> int:
+        """Number of points of the longest loss channel."""
+        return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
+
+
+def _pair(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
+    """Splits (steps, values) from bare values; steps are None when they were not given."""
+    if isinstance(data, Series):
+        return data.steps, data.values
+    if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]) and data[0] is not None:
+        steps, values = _numbers(name, data[0]), _numbers(name, data[1])
+        if len(steps) != len(values):
+            raise InputError(
+                f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value"
+            )
+        return _drop_missing(data[1], steps, values)
+    values = _numbers(name, data)
+    # A gap keeps its place on the implied axis: position, not count, is the step.
+    keep = _present(data, len(values))
+    if keep.all():
+        return None, values
+    return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
+
+
+def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    keep = _present(source, len(values)) & np.isfinite(steps)
+    return steps[keep], values[keep]
+
+
+def _present(source: Any, size: int) -> npt.NDArray[np.bool_]:
+    if isinstance(source, np.ndarray) and source.dtype != object:
+        return np.ones(size, dtype=bool)
+    return np.fromiter((not _is_missing(v) for v in source), dtype=bool, count=size)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "null", "none"))
+
+
+def _numbers(name: str, data: Any) -> FloatArray:
+    """Values as float64; missing ones are NaN here and are dropped by the caller."""
+    if isinstance(data, (str, bytes)) or np.isscalar(data) or isinstance(data, Mapping):
+        raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.array([_number(name, value) for value in data], dtype=np.float64)
+    if array.ndim != 1:
+        raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
+    return array
+
+
+def _number(name: str, value: Any) -> float:
+    if _is_missing(value):
+        return np.nan
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TEXT_VALUES:
+            return _TEXT_VALUES[text]
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None
+
+
+def _implied_steps(count: int, longest: int) -> FloatArray:
+    """Steps of a channel that came without any, on the axis of the longest such channel."""
+    if count and longest / count > _SPREAD_RATIO:
+        return np.arange(1, count + 1, dtype=np.float64) * (longest / count)
+    return np.arange(1, count + 1, dtype=np.float64)
+
+
+def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]:
+    """Makes steps strictly increasing: later writes win over earlier ones (restarts, duplicates)."""
+    if len(steps) < 2 or bool(np.all(steps[1:] > steps[:-1])):
+        return Series(steps, values), ""
+    back = np.flatnonzero(steps[1:] < steps[:-1])
+    order = np.argsort(steps, kind="stable")
+    sorted_steps, sorted_values = steps[order], values[order]
+    last = np.append(sorted_steps[1:] != sorted_steps[:-1], True)
+    kept = Series(sorted_steps[last], sorted_values[last])
+    lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
+    what = f"resumed at step {steps[back[-1] + 1]:g}" if len(back) else "repeated steps"
+    return kept, f"{what}, the last value of a step is kept" + (" (a NaN was overwritten)" if lost_nan else "")
