@@ -12,28 +12,35 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.quantities import Quantities
 from curveclinic.ragged import FloatArray
+from curveclinic.trends import Quantities
 
 
 def above(x: FloatArray, absent: float, present: float) -> FloatArray:
     """Degree to which x is large; NaN counts as absent."""
-    return np.nan_to_num(np.clip((x - absent) / (present - absent), 0.0, 1.0), nan=0.0)
+    return np.fmin(np.fmax((x - absent) / (present - absent), 0.0), 1.0)
 
 
 def below(x: FloatArray, present: float, absent: float) -> FloatArray:
     """Degree to which x is small; NaN counts as absent."""
-    return np.nan_to_num(np.clip((absent - x) / (absent - present), 0.0, 1.0), nan=0.0)
+    return np.fmin(np.fmax((absent - x) / (absent - present), 0.0), 1.0)
 
 
 def all_of(*degrees: FloatArray) -> FloatArray:
     """Every clause holds."""
-    return np.minimum.reduce(degrees)
+    out: FloatArray = np.minimum.reduce(degrees)
+    return out
 
 
 def any_of(*degrees: FloatArray) -> FloatArray:
     """At least one clause holds."""
-    return np.maximum.reduce(degrees)
+    out: FloatArray = np.maximum.reduce(degrees)
+    return out
+
+
+def where_logged(x: FloatArray, degree: FloatArray) -> FloatArray:
+    """The degree where x could be measured, full where its channel is missing."""
+    return np.where(np.isnan(x), 1.0, degree)
 
 
 def _learns(q: Quantities) -> FloatArray:
@@ -42,52 +49,111 @@ def _learns(q: Quantities) -> FloatArray:
     return all_of(relative, above(q["t_drop_snr"], 3.0, 6.0))
 
 
+def _no_schedule(q: Quantities) -> FloatArray:
+    """No cyclic learning rate that would explain bumps."""
+    return 1.0 - above(q["lr_cycles"], 0.1, 0.3)
+
+
 def _overfitting(q: Quantities) -> FloatArray:
     falls = any_of(above(q["t_after_low"], 0.005, 0.03), below(q["t_floor"], 0.08, 0.25))
-    visible = all_of(above(q["v_rise_snr"], 3.0, 6.0), above(q["v_rise_noise"], 0.8, 1.8), above(q["v_rise_rel"], 0.015, 0.04))
-    rises = all_of(above(q["v_rise_drop"], 0.07, 0.15), visible, above(q["v_drop_rel"], 0.01, 0.03), above(q["v_drop_snr"], 1.5, 4.0))
-    widens = all_of(
-        below(q["v_low_at"], 0.5, 0.65), below(q["v_flat_late"], 0.12, 0.25), above(q["gap_growth_v"], 0.25, 0.6),
-        above(q["t_late_log_fall"], 0.4, 1.2), above(q["gap_ratio"], 1.5, 2.5), above(q["v_rise_drop"], 0.02, 0.05),
+    return all_of(any_of(_val_rises(q), _gap_widens(q)), falls, _learns(q), 1.0 - _delayed_generalization(q))
+
+
+def _val_rises(q: Quantities) -> FloatArray:
+    """Val comes down, then takes back a tenth of its drop, visibly."""
+    return all_of(
+        above(q["v_rise_drop"], 0.07, 0.15),
+        above(q["v_rise_snr"], 3.0, 5.0),
+        above(q["v_rise_noise"], 0.6, 1.5),
+        above(q["v_rise_rel"], 0.015, 0.04),
+        above(q["v_drop_rel"], 0.01, 0.03),
+        above(q["v_drop_snr"], 1.5, 4.0),
+        # train does not rise with it, as after a warm restart
+        above(q["gap_growth_v"], 0.02, 0.06),
+    )
+
+
+def _gap_widens(q: Quantities) -> FloatArray:
+    """Val is flat for the last half while train goes on falling."""
+    return all_of(
+        below(q["v_low_at"], 0.5, 0.65),
+        below(q["v_flat_late"], 0.12, 0.25),
+        above(q["gap_growth_v"], 0.25, 0.6),
+        above(q["t_late_log_fall"], 0.4, 1.2),
+        above(q["gap_ratio"], 1.5, 2.5),
+        above(q["v_rise_drop"], 0.02, 0.05),
         above(q["v_drop_rel"], 0.05, 0.15),
-    )  # fmt: skip
-    return all_of(any_of(rises, widens), falls, _learns(q), 1.0 - _delayed_generalization(q))
+    )
 
 
 def _underfitting(q: Quantities) -> FloatArray:
-    small = all_of(below(q["t_drop_rel"], 0.25, 0.35), above(q["t_drop_rel"], 0.012, 0.03), above(q["t_drop_snr"], 3.0, 6.0))
-    flat = all_of(above(q["t_plateau"], 0.3, 0.45), below(q["t_end_fall"], 0.02, 0.06), below(q["t_noise_drop"], 0.6, 1.5))
-    no_gap = np.where(np.isnan(q["gap_level"]), 1.0, below(q["gap_level"], 0.12, 0.3))
-    val_flat = np.where(np.isnan(q["v_plateau"]), 1.0, all_of(above(q["v_plateau"], 0.25, 0.4), below(q["v_drop_rel"], 0.3, 0.5)))
-    return all_of(small, flat, no_gap, val_flat, below(q["t_rise_drop"], 0.15, 0.4), 1.0 - _divergence(q))
+    val_flat = all_of(above(q["v_plateau"], 0.25, 0.4), below(q["v_drop_rel"], 0.3, 0.5))
+    return all_of(
+        # a small improvement, but one
+        below(q["t_drop_rel"], 0.25, 0.35),
+        above(q["t_drop_rel"], 0.02, 0.05),
+        above(q["t_drop_snr"], 3.0, 6.0),
+        # then a plateau
+        above(q["t_plateau"], 0.3, 0.45),
+        below(q["t_end_fall"], 0.02, 0.06),
+        below(q["t_noise_drop"], 0.6, 1.5),
+        below(q["t_rise_drop"], 0.15, 0.4),
+        # of both, together
+        where_logged(q["v_plateau"], val_flat),
+        where_logged(q["gap_level"], below(q["gap_level"], 0.12, 0.3)),
+        1.0 - _divergence(q),
+    )
 
 
 def _not_learning(q: Quantities) -> FloatArray:
-    still = any_of(all_of(below(q["t_drop_rel"], 0.008, 0.03), q["t_positive"]), below(q["t_drop_snr"], 1.5, 4.0))
+    still = any_of(all_of(below(q["t_drop_rel"], 0.008, 0.018), q["t_positive"]), below(q["t_drop_snr"], 1.5, 4.0))
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0))
     return all_of(any_of(still, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
 
 
+def _still_falls(q: Quantities, prefix: str) -> FloatArray:
+    """One loss gives 5 % of its drop at the end; in logarithms any power law does, so more is asked for there."""
+    fall = q[prefix + "end_fall"]
+    enough = np.where(q[prefix + "log"] > 0, above(fall, 0.12, 0.24), above(fall, 0.03, 0.06))
+    return all_of(enough, above(q[prefix + "end_fall_snr"], 1.0, 3.0), below(q[prefix + "rise_drop"], 0.04, 0.12))
+
+
 def _undertrained(q: Quantities) -> FloatArray:
-    train = all_of(above(q["t_end_fall"], 0.035, 0.065), above(q["t_end_fall_snr"], 2.5, 5.0), below(q["t_rise_drop"], 0.03, 0.1))
-    val = np.where(np.isnan(q["v_end_fall"]), 1.0, all_of(
-        above(q["v_end_fall"], 0.035, 0.065), above(q["v_end_fall_snr"], 1.5, 3.0), below(q["v_rise_drop"], 0.03, 0.1)))  # fmt: skip
-    return all_of(train, val, above(q["t_drop_rel"], 0.008, 0.02), above(q["t_end_fall_rel"], 0.002, 0.006))
+    return all_of(
+        _still_falls(q, "t_"),
+        where_logged(q["v_end_fall"], _still_falls(q, "v_")),
+        above(q["t_end_fall_snr"], 2.0, 4.5),
+        above(q["t_drop_rel"], 0.005, 0.012),
+        above(q["t_end_fall_rel"], 0.001, 0.003),
+        # the slow noisy decline of fine-tuning is its nature
+        below(q["t_noise_drop"], 0.15, 0.35),
+    )
 
 
 def _slow_start(q: Quantities) -> FloatArray:
-    ratio = (0.45 / np.maximum(q["t_half_at"] - q["t_fallen_at"], 1e-3)) / (0.05 / np.maximum(q["t_fallen_at"], 1e-3))
+    # speed of the fall after the plateau over the speed on it
+    before = 0.05 / np.maximum(q["t_fallen_at"], 1e-3)
+    after = 0.45 / np.maximum(q["t_half_at"] - q["t_fallen_at"], 1e-3)
     return all_of(
-        above(q["t_fallen_at"], 0.07, 0.12), above(ratio, 2.5, 4.0), above(q["t_drop_rel"], 0.1, 0.25),
-        above(q["t_drop_snr"], 6.0, 10.0), above(q["t_fallen_at"] * q["t_count"], 1.5, 2.5), below(q["t_noise_drop"], 0.12, 0.3),
+        above(q["t_fallen_at"], 0.07, 0.12),
+        above(q["t_fallen_at"] * q["t_count"], 2.0, 3.0),
+        above(after / before, 2.5, 4.0),
+        above(q["t_drop_rel"], 0.1, 0.25),
+        above(q["t_drop_snr"], 8.0, 16.0),
+        below(q["t_noise_drop"], 0.12, 0.3),
         1.0 - _divergence(q),
-    )  # fmt: skip
+    )
 
 
 def _divergence(q: Quantities) -> FloatArray:
-    lost = all_of(above(q["t_rise_drop"], 0.6, 1.0), above(q["t_rise_rel"], 0.04, 0.1))
-    visible = all_of(above(q["t_rise_snr"], 4.0, 8.0), above(q["t_rise_noise"], 1.0, 2.5))
-    return all_of(lost, visible, above(q["t_above_start_rel"], -0.25, 0.0), above(q["t_count"], 3.0, 4.0))
+    return all_of(
+        above(q["t_rise_drop"], 0.6, 1.0),
+        above(q["t_rise_rel"], 0.04, 0.1),
+        above(q["t_rise_snr"], 4.0, 8.0),
+        above(q["t_rise_noise"], 1.0, 2.5),
+        above(q["t_above_start_rel"], -0.25, 0.0),
+        above(q["t_count"], 2.0, 3.0),
+    )
 
 
 def _non_finite(q: Quantities) -> FloatArray:
@@ -95,40 +161,76 @@ def _non_finite(q: Quantities) -> FloatArray:
 
 
 def _oscillation(q: Quantities) -> FloatArray:
+    # batch noise has no memory and leaves val alone
     moving = any_of(above(q["t_swing_persistence"], 0.1, 0.35), above(q["swing_shared"], 0.3, 0.6))
     return all_of(
-        above(q["t_swing"], 0.16, 0.32), above(q["t_swing_level"], 0.05, 0.12), moving, above(q["t_swing_turns"], 0.05, 0.1),
-        above(q["t_count"], 12.0, 16.0), 1.0 - _not_learning(q), 1.0 - _divergence(q), below(q["period_strength"], 0.5, 0.7),
-        1.0 - above(q["lr_cycles"], 0.1, 0.3),
-    )  # fmt: skip
+        above(q["t_swing"], 0.16, 0.32),
+        above(q["t_swing_level"], 0.05, 0.12),
+        above(q["t_swing_turns"], 0.05, 0.1),
+        above(q["t_count"], 10.0, 14.0),
+        moving,
+        below(q["period_strength"], 0.55, 0.75),
+        _no_schedule(q),
+        1.0 - _not_learning(q),
+        1.0 - _divergence(q),
+    )
 
 
 def _loss_spikes(q: Quantities) -> FloatArray:
-    few = below(q["t_jumps"], 8.0, 14.0)
-    return all_of(above(q["t_jump_size"], 0.9, 1.8), few, above(q["t_jumps"], 0.0, 1.0), above(q["t_count"], 5.0, 8.0),
-                  1.0 - _divergence(q), below(q["period_strength"], 0.5, 0.7), 1.0 - above(q["lr_cycles"], 0.1, 0.3))  # fmt: skip
+    return all_of(
+        above(q["t_jump_size"], 1.0, 1.9),
+        above(q["t_jumps"], 0.0, 1.0),
+        below(q["t_jumps"], 8.0, 14.0),
+        above(q["t_count"], 5.0, 8.0),
+        # the crest of a swing is no spike, unless it towers over the others
+        any_of(1.0 - _oscillation(q), above(q["t_jump_size"], 3.0, 5.0)),
+        below(q["period_strength"], 0.5, 0.7),
+        _no_schedule(q),
+        1.0 - _divergence(q),
+    )
 
 
 def _val_spikes(q: Quantities) -> FloatArray:
-    return all_of(above(q["v_jump_size"], 1.0, 2.0), above(q["v_jumps"], 0.0, 1.0), below(q["v_jumps"], 6.0, 10.0),
-                  above(q["v_count"], 5.0, 8.0), below(q["jump_shared"], 0.5, 1.0), 1.0 - _noisy_validation(q))  # fmt: skip
+    beside_it = q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9)
+    return all_of(
+        above(q["v_jump_size"], 1.2, 2.4),
+        above(q["v_jumps"], 0.0, 1.0),
+        below(q["v_jumps"], 6.0, 10.0),
+        above(q["v_count"], 5.0, 8.0),
+        any_of(below(q["jump_shared"], 0.5, 1.0), below(beside_it, 0.15, 0.35)),
+        1.0 - _noisy_validation(q),
+    )
 
 
 def _noisy_validation(q: Quantities) -> FloatArray:
-    return all_of(above(q["v_noise_over_t"], 2.0, 4.0), above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.01, 0.03),
-                  above(q["v_count"], 5.0, 8.0))  # fmt: skip
+    return all_of(
+        above(q["v_noise_over_t"], 2.0, 4.0),
+        any_of(above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.07, 0.14)),
+        above(q["v_noise_rel"], 0.01, 0.03),
+        above(q["v_count"], 5.0, 8.0),
+    )
 
 
 def _periodic_loss(q: Quantities) -> FloatArray:
-    return all_of(above(q["period_strength"], 0.4, 0.65), above(q["t_count"], 20.0, 30.0), 1.0 - above(q["lr_cycles"], 0.1, 0.3),
-                  above(q["t_noise_rel"], 0.002, 0.005))  # fmt: skip
+    # the best of many lags of pure noise reaches the more the fewer points there are
+    by_chance = 0.8 / np.sqrt(np.maximum(q["t_count"], 1.0))
+    return all_of(
+        above(q["period_strength"] - by_chance, 0.4, 0.6),
+        above(q["t_count"], 20.0, 30.0),
+        any_of(above(q["t_noise_rel"], 0.002, 0.005), above(q["t_swing_level"], 0.005, 0.015)),
+        _no_schedule(q),
+    )
 
 
 def _no_generalization(q: Quantities) -> FloatArray:
-    train = all_of(above(q["t_drop_rel"], 0.08, 0.2), above(q["t_drop_snr"], 5.0, 10.0))
-    stuck = any_of(below(q["v_drop_rel"], 0.015, 0.05), below(q["v_drop_snr"], 1.0, 3.0))
-    no_metric = np.where(np.isnan(q["metric_trend"]), 1.0, 1.0)
-    return all_of(train, stuck, no_metric, above(q["v_count"], 3.0, 4.0), below(q["t_above_start_rel"], -0.05, 0.0))
+    hidden = all_of(below(q["v_drop_snr"], 1.0, 3.0), below(q["v_drop_rel"], 0.1, 0.25))
+    return all_of(
+        above(q["t_drop_rel"], 0.08, 0.2),
+        above(q["t_drop_snr"], 5.0, 10.0),
+        any_of(below(q["v_drop_rel"], 0.02, 0.06), hidden),
+        above(q["v_count"], 3.0, 4.0),
+        below(q["t_above_start_rel"], -0.05, 0.0),
+    )
 
 
 def _val_below_train(q: Quantities) -> FloatArray:
@@ -136,28 +238,65 @@ def _val_below_train(q: Quantities) -> FloatArray:
 
 
 def _train_stalled_val_falls(q: Quantities) -> FloatArray:
-    flat = any_of(below(q["t_drop_rel"], 0.02, 0.06), below(q["t_drop_noise"], 0.6, 1.2))
-    return all_of(flat, above(q["v_drop_rel"], 0.1, 0.25), above(q["v_drop_snr"], 4.0, 8.0), above(q["v_drop_noise"], 3.0, 6.0))
+    flat = any_of(below(q["t_drop_rel"], 0.02, 0.06), below(q["t_drop_noise"], 0.3, 0.7))
+    return all_of(
+        flat,
+        above(q["v_drop_rel"], 0.1, 0.25),
+        above(q["v_drop_snr"], 4.0, 8.0),
+        above(q["v_drop_noise"], 3.0, 6.0),
+    )
 
 
 def _metric_mismatch(q: Quantities) -> FloatArray:
-    rises = all_of(
-        any_of(_overfitting(q), _divergence(q), all_of(above(q["v_rise_drop"], 0.2, 0.5), above(q["v_rise_snr"], 5.0, 10.0), above(q["v_rise_rel"], 0.05, 0.15))),
-        above(q["metric_gain_after_low"], 0.12, 0.3), above(q["metric_trend"], 0.5, 1.5))  # fmt: skip
-    stuck = all_of(above(q["v_drop_rel"], 0.1, 0.25), above(q["t_drop_rel"], 0.1, 0.25), below(q["metric_trend"], 0.6, 1.5), above(q["metric_count"], 5.0, 7.0),
-                   below(q["metric_gain"], 0.05, 0.2))  # fmt: skip
-    return any_of(rises, stuck)
+    return any_of(_both_rise(q), _metric_stuck(q))
+
+
+def _both_rise(q: Quantities) -> FloatArray:
+    """The loss gets worse while the metric gets better."""
+    turns = all_of(
+        above(q["v_rise_drop"], 0.2, 0.5), above(q["v_rise_snr"], 5.0, 10.0), above(q["v_rise_rel"], 0.05, 0.15)
+    )
+    return all_of(
+        any_of(_overfitting(q), _divergence(q), turns),
+        above(q["metric_gain_after_low"], 0.05, 0.15),
+        above(q["metric_reversal"], 2.2, 4.2),
+        above(q["metric_trend"], 0.5, 1.5),
+    )
+
+
+def _metric_stuck(q: Quantities) -> FloatArray:
+    """The loss falls and the metric stays where it is, below its ceiling."""
+    ceiling = all_of(above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
+    return all_of(
+        above(q["v_drop_rel"], 0.05, 0.15),
+        above(q["t_drop_rel"], 0.05, 0.12),
+        below(q["v_rise_drop"], 0.3, 0.6),
+        below(q["metric_trend"], 0.6, 1.5),
+        below(q["metric_gain"], 0.05, 0.2),
+        above(q["metric_count"], 5.0, 7.0),
+        1.0 - ceiling,
+    )
 
 
 def _high_initial_loss(q: Quantities) -> FloatArray:
-    stick = all_of(above(q["first_over_near"], 2.2, 3.2), below(q["near_over_last"], 8.0, 25.0), above(q["t_count"], 5.0, 8.0))
+    # the fall ends in a kink: an exponential, however fast, goes on at the same rate
+    stick = all_of(
+        above(q["first_over_near"], 2.4, 3.4),
+        below(q["first_kink"], 0.2, 0.32),
+        above(q["near_over_last"], 0.5, 0.9),
+        above(q["t_count"], 4.0, 6.0),
+    )
     return any_of(stick, all_of(above(q["first_over_chance"], 2.2, 3.2), above(q["first_over_near"], 1.3, 2.0)))
 
 
 def _vanishing_gradients(q: Quantities) -> FloatArray:
-    high = any_of(below(q["t_drop_rel"], 0.25, 0.5), _not_learning(q))
-    tiny = any_of(all_of(above(q["grad_fall"], 1.3, 2.2), below(q["grad_end_log10"], -2.5, -1.5)), below(q["grad_end_log10"], -5.0, -4.0))
-    return all_of(high, tiny)
+    fallen = all_of(above(q["grad_fall"], 1.3, 2.2), below(q["grad_end_log10"], -2.5, -1.5))
+    # the first layer's norm a thousandth of the last one's
+    starved = below(q["layer_ratio"], 0.0003, 0.003)
+    return all_of(
+        any_of(below(q["t_drop_rel"], 0.25, 0.5), _not_learning(q)),
+        any_of(fallen, below(q["grad_end_log10"], -5.0, -4.0), starved),
+    )
 
 
 def _exploding_gradients(q: Quantities) -> FloatArray:
@@ -166,10 +305,19 @@ def _exploding_gradients(q: Quantities) -> FloatArray:
 
 def _delayed_generalization(q: Quantities) -> FloatArray:
     return all_of(
-        above(q["late_fall"], 0.25, 0.45), above(q["late_fall_rel"], 0.1, 0.25), above(q["bad_share"], 0.08, 0.15),
-        below(q["fit_at"], 0.2, 0.35), above(q["late_fall_error"], 4.0, 8.0), above(q["v_count"], 8.0, 12.0),
-        any_of(above(q["val_over_train_end"], 1.2, 2.0), above(q["late_fall_at"], 0.05, 0.1)),
-    )  # fmt: skip
+        # train is low early and stays so
+        below(q["fit_at"], 0.25, 0.45),
+        below(q["refit"], 0.4, 0.8),
+        # val is bad beside it, for long
+        above(q["bad_gap"], 0.25, 0.5),
+        above(q["bad_share"], 0.08, 0.18),
+        # and then falls
+        above(q["late_fall"], 0.35, 0.6),
+        above(q["late_fall_rel"], 0.15, 0.35),
+        above(q["late_fall_error"], 4.0, 8.0),
+        above(q["v_count"], 8.0, 12.0),
+        _learns(q),
+    )
 
 
 DEFINITIONS: Final[dict[str, Callable[[Quantities], FloatArray]]] = {

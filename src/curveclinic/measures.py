@@ -1,4 +1,4 @@
-"""Ragged measuring primitives: views, cells, smoothing, noise, jumps, swings, periods.
+"""Measuring primitives on ragged channels: views, extremes, cells, noise.
 
 Everything here is a number about curves, never a decision. The rules apply these primitives to the logged
 curve, the generator's truth to the latent one, the features hand them to the network.
@@ -6,12 +6,12 @@ curve, the generator's truth to the latent one, the features hand them to the ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.smoothing import masked_median, masked_quantile, median3, moving_mean, running_median
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -19,16 +19,25 @@ CELLS = 128
 LOG_SPAN = 30.0
 """A positive channel whose largest value exceeds the smallest by this factor is looked at in logarithms."""
 
-_MAD_TO_STD = 1.4826
+MAD_TO_STD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
-_SECOND_DIFF_STD = np.sqrt(1.5)
-"""Standard deviation of x[i] - (x[i-1] + x[i+1]) / 2 for white noise of standard deviation 1."""
+_MEAN_TO_STD = 1.2533
+"""Standard deviation of a normal distribution over its mean absolute deviation."""
+
+_THIRD_DIFF_STD = np.sqrt(20.0)
+"""Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
+
+_ZIGZAG_QUANTILE = 0.65
+"""Quantile of the distances in `_zigzag`: a third of them is 0 in white noise, spikes are rarer than the others."""
+
+_MID_TO_STD = 1.0 / 0.651
+"""Standard deviation of white noise over that quantile of its distances."""
+
+_SMOOTHED = 0.12
+"""Largest half width of the mean in `smooth`, as a share of the cells."""
 
 _TINY = 1e-12
-
-_MAX_PERIOD_POINTS = 2048
-"""Longer runs are averaged down to this before the search for a period."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +50,7 @@ class Cells:
         count: (n,) number of finite points.
         log: (n,) True where the view is logarithmic.
         scale: (n,) factor the raw values were divided by before the view (1 in the log view).
-        noise: (n,) robust standard deviation of single points about their neighbours, view units.
+        noise: (n,) robust standard deviation of single points about a smooth curve, view units.
         cell_noise: (n,) the same of cell means.
         late_noise: (n,) noise of single points over the last half.
     """
@@ -57,6 +66,15 @@ class Cells:
     noise: FloatArray
     cell_noise: FloatArray
     late_noise: FloatArray
+
+    def take(self, rows: IntArray) -> Cells:
+        """Returns the given runs, in that order."""
+        return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    @property
+    def real(self) -> BoolArray:
+        """(n, CELLS) True at real cells."""
+        return np.arange(CELLS) < self.size[:, None]
 
 
 def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
@@ -75,9 +93,10 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     magnitude = np.maximum(np.abs(top), np.abs(bottom))
     scale = np.where(log | (magnitude == 0) | ~np.isfinite(magnitude), 1.0, magnitude)
     lengths = channel.lengths
-    flat_log = np.repeat(log, lengths)
     values = channel.values / np.repeat(scale, lengths)
-    values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
+    if log.any():
+        flat_log = np.repeat(log, lengths)
+        values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
     return values, log, scale
 
 
@@ -102,280 +121,145 @@ def _reduce(ufunc: np.ufunc, values: FloatArray, offsets: IntArray) -> FloatArra
 def cells_of(channel: Ragged) -> Cells:
     """Reduces one channel of many runs to cells; non-finite points are left out."""
     finite = channel.finite()
-    n = finite.size
     lengths = finite.lengths
     size = np.minimum(lengths, CELLS)
-    starts, row, column = _cell_starts(finite.offsets, lengths, size)
-    dense = {k: np.zeros((n, CELLS)) for k in ("steps", "mean", "low", "high", "rough")}
+    if not len(finite.values):
+        return _empty(len(size))
     values, log, scale = view_of(finite)
-    if len(starts):
-        ends = np.append(starts[1:], len(values))
-        width = (ends - starts).astype(np.float64)
-        dense["mean"][row, column] = np.add.reduceat(values, starts) / width
-        dense["steps"][row, column] = np.add.reduceat(finite.steps, starts) / width
-        dense["low"][row, column] = np.minimum.reduceat(values, starts)
-        dense["high"][row, column] = np.maximum.reduceat(values, starts)
-        dense["rough"][row, column] = np.add.reduceat(_second_difference(values, finite.offsets), starts) / width
-        # the first and last step are exact, so that a span can reach the ends of the run
-        filled = size > 0
-        dense["steps"][filled, 0] = finite.steps[finite.offsets[:-1][filled]]
-        dense["steps"][filled, size[filled] - 1] = finite.steps[finite.offsets[1:][filled] - 1]
-    pad_right(dense, size)
-    inner = (np.arange(CELLS) >= np.minimum(1, size[:, None] - 1)) & (np.arange(CELLS) < size[:, None])
+    rough = _third_difference(values, finite.offsets)
+    layout = _Layout.of(finite.offsets, lengths, size)
+    mean, steps, dense_rough = (layout.means(x) for x in (values, finite.steps, rough))
+    _exact_ends(steps, finite, size)
+    inner = np.arange(CELLS) < size[:, None]
     late = inner & (np.arange(CELLS) >= size[:, None] // 2)
-    # mean |second difference| within a cell: for normal noise 0.798 std; one point a cell: the median absolute deviation
-    per_cell = np.where(lengths > 2 * CELLS, 1.2533, _MAD_TO_STD) / _SECOND_DIFF_STD
-    rough_of_means = np.abs(_dense_second_difference(dense["mean"]))
+    # mean |difference| of a cell's points, or the median over cells that hold a point each
+    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
+    noise = masked_median(dense_rough, inner) * per_cell
+    noise = np.where(lengths <= CELLS, np.minimum(noise, _zigzag(mean, size)), noise)
+    of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
     return Cells(
-        dense["steps"], dense["mean"], dense["low"], dense["high"], size.astype(np.int64), lengths, log, scale,
-        noise=masked_median(dense["rough"], inner) * per_cell,
-        cell_noise=masked_median(rough_of_means, inner) * _MAD_TO_STD / _SECOND_DIFF_STD,
-        late_noise=masked_median(dense["rough"], late) * per_cell,
+        steps, mean, layout.extremes(np.minimum, values), layout.extremes(np.maximum, values),
+        size.astype(np.int64), lengths, log, scale,
+        noise=noise,
+        cell_noise=of_means,
+        late_noise=masked_median(dense_rough, late) * per_cell,
     )  # fmt: skip
 
 
-def _cell_starts(offsets: IntArray, lengths: IntArray, size: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Flat index where every cell starts, with its run and its column."""
-    row = np.repeat(np.arange(len(size)), size)
-    column = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
-    starts = offsets[row] + column * lengths[row] // np.maximum(size[row], 1)
-    return starts.astype(np.int64), row, column
+def _empty(n: int) -> Cells:
+    dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
+    no = np.zeros(n, dtype=bool)
+    return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat, flat)
 
 
-def pad_right(dense: dict[str, FloatArray], size: IntArray) -> None:
-    """Fills the cells past the last real one with it, in place."""
-    last = np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
-    for key, array in dense.items():
-        dense[key] = np.take_along_axis(array, last, axis=1)
+def _zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
+    """(n,) standard deviation of single points by how far they lie from the middle of themselves and their neighbours.
 
-
-def _second_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
-    """|x[i] - (x[i-1] + x[i+1]) / 2| inside runs, the neighbour's value at their ends."""
-    out = np.zeros(len(values))
-    if len(values) < 3:
-        return out
-    out[1:-1] = np.abs(values[1:-1] - 0.5 * (values[:-2] + values[2:]))
-    lengths = np.diff(offsets)
-    long = lengths >= 3
-    first, last = offsets[:-1][long], offsets[1:][long] - 1
-    out[first], out[last] = out[first + 1], out[last - 1]
-    short = np.repeat(~long, lengths)
-    out[short] = 0.0
-    return out
-
-
-def _dense_second_difference(mean: FloatArray) -> FloatArray:
-    out = np.zeros_like(mean)
-    out[:, 1:-1] = mean[:, 1:-1] - 0.5 * (mean[:, :-2] + mean[:, 2:])
-    return out
-
-
-def masked_median(values: FloatArray, mask: BoolArray) -> FloatArray:
-    """(n,) lower median of the masked cells of each row, 0 where there is none."""
-    return masked_quantile(values, mask, 0.5)
-
-
-def masked_quantile(values: FloatArray, mask: BoolArray, q: float) -> FloatArray:
-    """(n,) lower quantile of the masked cells of each row, 0 where there is none."""
-    ordered = np.sort(np.where(mask, values, np.inf), axis=1)
-    count = mask.sum(axis=1)
-    pick = np.maximum(np.floor((count - 1) * q), 0).astype(np.int64)
-    out = ordered[np.arange(len(values)), pick]
-    return np.where(count > 0, out, 0.0)
-
-
-def smooth(cells: Cells) -> FloatArray:
-    """(n, CELLS) level of the curve: a short running median, then a mean whose width follows the noise.
-
-    A clean curve is left as it is; a noisy one is averaged over up to +-12 % of its cells.
+    Blind to slopes, and a spike spoils one point only, where the third difference is spoilt at four: with few points
+    that matters.
     """
-    level = running_median(cells.mean, 5, cells.size)
-    spread = level.max(axis=1) - level.min(axis=1)
-    with np.errstate(all="ignore"):
-        ratio = np.nan_to_num(cells.cell_noise / np.maximum(spread, _TINY))
-    width = np.clip(ratio, 0.0, 0.12) * cells.size * (cells.size >= 8)
-    return moving_mean(level, np.rint(width).astype(np.int64), cells.size)
-
-
-def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
-    """Centred mean of +-half[i] cells; the window shrinks to a third of that towards the ends."""
-    n, width = values.shape
-    total = np.concatenate([np.zeros((n, 1)), np.cumsum(values, axis=1)], axis=1)
-    position = np.arange(width)[None, :]
-    last = np.maximum(size[:, None] - 1, 0)
-    left = np.minimum(half[:, None], np.maximum(position, half[:, None] // 3))
-    right = np.minimum(half[:, None], np.maximum(last - position, half[:, None] // 3))
-    reach = np.minimum(left, right)
-    low = np.clip(position - reach, 0, last)
-    high = np.clip(position + reach, 0, last)
-    out = (np.take_along_axis(total, high + 1, 1) - np.take_along_axis(total, low, 1)) / (high - low + 1)
-    return np.where(position <= last, out, np.take_along_axis(out, np.broadcast_to(last, (n, 1)), 1))
-
-
-def running_median(values: FloatArray, width: int, size: IntArray) -> FloatArray:
-    """Centred running median of odd width; runs shorter than 8 cells and the end cells stay as they are."""
-    half = width // 2
-    out = values.copy()
-    if not len(values):
-        return out
-    windows = np.lib.stride_tricks.sliding_window_view(values, width, axis=1)
-    out[:, half:-half] = np.median(windows, axis=2)
-    position = np.arange(values.shape[1])[None, :]
-    last = size[:, None] - 1
-    keep = (size[:, None] < 8) | (position < half) | (position > last - half)
-    three = np.median(np.lib.stride_tricks.sliding_window_view(values, 3, axis=1), axis=2)
-    near = np.zeros_like(keep)
-    near[:, 1:-1] = True
-    near &= keep & (size[:, None] >= 8) & (position > 0) & (position < last)
-    out = np.where(keep, values, out)
-    inner = out[:, 1:-1]
-    inner[near[:, 1:-1]] = three[near[:, 1:-1]]
-    return out
-
-
-def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
-    """Linear interpolation of padded cells (n, CELLS) at grid steps (n, G); clamped at the ends."""
-    n, width = steps.shape
-    if not n:
-        return np.zeros_like(grid)
-    low = steps[:, :1]
-    span = np.maximum(steps[:, -1:] - low, _TINY)
-    unit = np.clip((steps - low) / span, 0.0, 1.0)
-    unit[np.arange(width)[None, :] >= size[:, None]] = 1.5  # padding sorts after every grid point
-    asked = np.clip((grid - low) / span, 0.0, 1.0)
-    row = 2.0 * np.arange(n)[:, None]
-    right = np.searchsorted((unit + row).ravel(), (asked + row).ravel(), side="right").reshape(grid.shape)
-    right = np.clip(right - width * np.arange(n)[:, None], 1, np.maximum(size[:, None] - 1, 1))
-    left = right - 1
-    x0, x1 = np.take_along_axis(unit, left, 1), np.take_along_axis(unit, right, 1)
-    y0, y1 = np.take_along_axis(values, left, 1), np.take_along_axis(values, right, 1)
-    weight = np.clip((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0, 1.0)
-    return np.where(size[:, None] > 1, y0 + weight * (y1 - y0), values[:, :1])
-
-
-def common_grid(first: Cells, second: Cells, points: int = CELLS) -> FloatArray:
-    """(n, points) evenly spaced steps over the range both channels cover."""
-    start = np.maximum(first.steps[:, 0], second.steps[:, 0])
-    stop = np.minimum(first.steps[:, -1], second.steps[:, -1])
-    stop = np.maximum(stop, start)
-    return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
-
-
-def own_grid(cells: Cells, points: int = CELLS) -> FloatArray:
-    """(n, points) evenly spaced steps over the channel's own range."""
-    start, stop = cells.steps[:, 0], cells.steps[:, -1]
-    return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
+    column = np.arange(CELLS)
+    inner = (column >= 1) & (column < size[:, None] - 1)
+    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 @dataclass(frozen=True, eq=False)
-class Jumps:
-    """Isolated upward jumps with recovery, view units.
+class _Layout:
+    """Where cells lie in a flat channel.
 
     Attributes:
-        prominence: (n, CELLS) height of a cell's highest point above the levels before AND after it, 0 elsewhere.
-        first, last: (n,) column of the first and last counted jump, -1 without one.
-        count: (n,) jumps higher than `limit`, neighbours counted once.
-        largest: (n,) height of the largest jump.
+        index: (n, CELLS) place of each cell among all cells; padding repeats the last real one.
+        absent: rows without a cell.
+        starts: flat index of each cell's first point; None where every cell is one point.
+        width: points of each cell.
     """
 
-    prominence: FloatArray
-    first: IntArray
-    last: IntArray
-    count: IntArray
-    largest: FloatArray
+    index: IntArray
+    absent: IntArray
+    starts: IntArray | None
+    width: FloatArray | None
+
+    @classmethod
+    def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
+        before = np.cumsum(size) - size
+        index = before[:, None] + np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
+        index, absent = np.minimum(index, size.sum() - 1), np.flatnonzero(size == 0)
+        if lengths.max() <= CELLS:
+            return cls(index, absent, None, None)
+        row = np.repeat(np.arange(len(size)), size)
+        column = np.arange(len(row)) - np.repeat(before, size)
+        starts = (offsets[row] + column * lengths[row] // np.maximum(size[row], 1)).astype(np.int64)
+        return cls(index, absent, starts, np.diff(np.append(starts, offsets[-1])).astype(np.float64))
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """(n, CELLS) mean of each cell's points."""
+        if self.starts is None or self.width is None:
+            return self._spread(values)
+        return self._spread(np.add.reduceat(values, self.starts) / self.width)
+
+    def extremes(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
+        """(n, CELLS) smallest or largest of each cell's points."""
+        return self._spread(values if self.starts is None else ufunc.reduceat(values, self.starts))
+
+    def _spread(self, cells: FloatArray) -> FloatArray:
+        out: FloatArray = cells.take(self.index)
+        out[self.absent] = 0.0
+        return out
 
 
-def jumps_of(cells: Cells, limit: FloatArray) -> Jumps:
-    """Finds jumps higher than limit (n,), in view units, that the curve recovers from."""
-    base = running_median(cells.mean, 5, cells.size)
-    n = len(base)
-    before, after = np.full_like(base, -np.inf), np.full_like(base, -np.inf)
-    if n:
-        windows = np.median(np.lib.stride_tricks.sliding_window_view(base, 5, axis=1), axis=2)  # (n, CELLS - 4)
-        before[:, 6:] = windows[:, :-2]
-        before[:, 1:6] = base[:, 0:5]
-        near, far = windows[:, 2:], windows[:, 8:]
-        after[:, : near.shape[1]] = near
-        after[:, : far.shape[1]] = np.minimum(after[:, : far.shape[1]], far)
-        after[:, near.shape[1] :] = base[:, -1:]
-    position = np.arange(CELLS)[None, :]
-    prominence = cells.high - np.maximum(before, after)
-    # a jump needs a point before it and one after it
-    inside = (position >= 1) & (position < cells.size[:, None] - 1)
-    prominence = np.where(inside & (prominence > 0), prominence, 0.0)
-    hit = prominence > limit[:, None]
-    starts = hit & ~np.concatenate([np.zeros((n, 1), bool), hit[:, :-1]], axis=1)
-    any_hit = hit.any(axis=1)
-    first = np.where(any_hit, hit.argmax(axis=1), -1)
-    last = np.where(any_hit, CELLS - 1 - hit[:, ::-1].argmax(axis=1), -1)
-    return Jumps(prominence, first, last, starts.sum(axis=1), prominence.max(axis=1, initial=0.0))
+def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
+    """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
+    filled = np.flatnonzero(size > 0)
+    steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
+    last = finite.steps[finite.offsets[1:][filled] - 1]
+    steps[filled] = np.where(np.arange(CELLS) >= size[filled, None] - 1, last[:, None], steps[filled])
+    single = filled[size[filled] == 1]
+    steps[single] = finite.steps[finite.offsets[:-1][single]][:, None]
 
 
-def autocorrelation_peak(channel: Ragged) -> tuple[FloatArray, FloatArray]:
-    """Strength and length of the strongest period of each run, over and above the trend.
+def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
+    """|x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| inside runs, the neighbour's value near their ends.
 
-    The trend is a centred moving mean over a sixth of the run in the channel's view. Strength is the smaller of the
-    autocorrelations at a lag and at its double where that lag is a local maximum at least 3 points long and the
-    curve dips between; 0 where there is none. A period must repeat at least four times.
-
-    Returns:
-        strength (n,) in [0, 1], period (n,) in points, 0 without one.
+    A smooth curve, even a steep one, has next to none; runs of fewer than 4 points have none.
     """
-    finite = channel.finite()
-    values, _, _ = view_of(finite)
-    viewed = Ragged(finite.steps, values, finite.offsets)
-    strength, period = np.zeros(channel.size), np.zeros(channel.size)
-    for block in blocks(viewed, min_points=16):
-        factor = int(np.ceil(block.values.shape[1] / _MAX_PERIOD_POINTS))
-        dense, mask = (block.values, block.mask) if factor == 1 else _coarse(block.values, block.mask, factor)
-        s, p = _period_of(detrend(dense, mask), mask)
-        strength[block.rows], period[block.rows] = s, p * factor
-    return strength, period
+    out = np.zeros(len(values))
+    if len(values) >= 4:
+        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
+    lengths = np.diff(offsets)
+    long = lengths >= 4
+    first, stop = offsets[:-1][long], offsets[1:][long]
+    out[first], out[stop - 2], out[stop - 1] = out[first + 1], out[stop - 3], out[stop - 3]
+    if not long.all():
+        out[np.repeat(~long, lengths)] = 0.0
+    return out
 
 
-def _coarse(values: FloatArray, mask: BoolArray, factor: int) -> tuple[FloatArray, BoolArray]:
-    usable = values.shape[1] // factor * factor
-    folded = values[:, :usable].reshape(len(values), -1, factor)
-    return folded.mean(axis=2), mask[:, :usable].reshape(len(values), -1, factor).all(axis=2)
+def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
+    out = np.empty_like(mean)
+    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
+    out[:, 0] = out[:, 1]
+    out[:, -2:] = out[:, -3:-2]
+    short = size < CELLS
+    if short.any():
+        last = np.maximum(size[short, None] - 3, 0)
+        kept = np.take_along_axis(out[short], np.minimum(np.arange(CELLS), last), axis=1)
+        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
+    return out
 
 
-def detrend(values: FloatArray, mask: BoolArray) -> FloatArray:
-    """Residual about a centred moving mean over a sixth of each row's length, clipped at 4 robust deviations."""
-    length = mask.sum(axis=1)
-    half = np.maximum(length // 12, 2)
-    total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(np.where(mask, values, 0.0), axis=1)], axis=1)
-    position = np.arange(values.shape[1])[None, :]
-    reach = np.minimum(half[:, None], np.minimum(position, np.maximum(length[:, None] - 1 - position, 0)))
-    low = np.clip(position - reach, 0, length[:, None])
-    high = np.clip(position + reach + 1, 0, length[:, None])
-    level = (np.take_along_axis(total, high, 1) - np.take_along_axis(total, low, 1)) / np.maximum(high - low, 1)
-    rest = np.where(mask, values - level, 0.0)
-    mid = mask & (position >= half[:, None] // 2) & (position < length[:, None] - half[:, None] // 2)
-    bound = 4.0 * _MAD_TO_STD * masked_median(np.abs(rest), mid)[:, None]
-    return np.where(mid, np.clip(rest, -bound, bound), 0.0)
-
-
-def _period_of(rest: FloatArray, mask: BoolArray) -> tuple[FloatArray, FloatArray]:
-    n, width = rest.shape
-    spectrum = np.fft.rfft(rest, 2 * width, axis=1)
-    acf = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, : width // 2 + 1]
-    length = mask.sum(axis=1)[:, None]
-    lag = np.arange(acf.shape[1])[None, :]
+def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
+    """(n,) half width of the mean in `smooth`, in cells: none for a clean curve, up to an eighth for noise."""
     with np.errstate(all="ignore"):
-        acf = np.nan_to_num(acf / acf[:, :1] * (length / np.maximum(length - lag, 1)))
-    single = acf[:, : width // 4 + 1]
-    peak = np.zeros_like(single, dtype=bool)
-    peak[:, 1:-1] = (single[:, 1:-1] >= single[:, :-2]) & (single[:, 1:-1] > single[:, 2:])
-    lags = np.arange(single.shape[1])
-    doubled = acf[:, np.minimum(2 * lags, acf.shape[1] - 1)]
-    near = np.maximum(doubled, np.maximum(acf[:, np.minimum(2 * lags + 1, acf.shape[1] - 1)], acf[:, 2 * lags - (lags > 0)]))
-    dip = np.minimum.accumulate(single, axis=1)
-    fits = peak & (lags >= 3) & (4 * lags[None, :] <= length)
-    score = np.where(fits, np.minimum(np.minimum(single, near), single - dip), 0.0)
-    best = score.argmax(axis=1)
-    return np.clip(score[np.arange(n), best], 0.0, 1.0), best.astype(np.float64)
+        ratio = np.nan_to_num(cells.cell_noise / np.maximum(spread, _TINY))
+    return np.rint(np.clip(ratio, 0.0, _SMOOTHED) * cells.size * (cells.size >= 8))
 
 
-def first_true(mask: npt.NDArray[np.bool_]) -> IntArray:
-    """(n,) column of the first True of each row, the row's width where there is none."""
-    return np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1]).astype(np.int64)
+def smooth(cells: Cells) -> FloatArray:
+    """(n, CELLS) level of the curve: upward spikes cut by a short running median, then a mean as wide as noise asks.
+
+    A clean curve is left as it is. Only upward outliers are cut: a low point that lasts one epoch is a minimum that
+    an engineer would keep the checkpoint of.
+    """
+    level = np.minimum(cells.mean, running_median(cells.mean, cells.size))
+    spread = level.max(axis=1) - level.min(axis=1)
+    return moving_mean(level, smoothing_width(cells, spread).astype(np.int64), cells.size)

@@ -2,20 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from curveclinic.diagnosis import Diagnosis
+import numpy as np
+
+from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
+from curveclinic.errors import InputError
+from curveclinic.evidence import evidence
+from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.merge import Verdicts, merge
+from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.ragged import Batch
+from curveclinic.rules import RuleOpinion, finite_counts, judge, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
+from curveclinic.symptoms import SYMPTOMS
 
+if TYPE_CHECKING:
+    from curveclinic.classifier import Classifier
 
-def predict_runs(runs: Sequence[Run]) -> list[Diagnosis]:
-    """Returns one diagnosis a run, in order; all runs are judged as one batch."""
-    raise NotImplementedError
+_CHUNK = 4096
+"""Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
+
+_FEWEST = 3
+"""Finite points one loss must have for a run to be called healthy."""
+
+_ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
+"""All that can be said of two losses that play against each other."""
+
+_ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
 
 
 def predict_pathology(
     curves: Any, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
 ) -> Diagnosis | list[Diagnosis]:
-    """Says what is wrong with one run or many."""
-    raise NotImplementedError
+    """Says what is wrong with one run or many.
+
+    Args:
+        curves: a mapping channel -> values or (steps, values), a `Run`, a table, a framework's history, or a list
+            of such; see the README for all of them.
+        num_classes: number of classes, where known: tells what a chance prediction costs.
+        metric_goal: "max" when a larger metric is better, "min" when a smaller one is; None infers it.
+
+    Returns:
+        One `Diagnosis` for one run, a list in the same order for many.
+
+    Raises:
+        InputError: a single run that cannot be used; in a list it becomes an undetermined `Diagnosis`.
+    """
+    from curveclinic.intake import runs_from
+
+    found, single = runs_from(curves, num_classes=num_classes, metric_goal=metric_goal)
+    if single and isinstance(found[0], InputError):
+        raise found[0]
+    diagnoses = iter(predict_runs([item for item in found if isinstance(item, Run)]))
+    out = [next(diagnoses) if isinstance(item, Run) else undetermined(str(item)) for item in found]
+    return out[0] if single else out
+
+
+def predict_runs(runs: Sequence[Run]) -> list[Diagnosis]:
+    """Returns one diagnosis a run, in order; runs are judged in batches."""
+    if not runs:
+        return []
+    classifier = _classifier()
+    return [
+        diagnosis
+        for start in range(0, len(runs), _CHUNK)
+        for diagnosis in _predict_chunk(runs[start : start + _CHUNK], classifier)
+    ]
+
+
+def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
+    """Returns the diagnosis of what could not be judged."""
+    return Diagnosis("undetermined", (), {}, (), dict.fromkeys(LABELS, reason), (), reason, run)
+
+
+def _classifier() -> Classifier | None:
+    from curveclinic.classifier import load_classifier
+
+    classifier = load_classifier()
+    if classifier is None:
+        _warn_without_weights()
+    return classifier
+
+
+@cache
+def _warn_without_weights() -> None:
+    warnings.warn(
+        "curveclinic's weights are not installed, the rules decide alone; reinstall curveclinic to get them",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
+    batch = Batch.from_runs(runs)
+    counts, reasons = finite_counts(batch), why_unchecked(batch)
+    rules = judge(batch)
+    adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
+    if adversarial.any():
+        rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
+    network = None if classifier is None else classifier.judge(batch)
+    by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
+    verdicts = merge(rules, network, counts=counts, decided_by_rule=by_rule)
+    rows = _Rows(verdicts, rules)
+    for i, run in enumerate(runs):
+        if adversarial[i]:
+            reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
+        yield _diagnosis(run, i, rows, reasons[i], _loss_points(run))
+
+
+class _Rows:
+    """Arrays of a batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
+
+    def __init__(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
+        self.probability = verdicts.probability.tolist()
+        self.model_probability = verdicts.model_probability.tolist()
+        self.present = [np.flatnonzero(row).tolist() for row in verdicts.present]
+        self.by_rule = verdicts.by_rule
+        self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
+        self.rule_present = [np.flatnonzero(row).tolist() for row in rules.present]
+        self.checked = rules.checked.tolist()
+
+
+def _loss_points(run: Run) -> int:
+    """Finite points of the longer loss."""
+    losses = [run.channels[name].values for name in ("train_loss", "val_loss") if name in run.channels]
+    return max((int(np.isfinite(values).sum()) for values in losses), default=0)
+
+
+def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: int) -> Diagnosis:
+    if points < _FEWEST and not rows.present[i]:
+        return undetermined(_too_little(run, points), run)
+    findings = sorted((_finding(run, i, j, rows) for j in rows.present[i]), key=_importance)
+    checked = rows.checked[i]
+    return Diagnosis(
+        verdict="findings" if findings else "healthy",
+        labels=tuple(finding.label for finding in findings) or (HEALTHY,),
+        probabilities={label: p for label, p, fine in zip(LABELS, rows.probability[i], checked, strict=True) if fine},
+        findings=tuple(findings),
+        unchecked=reasons,
+        rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
+        message="; ".join(run.notes),
+        run=run,
+    )
+
+
+def _importance(finding: Finding) -> tuple[int, int, float]:
+    """Sort key: the most serious first, then the most important, then the surest."""
+    return -SEVERITIES.index(finding.severity), SYMPTOMS[finding.label].rank, -finding.probability
+
+
+def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
+    label, model_probability = LABELS[j], rows.model_probability[i][j]
+    onset, end = _logged_step(run, rows.onset[i, j]), _logged_step(run, rows.end[i, j])
+    return Finding(
+        label=label,
+        probability=rows.probability[i][j],
+        severity=SEVERITIES[rows.severity[i, j]],
+        onset=onset,
+        end=end,
+        source="rule" if rows.by_rule[i, j] else "model",
+        model_probability=None if math.isnan(model_probability) else model_probability,
+        rule_agrees=j in rows.rule_present[i] if rows.checked[i][j] else None,
+        evidence=evidence(label, run, onset=onset, end=end),
+        causes=SYMPTOMS[label].causes,
+        remedies=SYMPTOMS[label].remedies,
+    )
+
+
+def _logged_step(run: Run, step: float) -> float | None:
+    """The logged step nearest to an estimated one; None for none."""
+    if not math.isfinite(step):
+        return None
+    nearest = [float(s.steps[np.abs(s.steps - step).argmin()]) for s in run.channels.values() if len(s)]
+    return min(nearest, key=lambda logged: abs(logged - step))
+
+
+def _too_little(run: Run, points: int) -> str:
+    names = [name for name in ("train_loss", "val_loss") if name in run.channels]
+    if not names:
+        return f"found {', '.join(run.channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
+    return (
+        f"found {points} finite point{'s' * (points != 1)} of {' and '.join(names)}, expected {_FEWEST} or more; "
+        "log more often or wait"
+    )

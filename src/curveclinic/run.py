@@ -20,6 +20,12 @@ _SPREAD_RATIO = 1.5
 """Channels without steps whose lengths differ by more than this were logged at different
 intervals and share one span; a smaller difference is a channel that stopped early."""
 
+_STORED_INF = 1.797e308
+"""Databases without Inf (MLflow's) store the largest float in its place."""
+
+MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
+"""Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
+
 _TEXT_VALUES = {
     "nan": np.nan,
     "inf": np.inf,
@@ -100,7 +106,7 @@ class Run:
         Raises:
             InputError: a channel is not a sequence of numbers, or steps and values differ in length.
         """
-        raw = {name: _pair(name, data) for name, data in channels.items()}
+        raw = {name: as_points(name, data) for name, data in channels.items()}
         longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
         extra: list[str] = []
         series = {}
@@ -127,16 +133,20 @@ class Run:
         return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
 
 
-def _pair(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
-    """Splits (steps, values) from bare values; steps are None when they were not given."""
+def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
+    """Returns (steps, values) of a channel's raw data without its missing points.
+
+    Steps are None when they were not given, unless points are missing: then position, from 1, is the step.
+
+    Raises:
+        InputError: the data is not a sequence of numbers, or steps and values differ in length.
+    """
     if isinstance(data, Series):
         return data.steps, data.values
     if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]) and data[0] is not None:
         steps, values = _numbers(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
-            raise InputError(
-                f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value"
-            )
+            raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
         return _drop_missing(data[1], steps, values)
     values = _numbers(name, data)
     # A gap keeps its place on the implied axis: position, not count, is the step.
@@ -158,20 +168,44 @@ def _present(source: Any, size: int) -> npt.NDArray[np.bool_]:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() in ("", "na", "n/a", "null", "none"))
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING_TEXT
+    return value is None or type(value).__name__ in ("NAType", "MaskedConstant")
 
 
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
-    if isinstance(data, (str, bytes)) or np.isscalar(data) or isinstance(data, Mapping):
+    if data is None or isinstance(data, (str, bytes, Mapping)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
+    if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
+        data = data.detach().cpu().numpy()
     try:
         array = np.asarray(data, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.array([_number(name, value) for value in data], dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
     if array.ndim != 1:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
-    return array
+    overflow = np.abs(array) >= _STORED_INF
+    return np.where(overflow, np.copysign(np.inf, array), array) if overflow.any() else array
+
+
+def _listed(name: str, data: Any) -> list[Any]:
+    try:
+        return list(data)
+    except TypeError:
+        raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers") from None
+
+
+def as_number(value: Any) -> float | None:
+    """Returns the number a cell holds, None for a missing one; NaN and Inf are numbers.
+
+    Raises:
+        ValueError: the cell holds something else.
+    """
+    if _is_missing(value):
+        return None
+    number = _number("cell", value)
+    return float(np.copysign(np.inf, number)) if abs(number) >= _STORED_INF else number
 
 
 def _number(name: str, value: Any) -> float:
@@ -183,7 +217,7 @@ def _number(name: str, value: Any) -> float:
             return _TEXT_VALUES[text]
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None
 
 
@@ -198,6 +232,9 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     """Makes steps strictly increasing: later writes win over earlier ones (restarts, duplicates)."""
     if len(steps) < 2 or bool(np.all(steps[1:] > steps[:-1])):
         return Series(steps, values), ""
+    if len(steps) > 2 and bool(np.all(steps == steps[0])):
+        counted = np.arange(1, len(steps) + 1, dtype=np.float64)
+        return Series(counted, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
     back = np.flatnonzero(steps[1:] < steps[:-1])
     order = np.argsort(steps, kind="stable")
     sorted_steps, sorted_values = steps[order], values[order]

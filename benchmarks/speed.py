@@ -1,0 +1,196 @@
+"""What a diagnosis costs, stage by stage, and beside two peers on the same machine in the same minute.
+
+    python benchmarks/speed.py                # about 2 minutes
+    python benchmarks/speed.py --runs 2000    # a quick look
+
+- warm: `predict_pathology` of one run (two channels, 200 points), median of many calls.
+- cold: `curveclinic diagnose FILE` as a process of its own, median.
+- batch: many such runs in one `predict_pathology` call, and where the time of a run goes.
+- generator: labelled synthetic runs and their points.
+- peers: tsfresh's EfficientFCParameters (features only), and runmedic's rules when it is installed (`pip install
+  runmedic` has no dependencies); both on the same curves, held in memory.
+
+Curves are synthetic runs resampled to 200 points, so they hold the findings whose texts must be written. Stages are
+timed alone on one batch; "findings" is what remains of the whole. The ratios travel between machines, the times do not:
+compare times of one CSV only, on an otherwise idle machine. What it does not show: reading files, long runs, memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from curveclinic import predict_pathology
+from curveclinic.classifier import load_classifier
+from curveclinic.intake import runs_from
+from curveclinic.model.encoder import encode
+from curveclinic.model.features import features_of
+from curveclinic.predict import predict_runs
+from curveclinic.quantities import logged_quantities
+from curveclinic.ragged import Batch, FloatArray
+from curveclinic.rules import judge
+from curveclinic.synth import generate
+from tables import Row, print_table, write_csv
+from yardstick import RESULTS
+
+POINTS = 200
+SOURCES = 400
+"""Synthetic runs the curves are made of."""
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "digits-overfit" / "training_log.csv"
+
+Curves = dict[str, FloatArray]
+
+
+def seconds(call: Callable[[], object], *, times: int) -> float:
+    """Median duration of a call."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken))
+
+
+def curves_of(count: int, seed: int) -> list[Curves]:
+    """`count` runs of two channels with `POINTS` points: synthetic ones, each in a unit of its own."""
+    channels = generate(seed, SOURCES, max_points=10 * POINTS).batch.channels
+    train, val = channels["train_loss"], channels["val_loss"]
+    usable = np.flatnonzero((train.lengths >= 20) & (val.lengths >= 10))
+    unit = np.random.default_rng(seed).lognormal(0.0, 2.0, count)
+    return [
+        {name: unit[k] * _resampled(c.values[c.offsets[i] : c.offsets[i + 1]]) for name, c in (("train_loss", train), ("val_loss", val))}
+        for k, i in zip(range(count), np.resize(usable, count), strict=True)
+    ]  # fmt: skip
+
+
+def _resampled(values: FloatArray) -> FloatArray:
+    return np.interp(np.linspace(0, len(values) - 1, POINTS), np.arange(len(values)), values)
+
+
+def single_rows(curves: list[Curves]) -> Iterator[Row]:
+    """One run, warm and cold."""
+    predict_pathology(curves[0])
+    each = [seconds(lambda one=one: predict_pathology(one), times=3) for one in curves[:100]]
+    yield _row("one run, warm", float(np.median(each)) * 1e3, "ms")
+    command = [sys.executable, "-m", "curveclinic", "diagnose", str(EXAMPLE)]
+    cold = seconds(lambda: subprocess.run(command, check=True, capture_output=True), times=5)
+    yield _row(f"curveclinic diagnose {EXAMPLE.parent.name}/{EXAMPLE.name}, cold", cold, "s")
+
+
+def batch_rows(curves: list[Curves]) -> Iterator[Row]:
+    """Many runs in one call."""
+    taken = seconds(lambda: predict_pathology(curves), times=1)
+    yield _row(f"{len(curves)} runs in one call", len(curves) / taken, "runs/s")
+    yield _row("batch, whole", taken / len(curves) * 1e6, "us/run")
+
+
+def stage_rows(curves: list[Curves]) -> Iterator[Row]:
+    """Where the time of a run in a batch goes; measures are part of the rules and of the encoder."""
+    runs = [run for run in runs_from(curves)[0] if not isinstance(run, Exception)]
+    batch = Batch.from_runs(runs)
+    quantities = logged_quantities(batch)[0]
+    classifier = load_classifier()
+    stages: dict[str, Callable[[], object]] = {
+        "input to Run": lambda: runs_from(curves),
+        "batch building": lambda: Batch.from_runs(runs),
+        "rules": lambda: judge(batch),
+        "encoder with features": lambda: encode(batch),
+        "of which features": lambda: features_of(batch, quantities),
+        "of which measures, in rules and in encoder": lambda: logged_quantities(batch),
+        "whole but input": lambda: predict_runs(runs),
+    }
+    if classifier is not None:
+        stages["network with encoder"] = lambda: classifier.judge(batch)
+    cost = {name: seconds(call, times=3) / len(curves) * 1e6 for name, call in stages.items()}
+    judged = cost.get("network with encoder", 0.0)
+    if classifier is not None:
+        cost["network"] = judged - cost["encoder with features"]
+    cost["findings"] = cost["whole but input"] - cost["batch building"] - cost["rules"] - judged
+    yield from (_row(f"stage: {name}", value, "us/run") for name, value in cost.items())
+
+
+def generator_rows(seed: int, count: int, max_points: int) -> Iterator[Row]:
+    """Labelled synthetic runs; points are those of the train loss."""
+    generate(seed, 64, max_points=max_points)
+    began = time.perf_counter()
+    sample = generate(seed + 1, count, max_points=max_points)
+    taken = time.perf_counter() - began
+    points = float(sample.batch.channels["train_loss"].lengths.sum())
+    yield _row("generator", count / taken, "runs/s")
+    yield _row("generator, mean train points", points / count, "points")
+    yield _row("generator, train points", points / taken, "points/s")
+
+
+def peer_rows(curves: list[Curves], ours: float, encoder: float) -> Iterator[Row]:
+    """The peers' cost a run, and how many times ours (us/run, the whole and the encoder) it is."""
+    tsfresh = _tsfresh(curves[:20]) * 1e6
+    yield _row("tsfresh EfficientFCParameters, 20 runs", tsfresh, "us/run")
+    yield _row("tsfresh EfficientFCParameters / our encoder with features", tsfresh / encoder, "ratio")
+    if find_spec("runmedic"):
+        runmedic = _runmedic(curves[:200]) * 1e6
+        yield _row("runmedic's rules, 200 runs", runmedic, "us/run")
+        yield _row("runmedic's rules / our whole", runmedic / ours, "ratio")
+
+
+def _tsfresh(curves: list[Curves]) -> float:
+    from tsfresh import extract_features
+    from tsfresh.feature_extraction import EfficientFCParameters
+
+    frames = [pd.DataFrame({"id": i, "time": range(POINTS), **one}) for i, one in enumerate(curves)]
+    table = pd.concat(frames, ignore_index=True).replace([np.inf, -np.inf], np.nan).ffill().bfill()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tsfresh and pandas warn about each other
+        settings: dict[str, Any] = {"column_id": "id", "column_sort": "time", "n_jobs": 0, "disable_progressbar": True}
+        return seconds(lambda: extract_features(table, EfficientFCParameters(), **settings), times=1) / len(curves)
+
+
+def _runmedic(curves: list[Curves]) -> float:
+    from runmedic.checks import run_checks
+    from runmedic.model import Run, Series
+    from runmedic.roles import detect
+
+    steps = [float(k) for k in range(1, POINTS + 1)]
+
+    def diagnose_all() -> None:
+        for one in curves:
+            run = Run("run", "memory", "", {name: Series(name, steps, values.tolist()) for name, values in one.items()})
+            run_checks(run, detect(run))
+
+    return seconds(diagnose_all, times=3) / len(curves)
+
+
+def _row(what: str, value: float, unit: str) -> Row:
+    return {"what": what, "value": value, "unit": unit}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20_000, help="runs in the one call")
+    parser.add_argument("--profiled", type=int, default=4096, help="runs whose stages are timed")
+    parser.add_argument("--synthetic", type=int, default=8192, help="runs the generator draws")
+    parser.add_argument("--max-points", type=int, default=30_000, help="longest run the generator draws")
+    parser.add_argument("--out", type=Path, default=RESULTS / "speed.csv")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    curves = curves_of(options.runs, options.seed)
+    rows = [*single_rows(curves), *batch_rows(curves), *stage_rows(curves[: options.profiled])]
+    rows += generator_rows(options.seed, options.synthetic, options.max_points)
+    cost = {row["what"]: row["value"] for row in rows}
+    rows += peer_rows(curves, cost["batch, whole"], cost["stage: encoder with features"])
+    print_table(rows)
+    write_csv(rows, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Calibration and thresholds from held-out synthetic families."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from curveclinic.labels import LABELS
+from curveclinic.ragged import FloatArray
+
+MAX_FALSE_ALARM: Final = 0.004
+"""Highest share of clearly-absent cells a threshold may report, per label: 20 labels stay below 8 % of runs."""
+
+_MIN_POSITIVES = 15
+_FLOOR, _CEILING = 0.35, 0.9
+
+
+def fit_calibration(logits: FloatArray, degree: FloatArray, checked: FloatArray) -> dict[str, tuple[float, float]]:
+    """Platt's scale and shift of every label's logit, on clear cells.
+
+    Args:
+        logits: (n, 20).
+        degree: (n, 20) truth, 1 present, 0 absent; what lies between is left out.
+        checked: (n, 20) nonzero where the label can be judged.
+    """
+    out = {}
+    for j, label in enumerate(LABELS):
+        use = (checked[:, j] > 0) & ((degree[:, j] >= 0.999) | (degree[:, j] <= 1e-6))
+        x, y = logits[use, j], (degree[use, j] >= 0.999).astype(int)
+        if min(y.sum(), len(y) - y.sum()) < _MIN_POSITIVES:
+            out[label] = (1.0, 0.0)
+            continue
+        fit = LogisticRegression(C=1e3).fit(x[:, None], y)
+        out[label] = (max(float(fit.coef_[0, 0]), 0.1), float(fit.intercept_[0]))
+    return out
+
+
+def choose_thresholds(probability: FloatArray, degree: FloatArray, checked: FloatArray) -> dict[str, float]:
+    """The F1-best threshold of each label whose false alarms on clearly-absent cells stay below `MAX_FALSE_ALARM`."""
+    out = {}
+    grid = np.linspace(_FLOOR, _CEILING, 56)
+    for j, label in enumerate(LABELS):
+        use = checked[:, j] > 0
+        p, present = probability[use, j], degree[use, j] >= 0.999
+        absent = degree[use, j] <= 1e-6
+        if present.sum() < _MIN_POSITIVES:
+            out[label] = 0.5
+            continue
+        hits = np.array([(p[present] >= t).sum() for t in grid])
+        alarms = np.array([(p[absent] >= t).sum() for t in grid])
+        f1 = 2 * hits / np.maximum(hits + alarms + present.sum(), 1)
+        allowed = alarms <= MAX_FALSE_ALARM * max(absent.sum(), 1)
+        best = int(np.argmax(np.where(allowed, f1, -1.0))) if allowed.any() else len(grid) - 1
+        out[label] = round(float(grid[best]), 3)
+    return out
+
+
+def reliability(probability: FloatArray, present: FloatArray, bins: int = 10) -> float:
+    """Expected calibration error over equal-width bins."""
+    place = np.minimum((probability * bins).astype(int), bins - 1)
+    total = 0.0
+    for b in range(bins):
+        here = place == b
+        if here.any():
+            total += here.mean() * abs(float(probability[here].mean()) - float(present[here].mean()))
+    return total
+
+
+def isotonic(probability: FloatArray, present: FloatArray) -> IsotonicRegression:
+    """Monotone recalibration, for the reliability plots of the model card."""
+    return IsotonicRegression(out_of_bounds="clip").fit(probability, present)

@@ -1,0 +1,214 @@
+"""The one encoder of training and serving: a ragged batch in, bounded float32 arrays out.
+
+Bins lie on one step axis for all channels of a run, from the first to the last finite loss point. A bin holds the
+mean, the lowest and the highest of its points; a bin without a point is interpolated and marked. Losses are seen
+in a linear view (own range, and the range train and val share) and in a logarithmic view relative to the train loss,
+so no absolute unit reaches the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.measures import CELLS, Cells
+from curveclinic.model.features import FEATURE_NAMES, features_of
+from curveclinic.quantities import logged_quantities
+from curveclinic.ragged import Batch, FloatArray, IntArray
+from curveclinic.smoothing import resample
+
+ENCODER_VERSION: Final = "2"
+"""Raised whenever an encoded value changes; the sidecar must carry the same."""
+
+BINS: Final = 128
+
+TENSOR_CHANNELS: Final = (
+    "time",
+    *(f"{name}__{view}" for name in ("train_loss", "val_loss")
+      for view in ("own_mean", "own_low", "own_high", "joint_mean", "log_mean", "log_low", "log_high", "presence")),
+    "gap_log",
+    "train_metric__mean", "train_metric__presence",
+    "val_metric__mean", "val_metric__presence",
+    "lr__relative", "lr__log", "lr__presence",
+    "grad_norm__log_mean", "grad_norm__log_high", "grad_norm__presence",
+)  # fmt: skip
+"""Rows of the encoded tensor, in order."""
+
+_CHUNK: Final = 512
+"""Runs encoded at once; their intermediate arrays stay in cache."""
+
+_LIMIT: Final = 6.0
+"""Bound of every encoded value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """n runs as the network takes them.
+
+    Attributes:
+        tensor: (n, len(TENSOR_CHANNELS), BINS) float32.
+        features: (n, len(FEATURE_NAMES)) float32.
+        start, stop: (n,) steps of the first and last bin edge; spans are shares between them.
+    """
+
+    tensor: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float32]
+    start: FloatArray
+    stop: FloatArray
+
+
+def encode(batch: Batch) -> Encoded:
+    """Encodes n runs; finite and bounded for any input."""
+    parts = [_encode_chunk(batch.take(np.arange(i, min(i + _CHUNK, batch.size)))) for i in range(0, batch.size, _CHUNK)]
+    if not parts:
+        return Encoded(
+            np.zeros((0, len(TENSOR_CHANNELS), BINS), np.float32), np.zeros((0, len(FEATURE_NAMES)), np.float32), np.zeros(0), np.zeros(0)
+        )
+    return Encoded(
+        np.concatenate([p.tensor for p in parts]), np.concatenate([p.features for p in parts]),
+        np.concatenate([p.start for p in parts]), np.concatenate([p.stop for p in parts]),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """One channel in bins, view units: mean, low, high (n, BINS) and presence (1 point, 0 interpolated, -1 outside)."""
+
+    mean: FloatArray
+    low: FloatArray
+    high: FloatArray
+    presence: FloatArray
+
+
+def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
+    n = len(start)
+    span = np.maximum(stop - start, 1e-300)[:, None]
+    centre = start[:, None] + (stop - start)[:, None] * ((np.arange(BINS) + 0.5) / BINS)
+    mean = resample(cells.steps, cells.mean, cells.size, centre)
+    low, high = mean.copy(), mean.copy()
+    inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:]) & (cells.size[:, None] > 0)
+    presence = np.where(inside, 0.0, -1.0)
+    row, column = np.nonzero(np.arange(CELLS)[None, :] < cells.size[:, None])
+    if len(row):
+        place = np.clip((cells.steps[row, column] - start[row]) / span[row, 0] * BINS, 0, BINS - 1).astype(np.int64)
+        flat = row * BINS + place
+        first = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
+        at = flat[first]
+        width = np.diff(np.append(first, len(flat)))
+        mean.ravel()[at] = np.add.reduceat(cells.mean[row, column], first) / width
+        low.ravel()[at] = np.minimum.reduceat(cells.low[row, column], first)
+        high.ravel()[at] = np.maximum.reduceat(cells.high[row, column], first)
+        presence.ravel()[at] = 1.0
+    assert len(presence) == n
+    return _Bins(mean, low, high, presence)
+
+
+def _encode_chunk(batch: Batch) -> Encoded:
+    quantities, _, cells = logged_quantities(batch)
+    start, stop = _axis(cells)
+    train, val = _bins(cells["train_loss"], start, stop), _bins(cells["val_loss"], start, stop)
+    rows = [np.broadcast_to(np.linspace(-1, 1, BINS), (batch.size, BINS))]
+    rows += _loss_rows(train, val, cells["train_loss"], cells["val_loss"])
+    rows += _companion_rows(batch, cells, start, stop)
+    tensor = np.stack(rows, axis=1)
+    with np.errstate(all="ignore"):
+        bounded = np.clip(np.nan_to_num(tensor, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)
+    return Encoded(bounded.astype(np.float32), features_of(batch, quantities), start, stop)
+
+
+def _axis(cells: dict[str, Cells]) -> tuple[FloatArray, FloatArray]:
+    """First and last finite loss step of each run; of the metric where there is no loss."""
+    start, stop = np.full(len(cells["lr"].size), np.inf), np.full(len(cells["lr"].size), -np.inf)
+    for name in ("train_loss", "val_loss"):
+        has = cells[name].size > 0
+        start = np.where(has, np.minimum(start, cells[name].steps[:, 0]), start)
+        stop = np.where(has, np.maximum(stop, cells[name].steps[:, -1]), stop)
+    return np.where(np.isfinite(start), start, 0.0), np.where(np.isfinite(stop), stop, 1.0)
+
+
+def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
+    """Bins back from their view, divided by unit (n,)."""
+    with np.errstate(all="ignore"):
+        log_unit = np.log(np.maximum(unit, 1e-300))[:, None]
+        return np.where(cells.log[:, None], np.exp(np.clip(bins - log_unit, -700, 700)), bins * (cells.scale / unit)[:, None])
+
+
+def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArray]:
+    size = [np.where(c.log, np.exp(np.minimum(c.high.max(axis=1), 700.0)), c.scale) * (c.size > 0) for c in (tc, vc)]
+    unit = np.maximum(np.maximum(size[0], size[1]), 1e-300)
+    parts = []
+    for bins, cells in ((train, tc), (val, vc)):
+        parts.append([_raw(x, cells, unit) for x in (bins.mean, bins.low, bins.high)])
+    has = [c.size > 0 for c in (tc, vc)]
+    lows = [np.where(h, np.quantile(p[0], 0.02, axis=1), np.inf) for p, h in zip(parts, has, strict=True)]
+    highs = [np.where(h, np.quantile(p[0], 0.98, axis=1), -np.inf) for p, h in zip(parts, has, strict=True)]
+    joint_low, joint_high = np.minimum(*lows), np.maximum(*highs)
+    # logarithms relative to train's initial level (val's where there is no train)
+    first = np.where(has[0], np.median(parts[0][0][:, :3], axis=1), np.median(parts[1][0][:, :3], axis=1))
+    positive = [np.where(h, p[1].min(axis=1) > 0, True) for p, h in zip(parts, has, strict=True)]
+    use_log = positive[0] & positive[1] & (first > 0)
+    rows: list[FloatArray] = []
+    logs = []
+    for (mean, low, high), bins, present, lo, hi in zip(parts, (train, val), has, lows, highs, strict=True):
+        own = [_between(x, lo, hi) for x in (mean, low, high)]
+        joint = _between(mean, joint_low, joint_high)
+        relative = [_log_ratio(x, first, use_log, joint_low, joint_high) for x in (mean, low, high)]
+        logs.append(relative[0])
+        rows += [np.where(present[:, None], x, 0.0) for x in (*own, joint, *relative)] + [bins.presence]
+    both = (has[0] & has[1])[:, None]
+    rows.append(np.where(both, np.clip(4.0 * (logs[1] - logs[0]), -_LIMIT, _LIMIT), 0.0))
+    return rows
+
+
+def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """-1 at low, 1 at high, compressed logarithmically outside."""
+    with np.errstate(all="ignore"):
+        unit = np.nan_to_num((values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0, posinf=1e30, neginf=-1e30)
+    return np.where(np.abs(unit) <= 1, unit, np.sign(unit) * (1.0 + np.log(np.maximum(np.abs(unit), 1.0))))
+
+
+def _log_ratio(values: FloatArray, first: FloatArray, use: npt.NDArray[np.bool_], low: FloatArray, high: FloatArray) -> FloatArray:
+    """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
+    with np.errstate(all="ignore"):
+        ratio = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
+        linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
+    return np.where(use[:, None], ratio, linear)
+
+
+def _companion_rows(batch: Batch, cells: dict[str, Cells], start: FloatArray, stop: FloatArray) -> list[FloatArray]:
+    rows: list[FloatArray] = []
+    for name in ("train_metric", "val_metric"):
+        c = cells[name]
+        bins = _bins(c, start, stop)
+        value = np.where(c.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean) * batch.metric_sign[:, None]
+        low, high = np.quantile(value, 0.02, axis=1), np.quantile(value, 0.98, axis=1)
+        rows += [np.where((c.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
+    lr = _bins(cells["lr"], start, stop)
+    raw = np.where(cells["lr"].log[:, None], np.exp(np.clip(lr.mean, -700, 700)), lr.mean * cells["lr"].scale[:, None])
+    relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
+    has = (cells["lr"].size > 0)[:, None]
+    rows += [np.where(has, relative, 0.0), np.where(has, np.log10(np.maximum(relative, 1e-6)) / 3.0, 0.0), lr.presence]
+    g = cells["grad_norm"]
+    grad = _bins(g, start, stop)
+    to_log = [np.where(g.log[:, None], x, np.log(np.maximum(x * g.scale[:, None], 1e-300))) / np.log(10.0) for x in (grad.mean, grad.high)]
+    middle = np.median(to_log[0], axis=1, keepdims=True)
+    has = (g.size > 0)[:, None]
+    return rows + [np.where(has, x - middle, 0.0) for x in to_log] + [grad.presence]
+
+
+def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:
+    """Steps (n, k) of shares (n, k) of the run."""
+    return encoded.start[:, None] + share * (encoded.stop - encoded.start)[:, None]
+
+
+def to_shares(steps: FloatArray, start: FloatArray, stop: FloatArray) -> FloatArray:
+    """Shares (n, k) of the run of steps (n, k)."""
+    return np.clip((steps - start[:, None]) / np.maximum(stop - start, 1e-300)[:, None], 0.0, 1.0)
+
+
+def rows_of(names: tuple[str, ...]) -> IntArray:
+    """Tensor rows of the given channel names (ablation)."""
+    return np.array([TENSOR_CHANNELS.index(name) for name in names])

@@ -1,0 +1,110 @@
+"""The network: a small strided 1D-CNN over the encoded curves, fused with the scalar features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+N_LABELS = 20
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network.
+
+    Attributes:
+        channels: rows of the encoded tensor; 0 leaves the curves out (ablation).
+        features: scalar features; 0 leaves them out (ablation).
+        width: filters of the last convolutions.
+        hidden: units of the joint layer.
+    """
+
+    channels: int
+    features: int
+    width: int = 64
+    hidden: int = 112
+
+
+class CurveNet(nn.Module):
+    """Presence, severity and span of every label from encoded curves and features."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        w = shape.width
+        self.curves = nn.Sequential(
+            nn.Conv1d(max(shape.channels, 1), w, 5, stride=2, padding=2), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 64)
+            nn.Conv1d(w, w, 5, stride=2, padding=2), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 32)
+            nn.Conv1d(w, w, 3, stride=2, padding=1), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 16)
+            nn.Conv1d(w, w, 3, padding=1), nn.BatchNorm1d(w), nn.ReLU(),
+        )  # fmt: skip
+        self.where = nn.Conv1d(w, 16, 1)  # a narrow view that keeps the place: (B, 16, 16) -> 256
+        pooled = (2 * w + 256) if shape.channels else 0
+        self.normalise = nn.BatchNorm1d(max(shape.features, 1))
+        self.scalars = nn.Sequential(nn.Linear(max(shape.features, 1), 96), nn.ReLU(), nn.Dropout(0.1))
+        self.joint = nn.Sequential(
+            nn.Dropout(0.1), nn.Linear(pooled + (96 if shape.features else 0), shape.hidden), nn.ReLU(), nn.Dropout(0.1),
+            nn.Linear(shape.hidden, shape.hidden), nn.ReLU(),
+        )  # fmt: skip
+        self.presence = nn.Linear(shape.hidden, N_LABELS)
+        self.severity = nn.Linear(shape.hidden, N_LABELS)
+        self.span = nn.Linear(shape.hidden, 2 * N_LABELS)
+
+    def forward(self, tensor: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns logits of presence (B, 20) and severity (B, 20), and spans (B, 20, 2) as shares of the run."""
+        parts = []
+        if self.shape.channels:
+            x = self.curves(tensor)  # (B, w, 16)
+            parts += [x.mean(dim=2), x.amax(dim=2), self.where(x).flatten(1)]
+        if self.shape.features:
+            parts.append(self.scalars(self.normalise(features)))
+        joint = self.joint(torch.cat(parts, dim=1))
+        span = torch.sigmoid(self.span(joint)).reshape(-1, N_LABELS, 2)
+        return self.presence(joint), self.severity(joint), span
+
+
+class Calibrated(nn.Module):
+    """The exported graph: encoded arrays in, calibrated probabilities, severities and spans out."""
+
+    def __init__(self, net: CurveNet, scale: Tensor, shift: Tensor) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("scale", scale)
+        self.register_buffer("shift", shift)
+
+    def forward(self, tensor: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns probability (B, 20), probability of being severe (B, 20), span (B, 20, 2)."""
+        presence, severity, span = self.net(tensor, features)
+        return torch.sigmoid(presence * self.scale + self.shift), torch.sigmoid(severity), span
+
+
+def loss_of(
+    outputs: tuple[Tensor, Tensor, Tensor], target: Tensor, weight: Tensor, severe: Tensor, spans: Tensor
+) -> Tensor:
+    """Weighted cross-entropy of presence; severity and span count where the label is present and they are known.
+
+    Args:
+        outputs: what `CurveNet.forward` returns.
+        target, weight: (B, 20).
+        severe: (B, 20), NaN where unknown.
+        spans: (B, 20, 2) shares of the run, NaN where unknown.
+    """
+    presence, severity, span = outputs
+    bce = nn.functional.binary_cross_entropy_with_logits
+    main = (bce(presence, target, reduction="none") * weight).sum() / weight.sum().clamp(min=1.0)
+    here = (target > 0.5) & (weight > 0.5)
+    known = here & torch.isfinite(severe)
+    total = main
+    if bool(known.any()):
+        total = total + 0.02 * bce(severity[known], severe[known])
+    known_span = here[:, :, None] & torch.isfinite(spans)
+    if bool(known_span.any()):
+        total = total + 0.1 * nn.functional.smooth_l1_loss(span[known_span], spans[known_span], beta=0.05)
+    return total
+
+
+def parameters_of(net: nn.Module) -> int:
+    """Number of trainable parameters."""
+    return sum(p.numel() for p in net.parameters())

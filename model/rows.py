@@ -1,0 +1,159 @@
+"""`Rows`: padded curves and what several features share (moments, sorted values, differences), each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+
+def row_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
+    """Sums the first counts[i] cells of row i, to the bit as `cells[i, :counts[i]].sum()` whatever follows them.
+
+    NumPy adds pairwise, so a sum over zero padding would round differently, and a feature that compares with the mean
+    (ties are common in logs) would depend on the batch its run is in. `reduceat` starts from a segment's first cell
+    where `sum` starts from zero: hence the zero in front of every row.
+    """
+    m, width = cells.shape
+    if m == 0 or counts.min() >= width:
+        total: FloatArray = cells.sum(axis=1)
+        return total
+    padded = np.empty((m, width + 2))
+    padded[:, 1:-1] = cells
+    padded[:, 0] = padded[:, -1] = 0.0
+    edges = np.empty(2 * m, dtype=np.int64)
+    edges[::2] = np.arange(0, padded.size, width + 2)
+    edges[1::2] = edges[::2] + 1 + np.maximum(counts, 0)
+    totals: FloatArray = np.add.reduceat(padded.ravel(), edges)[::2]
+    return totals
+
+
+def row_counts(cells: BoolArray) -> FloatArray:
+    """Number of True cells of every row."""
+    counts: IntArray = np.count_nonzero(cells, axis=1)
+    return counts.astype(np.float64)
+
+
+class Rows:
+    """Curves of similar length on [0, 1], one a row.
+
+    Attributes:
+        values: (m, L) padded on the right with the last value: minima, maxima and differences need no mask.
+        points: (m, L) the same padded with NaN: comparisons are False and sorted values come first.
+        lengths: (m,) number of real points, at least 1.
+        n: (m,) the lengths as float64.
+    """
+
+    def __init__(self, values: FloatArray, lengths: IntArray) -> None:
+        self.values = values
+        self.lengths = lengths
+        self.n = lengths.astype(np.float64)
+        full = bool(lengths.min() >= values.shape[1])
+        self.points = values if full else np.where(self.mask, values, np.nan)
+        self._memo: dict[tuple[Any, ...], Any] = {}
+
+    def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
+        """Result of `compute`, kept under `key` for the other features of these rows."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        return self._memo[key]
+
+    def mean_of(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
+        """Mean of every row's first length - `shortened` cells, NaN where there are none."""
+        counts = self.lengths - shortened
+        return row_sums(cells, counts) / np.where(counts > 0, counts, np.nan)
+
+    @cached_property
+    def mask(self) -> BoolArray:
+        """(m, L) True at real points."""
+        return np.arange(self.values.shape[1]) < self.lengths[:, None]
+
+    @cached_property
+    def last(self) -> FloatArray:
+        """(m,) last point."""
+        return self.values[:, -1]
+
+    @cached_property
+    def mean(self) -> FloatArray:
+        """(m,) mean."""
+        return self.mean_of(self.points)
+
+    @cached_property
+    def centred(self) -> FloatArray:
+        """(m, L) points less their mean."""
+        return self.points - self.mean[:, None]
+
+    @cached_property
+    def squared(self) -> FloatArray:
+        """(m, L) squares of the centred points."""
+        return self.centred * self.centred
+
+    @cached_property
+    def variance(self) -> FloatArray:
+        """(m,) population variance."""
+        return self.mean_of(self.squared)
+
+    @cached_property
+    def deviation(self) -> FloatArray:
+        """(m,) population standard deviation."""
+        return np.sqrt(self.variance)
+
+    @cached_property
+    def changes(self) -> FloatArray:
+        """(m, L - 1) differences of neighbours."""
+        return np.diff(self.points, axis=1)
+
+    @cached_property
+    def path(self) -> FloatArray:
+        """(m,) sum of absolute differences."""
+        return row_sums(np.abs(self.changes), self.lengths - 1)
+
+    @cached_property
+    def ordered(self) -> FloatArray:
+        """(m, L) points in ascending order, the padding behind them."""
+        return np.sort(self.points, axis=1)
+
+    @cached_property
+    def total(self) -> FloatArray:
+        """(m, L) running sum."""
+        return np.cumsum(self.points, axis=1)
+
+    @cached_property
+    def energy(self) -> FloatArray:
+        """(m, L + 1) running sum of squares, from 0."""
+        energy = np.zeros((self.values.shape[0], self.values.shape[1] + 1))
+        np.cumsum(self.points * self.points, axis=1, out=energy[:, 1:])
+        return energy
+
+    @cached_property
+    def spectrum(self) -> npt.NDArray[np.complex128]:
+        """(m, L // 2 + 1) Fourier coefficients of the unpadded points, 0 past a run's highest frequency.
+
+        One transform for each distinct length: padding would move the frequencies.
+        """
+        m, width = self.values.shape
+        spectrum = np.zeros((m, width // 2 + 1), dtype=np.complex128)
+        for length in np.unique(self.lengths):
+            same = self.lengths == length
+            spectrum[same, : length // 2 + 1] = np.fft.rfft(self.values[same, :length], axis=1)
+        return spectrum
+
+    @cached_property
+    def frequencies(self) -> IntArray:
+        """(m,) number of Fourier coefficients."""
+        return self.lengths // 2 + 1
+
+    def quantile(self, q: float) -> FloatArray:
+        """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side."""
+        position = (self.n - 1.0) * q
+        below = np.floor(position).astype(np.int64)
+        weight = position - below
+        row = np.arange(len(below))
+        low = self.ordered[row, below]
+        step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
+        return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)

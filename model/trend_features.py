@@ -1,0 +1,107 @@
+"""tsfresh's features of a curve's course: straight-line fits, energy by segment, spectrum.
+
+Every function here is tsfresh's calculator of the same name and parameters, for all rows at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from curveclinic.model.rows import Rows, row_sums
+from curveclinic.ragged import FloatArray, IntArray
+
+FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
+ChunkAggregate = Literal["mean", "var", "min", "max"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`."""
+
+    slope: FloatArray
+    intercept: FloatArray
+    rvalue: FloatArray
+    stderr: FloatArray
+
+
+def fit(cells: FloatArray, counts: IntArray) -> Fit:
+    """Fits a line to the first counts[i] cells of every row."""
+    n = counts.astype(np.float64)
+    middle = (n - 1.0) / 2.0
+    average = row_sums(cells, counts) / n
+    centred = cells - average[:, None]
+    variance_x = (n * n - 1.0) / 12.0
+    variance_y = row_sums(centred * centred, counts) / n
+    covariance = row_sums((np.arange(cells.shape[1]) - middle[:, None]) * centred, counts) / n
+    slope = covariance / variance_x
+    rvalue = np.clip(covariance / np.sqrt(variance_x * variance_y), -1.0, 1.0)
+    stderr = np.sqrt((1.0 - rvalue**2) * variance_y / variance_x / np.where(n > 2, n - 2.0, np.nan))
+    return Fit(slope, average - slope * middle, rvalue, np.where(n == 2, 0.0, stderr))
+
+
+def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
+    """An attribute of the line through the points."""
+    line: Fit = rows.once(("fit",), lambda: fit(rows.points, rows.lengths))
+    value: FloatArray = getattr(line, attr)
+    return value
+
+
+def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: ChunkAggregate) -> FloatArray:
+    """An attribute of the line through the aggregates of chunks; NaN for runs no longer than a chunk."""
+    counts = -(-rows.lengths // chunk_len)
+    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: fit(_chunks(rows, chunk_len, f_agg), counts))
+    value: FloatArray = getattr(line, attr)
+    return np.where(rows.lengths > chunk_len, value, np.nan)
+
+
+def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
+    """(m, K) aggregate of every chunk; the last real one may be partial, those after it mean nothing."""
+    m, width = rows.values.shape
+    whole = -(-width // size) * size
+    real = (np.arange(whole) < rows.lengths[:, None]).reshape(m, -1, size)
+    # Padded with the last point, which the last chunk holds anyway.
+    cells = np.pad(rows.values, [(0, 0), (0, whole - width)], mode="edge").reshape(m, -1, size)  # (m, K, size)
+    result: FloatArray
+    if f_agg in ("min", "max"):
+        result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)
+        return result
+    counts = np.clip(rows.lengths[:, None] - np.arange(0, whole, size), 1, size)
+    result = np.where(real, cells, 0.0).sum(axis=2) / counts
+    if f_agg == "var":
+        spread = np.where(real, cells - result[:, :, None], 0.0)
+        result = (spread * spread).sum(axis=2) / counts
+    return result
+
+
+def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
+    """Share of the sum of squares in one of equal segments; NaN for an all-zero row."""
+    size, longer = np.divmod(rows.lengths, num_segments)
+    start, stop = (i * size + np.minimum(i, longer) for i in (segment_focus, segment_focus + 1))
+    row = np.arange(len(size))
+    whole: FloatArray = rows.energy[row, rows.lengths]
+    part: FloatArray = rows.energy[row, stop] - rows.energy[row, start]
+    return part / np.where(whole == 0.0, np.nan, whole)
+
+
+def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:
+    """A Fourier coefficient; NaN past a run's highest frequency."""
+    if coeff >= rows.spectrum.shape[1]:
+        return np.full_like(rows.n, np.nan)
+    value = rows.spectrum[:, coeff]
+    part = np.abs(value) if attr == "abs" else value.real if attr == "real" else value.imag
+    return np.where(coeff < rows.frequencies, part, np.nan)
+
+
+def fft_aggregated(rows: Rows, *, aggtype: Literal["centroid", "variance"]) -> FloatArray:
+    """Centroid or variance of the absolute spectrum; NaN for an all-zero row."""
+    centroid = _spectral_moment(rows, 1)
+    return centroid if aggtype == "centroid" else _spectral_moment(rows, 2) - centroid**2
+
+
+def _spectral_moment(rows: Rows, power: int) -> FloatArray:
+    height: FloatArray = rows.once(("spectrum",), lambda: np.abs(rows.spectrum))
+    moment = row_sums(height * np.arange(height.shape[1], dtype=np.float64) ** power, rows.frequencies)
+    return moment / row_sums(height, rows.frequencies)

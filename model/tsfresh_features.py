@@ -1,0 +1,211 @@
+"""Curve features with tsfresh's definitions and names, computed for whole batches at once.
+
+A feature of a channel is what tsfresh's calculator of that name returns for the channel's finite points after
+`normalise`. A full name, `<channel>__<calculator>__<param>_<value>`, is tsfresh's column name, so
+`tsfresh.feature_extraction.settings.from_columns` turns `feature_names()` into settings that recompute every value;
+`tests/test_tsfresh_features.py` does just that. Where tsfresh returns NaN (too short, constant), `measure` returns NaN
+and `extract` returns 0.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from curveclinic.measures import segment_max, segment_min, view_of
+from curveclinic.model import change_features, level_features, trend_features
+from curveclinic.model.rows import Rows
+from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged, blocks
+
+Calculator = Callable[..., FloatArray]
+"""(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
+
+_SLAB_CELLS = 1 << 16
+"""Cells worked on at once (512 KiB): temporaries stay in a core's own cache."""
+
+CANDIDATES: Final[dict[str, Calculator]] = {
+    calculator.__name__: calculator
+    for calculator in (
+        level_features.mean,
+        level_features.median,
+        level_features.quantile,
+        level_features.variance,
+        level_features.standard_deviation,
+        level_features.variation_coefficient,
+        level_features.root_mean_square,
+        level_features.skewness,
+        level_features.kurtosis,
+        level_features.mean_n_absolute_max,
+        level_features.ratio_beyond_r_sigma,
+        level_features.count_above,
+        level_features.count_below,
+        level_features.count_above_mean,
+        level_features.count_below_mean,
+        level_features.longest_strike_above_mean,
+        level_features.longest_strike_below_mean,
+        level_features.first_location_of_maximum,
+        level_features.last_location_of_maximum,
+        level_features.first_location_of_minimum,
+        level_features.last_location_of_minimum,
+        level_features.index_mass_quantile,
+        level_features.binned_entropy,
+        level_features.ratio_value_number_to_time_series_length,
+        level_features.percentage_of_reoccurring_values_to_all_values,
+        level_features.percentage_of_reoccurring_datapoints_to_all_datapoints,
+        change_features.absolute_sum_of_changes,
+        change_features.mean_abs_change,
+        change_features.mean_change,
+        change_features.mean_second_derivative_central,
+        change_features.cid_ce,
+        change_features.change_quantiles,
+        change_features.autocorrelation,
+        change_features.c3,
+        change_features.time_reversal_asymmetry_statistic,
+        change_features.number_crossing_m,
+        change_features.number_peaks,
+        trend_features.linear_trend,
+        trend_features.agg_linear_trend,
+        trend_features.energy_ratio_by_chunks,
+        trend_features.fft_coefficient,
+        trend_features.fft_aggregated,
+    )
+}
+"""tsfresh calculator -> the same for all rows; each O(n log n) in a run's length or better."""
+
+SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "train_loss": (
+        'agg_linear_trend__attr_"rvalue"__chunk_len_5__f_agg_"mean"',
+        "c3__lag_1",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_0",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_3",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_9",
+        "first_location_of_maximum",
+        "index_mass_quantile__q_0.1",
+        "index_mass_quantile__q_0.25",
+        "index_mass_quantile__q_0.5",
+        "index_mass_quantile__q_0.9",
+        "last_location_of_maximum",
+        'linear_trend__attr_"intercept"',
+        'linear_trend__attr_"rvalue"',
+        "mean_abs_change",
+        "quantile__q_0.25",
+        "quantile__q_0.9",
+    ),
+    "val_loss": (
+        'agg_linear_trend__attr_"rvalue"__chunk_len_5__f_agg_"mean"',
+        "autocorrelation__lag_1",
+        'change_quantiles__f_agg_"var"__isabs_False__qh_0.8__ql_0.2',
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_0",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_2",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_7",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_8",
+        "first_location_of_maximum",
+        "first_location_of_minimum",
+        "index_mass_quantile__q_0.1",
+        "index_mass_quantile__q_0.25",
+        "index_mass_quantile__q_0.5",
+        "index_mass_quantile__q_0.9",
+        "last_location_of_minimum",
+        'linear_trend__attr_"rvalue"',
+        "standard_deviation",
+    ),
+    "train_metric": (
+        'agg_linear_trend__attr_"rvalue"__chunk_len_5__f_agg_"mean"',
+        "autocorrelation__lag_1",
+        "c3__lag_1",
+        "index_mass_quantile__q_0.1",
+        "last_location_of_minimum",
+        'linear_trend__attr_"rvalue"',
+    ),
+    "val_metric": (
+        "autocorrelation__lag_1",
+        "autocorrelation__lag_2",
+        "autocorrelation__lag_5",
+        "count_above__t_0.9",
+        "index_mass_quantile__q_0.1",
+        'linear_trend__attr_"rvalue"',
+    ),
+    "grad_norm": (
+        'change_quantiles__f_agg_"var"__isabs_False__qh_0.8__ql_0.2',
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_0",
+        "energy_ratio_by_chunks__num_segments_10__segment_focus_1",
+        "first_location_of_maximum",
+        "index_mass_quantile__q_0.25",
+        'linear_trend__attr_"intercept"',
+    ),
+}
+"""Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV)."""
+
+
+def feature_names() -> tuple[str, ...]:
+    """Full names of the selected features, in the order of the columns of `extract_selected`."""
+    return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
+
+
+def extract_selected(batch: Batch) -> FloatArray:
+    """Returns the selected features of every run, (n, len(feature_names())), finite."""
+    parts = [extract(batch.channels[channel], names) for channel, names in SELECTED.items()]
+    return np.concatenate(parts, axis=1)
+
+
+def extract(channel: Ragged, names: Sequence[str]) -> FloatArray:
+    """Returns `measure` with 0 for what is not defined: (n, len(names)), finite."""
+    values = measure(channel, names)
+    values[~np.isfinite(values)] = 0.0
+    return values
+
+
+def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
+    """Returns features of one channel as tsfresh defines them.
+
+    Args:
+        channel: the runs; non-finite points are left out.
+        names: feature names without the channel, e.g. `autocorrelation__lag_1`.
+
+    Returns:
+        (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
+    """
+    plan = [_parse(name) for name in names]
+    values = np.full((channel.size, len(names)), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for index, rows in _slabs(normalise(channel)):
+            for column, (calculator, parameters) in enumerate(plan):
+                values[index, column] = calculator(rows, **parameters)
+    return values
+
+
+def normalise(channel: Ragged) -> Ragged:
+    """Returns the finite points of every run on [0, 1]; a constant run is all zeros.
+
+    The view is `measures.view_of` (log(v) for a positive curve with max / min above 30, else v), then
+    (view - min) / (max - min). Give these values to tsfresh to recompute a feature.
+    """
+    finite = channel.finite()
+    view, _, _ = view_of(finite)
+    low = segment_min(view, finite.offsets)
+    span = segment_max(view, finite.offsets) - low
+    view -= np.repeat(low, finite.lengths)
+    view /= np.repeat(np.where(span > 0.0, span, 1.0), finite.lengths)
+    return Ragged(finite.steps, view, finite.offsets)
+
+
+def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
+    """Yields every non-empty run of a normalised channel once, in pieces that fit the cache, with its index."""
+    for block in blocks(channel):
+        height = max(1, _SLAB_CELLS // block.values.shape[1])
+        for start in range(0, len(block.rows), height):
+            part = slice(start, start + height)
+            lengths = block.lengths[part]
+            yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths.max()]), lengths)
+
+
+def _parse(name: str) -> tuple[Calculator, dict[str, Any]]:
+    """Splits a feature name as tsfresh does: `c3__lag_2` -> (c3, {"lag": 2})."""
+    calculator, *parts = name.split("__")
+    if calculator not in CANDIDATES:
+        raise ValueError(f"no feature {name!r}; expected one of {', '.join(CANDIDATES)}, with tsfresh's parameters")
+    pairs = (part.rsplit("_", 1) for part in parts)
+    return CANDIDATES[calculator], {key: ast.literal_eval(value) for key, value in pairs}

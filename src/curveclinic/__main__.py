@@ -1,0 +1,7 @@
+"""`python -m curveclinic`."""
+
+import sys
+
+from curveclinic.cli import main
+
+sys.exit(main())

@@ -1,0 +1,162 @@
+"""From raw series to a `Run`: names are chosen, axes are brought together, and what was done is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from curveclinic.choosing import choose
+from curveclinic.errors import InputError
+from curveclinic.grid import OTHER_UNITS, Grid, tables
+from curveclinic.naming import Points, quoted
+from curveclinic.run import MetricGoal, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What the user knows better than the names in a log.
+
+    Attributes:
+        train_loss: name of the train loss, or a regular expression found in it.
+        val_loss: the same for the validation loss.
+        num_classes: number of classes of a classifier.
+        metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
+    """
+
+    train_loss: str | None = None
+    val_loss: str | None = None
+    num_classes: int | None = None
+    metric_goal: MetricGoal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where raw series came from; `advice` tells the user of this origin how to name a column."""
+
+    run_id: str = ""
+    path: str = ""
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    advice: str = "name it with train_loss='...'"
+
+
+def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, one_axis: bool = False) -> Run:
+    """Returns the run made of the channels chosen from a table of raw series.
+
+    Args:
+        table: raw name -> points.
+        options: what the user knows better.
+        origin: where the series came from.
+        one_axis: all steps come from one column, so a series that ends early ended early.
+
+    Raises:
+        InputError: no loss is found in the table.
+    """
+    choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
+    if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
+        raise InputError(f"no loss column; found {quoted(table)}; {origin.advice}")
+    channels, notes = (choice.channels, ()) if one_axis else share_axis(choice.channels)
+    return Run.from_arrays(
+        {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
+        run_id=origin.run_id,
+        num_classes=options.num_classes,
+        metric_goal=choice.metric_goal,
+        path=origin.path,
+        format=origin.format,
+        notes=(*origin.notes, *choice.notes, *notes),
+    )
+
+
+def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:
+    """Returns the runs held by the rows of a log, one or several.
+
+    Args:
+        grid: the rows.
+        options: what the user knows better.
+        origin: where the rows came from.
+        split: whether rows whose steps start over may be several runs.
+
+    Raises:
+        InputError: there are no rows, or none of the runs has a loss.
+    """
+    if not grid.columns:
+        raise InputError(f"no numbers in {grid.n_rows} rows; expected columns such as 'step', 'train_loss', 'val_loss'")
+    found = tables(grid, split=split)
+    runs: list[Run | InputError] = []
+    for k, (name, table, notes) in enumerate(found, 1):
+        here = replace(
+            origin,
+            run_id=_numbered_id(origin, name or (str(k) if len(found) > 1 else "")),
+            notes=(*origin.notes, *grid.notes, *notes),
+        )
+        runs.append(attempt(run_from_table, table, options, here, one_axis=True))
+    return usable(runs, [_numbered_id(origin, name or str(k)) for k, (name, _, _) in enumerate(found, 1)], origin)
+
+
+def _numbered_id(origin: Origin, name: str) -> str:
+    if not name or not origin.run_id:
+        return name or origin.run_id
+    return f"{origin.run_id}#{name}"
+
+
+def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | InputError:
+    """Returns what `make` makes, or the InputError it raises."""
+    try:
+        return make(*args, **options)
+    except InputError as error:
+        return error
+
+
+def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
+    """Returns the runs of one source; beside good ones a bad one is a run without channels that notes why.
+
+    Raises:
+        InputError: none is usable; the reason is the first one's.
+    """
+    reasons = [item for item in found if isinstance(item, InputError)]
+    if reasons and len(reasons) == len(found):
+        raise reasons[0]
+    return [
+        Run({}, run_id=run_id, path=origin.path, format=origin.format, notes=(str(item),))
+        if isinstance(item, InputError)
+        else item
+        for item, run_id in zip(found, run_ids, strict=True)
+    ]
+
+
+def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """Brings validation channels counted in other units onto the axis of the train loss."""
+    out = dict(channels)
+    train = channels.get("train_loss")
+    if train is None or train[0] is None or len(train[0]) < 2:
+        return out, ()
+    notes = []
+    for name in ("val_loss", "val_metric", "train_metric", "lr"):
+        points = channels.get(name)
+        if points is None or points[0] is None or len(points[0]) < 2 or not _other_units(train, points):
+            continue
+        out[name] = (_rescaled(points, train), points[1])
+        notes.append(f"{name} is counted in other units than train_loss and is spread over its steps")
+    return out, tuple(notes)
+
+
+def _other_units(train: Points, other: Points) -> bool:
+    assert train[0] is not None
+    assert other[0] is not None
+    last, own_last = float(np.max(train[0])), float(np.max(other[0]))
+    return min(last, own_last) > 0 and max(last, own_last) / min(last, own_last) > OTHER_UNITS
+
+
+def _rescaled(points: Points, train: Points) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Steps such that the last point falls on train's last step and the first one gap after its start."""
+    steps = points[0]
+    assert steps is not None
+    assert train[0] is not None
+    low, high = float(np.min(steps)), float(np.max(steps))
+    gap = (high - low) / max(len(np.unique(steps)) - 1, 1)
+    share = (steps - low + gap) / (high - low + gap)
+    result: np.ndarray[tuple[int], np.dtype[np.float64]] = share * float(np.max(train[0]))
+    return result

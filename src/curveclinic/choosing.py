@@ -1,0 +1,277 @@
+"""Raw series -> channels: which one is the train loss, which the validation loss, and why.
+
+The total is preferred to the sum of the components logged on both sides, and that to a single component.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.errors import InputError
+from curveclinic.labels import LAYER_PREFIX
+from curveclinic.naming import ADVERSARIAL_NOTE, Name, Points, parse, quoted
+from curveclinic.run import MetricGoal
+from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
+
+_MIN_EPOCH_POINTS = 8
+"""An `_epoch` series shorter than this says less than the `_step` series beside it."""
+
+Part = tuple[str, ...]
+"""Words that tell one part of a loss from another; () is the total."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The channels taken from a table of raw series.
+
+    Attributes:
+        channels: canonical channel -> points.
+        notes: what was chosen and why, one sentence each.
+        metric_goal: inferred from the metric's name; None without a metric.
+    """
+
+    channels: dict[str, Points]
+    notes: tuple[str, ...]
+    metric_goal: MetricGoal | None
+
+
+def choose(
+    table: Mapping[str, Points],
+    *,
+    train_loss: str | None = None,
+    val_loss: str | None = None,
+    metric_goal: MetricGoal | None = None,
+) -> Choice:
+    """Returns the canonical channels of a table of raw series.
+
+    Args:
+        table: raw name -> points, in the order logged.
+        train_loss: name of the train loss, or a regular expression found in it; None: by the alias table.
+        val_loss: the same for the validation loss.
+        metric_goal: overrides the goal inferred from the metric's name.
+
+    Raises:
+        InputError: `train_loss` or `val_loss` matches nothing.
+    """
+    names = [parse(raw) for raw in table if len(table[raw][1])]
+    size = {name.raw: len(table[name.raw][1]) for name in names}
+    picked: dict[str, list[Name]] = {}
+    notes: list[str] = []
+    train, val, why = _losses(names, size, table)
+    if train_loss is not None:
+        train = [_match(train_loss, table, "train_loss")]
+    if val_loss is not None:
+        val = [_match(val_loss, table, "val_loss")]
+    picked["train_loss"], picked["val_loss"] = train, val
+    used = {n.raw for n in (*train, *val)}
+    metrics, goal = _metrics([n for n in names if n.raw not in used], size, bare_is_train=_is_bare(train))
+    picked.update(metrics)
+    picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
+    picked.update(_norms(names))
+    channels = {}
+    for channel, sources in picked.items():
+        if sources:
+            channels[channel] = _total(sources, table)
+            if [n.raw for n in sources] != [channel]:
+                notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+    return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
+
+
+def _losses(
+    names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
+) -> tuple[list[Name], list[Name], list[str]]:
+    """Returns the names to add up for the train loss, for the validation loss, and remarks."""
+    lossy = [n for n in names if n.rank < 9]
+    val = [n for n in lossy if n.split == "val"]
+    notes = []
+    test = [n for n in lossy if n.split == "test" and size[n.raw] > 1]
+    if not any(n.rank < 2 for n in val) and any(n.rank < 2 for n in test):
+        val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
+    train, val = _same_tier(_train_side(lossy, size), val)
+    parts, val_parts = _by_component(train), _by_component(val)
+    shared = [c for c in parts if c in val_parts]
+    wanted: list[Part]
+    val_wanted: list[Part]
+    if () in shared or (() in parts and not val) or (() in val_parts and not train):
+        wanted = val_wanted = [()]
+    elif shared:
+        wanted = val_wanted = _addable(shared, parts, val_parts, size, table)
+    else:
+        wanted = [()] if () in parts else _addable(list(parts), parts, {}, size, table)
+        val_wanted = [()] if () in val_parts else list(val_parts)[:1]
+        if () not in val_parts and len(val_parts) > 1:
+            others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
+            notes.append(f"several evaluation sets: the first is judged, not {others}")
+    if any(ADVERSARIAL & set(c) for c in wanted):
+        notes.append(ADVERSARIAL_NOTE)
+    chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
+    n_val = max((size[n.raw] for n in chosen_val), default=0)
+    chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
+    if not chosen_val or not any(n.split == "test" for n in chosen_val):
+        notes = [n for n in notes if "test loss" not in n]
+    return chosen, chosen_val, notes
+
+
+def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
+    """Losses of the training set; a bare `loss` counts unless a real `train_loss` series is beside it.
+
+    Hugging Face logs `loss` all along and one final `train_loss`, the average of the run.
+    """
+    named = [n for n in lossy if n.split == "train"]
+    bare = [n for n in lossy if n.split == ""]
+    longest_bare = max((size[n.raw] for n in bare), default=0)
+    total = any(n.rank == 0 and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
+    bare_total = any(n.rank <= 1 and not n.component for n in bare)
+    if named and (total or not bare_total):
+        return named
+    return [n for n in named if size[n.raw] >= min(3, longest_bare)] + bare
+
+
+def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], list[Name]]:
+    """Keeps the best kind of loss that both sides log, else the best of each side."""
+
+    def of(side: Sequence[Name], rank: int) -> list[Name]:
+        return [n for n in side if n.rank == rank]
+
+    for rank in (0, 1):
+        if of(train, rank) and of(val, rank):
+            return of(train, rank), of(val, rank)
+    if any(n.rank <= 1 for n in (*train, *val)):
+        return of(train, 0) or of(train, 1), of(val, 0) or of(val, 1)
+    for rank in (2, 3):
+        if of(train, rank) or of(val, rank):
+            return _like_first(of(train, rank), of(val, rank))
+    return [], []
+
+
+def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
+    """Keeps one kind of error of several: the first one of train, and the same of validation if it is there."""
+    kind = (train or val)[0].component
+    same = [n for n in val if n.component == kind]
+    return [n for n in train if n.component == kind], same or val[:1]
+
+
+def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
+    groups: dict[Part, list[Name]] = {}
+    for name in names:
+        groups.setdefault(name.component, []).append(name)
+    return groups
+
+
+def _addable(
+    wanted: list[Part],
+    parts: Mapping[Part, list[Name]],
+    val_parts: Mapping[Part, list[Name]],
+    size: Mapping[str, int],
+    table: Mapping[str, Points],
+) -> list[Part]:
+    """Returns the components to add up: all that share their steps, else the longest alone."""
+    for side in (parts, val_parts):
+        sources = [_by_cadence(side[c], size, 0) for c in wanted if c in side]
+        if not all(_same_steps(table[sources[0].raw], table[s.raw]) for s in sources[1:]):
+            return [max(wanted, key=lambda c: max(size[n.raw] for n in parts[c]))]
+    return wanted
+
+
+def _same_steps(a: Points, b: Points) -> bool:
+    if a[0] is None or b[0] is None:
+        return a[0] is b[0] and len(a[1]) == len(b[1])
+    return np.array_equal(a[0], b[0])
+
+
+def _by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> Name:
+    """Of the series of one quantity: `_epoch` where validation is per epoch, else the longest."""
+    epoch = next((n for n in names if n.cadence == "epoch"), None)
+    if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
+        return epoch
+    return max(names, key=lambda n: size[n.raw])
+
+
+def _total(sources: Sequence[Name], table: Mapping[str, Points]) -> Points:
+    steps, values = table[sources[0].raw]
+    for other in sources[1:]:
+        if _same_steps(table[sources[0].raw], table[other.raw]):
+            values = values + table[other.raw][1]
+    return steps, values
+
+
+def _metrics(
+    names: Sequence[Name], size: Mapping[str, int], *, bare_is_train: bool
+) -> tuple[dict[str, list[Name]], MetricGoal | None]:
+    """Returns the metric to judge, on both sides where both log it, and its goal."""
+    metrics = [n for n in names if n.quantity == "metric"]
+    val_split = "val" if any(n.split == "val" for n in metrics) else "test"
+    sides: dict[tuple[str, ...], dict[str, list[Name]]] = {}
+    evaluated = {n.component for n in metrics if n.split == val_split}
+    for name in metrics:
+        side = _metric_side(name, val_split, name.component in evaluated, bare_is_train)
+        if side:
+            sides.setdefault(name.component, {}).setdefault(side, []).append(name)
+    if not sides:
+        return {}, None
+
+    def cost(item: tuple[tuple[str, ...], dict[str, list[Name]]]) -> tuple[bool, bool, bool, int, int]:
+        key, found = item
+        first = next(iter(found.values()))[0]
+        short = all(size[n.raw] < 2 for group in found.values() for n in group)
+        return short, len(found) < 2, "val" not in found, first.family, len(key)
+
+    _, found = min(sides.items(), key=cost)
+    n_val = max((size[n.raw] for n in found.get("val", [])), default=0)
+    picked = {f"{side}_metric": [_by_cadence(found[side], size, n_val)] for side in ("train", "val") if side in found}
+    return picked, next(iter(found.values()))[0].goal
+
+
+def _metric_side(name: Name, val_split: str, evaluated: bool, bare_is_train: bool) -> str:
+    """Side of a metric; one without a split is the train side if validation logs it too."""
+    if name.split == "train":
+        return "train"
+    if name.split == val_split:
+        return "val"
+    if name.split:
+        return ""
+    if evaluated or (bare_is_train and name.family not in EVAL_FAMILIES):
+        return "train"
+    return "val"
+
+
+def _is_bare(train: Sequence[Name]) -> bool:
+    return bool(train) and all(n.split == "" for n in train)
+
+
+def _first_group(names: Sequence[Name]) -> list[Name]:
+    """The learning rate: the plainest name, the first parameter group."""
+    if not names:
+        return []
+    group: Callable[[Name], tuple[int, str]] = lambda n: (  # noqa: E731  # a key, used once
+        len(n.component),
+        "".join(c for c in "".join(n.component) if c.isdigit()),
+    )
+    return [min(names, key=group)]
+
+
+def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
+    norms = [n for n in names if n.quantity == "grad_norm"]
+    picked = {LAYER_PREFIX + n.component[0]: [n] for n in norms if n.component}
+    whole = [n for n in norms if not n.component]
+    if whole:
+        picked["grad_norm"] = [min(whole, key=lambda n: len(tokens(n.raw)))]
+    return picked
+
+
+def _match(wanted: str, table: Mapping[str, Points], keyword: str) -> Name:
+    """The series a user named: by its exact name, else the first one the pattern is found in."""
+    if wanted in table:
+        return parse(wanted)
+    try:
+        pattern = re.compile(wanted)
+    except re.error as error:
+        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
+    found = next((raw for raw in table if pattern.search(raw)), None)
+    if found is None:
+        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(table)}")
+    return parse(found)

@@ -1,0 +1,143 @@
+"""The trained network behind one call: a ragged batch in, calibrated probabilities out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.diagnosis import SEVERITIES
+from curveclinic.errors import WeightsError
+from curveclinic.labels import LABELS
+from curveclinic.ragged import Batch, FloatArray
+from curveclinic.sidecar import Sidecar, read_sidecar
+
+ONNX_NAME = "curvenet.onnx"
+SIDECAR_NAME = "curvenet.json"
+
+_BATCH = 512
+"""Runs a call of onnxruntime; throughput is flat from 64 on."""
+
+_NOTICE_LABELS = ("val_below_train", "val_spikes")
+"""Labels that are only worth knowing unless severe."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOpinion:
+    """What the network says of n runs; columns in the order of `labels.LABELS`.
+
+    Attributes:
+        probability: (n, 20) calibrated.
+        threshold: (20,) probability from which a label is reported.
+        onset, end: (n, 20) steps; NaN for an end at the last point.
+        severity: (n, 20) index into `diagnosis.SEVERITIES`.
+    """
+
+    probability: FloatArray
+    threshold: FloatArray
+    onset: FloatArray
+    end: FloatArray
+    severity: npt.NDArray[np.int8]
+
+
+class Classifier:
+    """An onnxruntime session with its sidecar."""
+
+    def __init__(self, session: Any, sidecar: Sidecar) -> None:
+        self._session = session
+        self.sidecar = sidecar
+        self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
+
+    @property
+    def decided_by_rule(self) -> frozenset[str]:
+        """Labels whose rule decides."""
+        return frozenset(self.sidecar.decided_by_rule)
+
+    def judge(self, batch: Batch) -> NetworkOpinion:
+        """Judges every run of a batch; runs without a finite loss get whatever an empty input gives."""
+        from curveclinic.model.encoder import encode
+
+        encoded = encode(batch)
+        outputs = [self._run(encoded.tensor[i : i + _BATCH], encoded.features[i : i + _BATCH]) for i in range(0, batch.size, _BATCH)]
+        if not outputs:
+            empty = np.zeros((0, len(LABELS)))
+            return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
+        probability, severe, span = (np.concatenate(parts).astype(np.float64) for parts in zip(*outputs, strict=True))
+        width = (encoded.stop - encoded.start)[:, None]
+        onset = encoded.start[:, None] + span[:, :, 0] * width
+        end = encoded.start[:, None] + np.maximum(span[:, :, 0], span[:, :, 1]) * width
+        end = np.where(span[:, :, 1] > 0.97, np.nan, end)
+        return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
+
+    def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
+        return tuple(self._session.run(None, {"tensor": tensor, "features": features}))
+
+
+def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:
+    out = np.full(severe.shape, SEVERITIES.index("mild"), dtype=np.int8)
+    for label in _NOTICE_LABELS:
+        out[:, LABELS.index(label)] = SEVERITIES.index("notice")
+    out[severe > 0.5] = SEVERITIES.index("severe")
+    for label in ("divergence", "non_finite"):
+        out[:, LABELS.index(label)] = SEVERITIES.index("severe")
+    return out
+
+
+def weights_folder() -> Path:
+    """Folder of the shipped weights."""
+    return Path(str(files("curveclinic.weights")))
+
+
+def load_classifier(folder: Path | None = None) -> Classifier | None:
+    """Returns the classifier of a folder (default: the shipped one), None when it holds no weights.
+
+    Raises:
+        WeightsError: the ONNX file is not the one the sidecar belongs to, or another encoder made it.
+    """
+    return _load(weights_folder() if folder is None else folder)
+
+
+@cache
+def _load(folder: Path) -> Classifier | None:
+    onnx, side = folder / ONNX_NAME, folder / SIDECAR_NAME
+    if not onnx.exists() and not side.exists():
+        return None
+    if not onnx.exists() or not side.exists():
+        missing = onnx.name if side.exists() else side.name
+        raise WeightsError(f"{missing} is missing beside its twin; reinstall curveclinic or retrain with train.py")
+    sidecar = read_sidecar(side)
+    content = onnx.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sidecar.onnx_sha256:
+        raise WeightsError(
+            f"{onnx.name}: sha256 is {digest[:12]}, the sidecar expects {sidecar.onnx_sha256[:12]}; reinstall curveclinic or retrain with train.py"
+        )
+    _check_encoder(sidecar)
+    return Classifier(_session(content), sidecar)
+
+
+def _check_encoder(sidecar: Sidecar) -> None:
+    from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS
+    from curveclinic.model.features import FEATURE_NAMES
+
+    found = (sidecar.encoder_version, sidecar.bins, sidecar.tensor_channels, sidecar.feature_names)
+    if found != (ENCODER_VERSION, BINS, TENSOR_CHANNELS, FEATURE_NAMES):
+        raise WeightsError(
+            f"the weights were made for encoder {sidecar.encoder_version}, this is encoder {ENCODER_VERSION}; retrain with train.py or reinstall curveclinic"
+        )
+
+
+def _session(content: bytes) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])

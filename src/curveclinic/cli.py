@@ -1,0 +1,137 @@
+"""The `curveclinic` command: parses arguments, calls `commands`, turns errors into one line and an exit code.
+
+Exit codes: 0 done; 1 a `--fail-on` finding; 2 usage, a path that does not exist or holds no run; 3 done, but some
+input could not be read (1 wins over 3); 70 a bug in curveclinic; 130 interrupted; 141 the reader of the output
+went away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from curveclinic import __version__, commands
+from curveclinic.diagnosis import Severity
+from curveclinic.errors import CurveclinicError, InputError
+from curveclinic.gate import EXIT_USAGE, parse_gate
+
+_EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+_EXIT_INTERRUPTED = 130
+_EXIT_BROKEN_PIPE = 141
+"""What a shell reports for a program ended by SIGINT and by SIGPIPE."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    _never_fail_on_encoding()
+    args = build_parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _complain_of_warning
+            code: int = args.command(args)
+        sys.stdout.flush()
+    except CurveclinicError as error:
+        commands.complain(str(error))
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        commands.complain("interrupted")
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered goes nowhere; without this, Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+    except OSError as error:  # a full disk, a folder that went away
+        commands.complain(str(error))
+        return EXIT_USAGE
+    except Exception:  # Python would exit with 1, and a gate would take our bug for a finding
+        traceback.print_exc()
+        return _EXIT_BUG
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="curveclinic", description="Reads training and validation curves and says what is wrong with a run."
+    )
+    parser.add_argument("--version", action="version", version=f"curveclinic {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    reading = _reading_options()
+
+    one = subparsers.add_parser(
+        "diagnose", parents=[reading], help="say what is wrong with one run or a few",
+        description="Reads one run or a few and prints what is wrong, since when, why, and what to try.",
+    )  # fmt: skip
+    one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
+    one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
+    one.set_defaults(command=commands.diagnose)
+
+    many = subparsers.add_parser(
+        "scan", parents=[reading], help="judge every run of an archive",
+        description="Finds every run under the paths, writes one row for each, and prints a summary.",
+    )  # fmt: skip
+    many.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet, .csv or .jsonl"
+    )
+    many.set_defaults(command=commands.scan)
+
+    words = subparsers.add_parser("explain", help="say what a label means, what mimics it, and what to try")
+    words.add_argument("label", nargs="?", metavar="LABEL", help="name or code of a label; all are listed without one")
+    words.set_defaults(command=commands.explain)
+    return parser
+
+
+def _reading_options() -> argparse.ArgumentParser:
+    """Arguments of every command that reads runs."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="log file or folder; - is stdin")
+    parser.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
+    parser.add_argument("--val-loss", metavar="NAME", help="column or tag of the validation loss")
+    parser.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
+    parser.add_argument("--metric-goal", choices=("max", "min"), help="whether a larger or a smaller metric is better")
+    parser.add_argument(
+        "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
+        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
+    )  # fmt: skip
+    return parser
+
+
+def _class_count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 2 or more")
+    return int(text)
+
+
+def _gate(text: str) -> dict[str, Severity]:
+    try:
+        return parse_gate(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _complain_of_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
+    commands.complain(f"warning: {message}")
+
+
+def _never_fail_on_encoding() -> None:
+    """Lets a character that the stream cannot hold come out as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,220 @@
+"""Tables of other libraries (pandas, polars, pyarrow) as a `Grid`, or as one table of series per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.errors import InputError
+from curveclinic.grid import RUN_COLUMNS, Column, Grid, column_from_cells, numbered, rows_by_run, select
+from curveclinic.naming import Points, parse
+from curveclinic.run import as_points
+
+Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
+"""Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
+
+_LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
+_VALUE_COLUMNS = ("value", "float_value")
+_STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
+
+
+def grid_from_frame(frame: Any) -> Grid:
+    """Returns the grid of a wide or long table; see `_settle_nans` for what pandas cannot tell apart."""
+    cells = columns_of(frame)
+    n_rows = max((len(values) for values, _ in cells.values()), default=0)
+    key = next((k for k in RUN_COLUMNS if k in cells), None)
+    run_of, run_names = (None, ()) if key is None else numbered([str(v) for v in cells[key][0].tolist()])
+    columns = {}
+    for name, (values, missing) in cells.items():
+        if name == key:
+            continue
+        column = _column(values, missing)
+        if len(column.rows):
+            columns[name] = column
+    columns = _unstacked(cells, columns)
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        columns = _settle_runs(columns, run_of, len(run_names), n_rows)
+    return Grid(columns, n_rows, run_of=run_of, run_names=run_names)
+
+
+def _column(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None) -> Column:
+    if missing is None:
+        return column_from_cells(enumerate(values.tolist()))[0]
+    rows = np.flatnonzero(~missing)
+    return Column(rows, values[rows].astype(np.float64))
+
+
+def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[str, Column]:
+    """Gives each metric of a long table (`name`, `value`) a column of its own."""
+    lower = {name.strip().lower(): name for name in reversed(list(cells))}
+    label = next((lower[k] for k in _LABEL_COLUMNS if k in lower and lower[k] not in columns), None)
+    value = next((lower[k] for k in _VALUE_COLUMNS if lower.get(k) in columns), None)
+    if label is None or value is None:
+        return columns
+    out = {name: column for name, column in columns.items() if name != value}
+    codes, names = numbered([str(v) for v in cells[label][0].tolist()])
+    own = codes[columns[value].rows]
+    for code, name in enumerate(names):
+        here = own == code
+        if here.any():
+            out[name] = Column(columns[value].rows[here], columns[value].values[here])
+    return out
+
+
+def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
+    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not."""
+    cells = {name: values for name, (values, _) in columns_of(frame).items()}
+    lists = {name for name, values in cells.items() if _holds_lists(values)}
+    scalar_loss = any(parse(name).quantity == "loss" for name in cells if name not in lists)
+    if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
+        return None
+    key = next((k for k in (*RUN_COLUMNS, "id") if k in cells and k not in lists), None)
+    n_rows = max(len(values) for values in cells.values())
+    return [("" if key is None else str(cells[key][i]), _row_table(cells, lists, i)) for i in range(n_rows)]
+
+
+def _row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
+    """Returns the series in one row; a list of anything but numbers is left out."""
+    table: dict[str, Points] = {}
+    for name in cells:
+        value = cells[name][row] if name in lists else None
+        if value is None or name.lower() in _STEP_LISTS or _is_axis_of(name, lists):
+            continue
+        axis = _axis_of(name, cells, lists, row)
+        with suppress(InputError):
+            table[name] = as_points(name, value if axis is None or len(axis) != len(value) else (axis, value))
+    return table
+
+
+def _is_axis_of(name: str, lists: set[str]) -> bool:
+    return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
+
+
+def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
+    """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
+    for key in (f"{name}_step", f"{name}_steps", f"{name}/step", *_STEP_LISTS):
+        if key in lists and cells[key][row] is not None:
+            return cells[key][row]
+    return None
+
+
+def _holds_lists(values: npt.NDArray[Any]) -> bool:
+    if values.dtype != object:
+        return False
+    first = next((v for v in values if v is not None), None)
+    return isinstance(first, (list, tuple, np.ndarray))
+
+
+def columns_of(frame: Any) -> dict[str, Cells]:
+    """Returns name -> cells of a table."""
+    module = type(frame).__module__.partition(".")[0]
+    if module == "pyarrow":
+        return {name: _from_arrow(frame.column(i)) for i, name in enumerate(frame.column_names)}
+    if module == "polars":
+        return {name: _from_polars(frame.get_column(name)) for name in frame.columns}
+    return {str(name): _from_pandas(frame.iloc[:, i]) for i, name in enumerate(frame.columns)}
+
+
+def _from_arrow(column: Any) -> Cells:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = pc.cast(column, kind.value_type)
+        kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        filled = column.fill_null(0) if column.null_count else column
+        return filled.to_numpy(zero_copy_only=False).astype(np.float64), missing
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _object_array([_list_values(v) for v in column]), None
+    return _object_array(column.to_pylist()), None
+
+
+def _list_values(scalar: Any) -> Any:
+    """One list cell as an array, without a Python object per number unless some are missing."""
+    inner = scalar.values
+    if inner is None:
+        return None
+    return inner.to_pylist() if inner.null_count else inner.to_numpy(zero_copy_only=False)
+
+
+def _from_polars(column: Any) -> Cells:
+    if column.dtype.is_numeric():
+        return column.cast(float).fill_null(0.0).to_numpy(), column.is_null().to_numpy()
+    return _object_array(column.to_list()), None
+
+
+def _from_pandas(column: Any) -> Cells:
+    """Nullable columns know what is missing; float columns do not, and keep their NaN."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
+        return column.to_numpy(), np.zeros(len(column), dtype=bool)
+    if hasattr(column.array, "isna") and getattr(column.dtype, "kind", "O") in "fiu":
+        missing = np.asarray(column.isna(), dtype=bool)
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), missing
+    return _object_array(list(column)), None
+
+
+def _object_array(values: list[Any]) -> npt.NDArray[Any]:
+    out = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        out[i] = value
+    return out
+
+
+def _settle_runs(
+    columns: dict[str, Column], run_of: npt.NDArray[np.int64] | None, n_runs: int, n_rows: int
+) -> dict[str, Column]:
+    """Applies `_settle_nans` to each run's own rows."""
+    if run_of is None:
+        return _settle_nans(columns, n_rows)
+    kept: dict[str, list[Column]] = {name: [] for name in columns}
+    for rows in rows_by_run(run_of, n_runs):
+        own = {name: select(column, rows) for name, column in columns.items()}
+        for name, column in _settle_nans({n: c for n, c in own.items() if len(c.rows)}, len(rows)).items():
+            kept[name].append(Column(rows[column.rows], column.values))
+    return {name: _joined(parts) for name, parts in kept.items() if parts}
+
+
+def _joined(parts: list[Column]) -> Column:
+    rows = np.concatenate([p.rows for p in parts])
+    order = np.argsort(rows, kind="stable")
+    return Column(rows[order], np.concatenate([p.values for p in parts])[order])
+
+
+def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column]:
+    """Tells missing cells from real NaN in float columns, where pandas writes NaN for both.
+
+    A NaN with a later finite value in its column is missing. A block of NaN at the end is real if it is
+    longer than the column's usual gap; of it, the rows the column's cadence leads to are kept. A column
+    of nothing but NaN is real if it is a train loss.
+    """
+    finite = {name: column.rows[~np.isnan(column.values)] for name, column in columns.items()}
+    rare = [rows for rows in finite.values() if 0 < len(rows) <= max(1, n_rows // 20) and rows[-1] >= n_rows - 2]
+    summary = set(np.concatenate(rare).tolist()) if rare else set()
+    out = {}
+    for name, column in columns.items():
+        is_nan = np.isnan(column.values)
+        keep = ~is_nan | _real_nans(name, column, finite[name], summary)
+        if keep.any():
+            out[name] = Column(column.rows[keep], column.values[keep])
+    return out
+
+
+def _real_nans(name: str, column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
+    is_nan = np.isnan(column.values)
+    if not len(finite):
+        known = parse(name)
+        return is_nan & (known.quantity == "loss" and known.split in ("train", ""))
+    gaps = np.diff(finite)
+    widest, usual = (int(gaps.max()), int(np.median(gaps))) if len(gaps) else (int(finite[-1]) + 1, int(finite[-1]) + 1)
+    trailing = is_nan & (column.rows > finite[-1])
+    trailing &= ~np.isin(column.rows, np.array(sorted(summary), dtype=np.int64))
+    if trailing.sum() < widest:
+        return np.zeros(len(is_nan), dtype=bool)
+    return np.asarray(trailing & ((column.rows - finite[-1]) % max(usual, 1) == 0))

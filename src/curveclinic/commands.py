@@ -1,0 +1,222 @@
+"""The commands behind `curveclinic`: each reads, judges, prints and returns an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
+
+from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
+from curveclinic.errors import InputError, LogError
+from curveclinic.gate import EXIT_DONE, Tally, known_label
+from curveclinic.predict import predict_runs
+from curveclinic.readers import ReadFailure, ReadOptions, read_runs, read_stdin
+from curveclinic.run import Run
+from curveclinic.symptoms import SYMPTOMS
+from curveclinic.text import explain_all, explain_symptom, printable
+from curveclinic.writers import Row, check_target, error_row, row, write_rows
+
+CHUNK_RUNS = 2_000
+"""Runs judged at once: enough to fill a batch, few enough to bound memory."""
+
+CHUNK_POINTS = 4_000_000
+"""Points judged at once (64 MB of steps and values), for archives of very long runs."""
+
+STDIN = "-"
+
+Outcome: TypeAlias = Diagnosis | ReadFailure
+
+
+def diagnose(args: argparse.Namespace) -> int:
+    """Prints every run's diagnosis as text with a plot, or as JSON."""
+    tally = Tally(args.fail_on)
+    outcomes = _counted(_judge(_read(args, tally)), tally)
+    if args.json:
+        _print_json(outcomes)
+    else:
+        _print_reports(outcomes, verbose=args.verbose)
+    return _finish(tally)
+
+
+def scan(args: argparse.Namespace) -> int:
+    """Writes one row a run and prints a summary."""
+    check_target(args.output)
+    tally = Tally(args.fail_on)
+    with _progress() as advance:
+        outcomes = _counted(_judge(_read(args, tally)), tally)
+        count = write_rows(_rows(outcomes, advance), args.output)
+    print(tally.render())
+    print(f"\n{count:,} rows written to {printable(str(args.output))}")
+    return _finish(tally)
+
+
+def explain(args: argparse.Namespace) -> int:
+    """Prints what one label means, or the list of all."""
+    if args.label is None:
+        print(explain_all())
+        return EXIT_DONE
+    by_code = {s.code: s.label for s in SYMPTOMS.values()}
+    label = by_code.get(args.label.upper()) or known_label(args.label)
+    print(explain_symptom(SYMPTOMS[label]))
+    return EXIT_DONE
+
+
+def complain(message: str) -> None:
+    """Prints one line on stderr."""
+    print(f"curveclinic: {printable(message)}", file=sys.stderr)
+
+
+def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]:
+    """Yields what the paths hold; paths that hold no run are counted.
+
+    Raises:
+        InputError: a path does not exist, or no path held anything.
+    """
+    for path in args.paths:
+        if path != STDIN and not os.path.exists(path):
+            raise InputError(f"{path}: no such file or folder")
+    some = False
+    for item in _items(args):
+        if isinstance(item, ReadFailure) and _is_empty(item):
+            tally.empty.append(item.path)
+        else:
+            some = True
+            yield item
+    if not some:
+        raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
+
+
+def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
+    options = ReadOptions(
+        train_loss=args.train_loss,
+        val_loss=args.val_loss,
+        num_classes=args.num_classes,
+        metric_goal=args.metric_goal,
+    )
+    if STDIN in args.paths:
+        yield from _read_stdin(options)
+    yield from read_runs([path for path in args.paths if path != STDIN], options)
+
+
+def _read_stdin(options: ReadOptions) -> Iterable[Run | ReadFailure]:
+    try:
+        return read_stdin(sys.stdin.buffer.read(), options)
+    except LogError as error:
+        return [ReadFailure(STDIN, "stdin", str(error))]
+
+
+def _is_empty(failure: ReadFailure) -> bool:
+    """Tells a folder without any run, which is a usage error, from a log that cannot be read."""
+    return not failure.format and os.path.isdir(failure.path)
+
+
+def _judge(items: Iterable[Run | ReadFailure]) -> Iterator[Outcome]:
+    """Yields one outcome an item, in order."""
+    for chunk in _chunks(items):
+        runs = [item for item in chunk if isinstance(item, Run)]
+        diagnoses = iter(predict_runs(runs) if runs else ())
+        for item in chunk:
+            yield next(diagnoses) if isinstance(item, Run) else item
+
+
+def _chunks(items: Iterable[Run | ReadFailure]) -> Iterator[list[Run | ReadFailure]]:
+    chunk: list[Run | ReadFailure] = []
+    points = 0
+    for item in items:
+        chunk.append(item)
+        points += sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
+        if len(chunk) >= CHUNK_RUNS or points >= CHUNK_POINTS:
+            yield chunk
+            chunk, points = [], 0
+    if chunk:
+        yield chunk
+
+
+def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
+    """Passes outcomes on, counts them, and reports unreadable inputs on stderr."""
+    for outcome in outcomes:
+        if isinstance(outcome, Diagnosis):
+            tally.add(outcome)
+        else:
+            tally.unreadable += 1
+            where = "" if outcome.reason.startswith(outcome.path) else f"{outcome.path}: "
+            complain(f"{where}{outcome.reason}")
+        yield outcome
+
+
+def _finish(tally: Tally) -> int:
+    for path in tally.empty:
+        complain(f"{path}: no run found")
+    return tally.exit_code
+
+
+def _print_reports(outcomes: Iterable[Outcome], *, verbose: bool) -> None:
+    from curveclinic.terminal import open_console, to_ansi
+
+    console = open_console(sys.stdout)
+    between = ""
+    for outcome in outcomes:
+        if isinstance(outcome, Diagnosis):
+            sys.stdout.write(between + to_ansi(console, outcome))
+            if verbose and outcome.run:
+                _print_origin(outcome.run, told=outcome.message)
+            between = "\n"
+
+
+def _print_origin(run: Run, *, told: str) -> None:
+    """Which channels the run has, and what was chosen or repaired while reading, unless the report has told it."""
+    channels = (f"{name} ({len(series):,} points)" for name, series in run.channels.items())
+    print(f"  channels: {printable(', '.join(channels))}")
+    for note in run.notes:
+        if note not in told:
+            print(f"  note: {printable(note)}")
+
+
+def _print_json(outcomes: Iterator[Outcome]) -> None:
+    """One object for one outcome, an array with one line an object for several."""
+    first, second = next(outcomes, None), next(outcomes, None)
+    if first is None:
+        return
+    if second is None:
+        print(json.dumps(_to_json(first), indent=2, allow_nan=False))
+        return
+    print("[\n" + _line(first) + ",\n" + _line(second), end="")
+    for outcome in outcomes:
+        print(",\n" + _line(outcome), end="")
+    print("\n]")
+
+
+def _line(outcome: Outcome) -> str:
+    return json.dumps(_to_json(outcome), allow_nan=False)
+
+
+def _to_json(outcome: Outcome) -> dict[str, Any]:
+    """`Diagnosis.to_dict()` and where the run came from; for an unreadable input the reason."""
+    if isinstance(outcome, Diagnosis):
+        run = outcome.run or Run({})
+        origin = {"status": "ok", "path": run.path, "format": run.format, "notes": list(run.notes)}
+        return {**outcome.to_dict(), **origin}
+    origin = {"status": "error", "path": outcome.path, "format": outcome.format}
+    return {"schema_version": SCHEMA_VERSION, "run_id": "", "message": outcome.reason, **origin}
+
+
+def _rows(outcomes: Iterable[Outcome], advance: Callable[[], None]) -> Iterator[Row]:
+    for outcome in outcomes:
+        advance()
+        if isinstance(outcome, Diagnosis):
+            yield row(outcome)
+        else:
+            yield error_row(outcome.path, outcome.format, outcome.reason)
+
+
+def _progress() -> AbstractContextManager[Callable[[], None]]:
+    """A count of runs on stderr where somebody looks at it."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda: None)
+    from curveclinic.terminal import counter
+
+    return counter(sys.stderr)

@@ -1,0 +1,321 @@
+"""One sentence for every finding, with the run's own numbers.
+
+A sentence states only what can be read off the logged points, so that it is true whoever decided: levels are medians
+of the first or last twentieth of the points (`Trace.start`, `Trace.end`), extremes and spikes are single logged values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from curveclinic.axis import number
+from curveclinic.periods import autocorrelation_peak
+from curveclinic.ragged import Ragged
+from curveclinic.run import Run
+from curveclinic.trace import Trace, median, share, trace_of
+
+_FLAT = 0.005
+"""Levels that differ by less than this share of the larger are called the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What a sentence may speak of."""
+
+    run: Run
+    onset: float | None
+    end: float | None
+
+    def __getitem__(self, channel: str) -> Trace | None:
+        return trace_of(self.run, channel)
+
+    @property
+    def metric(self) -> Trace | None:
+        return self["val_metric"] or self["train_metric"]
+
+
+def evidence(label: str, run: Run, *, onset: float | None = None, end: float | None = None) -> str:
+    """Returns one sentence on why the label is there.
+
+    Args:
+        label: a name from `labels.LABELS`.
+        run: the run it was found in.
+        onset: step at which the finding starts, where known.
+        end: step at which it ends.
+    """
+    return _SENTENCES[label](_Case(run, onset, end)) or "the logged channels hold no finite point to quote"
+
+
+def _value(x: float) -> str:
+    return f"{x:.4g}"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:.0f} %" if 0.095 <= abs(ratio) < 1e4 else f"{100 * ratio:.2g} %"
+
+
+def _of(ratio: float | None, whole: str) -> str:
+    """A share in parentheses, nothing where there is none."""
+    return "" if ratio is None else f" ({_percent(ratio)} of {whole})"
+
+
+def _change(before: float, after: float) -> str:
+    """Says how a level moved, in words and numbers."""
+    if abs(after / 2 - before / 2) <= _FLAT / 2 * max(abs(before), abs(after)):
+        return f"stayed at about {_value(after)}"
+    return f"{'fell' if after < before else 'rose'} from {_value(before)} to {_value(after)}"
+
+
+def _course(trace: Trace) -> str:
+    return f"{trace.name} {_change(trace.start, trace.end)}"
+
+
+def _overfitting(case: _Case) -> str:
+    val, train = case["val_loss"], case["train_loss"]
+    if val is None:
+        return ""
+    low, step = val.lowest
+    text = f"val loss was lowest at {_value(low)} (step {number(step)}) and ends at {_value(val.end)}"
+    back = share(val.end - low, val.start - low)
+    if val.start > low and back is not None:
+        text += f", which takes back {_percent(back)} of its drop from {_value(val.start)}"
+    if train is not None:
+        text += f", while train loss {_change(train.near(step), train.end)}"
+    return text
+
+
+def _underfitting(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    if train is None:
+        return ""
+    late = train.since(train.step_at(0.6) if case.onset is None else case.onset)
+    text = f"{_course(train)}{_of(share(train.start - train.end, train.start), 'its first level')}"
+    text += f" and moved only from {_value(late.start)} to {_value(late.end)} since step {number(late.steps[0])}"
+    return text if val is None else f"{text}; val loss ends at {_value(val.end)}"
+
+
+def _not_learning(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    return (
+        f"{_course(train)} over {len(train.values):,} points; a point differs from its neighbours "
+        f"by {_value(train.jitter())}"
+    )
+
+
+def _undertrained(case: _Case) -> str:
+    parts = []
+    for trace in (case["train_loss"], case["val_loss"]):
+        if trace is not None:
+            step = trace.step_at(0.8)
+            level = trace.near(step)
+            gain = share(level - trace.end, trace.start - min(trace.end, trace.start))
+            text = f"{trace.name} {_change(level, trace.end)} since step {number(step)}"
+            parts.append(text + _of(gain, "its whole drop"))
+    return " and ".join(parts)
+
+
+def _slow_start(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    stop = train.step_at(0.1) if case.end is None else case.end
+    early = train.until(stop)
+    lasted = share(stop - train.steps[0], train.steps[-1] - train.steps[0])
+    text = f"train loss {_change(train.start, early.end)} up to step {number(stop)}"
+    return f"{text}{_of(lasted, 'the run')}, then {_change(early.end, train.end)}"
+
+
+def _divergence(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    low, step = train.lowest
+    high, top = train.highest
+    text = f"train loss was lowest at {_value(low)} (step {number(step)}) and ends at {_value(train.end)}"
+    if high > max(train.end, train.start):
+        text += f", after a peak of {_value(high)} at step {number(top)}"
+    return f"{text}; it started at {_value(train.start)}"
+
+
+def _non_finite(case: _Case) -> str:
+    parts = []
+    for name in ("train_loss", "val_loss"):
+        series = case.run.channels.get(name)
+        if series is None:
+            continue
+        bad = np.flatnonzero(~np.isfinite(series.values))
+        if len(bad):
+            first = series.values[bad[0]]
+            what = "NaN" if math.isnan(first) else "Inf" if first > 0 else "-Inf"
+            parts.append(
+                f"{name.replace('_', ' ')} is {what} at step {number(series.steps[bad[0]])}, "
+                f"{len(bad):,} of its {len(series):,} points are not finite"
+            )
+    return "; ".join(parts)
+
+
+def _oscillation(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    late = train.since(train.step_at(0.1)).values
+    low, high = (float(np.quantile(late, q, method="lower")) for q in (0.1, 0.9))
+    signs = np.sign(late - median(late))
+    turns = int((np.diff(signs[signs != 0]) != 0).sum())
+    return (
+        f"after the first tenth of the run train loss still moves between {_value(low)} and {_value(high)} "
+        f"(10 % to 90 % of its points) and crosses its median {turns} times"
+    )
+
+
+def _spikes(case: _Case, channel: str) -> str:
+    trace = case[channel]
+    if trace is None:
+        return ""
+    at, before, after = trace.largest_jump()
+    text = f"{trace.name} jumps from about {_value(before)} to {_value(trace.values[at])} at step "
+    text += f"{number(trace.steps[at])} and is at {_value(after)} right after it"
+    other = case["train_loss"] if channel == "val_loss" else None
+    return text if other is None else f"{text}; train loss is at {_value(other.near(trace.steps[at]))} there"
+
+
+def _noisy_validation(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    if val is None:
+        return ""
+    text = f"a point of val loss differs from its neighbours by {_value(val.jitter())}"
+    if train is None:
+        return text
+    ratio = share(val.jitter(), train.jitter())
+    return f"{text}, one of train loss by {_value(train.jitter())}" + ("" if ratio is None else f": {ratio:.3g} to 1")
+
+
+def _periodic_loss(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    strength, period = autocorrelation_peak(Ragged.from_list([(train.steps, train.values)]))
+    if period[0] == 0:
+        return f"train loss repeats a pattern over its trend in {len(train.values):,} points"
+    return f"train loss repeats a pattern every {period[0]:.0f} points (autocorrelation {strength[0]:.2f})"
+
+
+def _no_generalization(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    if train is None or val is None:
+        return ""
+    low, step = val.lowest
+    return (
+        f"{_course(train)} while val loss started at {_value(val.start)}, never got below {_value(low)} "
+        f"(step {number(step)}) and ends at {_value(val.end)}"
+    )
+
+
+def _val_below_train(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    if train is None or val is None:
+        return ""
+    inside = (val.steps >= train.steps[0]) & (val.steps <= train.steps[-1])
+    if not inside.any():
+        return f"val loss is typically {_value(median(val.values))}, train loss {_value(median(train.values))}"
+    at = np.interp(val.steps[inside], train.steps, train.values)
+    below = float((val.values[inside] < at).mean())
+    return (
+        f"val loss lies below train loss at {_percent(below)} of its points; "
+        f"typically {_value(median(val.values[inside]))} against {_value(median(at))}"
+    )
+
+
+def _train_stalled(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    return "" if train is None or val is None else f"{_course(train)} while {_course(val)}"
+
+
+def _metric_mismatch(case: _Case) -> str:
+    loss, metric = case["val_loss"] or case["train_loss"], case.metric
+    if loss is None or metric is None:
+        return ""
+    step = loss.steps[0] if case.onset is None else case.onset
+    return (
+        f"since step {number(step)} {loss.name} {_change(loss.near(step), loss.end)} "
+        f"while {metric.name} {_change(metric.near(step), metric.end)}"
+    )
+
+
+def _high_initial_loss(case: _Case) -> str:
+    train = case["train_loss"]
+    if train is None:
+        return ""
+    first = float(train.values[0])
+    at = min(max(2, math.ceil(0.02 * len(train.values))), len(train.values) - 1)
+    level = median(train.values[at : at + 3])
+    ratio = share(first, level)
+    text = f"the first train loss is {_value(first)}, the level at step {number(train.steps[at])} is {_value(level)}"
+    text += "" if ratio is None else f" (ratio {ratio:.3g})"
+    classes = case.run.num_classes
+    return f"{text}; guessing among {classes} classes costs {_value(math.log(classes))}" if classes else text
+
+
+def _vanishing_gradients(case: _Case) -> str:
+    grad, train = case["grad_norm"], case["train_loss"]
+    if grad is None:
+        return ""
+    text = _course(grad)
+    return text if train is None else f"{text} while {_course(train)}"
+
+
+def _exploding_gradients(case: _Case) -> str:
+    grad = case["grad_norm"]
+    if grad is None:
+        return ""
+    later = grad.since(grad.steps[min(2, len(grad.values) - 1)])
+    high, step = later.highest
+    typical = median(grad.values)
+    ratio = share(high, typical)
+    text = f"grad norm reaches {_value(high)} at step {number(step)}, its median is {_value(typical)}"
+    return text if ratio is None else f"{text} (ratio {ratio:.3g})"
+
+
+def _delayed_generalization(case: _Case) -> str:
+    train, val = case["train_loss"], case["val_loss"]
+    if train is None or val is None:
+        return ""
+    fit = train.step_at(0.2) if case.onset is None else case.onset
+    high, worst = val.since(fit).highest
+    low, best = val.since(worst).lowest
+    return (
+        f"train loss is down to {_value(train.near(fit))} by step {number(fit)}; val loss is still {_value(high)} "
+        f"at step {number(worst)} and falls to {_value(low)} only at step {number(best)}"
+    )
+
+
+_SENTENCES: Final[dict[str, Callable[[_Case], str]]] = {
+    "overfitting": _overfitting,
+    "underfitting": _underfitting,
+    "not_learning": _not_learning,
+    "undertrained": _undertrained,
+    "slow_start": _slow_start,
+    "divergence": _divergence,
+    "non_finite": _non_finite,
+    "oscillation": _oscillation,
+    "loss_spikes": lambda case: _spikes(case, "train_loss"),
+    "val_spikes": lambda case: _spikes(case, "val_loss"),
+    "noisy_validation": _noisy_validation,
+    "periodic_loss": _periodic_loss,
+    "no_generalization": _no_generalization,
+    "val_below_train": _val_below_train,
+    "train_stalled_val_falls": _train_stalled,
+    "metric_mismatch": _metric_mismatch,
+    "high_initial_loss": _high_initial_loss,
+    "vanishing_gradients": _vanishing_gradients,
+    "exploding_gradients": _exploding_gradients,
+    "delayed_generalization": _delayed_generalization,
+}
+"""Label -> its sentence; "" where nothing can be said."""

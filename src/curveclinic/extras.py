@@ -1,0 +1,145 @@
+"""What the metric and single points say: loss against metric, first values, points that are not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from curveclinic.gradients import gradient_quantities, schedule_quantities
+from curveclinic.levels import EPS, Level
+from curveclinic.measures import Cells, segment_min, smooth
+from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
+from curveclinic.smoothing import resample
+from curveclinic.trends import Quantities
+
+_FEWEST_METRICS = 4
+"""Metric points below which nothing is said about its course."""
+
+_NEAR = 0.02
+"""Share of the run after which the first loss should have met the ordinary descent."""
+
+
+def channel_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
+    """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points."""
+    return (
+        _metric_quantities(batch, levels, cells)
+        | _first_values(batch, cells["train_loss"])
+        | gradient_quantities(cells["grad_norm"])
+        | schedule_quantities(cells["lr"])
+        | {"layer_ratio": batch.layer_ratio}
+        | _bad_steps(batch)
+        | {f"{p}bad": _share_not_finite(batch, c) for p, c in (("t_", "train_loss"), ("v_", "val_loss"))}
+    )
+
+
+def _share_not_finite(batch: Batch, name: str) -> FloatArray:
+    channel = batch.channels[name]
+    bad = np.concatenate([[0], np.cumsum(~np.isfinite(channel.values))])[channel.offsets]
+    with np.errstate(all="ignore"):
+        return np.where(channel.lengths > 0, np.diff(bad) / np.maximum(channel.lengths, 1), np.nan)
+
+
+def _bad_steps(batch: Batch) -> Quantities:
+    """First and last step at which a loss is not finite; the last is NaN where it lasts to the end of that loss."""
+    first, last = np.full(batch.size, np.nan), np.full(batch.size, -np.inf)
+    for name in ("train_loss", "val_loss"):
+        channel = batch.channels[name]
+        bad = ~np.isfinite(channel.values)
+        if not bad.any():
+            continue
+        row = np.repeat(np.arange(batch.size), channel.lengths)[bad]
+        np.fmin.at(first, row, channel.steps[bad])
+        at_end = np.zeros(len(bad), dtype=bool)
+        at_end[channel.offsets[1:][channel.lengths > 0] - 1] = True
+        np.maximum.at(last, row, np.where(at_end[bad], np.inf, channel.steps[bad]))
+    return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
+
+
+def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
+    """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
+    names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
+    out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
+    for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
+        fallback = "train_loss" if loss == "val_loss" else loss
+        for companion in dict.fromkeys((fallback, loss)):
+            enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
+            rows = np.flatnonzero(enough)
+            if len(rows):
+                q = _metric_course(cells[metric].take(rows), levels[companion].take(rows), batch.metric_sign[rows])
+                for name, value in q.items():
+                    out[name][rows] = value
+    return out
+
+
+def _metric_course(cells: Cells, loss: Level, sign: FloatArray) -> Quantities:
+    """Quantities of runs that have both; the metric is divided by its largest magnitude."""
+    level = smooth(cells)
+    log = cells.log[:, None]
+    level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
+    noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
+    course = resample(cells.steps, level, cells.size, loss.steps) * sign[:, None]
+    width = course.shape[1]
+    early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
+    tail = course[:, -width // 12 :].mean(axis=1)
+    at_low = course[np.arange(len(course)), loss.view.argmin(axis=1)]
+    spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
+    typical = 0.02 * np.abs(course).mean(axis=1) + EPS
+    middle, top = np.abs(level).mean(axis=1), cells.mean.max(axis=1)
+    return {
+        "metric_typical": middle * np.where(cells.log, np.exp(np.minimum(top, 700.0)), cells.scale),
+        "metric_gain_after_low": (tail - at_low) / spread * (spread > 2 * noise),
+        "metric_gain": (tail - course[:, 0]) / size,
+        "metric_span": spread / size,
+        "metric_count": cells.count.astype(np.float64),
+        # how far it gets in units of its own scatter
+        "metric_trend": (late - early) / np.maximum(noise, typical),
+        "metric_reversal": (tail - at_low) / np.maximum(noise, typical),
+    }
+
+
+def _first_values(batch: Batch, t: Cells) -> Quantities:
+    """First train loss against the level at 2 % of the run, against its end and against a chance prediction."""
+    channel = batch.channels["train_loss"].finite()
+    count = channel.lengths
+    near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
+    first = _around(channel, np.zeros_like(count), 0)
+    near, next_, last = (_around(channel, at, 1) for at in (near_at, 2 * near_at, count - 2))
+    fine = (count >= 4) & (segment_min(channel.values, channel.offsets) > 0)
+    with np.errstate(all="ignore"):
+        fall, further = np.log(first / near), np.log(near / next_)
+        chance = np.where(batch.num_classes >= 2, np.log(np.maximum(batch.num_classes, 2)), np.nan)
+        ratios = {
+            "first_over_near": first / near,
+            "near_over_last": near / last,
+            "first_over_chance": first / chance,
+            # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
+            "first_kink": further / np.maximum(fall, EPS),
+        }
+        kept = {name: np.where(fine, value, np.nan) for name, value in ratios.items()}
+    return kept | {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, first, near, t)}
+
+
+def _around(channel: Ragged, at: IntArray, reach: int) -> FloatArray:
+    """(n,) median of the points within `reach` of an index, kept inside the run; NaN for an empty run."""
+    if not len(channel.values):
+        return np.full(channel.size, np.nan)
+    last = np.maximum(channel.lengths - 1, 0)
+    points = [
+        channel.values[np.minimum(channel.offsets[:-1] + np.clip(at + k, 0, last), len(channel.values) - 1)]
+        for k in range(-reach, reach + 1)
+    ]
+    middle = np.sort(np.stack(points), axis=0)[reach]
+    return np.where(channel.lengths > 0, middle, np.nan)
+
+
+def _collapsed_step(channel: Ragged, first: FloatArray, near: FloatArray, t: Cells) -> FloatArray:
+    """First step at which the loss has come down to the level at 2 % of the run, to within a tenth of the way."""
+    with np.errstate(all="ignore"):
+        reached = np.repeat(near + 0.1 * (first - near), channel.lengths)
+    index = np.where(channel.values <= reached, np.arange(len(channel.values)), len(channel.values))
+    at = segment_min(index.astype(np.float64), channel.offsets)
+    fine = at < len(channel.values)
+    out: FloatArray = t.steps[:, -1].copy()
+    out[fine] = channel.steps[at[fine].astype(np.int64)]
+    return out

@@ -1,0 +1,126 @@
+"""`--fail-on`: which findings make a command fail, and what a command has seen in all."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from curveclinic.diagnosis import SEVERITIES, Diagnosis, Severity
+from curveclinic.errors import InputError
+from curveclinic.labels import LABELS
+
+Gate = Mapping[str, Severity]
+"""Label -> least severity that fails."""
+
+EXIT_DONE, EXIT_FOUND, EXIT_USAGE, EXIT_UNREADABLE = 0, 1, 2, 3
+
+
+def parse_gate(text: str) -> dict[str, Severity]:
+    """Returns the gate of `LABEL,...[:severity]`.
+
+    A severity holds for its label and for those before it that have none; without one, any severity fails.
+
+    Raises:
+        InputError: unknown label or severity.
+    """
+    gate: dict[str, Severity] = {}
+    waiting: list[str] = []
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        label, _, severity = part.partition(":")
+        waiting.append(known_label(label))
+        if severity:
+            gate |= dict.fromkeys(waiting, _known_severity(severity))
+            waiting = []
+    gate |= dict.fromkeys(waiting, SEVERITIES[0])
+    if not gate:
+        raise InputError("no label given; expected LABEL,...[:severity], for example overfitting,divergence:severe")
+    return gate
+
+
+def known_label(text: str) -> str:
+    """Returns the label; raises InputError with the nearest name when there is none."""
+    if text in LABELS:
+        return text
+    near = difflib.get_close_matches(text, LABELS, n=1)
+    hint = f"did you mean {near[0]}?" if near else "'curveclinic explain' lists all labels"
+    raise InputError(f"unknown label {text!r}; {hint}")
+
+
+def _known_severity(text: str) -> Severity:
+    for severity in SEVERITIES:
+        if text == severity:
+            return severity
+    raise InputError(f"unknown severity {text!r}; expected one of {', '.join(SEVERITIES)}")
+
+
+def trips(diagnosis: Diagnosis, gate: Gate) -> bool:
+    """Tells whether a finding is one the gate fails on."""
+    return any(
+        f.label in gate and SEVERITIES.index(f.severity) >= SEVERITIES.index(gate[f.label]) for f in diagnosis.findings
+    )
+
+
+@dataclass
+class Tally:
+    """What a command has seen so far.
+
+    Attributes:
+        gate: findings that make it fail.
+        verdicts: verdict -> number of runs.
+        found: (label, severity) -> number of runs.
+        unreadable: number of inputs that could not be read.
+        tripped: number of runs with a finding of the gate.
+        empty: given paths that hold no run.
+    """
+
+    gate: Gate
+    verdicts: Counter[str] = field(default_factory=Counter)
+    found: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unreadable: int = 0
+    tripped: int = 0
+    empty: list[str] = field(default_factory=list)
+
+    def add(self, diagnosis: Diagnosis) -> None:
+        """Counts one judged run."""
+        self.verdicts[diagnosis.verdict] += 1
+        self.found.update((f.label, f.severity) for f in diagnosis.findings)
+        self.tripped += trips(diagnosis, self.gate)
+
+    @property
+    def runs(self) -> int:
+        """Number of runs judged, undetermined ones included."""
+        return self.verdicts.total()
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code; a finding of the gate wins over everything, a wrong path over an unreadable input."""
+        if self.tripped:
+            return EXIT_FOUND
+        if self.empty:
+            return EXIT_USAGE
+        return EXIT_UNREADABLE if self.unreadable else EXIT_DONE
+
+    def render(self) -> str:
+        """Returns the summary: one line of totals, then one line a label, the most frequent first."""
+        totals = [
+            f"{self.verdicts['healthy']:,} healthy",
+            f"{self.verdicts['findings']:,} with findings",
+            f"{self.verdicts['undetermined']:,} undetermined",
+        ]
+        head = f"{self.runs:,} runs: {', '.join(totals)}; {self.unreadable:,} unreadable"
+        return "\n".join([head, *self._table()])
+
+    def _table(self) -> list[str]:
+        runs: Counter[str] = Counter()
+        for (label, _), count in self.found.items():
+            runs[label] += count
+        if not runs:
+            return []
+        heads = "".join(f"{title:>10}" for title in ("runs", "share", *reversed(SEVERITIES)))
+        lines = ["", f"{'label':<24}{heads}"]
+        for label, count in sorted(runs.items(), key=lambda item: (-item[1], LABELS.index(item[0]))):
+            split = "".join(f"{self.found[label, severity]:>10,}" for severity in reversed(SEVERITIES))
+            lines.append(f"{label:<24}{count:>10,}{count / self.runs:>10.1%}{split}")
+        return lines

@@ -1,0 +1,79 @@
+"""What the gradient norm and the learning rate say."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.measures import CELLS, Cells
+from curveclinic.ragged import FloatArray
+from curveclinic.smoothing import masked_median, wide_median
+from curveclinic.texture import first_step, last_step
+from curveclinic.trends import Quantities
+
+_FEWEST = 4
+"""Points below which nothing is said."""
+
+_NAMES = (
+    "grad_burst", "grad_growth", "grad_end_log10", "grad_fall", "grad_burst_step", "grad_burst_end", "grad_fall_step",
+)  # fmt: skip
+
+
+def gradient_quantities(cells: Cells) -> Quantities:
+    """Growth of the gradient norm in powers of ten: bursts over the running median, start against end."""
+    out = {name: np.full(len(cells.size), np.nan) for name in _NAMES}
+    rows = np.flatnonzero(cells.count >= _FEWEST)
+    if len(rows):
+        for name, value in _course(cells.take(rows)).items():
+            out[name][rows] = value
+    return out
+
+
+def _log10(cells: Cells, values: FloatArray) -> FloatArray:
+    """Cells in powers of ten; a norm of 0 is far below anything."""
+    scale = np.log10(cells.scale)[:, None]
+    linear = np.log10(np.maximum(values, 1e-300)) + scale
+    return np.where(cells.log[:, None], values / np.log(10.0), linear)
+
+
+def _course(cells: Cells) -> Quantities:
+    column, size = np.arange(CELLS)[None, :], cells.size[:, None]
+    raw, mid = _log10(cells, cells.high), _log10(cells, cells.mean)
+    base = wide_median(mid, cells.size)
+    # the first logged norms are large in any run
+    counted = cells.real & (column >= np.clip(size // 30, 2, 4))
+    lowest = np.minimum.accumulate(base, axis=1)
+    edge = np.maximum(size // 8, 3)
+    early = masked_median(mid, cells.real & (column < edge))
+    late = masked_median(mid, cells.real & (column >= size - edge))
+    highest = np.maximum(early, np.median(base, axis=1))
+    burst, growth = np.where(counted, raw - base, 0.0), np.where(counted, base - lowest, 0.0)
+    surge = np.maximum(burst, growth)
+    high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)
+    fallen = cells.real & (column >= base.argmax(axis=1)[:, None]) & (mid < ((highest + late) / 2)[:, None])
+    end = last_step(cells, high)
+    return {
+        "grad_burst": burst.max(axis=1),
+        "grad_growth": growth.max(axis=1),
+        "grad_end_log10": late,
+        "grad_fall": highest - late,
+        "grad_burst_step": first_step(cells, high),
+        "grad_burst_end": np.where(end >= cells.steps[:, -1], np.nan, end),
+        "grad_fall_step": first_step(cells, fallen),
+    }
+
+
+def schedule_quantities(lr: Cells) -> Quantities:
+    """Rises of the learning rate after its first peak, as a share of it: a cyclic schedule explains bumps."""
+    out = np.full(len(lr.size), np.nan)
+    rows = np.flatnonzero(lr.count >= 3)
+    if len(rows):
+        cells = lr.take(rows)
+        top = np.where(cells.log, cells.mean.max(axis=1), 0.0)[:, None]
+        value = np.where(cells.log[:, None], np.exp(cells.mean - top), cells.mean)
+        peak = value.max(axis=1)
+        after = np.arange(CELLS)[None, :] > value.argmax(axis=1)[:, None]
+        floor = np.minimum.accumulate(np.where(after, value, np.inf), axis=1)
+        with np.errstate(invalid="ignore"):
+            rises = np.where(after, value - floor, 0.0).max(axis=1)
+        out[rows] = rises / np.maximum(peak, 1e-300)
+    return {"lr_cycles": out}

@@ -1,0 +1,258 @@
+"""`Grid`: rows of a log with named columns; its step axis, and where one run ends and the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.naming import Points, parse
+from curveclinic.restarts import cut
+from curveclinic.run import FloatArray, as_number
+
+IntArray = npt.NDArray[np.int64]
+
+RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
+"""Columns that tell the runs of a long table apart, the first one found counts."""
+
+_AXIS_NAMES = (
+    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
+    *("num_updates", "train_num_updates", "current_steps"),
+    "epoch",
+    "epochs",
+    "round",
+    "_step",
+    "index",
+    "idx",
+)
+"""Step columns, the finest first; W&B's `_step` counts log calls."""
+
+_NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx")
+"""Counters that some loggers (mmcv) start anew in each epoch."""
+
+_TEXT_CELLS = 1000
+"""After so many cells without a single number a column is taken for text."""
+
+OTHER_UNITS = 3.0
+"""Last steps that differ by more than this factor are counted in different units (steps, epochs)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column, missing cells left out: the rows it has values in, and the values."""
+
+    rows: IntArray
+    values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Rows of a log.
+
+    Attributes:
+        columns: name -> column, in the order logged; columns without a number are left out.
+        n_rows: number of rows.
+        breaks: rows before which the writer started over (a second header).
+        run_of: number of the run each row belongs to, None when all rows are one run's.
+        run_names: names of these runs.
+        notes: what had to be repaired.
+    """
+
+    columns: Mapping[str, Column]
+    n_rows: int
+    breaks: tuple[int, ...] = ()
+    run_of: IntArray | None = None
+    run_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (name, value) of nested mappings, names joined by a slash."""
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
+    cells: dict[str, list[tuple[int, Any]]] = {}
+    for index, row in enumerate(rows):
+        for name, value in flatten(row):
+            cells.setdefault(str(name), []).append((index, value))
+    columns, notes = {}, []
+    for name, pairs in cells.items():
+        column, bad = column_from_cells(pairs)
+        if len(column.rows):
+            columns[name] = column
+            if bad and parse(name).quantity:
+                notes.append(f"{name}: {bad} cells are not numbers and are left out")
+    run_of: IntArray | None = None
+    run_names: tuple[str, ...] = ()
+    key = next((k for k in RUN_COLUMNS if k in cells), None)
+    if key:
+        columns.pop(key, None)
+        named = dict(cells[key])
+        run_of, run_names = numbered([str(named.get(i, "")) for i in range(len(rows))])
+    return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
+    """Returns the number of each name, in order of first appearance, and the names."""
+    known: dict[str, int] = {}
+    codes = np.fromiter((known.setdefault(n, len(known)) for n in names), dtype=np.int64, count=len(names))
+    return codes, tuple(known)
+
+
+def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, int]:
+    """Returns the column of (row, cell) pairs and the number of cells that hold no number.
+
+    A column that is mostly text comes back empty.
+    """
+    rows: list[int] = []
+    values: list[float] = []
+    bad = 0
+    for row, cell in pairs:
+        if isinstance(cell, (bool, list, tuple)):
+            bad += 1
+            continue
+        try:
+            number = as_number(cell)
+        except ValueError:
+            bad += 1
+            if bad > _TEXT_CELLS and not values:
+                break
+            continue
+        if number is not None:
+            rows.append(row)
+            values.append(number)
+    if bad > len(values):
+        rows, values = [], []
+    return Column(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64)), bad
+
+
+def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
+    """Returns one (id or "", table, notes) for each run in the grid.
+
+    Args:
+        grid: the rows of one or many runs.
+        split: whether rows whose steps start over may be several runs.
+    """
+    if grid.run_of is None:
+        return [("", table, notes) for table, notes in _tables_in_order(grid, split)]
+    out = []
+    for code, rows in enumerate(rows_by_run(grid.run_of, len(grid.run_names))):
+        parts = _tables_in_order(rows_of(grid, rows), split)
+        for k, (table, notes) in enumerate(parts, 1):
+            name = grid.run_names[code]
+            out.append((name if len(parts) == 1 else f"{name}#{k}", table, notes))
+    return out
+
+
+def rows_by_run(run_of: IntArray, n_runs: int) -> list[IntArray]:
+    """Returns the rows of each run, ascending."""
+    order = np.argsort(run_of, kind="stable")
+    return np.split(order, np.searchsorted(run_of[order], np.arange(1, n_runs)))
+
+
+def rows_of(grid: Grid, rows: IntArray) -> Grid:
+    """Returns the grid of some rows (ascending), renumbered from 0."""
+    chosen = {name: select(column, rows) for name, column in grid.columns.items()}
+    return Grid({name: column for name, column in chosen.items() if len(column.rows)}, len(rows))
+
+
+def select(column: Column, rows: IntArray) -> Column:
+    """Returns the part of a column in some rows (ascending), renumbered from 0."""
+    at = np.searchsorted(column.rows, rows)
+    hit = np.flatnonzero(at < len(column.rows))
+    hit = hit[column.rows[at[hit]] == rows[hit]]
+    return Column(hit, column.values[at[hit]])
+
+
+def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
+    main = _main_column(grid)
+    axis_name, steps = row_steps(grid, main)
+    starts: list[int] = [0]
+    notes: tuple[str, ...] = ()
+    if main is not None:
+        starts, steps, notes = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+    out = []
+    for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
+        table: dict[str, Points] = {}
+        for name, column in grid.columns.items():
+            inside = (column.rows >= start) & (column.rows < stop)
+            if name != axis_name and inside.any():
+                table[name] = (steps[column.rows[inside]], column.values[inside])
+        out.append((_anchor(table, grid, steps, main, start, stop), notes))
+    return out
+
+
+def _main_column(grid: Grid) -> Column | None:
+    """The column whose rows tell where a run starts over: a train loss, else the longest one."""
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        known = parse(name)
+        return known.rank > 2, known.split in ("val", "test"), -len(grid.columns[name].rows)
+
+    best = min(grid.columns, key=rank, default=None)
+    return None if best is None else grid.columns[best]
+
+
+def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
+    """Returns the name of the axis column and the step of each row; without one, rows are counted from 1."""
+    found = {name.strip().lower(): name for name in reversed(list(grid.columns))}
+    for key in _AXIS_NAMES:
+        name = found.get(key)
+        if name is None:
+            continue
+        column = grid.columns[name]
+        rows = main.rows if main is not None else column.rows
+        dense = len(column.rows) == grid.n_rows
+        covered = len(rows) if dense else len(np.intersect1d(column.rows, rows))
+        constant = len(column.values) > 1 and bool(np.all(column.values == column.values[0]))
+        if 2 * covered < len(rows) or constant or not np.isfinite(column.values).all():
+            continue
+        steps = _filled(column, grid.n_rows)
+        if key in _NESTED_STEPS and "epoch" in found:
+            steps = _unnest(steps, _filled(grid.columns[found["epoch"]], grid.n_rows), rows)
+        return name, steps
+    return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
+
+
+def _filled(column: Column, n_rows: int) -> FloatArray:
+    """Spreads a column over all rows; a row without a value takes the one before it."""
+    before = np.clip(np.searchsorted(column.rows, np.arange(n_rows), side="right") - 1, 0, None)
+    filled: FloatArray = column.values[before]
+    return filled
+
+
+def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
+    """Makes a counter that starts anew in each epoch run on through the epochs."""
+    back = np.diff(steps[rows]) <= 0
+    forward = np.diff(epochs[rows]) > 0
+    if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
+        return steps
+    unnested: FloatArray = steps + (epochs - epochs[rows[0]]) * steps[rows].max()
+    return unnested
+
+
+def _anchor(
+    table: dict[str, Points], grid: Grid, steps: FloatArray, main: Column | None, start: int, stop: int
+) -> dict[str, Points]:
+    """Moves rows that count in another unit (mmengine: epochs) to the train row written before them."""
+    if main is None:
+        return table
+    rows = main.rows[(main.rows >= start) & (main.rows < stop)]
+    if len(rows) < 2:
+        return table
+    for name in list(table):
+        column = grid.columns[name]
+        own = column.rows[(column.rows >= start) & (column.rows < stop)]
+        before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
+        if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():
+            table[name] = (steps[before], table[name][1])
+    return table

@@ -1,0 +1,229 @@
+"""The door for curves held in memory: mappings, tables, Keras histories, Hugging Face log histories.
+
+Nothing here imports pandas, polars or keras; their objects are known by their module and what they can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
+from curveclinic.columns import grid_from_frame, tables_from_lists
+from curveclinic.errors import InputError
+from curveclinic.grid import RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.naming import Points, parse
+from curveclinic.run import MetricGoal, Run, as_points
+
+_EXPECTED = (
+    "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
+    "a Keras History, a log_history, or a list of these"
+)
+_AXES = ("step", "steps", "global_step", "iteration", "iter", "epoch", "epochs")
+_TABLES = ("pandas", "polars", "pyarrow")
+
+
+def runs_from(
+    data: Any,
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
+    train_loss: str | None = None,
+    val_loss: str | None = None,
+) -> tuple[list[Run | InputError], bool]:
+    """Returns the runs held by whatever the caller has, and whether that was a single run.
+
+    Args:
+        data: one run, a table of one or many, or a list of runs (see DESIGN, section 2).
+        num_classes: number of classes, where known.
+        metric_goal: "max" or "min"; None: inferred from the metric's name.
+        train_loss: name of the train loss, or a regular expression found in it.
+        val_loss: the same for the validation loss.
+
+    Raises:
+        InputError: `data` is no run, or a single unusable one. In a list the error takes the run's place.
+    """
+    if metric_goal not in (None, "max", "min"):
+        raise InputError(f"metric_goal: found {metric_goal!r}, expected 'max', 'min' or None")
+    options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal, train_loss=train_loss, val_loss=val_loss)
+    if _is_one(data):
+        runs, single = _one(data, options)
+        return list(runs), single
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)) or hasattr(data, "__fspath__"):
+        raise InputError(_refusal(data))
+    items = list(data)
+    if items and not isinstance(data, (list, tuple)) and not all(_is_one(item) or _is_log(item) for item in items):
+        raise InputError(_refusal(data))
+    if _is_log(items):
+        return list(runs_from_grid(grid_from_rows(items), options, Origin(), split=False)), True
+    if items and all(np.isscalar(item) or item is None for item in items):
+        raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
+    return [_listed(item, options) for item in items], False
+
+
+def _refusal(data: Any) -> str:
+    found = type(data).__name__
+    if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
+        return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
+    if hasattr(data, "collect"):
+        return f"found {found}; call .collect() on it first"
+    return f"found {found}, {_EXPECTED}"
+
+
+def _is_one(data: Any) -> bool:
+    return isinstance(data, (Run, Mapping)) or _is_table(data) or isinstance(getattr(data, "history", None), Mapping)
+
+
+def _is_table(data: Any) -> bool:
+    return type(data).__module__.partition(".")[0] in _TABLES and type(data).__name__ in ("DataFrame", "Table")
+
+
+def _is_log(data: Any) -> bool:
+    """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`."""
+    return (
+        isinstance(data, (list, tuple))
+        and len(data) > 0
+        and all(isinstance(row, Mapping) and row for row in data)
+        and all(_is_scalar(value) for row in data for _, value in flatten(row))
+    )
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, (list, tuple)) or _is_one(value):
+        return False
+    return getattr(value, "ndim", 0) == 0
+
+
+def _listed(item: Any, options: ReadOptions) -> Run | InputError:
+    """Returns one run of a list, or the reason why there is none."""
+    try:
+        if _is_log(item):
+            runs: Sequence[Run | InputError] = runs_from_grid(grid_from_rows(item), options, Origin(), split=False)
+        elif _is_one(item):
+            runs, _ = _one(item, options)
+        else:
+            return InputError(_refusal(item))
+    except InputError as error:
+        return error
+    if len(runs) != 1:
+        return InputError(f"this element holds {len(runs)} runs, expected one; hand it over by itself")
+    return runs[0]
+
+
+def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    if isinstance(data, Run):
+        return [_completed(data, options)], True
+    if _is_table(data):
+        return _from_frame(data, options)
+    if not isinstance(data, Mapping):
+        epochs = getattr(data, "epoch", None)
+        history = dict(data.history)
+        if isinstance(epochs, list) and "epoch" not in history:
+            history["epoch"] = epochs
+        return [run_from_mapping(history, options, Origin())], True
+    return [run_from_mapping(data, options, Origin())], True
+
+
+def _completed(run: Run, options: ReadOptions) -> Run:
+    return replace(
+        run,
+        num_classes=options.num_classes if options.num_classes is not None else run.num_classes,
+        metric_goal=options.metric_goal or run.metric_goal,
+    )
+
+
+def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    """One run of a wide table; many of a table with a run column or with lists in its cells."""
+    lists = tables_from_lists(frame)
+    if lists is not None:
+        made = [
+            attempt(run_from_table, table, options, Origin(run_id=name or str(k)))
+            for k, (name, table) in enumerate(lists)
+        ]
+        return made, False
+    grid = grid_from_frame(frame)
+    runs = runs_from_grid(grid, options, Origin(), split=False)
+    return [run if run.channels else InputError(run.notes[-1]) for run in runs], grid.run_of is None
+
+
+def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:
+    """Returns the run of a mapping name -> values or (steps, values); a lone `history` key is looked into.
+
+    Raises:
+        InputError: a channel holds no numbers, or there is no loss.
+    """
+    if not data:
+        raise InputError(f"found an empty mapping, {_EXPECTED}")
+    for wrapper in ("history", "curves", "channels"):
+        if isinstance(data.get(wrapper), Mapping):
+            inner = dict(data[wrapper])
+            if "epoch" in data and "epoch" not in inner:
+                inner["epoch"] = data["epoch"]
+            data = {**inner, **{k: data[k] for k in (*RUN_COLUMNS, "id") if k in data}}
+    table = table_from_mapping(data, forced=(options.train_loss, options.val_loss))
+    run_id = next((str(data[k]) for k in (*RUN_COLUMNS, "id") if isinstance(data.get(k), (str, int))), "")
+    return run_from_table(table, options, replace(origin, run_id=origin.run_id or run_id))
+
+
+def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] = ()) -> dict[str, Points]:
+    """Returns the raw series of a mapping; entries that are no series are passed over.
+
+    Raises:
+        InputError: an entry named like a channel holds no numbers, or the only loss is a single number.
+    """
+    table: dict[str, Points] = {}
+    single: list[InputError] = []
+    axis = _shared_axis(data)
+    for raw, value in _series(data):
+        if raw in _AXES or raw in RUN_COLUMNS:
+            continue
+        try:
+            steps, values = as_points(raw, value)
+        except InputError as error:
+            if isinstance(value, (int, float)):  # a hyper-parameter (lr) or a final score
+                single += [error] if parse(raw).quantity == "loss" else []
+            elif parse(raw).quantity or raw in forced:
+                raise
+            continue
+        if steps is None and axis is not None and len(axis) == len(values):
+            steps = axis
+        elif steps is not None and axis is not None and not _has_steps(value):
+            steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
+        table[raw] = (steps, values)
+    if single and not any(parse(raw).rank <= 1 for raw in table):
+        raise single[0]
+    return table
+
+
+def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yields (name, values) of a mapping that may be nested; {"step": ..., "value": ...} is one series."""
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if not isinstance(value, Mapping):
+            yield name, value
+        elif value and set(value) <= {"step", "steps", "value", "values"} and {"value", "values"} & set(value):
+            values = value.get("value", value.get("values"))
+            steps = value.get("step", value.get("steps"))
+            yield name, values if steps is None else (steps, values)
+        else:
+            yield from _series(value, f"{name}/")
+
+
+def _has_steps(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
+
+
+def _shared_axis(data: Mapping[str, Any]) -> Any:
+    """Steps given once for all series, as `epoch` beside a Keras history."""
+    for name in _AXES:
+        if name in data:
+            try:
+                steps, values = as_points(name, data[name])
+            except InputError:
+                continue
+            if steps is None and np.isfinite(values).all():
+                return values
+    return None

@@ -1,0 +1,102 @@
+"""`Level`: the smooth course of a loss, estimated from logged points or taken from the generator's latent curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from curveclinic.measures import Cells, smooth, smoothing_width
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import even_grid, resample
+
+EPS = 1e-12
+"""Smallest divisor, in units of a channel's largest magnitude."""
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The smooth level of one channel of n runs on an even grid over its own steps.
+
+    Attributes:
+        steps: (n, G).
+        view: (n, G) level in its view (log where the curve spans decades, else raw / largest magnitude).
+        linear: (n, G) raw level / largest magnitude of the level.
+        unit: (n,) raw value of 1.0 in `linear`.
+        error: (n,) standard error of `view`.
+        noise: (n,) standard deviation of single points in view units.
+        count: (n,) number of logged finite points; 0 where the channel is absent.
+        log: (n,) True where the view is logarithmic.
+        positive: (n,) all logged values > 0: clauses relative to the level make sense.
+    """
+
+    steps: FloatArray
+    view: FloatArray
+    linear: FloatArray
+    unit: FloatArray
+    error: FloatArray
+    noise: FloatArray
+    count: IntArray
+    log: BoolArray
+    positive: BoolArray
+
+    def take(self, rows: IntArray) -> Level:
+        """Returns the given runs, in that order."""
+        return Level(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+def level_of(cells: Cells) -> Level:
+    """Estimates the level from logged points."""
+    level = smooth(cells)
+    steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
+    view = resample(cells.steps, level, cells.size, steps)
+    spread = np.maximum(view.max(axis=1) - view.min(axis=1), EPS)
+    averaged = 2.0 * smoothing_width(cells, spread) + 1.0
+    error = cells.cell_noise / np.sqrt(averaged)
+    positive = cells.log | (cells.low.min(axis=1) > 0)
+    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, positive)
+
+
+def make_level(
+    steps: FloatArray, view: FloatArray, log: BoolArray, scale: FloatArray, error: FloatArray, noise: FloatArray,
+    count: IntArray, positive: BoolArray,
+) -> Level:  # fmt: skip
+    """Builds a Level from a curve in its view; raw = exp(view) or view * scale."""
+    top = view.max(axis=1)
+    with np.errstate(all="ignore"):
+        peak = np.where(log, 1.0, np.maximum(np.maximum(top, -view.min(axis=1)), _TINY))
+        linear = view / peak[:, None]
+        linear[log] = np.exp(np.minimum(view[log] - top[log, None], 0.0))
+        unit = np.where(log, np.exp(np.clip(top, -690.0, 709.0)), scale * peak)
+    return Level(steps, view, linear, unit, error, noise, count, log, positive)
+
+
+def in_log(level: Level, wanted: BoolArray) -> Level:
+    """Returns the level with a logarithmic view where wanted (n,) and the values allow it."""
+    change = wanted & ~level.log & level.positive & (level.linear.min(axis=1) > 0)
+    if not change.any():
+        return level
+    view, error, noise = level.view.copy(), level.error.copy(), level.noise.copy()
+    # errors are constant in the linear view: the logarithm's are those at a typical level
+    typical = np.maximum(np.median(view[change], axis=1), EPS)
+    view[change] = np.log(level.linear[change]) + np.log(np.maximum(level.unit[change], _TINY))[:, None]
+    error[change] /= typical
+    noise[change] /= typical
+    return Level(
+        level.steps, view, level.linear, level.unit, error, noise, level.count, level.log | change, level.positive
+    )  # fmt: skip
+
+
+def raw_pair(train: Level, val: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Returns common steps (n, G) and both raw levels on them, divided by one common unit."""
+    start = np.maximum(train.steps[:, 0], val.steps[:, 0])
+    stop = np.maximum(np.minimum(train.steps[:, -1], val.steps[:, -1]), start)
+    width = train.steps.shape[1]
+    grid = even_grid(start, stop, width)
+    full = np.full(len(start), width)
+    unit = np.maximum(np.maximum(train.unit, val.unit), _TINY)
+    t = resample(train.steps, train.linear, full, grid) * (train.unit / unit)[:, None]
+    v = resample(val.steps, val.linear, full, grid) * (val.unit / unit)[:, None]
+    return grid, t, v

@@ -1,0 +1,134 @@
+"""Who decides: the network, or the rules where it must not or cannot answer. One function for many runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.rules import PRESENT, RuleOpinion
+
+SHORTEST_FOR_NETWORK: Final = 8
+"""Finite loss points below which the rules decide."""
+
+ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
+"""Labels that are facts of the log, not matters of judgement."""
+
+_SEVERITY_BY_RULE: Final = ("val_below_train", "val_spikes")
+"""Labels that are a notice unless a measured number says otherwise."""
+
+_DEGREES: Final = (0.0, PRESENT, 1.0)
+_PROBABILITIES: Final = (0.02, 0.5, 0.9)
+"""A rule is right in about nine of ten clear cases, and misses about one in fifty."""
+
+
+class NetworkOpinion(Protocol):
+    """What the network says of n runs; columns in the order of `labels.LABELS`, steps as in `RuleOpinion`."""
+
+    @property
+    def probability(self) -> FloatArray:
+        """(n, 20) calibrated probability."""
+
+    @property
+    def threshold(self) -> FloatArray:
+        """(20,) probability from which a label is found."""
+
+    @property
+    def onset(self) -> FloatArray:
+        """(n, 20) first step, NaN for none."""
+
+    @property
+    def end(self) -> FloatArray:
+        """(n, 20) last step, NaN for the last point."""
+
+    @property
+    def severity(self) -> npt.NDArray[np.int8]:
+        """(n, 20) index into `diagnosis.SEVERITIES`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """The final word on n runs; arrays are (n, 20) in the order of `labels.LABELS`.
+
+    Attributes:
+        probability: of the source that decides.
+        present: the label is found.
+        by_rule: the rules decided.
+        model_probability: the network's, NaN where it did not judge.
+        onset, end: steps, NaN for none.
+        severity: index into `diagnosis.SEVERITIES`.
+    """
+
+    probability: FloatArray
+    present: BoolArray
+    by_rule: BoolArray
+    model_probability: FloatArray
+    onset: FloatArray
+    end: FloatArray
+    severity: npt.NDArray[np.int8]
+
+
+def rule_probability(degree: FloatArray) -> FloatArray:
+    """(n, 20) probability of a label the rules decide: monotone in its degree, 0.5 where it turns present.
+
+    `non_finite` is a fact: 0 or 1.
+    """
+    out = np.interp(degree, _DEGREES, _PROBABILITIES)
+    fact = LABELS.index("non_finite")
+    out[:, fact] = degree[:, fact]
+    return out
+
+
+def merge(
+    rules: RuleOpinion, network: NetworkOpinion | None, *, counts: IntArray, decided_by_rule: frozenset[str]
+) -> Verdicts:
+    """Joins both opinions.
+
+    Args:
+        rules: the rules' opinion.
+        network: the network's; None without weights.
+        counts: (n, 6) finite points of every channel.
+        decided_by_rule: labels the sidecar leaves to the rules.
+    """
+    probability = rule_probability(rules.degree)
+    if network is None:
+        every = np.ones_like(rules.present)
+        unknown = np.full_like(probability, np.nan)
+        return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
+    by_rule = _left_to_rules(counts, decided_by_rule)
+    found = (network.probability >= network.threshold) & rules.checked
+    onset, end = _span(rules, network, by_rule)
+    ours = by_rule | np.isin(LABELS, _SEVERITY_BY_RULE)
+    judged = (_loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None] & rules.checked
+    return Verdicts(
+        probability=np.where(by_rule, probability, network.probability),
+        present=np.where(by_rule, rules.present, found),
+        by_rule=by_rule,
+        model_probability=np.where(judged, network.probability, np.nan),
+        onset=onset,
+        end=end,
+        severity=np.where(ours, rules.severity, network.severity).astype(np.int8),
+    )
+
+
+def _loss_points(counts: IntArray) -> IntArray:
+    """(n,) finite points of the longer loss."""
+    return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
+
+
+def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArray:
+    short = _loss_points(counts) < SHORTEST_FOR_NETWORK
+    named = np.isin(LABELS, sorted(ALWAYS_BY_RULE | decided_by_rule))
+    return short[:, None] | named[None, :]
+
+
+def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """The network's span where it has one, else the rules'; a span never ends before it starts."""
+    ours = by_rule | ~np.isfinite(network.onset)
+    onset = np.where(ours, rules.onset, network.onset)
+    end = np.where(ours, rules.end, network.end)
+    return onset, np.where(end < onset, np.nan, end)

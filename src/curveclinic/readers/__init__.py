@@ -1,0 +1,161 @@
+"""Log files -> runs. One module per format; a file's format is known by its content, never by its name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from curveclinic.assemble import ReadOptions
+from curveclinic.errors import InputError, LogError
+from curveclinic.readers import columnar, delimited, json_lines, keras_history, tensorboard, trainer_state
+from curveclinic.readers.discovery import find_sources, is_event_file, tensorboard_source
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.run import Run
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "ReadFailure",
+    "ReadOptions",
+    "find_sources",
+    "read_file",
+    "read_runs",
+    "read_source",
+    "read_stdin",
+]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A log format: its name, how its head is recognised, and its reader."""
+
+    name: str
+    sniff: Callable[[bytes], bool]
+    read: Callable[[Source, ReadOptions], list[Run]]
+
+
+FORMATS = (
+    Format("parquet", columnar.sniff, columnar.read),
+    Format("tensorboard", tensorboard.sniff, tensorboard.read),
+    Format("jsonl", json_lines.sniff, json_lines.read),
+    Format("trainer_state", trainer_state.sniff, trainer_state.read),
+    Format("keras_history", keras_history.sniff, keras_history.read),
+    Format("csv", delimited.sniff, delimited.read),
+)
+"""All formats, in the order they are tried: the stricter signature first."""
+
+_TENSORBOARD = next(f for f in FORMATS if f.name == "tensorboard")
+
+
+@dataclass(frozen=True)
+class ReadFailure:
+    """Something that could not be read.
+
+    Attributes:
+        path: where it is.
+        format: name of its format, "" when it was not recognised.
+        reason: what was found, what was expected, what to do.
+    """
+
+    path: str
+    format: str
+    reason: str
+
+
+def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) -> list[Run]:
+    """Returns the runs in one log file, or the one of a TensorBoard folder.
+
+    Raises:
+        LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
+    """
+    name = os.fspath(path)
+    if not os.path.isdir(name):
+        return read_source(next(find_sources(name)), options)
+    source = tensorboard_source(name, os.path.basename(os.path.abspath(name)))
+    if source is None:
+        raise LogError(f"{name}: found a folder without event files; use read_runs to search it")
+    return read_source(source, options)
+
+
+def read_runs(
+    paths: Iterable[str | os.PathLike[str]], options: ReadOptions | None = None
+) -> Iterator[Run | ReadFailure]:
+    """Yields every run under files and folders, and what could not be read.
+
+    A file met in a folder is passed over if it is no log; a file the user named is not.
+    """
+    for path in paths:
+        n_found = 0
+        for source in find_sources(path):
+            for item in _runs_or_failure(source, options):
+                n_found += 1
+                yield item
+        if not n_found:
+            yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder")
+
+
+def read_stdin(data: bytes, options: ReadOptions | None = None) -> list[Run]:
+    """Returns the runs in bytes that came through a pipe.
+
+    Raises:
+        LogError: as `read_file`.
+    """
+    return read_source(Source("-", "-", data=data), options)
+
+
+def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]:
+    """Returns the runs of one source.
+
+    Raises:
+        LogError: as `read_file`.
+    """
+    try:
+        return _format_of(source).read(source, options or ReadOptions())
+    except OSError as error:
+        raise LogError(f"{source.path}: {error.strerror or error}") from None
+    except InputError as error:
+        raise error if isinstance(error, LogError) else LogError(f"{source.path}: {error}") from None
+
+
+def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | ReadFailure]:
+    """Returns the runs of a source or one failure; nothing for a file met in a folder that is no log."""
+    found = None
+    try:
+        found = _format_of(source)
+        runs = read_source(source, options)
+    except LogError as error:
+        if not source.named and (found is None or isinstance(error, NoCurvesError)):
+            return []
+        return [ReadFailure(source.path, found.name if found else "", str(error))]
+    return [run if run.channels else _failure(run) for run in runs]
+
+
+def _failure(run: Run) -> ReadFailure:
+    """The failure of one run of a file whose other runs are fine."""
+    return ReadFailure(run.path, run.format, f"{run.run_id}: {run.notes[-1]}")
+
+
+def _format_of(source: Source) -> Format:
+    """Returns the format of a source, known by its content.
+
+    Raises:
+        LogError: it is missing, empty, or of no known format.
+    """
+    if source.parts:
+        return _TENSORBOARD
+    try:
+        head = source.head()
+    except FileNotFoundError:
+        raise LogError(f"{source.path}: no such file or folder") from None
+    except OSError as error:
+        raise LogError(f"{source.path}: {error.strerror or error}") from None
+    if not head.strip():
+        raise LogError(f"{source.path}: the file is empty")
+    found = next((f for f in FORMATS if f.sniff(head)), None)
+    if found is None and is_event_file(os.path.basename(source.path)):
+        found = _TENSORBOARD
+    if found is None:
+        known = ", ".join(f.name for f in FORMATS)
+        raise LogError(f"{source.path}: no known log format; expected one of {known}")
+    return found

@@ -1,0 +1,182 @@
+"""Delimited text: Keras CSVLogger, Lightning metrics.csv, Ultralytics results.csv, timm, fastai, any CSV.
+
+What makes one reader do for all: names are stripped, missing cells are not NaN, train and validation may
+stand in different rows, and a second header starts a new block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.columns import grid_from_frame
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import Column, Grid, row_steps
+from curveclinic.naming import parse
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.run import MISSING_TEXT, Run
+
+_DELIMITERS = ",;\t|"
+_SNIFFED_LINES = 8
+
+_NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether bytes are a header line and rows of as many cells, some of them numbers."""
+    text = _as_text(head)
+    if text is None:
+        return False
+    lines = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
+    if not lines or lines[0].lstrip()[:1] in "{[<":
+        return False
+    delimiter = _delimiter(lines[0])
+    names = _cells(lines[0], delimiter)
+    if len(names) < 2 and not parse(lines[0].strip()).quantity:
+        return False
+    if all(_is_number(n) for n in names) or any(len(n) > 200 for n in names):
+        return False
+    rows = [_cells(line, delimiter) for line in lines[1:]]
+    if not rows:
+        return any(parse(n).quantity for n in names)
+    return any(len(row) == len(names) and any(_is_number(c) for c in row) for row in rows)
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of a delimited text file.
+
+    Raises:
+        LogError: the text is no table, holds no numbers, or has no loss column.
+    """
+    text = _as_text(source.content())
+    if text is None:
+        raise LogError(f"{source.path}: found binary data, expected delimited text")
+    text = text.lstrip("\r\n ")
+    delimiter = _delimiter(text.partition("\n")[0])
+    grids, n_bad = [], 0
+    for block in _blocks(text, delimiter):
+        grid, bad = _grid(block, delimiter, source.path)
+        grids.append(grid)
+        n_bad += bad
+    grid = _stacked(grids)
+    notes = (f"{n_bad} lines do not fit the header and are left out",) if n_bad else ()
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
+    )
+    try:
+        return runs_from_grid(grid, options, origin)
+    except InputError as error:
+        kind = LogError if row_steps(grid, None)[0] else NoCurvesError
+        raise kind(f"{source.path}: {error}") from None
+
+
+def _as_text(data: bytes) -> str | None:
+    """Returns bytes as text; None for binary data. A character cut in half at the end is dropped."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace").lstrip("\ufeff")
+    if b"\0" in data[:65536]:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if error.start >= len(data) - 4:
+            return data[: error.start].decode("utf-8-sig")
+    text = data.decode("latin-1")
+    control = sum((c < " " and c not in "\t\r\n") or "\x7f" <= c < "\xa0" for c in text[:4096])
+    return None if control > 0.01 * min(len(text), 4096) else text
+
+
+def _delimiter(header: str) -> str:
+    return max(_DELIMITERS, key=header.count)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip().strip("\"'").strip() for cell in line.split(delimiter)]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _blocks(text: str, delimiter: str) -> list[str]:
+    """Cuts the text before each header line after the first (CSVLogger appending to a file)."""
+    header = text.partition("\n")[0]
+    first = header.split(delimiter)[0]
+    if not first.strip() or delimiter not in header:
+        return [text]
+    again = [m.start() for m in re.finditer(rf"^{re.escape(first)}{re.escape(delimiter)}", text, re.MULTILINE)]
+    again = [at for at in again if not any(_is_number(c) for c in _cells(text[at:].partition("\n")[0], delimiter))]
+    return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
+
+
+def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int]:
+    """Parses one block; returns its grid and the number of lines that do not fit its header."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    bad: list[Any] = []
+
+    def skip(row: Any) -> str:
+        bad.append(row)
+        return "skip"
+
+    data = block.encode()
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(data),
+            read_options=csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+            convert_options=csv.ConvertOptions(
+                null_values=_NULLS, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
+        raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
+    names = _names(table.column_names)
+    table = table.rename_columns(names)
+    for i, name in enumerate(names):
+        if pa.types.is_string(table.schema.types[i]):
+            table = table.set_column(i, name, pa.chunked_array([_plain(table.column(i).to_pylist(), delimiter)]))
+    return grid_from_frame(table), len(bad)
+
+
+def _names(raw: Sequence[str]) -> list[str]:
+    """Stripped names; the nameless first column is pandas' index, a repeated name gets its place."""
+    out: list[str] = []
+    for i, name in enumerate(raw):
+        clean = name.strip() or ("index" if i == 0 else f"column {i + 1}")
+        out.append(f"{clean}.{i}" if clean in out else clean)
+    return out
+
+
+def _plain(cells: list[str | None], delimiter: str) -> list[str | None]:
+    """Cells without padding; with `;` between cells a comma is a decimal point."""
+    stripped = [None if c is None else c.strip() for c in cells]
+    if delimiter != ";":
+        return stripped
+    return [c.replace(",", ".") if c and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", c) else c for c in stripped]
+
+
+def _stacked(grids: Sequence[Grid]) -> Grid:
+    """Puts the rows of blocks under one another; each block is a new start."""
+    if len(grids) == 1:
+        return grids[0]
+    offsets = np.cumsum([0, *(g.n_rows for g in grids)])
+    columns: dict[str, list[Column]] = {}
+    for grid, offset in zip(grids, offsets, strict=False):
+        for name, column in grid.columns.items():
+            columns.setdefault(name, []).append(Column(column.rows + offset, column.values))
+    joined = {
+        name: Column(np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts]))
+        for name, parts in columns.items()
+    }
+    return Grid(joined, int(offsets[-1]), breaks=tuple(int(o) for o in offsets[1:-1]))

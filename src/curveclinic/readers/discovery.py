@@ -1,0 +1,135 @@
+"""What there is to read under the paths a user gives. A TensorBoard run is a folder, not a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from curveclinic.naming import parse
+from curveclinic.readers.source import Source
+from curveclinic.vocabulary import SPLITS, tokens
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_TRAINER_STATE = "trainer_state.json"
+_SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
+
+
+def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
+    """Yields what can be read at a path: the file itself, or the files and TensorBoard runs in a folder."""
+    root = os.fspath(path)
+    if os.path.isdir(root):
+        yield from _walk(root, root, set())
+    else:
+        yield Source(root, Path(root).name if os.path.isabs(root) else Path(root).as_posix())
+
+
+def is_event_file(name: str) -> bool:
+    """Says whether TensorBoard would take a file of this name for an event file."""
+    return "tfevents" in name
+
+
+def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
+    """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none."""
+    own = [("", os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
+    for name in _part_folders(folder):
+        inner = os.path.join(folder, name)
+        own += [(f"{name}/", os.path.join(inner, file)) for file in _files(inner) if is_event_file(file)]
+    return Source(folder, run_id, parts=tuple(own), named=named) if own else None
+
+
+def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
+    """Yields the sources under a folder in order of their names; a folder reached twice is read once."""
+    status = os.stat(folder)
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    run = tensorboard_source(folder, _run_id(folder, root), named=False)
+    if run:
+        yield run
+    for name in _files(folder):
+        path = os.path.join(folder, name)
+        if not is_event_file(name) and not (name == _TRAINER_STATE and folder != root and _is_outdated(folder)):
+            yield Source(path, _run_id(path, root), named=False)
+    parts = _part_folders(folder)
+    for name in parts:
+        yield from _rest_of_part(os.path.join(folder, name), root)
+    taken = {name.partition("/")[0] for name in parts}
+    for name in _folders(folder):
+        if name not in taken:
+            yield from _walk(os.path.join(folder, name), root, seen)
+
+
+def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
+    """Yields the other files beside the event files of a part of a run."""
+    for name in _files(folder):
+        if not is_event_file(name):
+            path = os.path.join(folder, name)
+            yield Source(path, _run_id(path, root), named=False)
+
+
+def _run_id(path: str, root: str) -> str:
+    relative = Path(os.path.relpath(path, root)).as_posix()
+    return Path(os.path.abspath(root)).name if relative == "." else relative
+
+
+def _files(folder: str) -> list[str]:
+    return _entries(folder, files=True)
+
+
+def _folders(folder: str) -> list[str]:
+    return [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+
+
+def _entries(folder: str, *, files: bool) -> list[str]:
+    """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out."""
+    try:
+        with os.scandir(folder) as found:
+            names = [e.name for e in found if (e.is_file() if files else e.is_dir()) and not e.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(names, key=lambda n: [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", n)])
+
+
+def _part_folders(folder: str) -> list[str]:
+    """Folders below that are parts of this folder's run.
+
+    Besides its split sub-folders: those of a sub-folder named like a loss or metric, beside event files
+    (tensorboardX writes `add_scalars("loss", {"train": ...})` to `loss/train`).
+    """
+    parts = _split_folders(folder)
+    if any(is_event_file(name) for name in _files(folder)):
+        for name in _folders(folder):
+            if parse(name).quantity in ("loss", "metric"):
+                parts += [f"{name}/{inner}" for inner in _split_folders(os.path.join(folder, name))]
+    return parts
+
+
+def _split_folders(folder: str) -> list[str]:
+    """Sub-folders that are parts of one run: Keras' `train` and `validation`, `loss_train` and `loss_val`.
+
+    Both sides must be there with event files, or they are runs of that name.
+    """
+    sides: dict[str, str] = {}
+    for name in _folders(folder):
+        side = next((SPLITS[w] for w in tokens(name) if w in SPLITS), None)
+        if side and any(is_event_file(f) for f in _files(os.path.join(folder, name))):
+            sides[name] = side
+    return list(sides) if {"train", "val"} <= set(sides.values()) or {"train", "test"} <= set(sides.values()) else []
+
+
+def _is_outdated(folder: str) -> bool:
+    """Says whether a newer checkpoint of the same run holds the same history and more."""
+    own = _CHECKPOINT.fullmatch(os.path.basename(os.path.abspath(folder)))
+    if not own:
+        return False
+    parent = os.path.dirname(os.path.abspath(folder))
+    if os.path.isfile(os.path.join(parent, _TRAINER_STATE)):
+        return True
+    return any(int(own.group(1)) < n for n in _checkpoints(parent))
+
+
+def _checkpoints(folder: str) -> Sequence[int]:
+    found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
+    return [int(m.group(1)) for m, name in found if m and os.path.isfile(os.path.join(folder, name, _TRAINER_STATE))]

@@ -1,0 +1,92 @@
+"""JSON lines: one dict of numbers per line (MAE/DeiT logs, detectron2, mmengine), or one whole run per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import grid_from_rows
+from curveclinic.intake import run_from_mapping
+from curveclinic.naming import parse
+from curveclinic.readers.keras_history import has_series, is_run_per_item
+from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
+from curveclinic.run import Run
+from curveclinic.vocabulary import SPLITS
+
+_MAX_LINE = 64 * 1024 * 1024
+"""A longer line is no row of a log."""
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether the first line is a whole JSON dict and the next one, if any, begins another."""
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head.startswith(b"{"):
+        return False
+    lines = [line for line in head.split(b"\n", 2) if line.strip()]
+    first = _parsed(lines[0])
+    if first is None:
+        cut = len(lines) == 1 and len(head) >= HEAD_BYTES
+        return cut and b'"train_loss"' in head and b"[" in head  # a run per line, the first one long
+    if len(lines) > 1:
+        return lines[1].lstrip().startswith(b"{")
+    return not any(isinstance(value, (list, Mapping)) for value in first.values())
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of a file of JSON lines.
+
+    Raises:
+        LogError: most lines are no JSON, or there is no loss in them.
+    """
+    lines = [line for line in source.content().removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    rows = [row for row in map(_parsed, lines) if row is not None]
+    n_bad = len(lines) - len(rows)
+    if not rows or n_bad > len(rows):
+        raise LogError(f"{source.path}: {n_bad} of {len(lines)} lines are no JSON dict")
+    notes = (f"{n_bad} lines are no JSON and are left out",) if n_bad else ()
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="jsonl", notes=notes, advice="name it with --train-loss"
+    )
+    try:
+        if is_run_per_item(rows[0]):
+            return _runs(rows, options, origin)
+        return runs_from_grid(grid_from_rows([_with_split(row) for row in rows]), options, origin)
+    except InputError as error:
+        kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
+        raise kind(f"{source.path}: {error}") from None
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    if len(line) > _MAX_LINE:
+        return None
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _runs(rows: list[dict[str, Any]], options: ReadOptions, origin: Origin) -> list[Run]:
+    """One run per line."""
+    names = [row.get("run_id", row.get("id", k if len(rows) > 1 else "")) for k, row in enumerate(rows, 1)]
+    ids = [f"{origin.run_id}#{name}" if name != "" else origin.run_id for name in names]
+    made = [
+        attempt(run_from_mapping, row, options, replace(origin, run_id=run_id))
+        for row, run_id in zip(rows, ids, strict=True)
+    ]
+    return usable(made, ids, origin)
+
+
+def _with_split(row: dict[str, Any]) -> dict[str, Any]:
+    """Names the split of values in a row that tells it once (mmcv: `"mode": "val"`)."""
+    mode = next((row[k] for k in ("mode", "phase", "split") if isinstance(row.get(k), str)), "")
+    if SPLITS.get(mode.lower(), "train") == "train":
+        return row
+    return {
+        f"{mode}/{k}" if parse(k).quantity in ("loss", "metric") and not parse(k).split else k: v
+        for k, v in row.items()
+    }

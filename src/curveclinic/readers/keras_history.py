@@ -1,0 +1,99 @@
+"""JSON documents: a Keras `History` dict, dicts of runs, lists of per-epoch dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import flatten, grid_from_rows
+from curveclinic.intake import run_from_mapping, table_from_mapping
+from curveclinic.naming import parse
+from curveclinic.readers.json_text import load_json
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.run import Run
+from curveclinic.vocabulary import SPLITS
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether bytes are the head of a JSON document."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of a JSON document.
+
+    Raises:
+        LogError: the text is no JSON, or holds no series of numbers, or no loss.
+    """
+    document = load_json(source)
+    origin = Origin(run_id=source.run_id, path=source.path, format="keras_history", advice="name it with --train-loss")
+    try:
+        return runs_from_document(document, options, origin)
+    except InputError as error:
+        kind = LogError if has_series(document) else NoCurvesError
+        raise kind(f"{source.path}: {error}") from None
+
+
+def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> list[Run]:
+    """Returns the runs of parsed JSON.
+
+    Raises:
+        InputError: there is none in it.
+    """
+    if isinstance(document, Mapping):
+        parts = _runs_by_name(document)
+        if not parts:
+            return [run_from_mapping(document, options, origin)]
+        return _each(list(parts.values()), list(parts), options, origin)
+    if not isinstance(document, list) or not document or not all(isinstance(row, Mapping) for row in document):
+        raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
+    if is_run_per_item(document[0]):
+        names = [str(item.get("run_id", item.get("id", k))) for k, item in enumerate(document, 1)]
+        return _each(document, names, options, origin)
+    return runs_from_grid(grid_from_rows(document), options, origin)
+
+
+def is_run_per_item(item: Mapping[str, Any]) -> bool:
+    """Says whether an item of a list is a whole run: a loss in it is a series, not a number."""
+    inner = item.get("curves", item.get("history", item))
+    try:
+        table = table_from_mapping(inner if isinstance(inner, Mapping) else item)
+    except InputError:
+        return False
+    return any(parse(name).rank <= 3 for name in table)
+
+
+def has_series(document: Any) -> bool:
+    """Says whether parsed JSON logs something: a list named like a channel, or rows with such a number."""
+    is_rows = isinstance(document, list) and len(document) > 0
+    first = document[0] if is_rows else document
+    if not isinstance(first, Mapping):
+        return False
+    wanted = (list, int, float) if is_rows else list
+    return any(parse(name).quantity and isinstance(value, wanted) for name, value in flatten(first))
+
+
+def _each(items: Sequence[Mapping[str, Any]], names: Sequence[str], options: ReadOptions, origin: Origin) -> list[Run]:
+    ids = [f"{origin.run_id}#{name}" for name in names]
+    made = [
+        attempt(run_from_mapping, item, options, replace(origin, run_id=i)) for item, i in zip(items, ids, strict=True)
+    ]
+    return usable(made, ids, origin)
+
+
+def _runs_by_name(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns name -> history of a document that holds several; empty if it is one run."""
+    parts = {name: value for name, value in document.items() if isinstance(value, Mapping)}
+    if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
+        return {}
+    return parts if all(_is_history(part) for part in parts.values()) else {}
+
+
+def _is_history(part: Mapping[str, Any]) -> bool:
+    return any(
+        isinstance(value, Sequence) and not isinstance(value, str) and parse(name).rank == 0
+        for name, value in part.items()
+    )

@@ -1,0 +1,152 @@
+"""TensorBoard event files: a run is a folder, its files are merged in the order they were written."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.errors import InputError, LogError
+from curveclinic.naming import Points, parse
+from curveclinic.readers.event_file import EventFile, decode, is_event_head
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.restarts import goes_on
+from curveclinic.run import FloatArray, Run
+
+_ZIGZAG = 100
+"""More steps back than this are several writers at once, not restarts: nothing is purged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One decoded file: the prefix its tags get, and the time of its first scalar."""
+
+    prefix: str
+    began: float
+    events: EventFile
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether bytes are the head of an event file."""
+    return is_event_head(head)
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the run in a folder of event files; several if a whole run was written over another.
+
+    Raises:
+        LogError: no file holds a scalar, or none of the tags is a loss.
+    """
+    parts = source.parts or (("", source.path),)
+    decoded = [_part(prefix, path, source) for prefix, path in parts]
+    files = sorted((f for f in decoded if f.events.tags), key=lambda f: f.began)
+    if not files:
+        raise _no_scalars(source, decoded)
+    sessions = _sessions(files)
+    runs = []
+    for k, session in enumerate(sessions, 1):
+        suffix = f"#{k}" if len(sessions) > 1 else ""
+        table, notes = _merge(session)
+        origin = Origin(
+            run_id=source.run_id + suffix,
+            path=source.path,
+            format="tensorboard",
+            notes=notes,
+            advice="name it with --train-loss",
+        )
+        try:
+            runs.append(run_from_table(table, options, origin))
+        except InputError as error:
+            curves = any(parse(tag).quantity and len(points[1]) > 1 for tag, points in table.items())
+            kind = LogError if curves else NoCurvesError
+            raise kind(f"{source.path}: {error}") from None
+    return runs
+
+
+def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
+    """The error for a run without a scalar: damage is always reported, a file of texts or graphs is no log."""
+    damaged = next((f.events.notes[0] for f in decoded if f.events.notes), None)
+    if damaged:
+        return LogError(f"{source.path}: no scalar could be read; {damaged}")
+    return NoCurvesError(f"{source.path}: no scalars in {len(decoded)} event file(s)")
+
+
+def _part(prefix: str, path: str, source: Source) -> Part:
+    events = decode(source.data) if source.data is not None else _decode_file(path)
+    walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
+    return Part(prefix, min(walls, default=0.0), events)
+
+
+def _decode_file(path: str) -> EventFile:
+    """Decodes a file through a memory map, so that skipped images are never read."""
+    with open(path, "rb") as file:
+        if not file.seek(0, 2):
+            return EventFile({}, [], ["the event file is empty"], 0)
+        return decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _sessions(files: Sequence[Part]) -> list[list[Part]]:
+    """Splits files into runs: a loss that starts again at its first step and level starts a new run."""
+    sessions: list[list[Part]] = [[]]
+    for file in files:
+        if any(_starts_over(earlier, file) for earlier in sessions[-1]):
+            sessions.append([])
+        sessions[-1].append(file)
+    return sessions
+
+
+def _starts_over(earlier: Part, later: Part) -> bool:
+    if earlier.prefix != later.prefix:
+        return False
+    for tag, (_, steps, values) in later.events.tags.items():
+        before = earlier.events.tags.get(tag)
+        if before is None or parse(tag).quantity != "loss" or min(len(steps), len(before[1])) < 2:
+            continue
+        return bool(steps[0] <= before[1][0]) and not goes_on(before[2][0], before[2][-1], values[0])
+    return False
+
+
+def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """Returns one table of all files; a restart voids what was written at or after its first step."""
+    series: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
+    notes: list[str] = []
+    for file in files:
+        notes.extend(n for n in file.events.notes if n not in notes)
+        for _, step in file.events.starts:
+            if step > 0:
+                _void(series, step, notes)
+        for tag, (_, steps, values) in file.events.tags.items():
+            series.setdefault(file.prefix + tag, []).append((steps, values))
+    table: dict[str, Points] = {}
+    for tag, pieces in series.items():
+        steps = np.concatenate([s for s, _ in pieces])
+        values = np.concatenate([v for _, v in pieces])
+        keep = _unpurged(steps)
+        if not keep.all() and parse(tag).quantity:
+            notes.append(f"{tag}: restarted; {int((~keep).sum())} points after the step it went back to are left out")
+        table[tag] = (steps[keep], values[keep])
+    return table, tuple(notes)
+
+
+def _void(series: Mapping[str, list[tuple[FloatArray, FloatArray]]], step: int, notes: list[str]) -> None:
+    """Drops what earlier files wrote from the step a session started at, as TensorBoard does."""
+    for pieces in series.values():
+        pieces[:] = [(s[s < step], v[s < step]) for s, v in pieces]
+    notes.append(f"resumed at step {step}")
+
+
+def _unpurged(steps: FloatArray) -> npt.NDArray[np.bool_]:
+    """Says which points survive restarts: a series that goes back and on voids the later steps before it."""
+    keep = np.ones(len(steps), dtype=bool)
+    back = np.flatnonzero(np.diff(steps) < 0) + 1
+    if len(back) > _ZIGZAG:
+        return keep
+    for start, stop in pairwise([*back.tolist(), len(steps)]):
+        if stop - start > 1:  # a lone point (a final test at step 0) restarts nothing
+            keep[:start] &= steps[:start] < steps[start]
+    return keep

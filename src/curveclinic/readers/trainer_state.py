@@ -1,0 +1,43 @@
+"""Hugging Face `trainer_state.json`: the `log_history`, train and evaluation in rows of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import grid_from_rows
+from curveclinic.readers.json_text import load_json
+from curveclinic.readers.source import Source
+from curveclinic.run import Run
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether bytes are the head of a trainer state."""
+    return head.lstrip()[:1] == b"{" and (b'"log_history"' in head or b'"best_model_checkpoint"' in head)
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the run of a trainer state.
+
+    Raises:
+        LogError: the text is no JSON or its `log_history` holds no loss.
+    """
+    state = load_json(source)
+    history = state.get("log_history") if isinstance(state, Mapping) else None
+    rows = step_rows(history)
+    if not rows:
+        raise LogError(f"{source.path}: the log_history is empty; the trainer has logged nothing yet")
+    origin = Origin(run_id=source.run_id, path=source.path, format="trainer_state", advice="name it with --train-loss")
+    try:
+        return runs_from_grid(grid_from_rows(rows), options, origin)
+    except InputError as error:
+        raise LogError(f"{source.path}: {error}") from None
+
+
+def step_rows(history: Any) -> list[Mapping[str, Any]]:
+    """Returns the rows of a log history without the summary row, whose `train_loss` is the run's average."""
+    if not isinstance(history, list):
+        return []
+    return [row for row in history if isinstance(row, Mapping) and "train_runtime" not in row]

@@ -1,0 +1,91 @@
+"""Step counters that start over: one run continued, or the next run in the same file?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.run import FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+_CONTINUES = 0.25
+"""A restarted counter goes on with the same run if the first new value lies within this share of
+the run's whole change from its last value; a new run starts back near the first value."""
+
+_MAX_RESUMED = 3
+"""A series that goes back more often than this is out of order, not restarted."""
+
+_ZIGZAG = 20
+"""More restarts than this, after two points each, are several writers at once."""
+
+_CLEAR_CHANGE = 0.2
+"""Below this relative change a run's first and last value are too close to tell which one a restart is near."""
+
+
+def cut(
+    steps: FloatArray, rows: IntArray, values: FloatArray, *, breaks: Sequence[int], split: bool
+) -> tuple[list[int], FloatArray, tuple[str, ...]]:
+    """Returns the first row of each run, the steps with continued restarts moved on, and notes.
+
+    A counter that goes back to its first step starts a new run, unless the loss goes on at every such
+    place: then one run was continued with a fresh counter.
+
+    Args:
+        steps: step of each row of the log.
+        rows: rows of the series that tells, the train loss.
+        values: its values.
+        breaks: rows before which the writer started over.
+        split: False keeps new runs together; the last value of a step will win.
+    """
+    if len(rows) < 2:
+        return [0], steps, ()
+    own = steps[rows]
+    places = _restarts(own, rows, breaks)
+    if not places:
+        return [0], steps, ()
+    bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
+    begins = [0, *places]
+    if not all(goes_on(*values[[b, i - 1, i]]) for b, i in zip(begins, places, strict=False)):
+        return [0, *(bounds if split else ())], steps, ()
+    moved = steps.copy()
+    for begin, i, bound in zip(begins, places, bounds, strict=False):
+        gap = float(np.median(np.diff(own[begin:i]))) if i - begin > 1 else 1.0
+        moved[bound:] += own[i - 1] + gap - own[i]
+    return [0], moved, ("the step counter started over while the loss went on: read as one run continued",)
+
+
+def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[int]:
+    """Points of the main column at which the counter is back at the first step of its run.
+
+    Rows merely out of order do not count: what goes before must ascend, but for a few resumptions.
+    """
+    headers = {int(np.searchsorted(rows, line)) for line in breaks}
+    places: list[int] = []
+    begin = resumed = 0
+    for i in sorted({*(np.flatnonzero(np.diff(own) < 0) + 1).tolist(), *headers} - {0, len(own)}):
+        near_first = False
+        if resumed <= min(_MAX_RESUMED, (i - begin) / 5) and i - begin > 1 and own[i] <= own[begin]:
+            near_first = bool(own[begin] - own[i] <= np.median(np.abs(np.diff(own[begin:i]))))
+        if near_first or (i in headers and own[i] <= own[i - 1]):
+            places.append(int(i))
+            begin, resumed = i, 0
+        else:
+            resumed += 1
+    zigzag = len(places) > _ZIGZAG and np.median(np.diff(places)) < 3
+    return [] if zigzag else places
+
+
+def _first_drop(steps: FloatArray, previous: int, row: int) -> int:
+    falls = np.flatnonzero(np.diff(steps[previous : row + 1]) < 0)
+    return previous + 1 + int(falls[0]) if len(falls) else row
+
+
+def goes_on(first: float, last: float, new: float) -> bool:
+    """Says whether a series that began at `first` and stood at `last` goes on with `new` after a restart."""
+    change = abs(first - last)
+    if not np.isfinite([first, last, new]).all() or change < _CLEAR_CHANGE * abs(first):
+        return False
+    return bool(abs(new - last) < _CONTINUES * change)

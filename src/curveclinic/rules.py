@@ -1,0 +1,175 @@
+"""The rules' opinion on many runs at once: what the definitions say of the logged curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.definitions import degrees
+from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.quantities import logged_quantities
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.severity import severities
+from curveclinic.spans import spans
+from curveclinic.trends import Quantities
+
+SeverityArray = npt.NDArray[np.int8]
+
+PRESENT: Final = 0.5
+"""Degree from which a label is found: half way from clearly absent to clearly present."""
+
+_CHUNK = 256
+"""Runs measured together: a few hundred keep every (runs, cells) array in the processor's cache."""
+
+_MIN_POINTS: Final = {
+    "non_finite": 1,
+    "divergence": 3,
+    "not_learning": 4,
+    "val_below_train": 4,
+    "oscillation": 12,
+    "periodic_loss": 16,
+}
+"""Finite points a label needs in each loss channel it reads, where that is not `_DEFAULT_POINTS`."""
+
+_DEFAULT_POINTS = 5
+
+OVERRULED: Final = (
+    # a run that blows up is described by that
+    ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
+    # what never leaves its level has no shape to speak of
+    ("not_learning", ("overfitting", "underfitting", "undertrained", "slow_start", "no_generalization")),
+    # val that falls in the end did not stay bad; val that never fell did not turn
+    ("delayed_generalization", ("overfitting", "no_generalization")),
+    ("no_generalization", ("overfitting",)),
+    # flat train is the finding; that nothing is learnt is its consequence
+    ("train_stalled_val_falls", ("not_learning", "underfitting")),
+    ("underfitting", ("undertrained",)),
+    # where the level swings, its last turn is no trend
+    ("periodic_loss", ("oscillation", "loss_spikes", "undertrained")),
+    ("oscillation", ("undertrained",)),
+    ("noisy_validation", ("val_spikes",)),
+)
+"""(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
+
+
+@dataclass(frozen=True, eq=False)
+class RuleOpinion:
+    """What the rules say of n runs; columns in the order of `labels.LABELS`.
+
+    Attributes:
+        degree: (n, 20) 0 clearly absent, 1 clearly present.
+        present: (n, 20) degree of at least `PRESENT` of a checked label.
+        checked: (n, 20) the channels are there and long enough.
+        onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
+        severity: (n, 20) index into `diagnosis.SEVERITIES`.
+        quantities: what was measured.
+    """
+
+    degree: FloatArray
+    present: BoolArray
+    checked: BoolArray
+    onset: FloatArray
+    end: FloatArray
+    severity: SeverityArray
+    quantities: Quantities
+
+
+def judge(batch: Batch) -> RuleOpinion:
+    """Judges every run of a batch by the definitions."""
+    parts = [_judge_chunk(batch.take(rows)) for rows in _chunks(batch.size)]
+    names = ("degree", "present", "checked", "onset", "end", "severity")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    quantities = {key: np.concatenate([part.quantities[key] for part in parts]) for key in parts[0].quantities}
+    return RuleOpinion(**joined, quantities=quantities)
+
+
+def _chunks(size: int) -> list[IntArray]:
+    """Row numbers in pieces of at most `_CHUNK`; one empty piece for an empty batch."""
+    return [np.arange(start, min(start + _CHUNK, size)) for start in range(0, max(size, 1), _CHUNK)]
+
+
+def _judge_chunk(batch: Batch) -> RuleOpinion:
+    quantities, _, _ = logged_quantities(batch)
+    checked = checked_labels(finite_counts(batch))
+    degree = overrule(np.where(checked, degrees(quantities), 0.0))
+    onset, end = spans(quantities)
+    return RuleOpinion(
+        degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities), quantities
+    )  # fmt: skip
+
+
+def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
+    """Returns the opinion with the given (n, 20) cells unchecked."""
+    checked = opinion.checked & ~cells
+    degree = np.where(checked, opinion.degree, 0.0)
+    return replace(opinion, degree=degree, present=opinion.present & checked, checked=checked)
+
+
+def overrule(degree: FloatArray) -> FloatArray:
+    """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
+    out: FloatArray = degree.copy()
+    for winner, losers in OVERRULED:
+        room = 1.0 - out[:, [LABELS.index(winner)]]
+        columns = [LABELS.index(label) for label in losers]
+        # at a degree of exactly one half the winner is present and the loser is not
+        room = np.where(room <= 1.0 - PRESENT, np.minimum(room, np.nextafter(PRESENT, 0.0)), room)
+        out[:, columns] = np.minimum(out[:, columns], room)
+    return out
+
+
+def finite_counts(batch: Batch) -> IntArray:
+    """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
+    columns = []
+    for name in CHANNELS:
+        channel = batch.channels[name]
+        good = np.concatenate([[0], np.cumsum(np.isfinite(channel.values))])[channel.offsets]
+        columns.append(np.where(channel.lengths > 0, np.diff(good), -1))
+    out: IntArray = np.stack(columns, axis=1).astype(np.int64)
+    return out
+
+
+def checked_labels(counts: IntArray) -> BoolArray:
+    """(n, 20) labels whose channels hold enough finite points."""
+    out = np.ones((len(counts), len(LABELS)), dtype=bool)
+    for column, label in enumerate(LABELS):
+        for alternatives in REQUIRED[label]:
+            best = counts[:, [CHANNELS.index(name) for name in alternatives]].max(axis=1)
+            out[:, column] &= best >= _points_needed(label)
+    # a loss of NaN from the first row on can be judged on that alone
+    losses = counts[:, [CHANNELS.index("train_loss"), CHANNELS.index("val_loss")]].max(axis=1)
+    out[:, LABELS.index("non_finite")] = losses >= 0
+    return out
+
+
+def _points_needed(label: str) -> int:
+    return _MIN_POINTS.get(label, _DEFAULT_POINTS)
+
+
+def why_unchecked(batch: Batch) -> list[dict[str, str]]:
+    """Returns for every run: label -> why it cannot be judged."""
+    most = max(*_MIN_POINTS.values(), _DEFAULT_POINTS)
+    return [dict(_reasons(tuple(row))) for row in np.minimum(finite_counts(batch), most).tolist()]
+
+
+@cache
+def _reasons(counts: tuple[int, ...]) -> dict[str, str]:
+    checked = checked_labels(np.array([counts], dtype=np.int64))[0]
+    return {label: _reason(label, counts) for label, fine in zip(LABELS, checked, strict=True) if not fine}
+
+
+def _reason(label: str, counts: tuple[int, ...]) -> str:
+    found = dict(zip(CHANNELS, counts, strict=True))
+    for alternatives in REQUIRED[label]:
+        if all(found[name] < 0 for name in alternatives):
+            return f"no {' or '.join(alternatives)} was logged"
+    needed = _points_needed(label)
+    for alternatives in REQUIRED[label]:
+        name = max(alternatives, key=lambda name: found[name])
+        if found[name] < needed:
+            few = "no finite point" if not found[name] else f"only {found[name]} finite point{'s' * (found[name] > 1)}"
+            return f"{name} has {few}, at least {needed} are needed"
+    raise AssertionError(f"{label} is checked")  # pragma: no cover

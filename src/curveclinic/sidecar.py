@@ -1,0 +1,65 @@
+"""The sidecar: the JSON beside the weights that owns every number of the classifier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from curveclinic.errors import WeightsError
+from curveclinic.labels import LABELS
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What the weights file was made for.
+
+    Attributes:
+        encoder_version: the encoder the network was trained with.
+        labels: label order of the outputs.
+        tensor_channels: rows of the encoded tensor, in order.
+        feature_names: columns of the feature array, in order.
+        bins: length of the encoded tensor.
+        thresholds: label -> probability from which it is reported.
+        calibration: label -> (scale, shift) applied to the logit inside the graph.
+        decided_by_rule: labels whose rule decides, chosen by family-out evaluation.
+        recipe: how the weights were made: seed, steps, runs, device, seconds.
+        scores: what was measured when they were made.
+        onnx_sha256: digest of the ONNX file.
+        onnx_max_difference: largest difference between torch and onnxruntime at export.
+    """
+
+    encoder_version: str
+    labels: tuple[str, ...]
+    tensor_channels: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    bins: int
+    thresholds: Mapping[str, float]
+    calibration: Mapping[str, tuple[float, float]]
+    decided_by_rule: tuple[str, ...]
+    recipe: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    onnx_sha256: str
+    onnx_max_difference: float
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Reads and validates a sidecar.
+
+    Raises:
+        WeightsError: unreadable, unknown or missing keys, or another label order than this version's.
+    """
+    try:
+        body = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path.name}: cannot be read ({error}); reinstall curveclinic") from error
+    names = {f.name for f in fields(Sidecar)}
+    if not isinstance(body, dict) or set(body) != names:
+        found = sorted(set(body) ^ names) if isinstance(body, dict) else type(body).__name__
+        raise WeightsError(f"{path.name}: unknown or missing keys {found}; expected {sorted(names)}; retrain with train.py")
+    if tuple(body["labels"]) != LABELS:
+        raise WeightsError(f"{path.name}: made for other labels than this version's; retrain with train.py")
+    tuples = {key: tuple(body[key]) for key in ("labels", "tensor_channels", "feature_names", "decided_by_rule")}
+    return Sidecar(**{**body, **tuples})

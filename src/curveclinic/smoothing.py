@@ -1,0 +1,188 @@
+"""Smoothing and resampling of padded rows: small medians, moving means, interpolation.
+
+Rows are (n, CELLS) float64, real on the first `size` columns and padded with the last real value after them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+_TINY = 1e-12
+
+_EVEN = 1e-3
+"""Steps that stray from even spacing by less than this share of a cell are taken as even."""
+
+_EVEN_FULL = 1.0
+"""The same where all cells are filled: they hold one point or two in turn, which says nothing about the steps."""
+
+
+def median3(values: FloatArray) -> FloatArray:
+    """Centred running median of three; the first and last column stay as they are."""
+    out: FloatArray = values.copy()
+    a, b, c = values[:, :-2], values[:, 1:-1], values[:, 2:]
+    out[:, 1:-1] = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return out
+
+
+def median5(values: FloatArray) -> FloatArray:
+    """Centred running median of five; of three next to the ends, which stay as they are."""
+    out = median3(values)
+    out[:, 2:-2] = _middle(*(values[:, k : values.shape[1] - 4 + k] for k in range(5)))
+    return out
+
+
+def _middle(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, e: FloatArray) -> FloatArray:
+    """Median of five arrays, cell by cell, without sorting."""
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    other_low, other_high = np.minimum(c, d), np.maximum(c, d)
+    # the smallest of the four and the largest of the four cannot be the middle of five
+    f, g = np.maximum(low, other_low), np.minimum(high, other_high)
+    small, large = np.minimum(f, g), np.maximum(f, g)
+    out: FloatArray = np.maximum(small, np.minimum(large, e))
+    return out
+
+
+def running_median(values: FloatArray, size: IntArray) -> FloatArray:
+    """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
+    out = median5(values)
+    width = values.shape[1]
+    short = size < width
+    if short.any():
+        position = np.arange(width)
+        part, last = values[short], size[short, None] - 1
+        # the window of the second to last real cell must not see the padding
+        edge = np.where(position == last - 1, median3(part), out[short])
+        out[short] = np.where((position >= last) | (size[short, None] < 8), part, edge)
+    return out
+
+
+def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
+    """Running median over about 15 cells: the median of five medians of three, three cells apart."""
+    small = running_median(values, size)
+    padded = np.concatenate([np.repeat(small[:, :1], 6, axis=1), small, np.repeat(small[:, -1:], 6, axis=1)], axis=1)
+    width = values.shape[1]
+    return _middle(*(padded[:, k : k + width] for k in (0, 3, 6, 9, 12)))
+
+
+def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
+    """Centred mean of +-half[i] cells; the window shrinks to a third of that towards the ends."""
+    n, width = values.shape
+    if not half.any():
+        return values
+    if (size == width).all() and (half == half[0]).all():
+        return _uniform_mean(values, int(half[0]))
+    total = np.zeros((n, width + 1))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    position = np.arange(width)[None, :]
+    last = np.maximum(size[:, None] - 1, 0)
+    half = half[:, None]
+    reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
+    low = np.clip(position - reach, 0, last)
+    high = np.clip(position + reach, 0, last)
+    start = np.arange(n)[:, None] * (width + 1)
+    flat = total.ravel()
+    out: FloatArray = (flat.take(start + high + 1) - flat.take(start + low)) / (high - low + 1)
+    still = half[:, 0] == 0
+    out[still] = values[still]
+    if int(last.min(initial=width - 1)) < width - 1:
+        out = np.where(position <= last, out, np.take_along_axis(out, np.broadcast_to(last, (n, 1)), 1))
+    return out
+
+
+def _uniform_mean(values: FloatArray, half: int) -> FloatArray:
+    """`moving_mean` of full rows with one width: the same sums, from one row of indices."""
+    n, width = values.shape
+    total = np.zeros((n, width + 1))
+    np.cumsum(values, axis=1, out=total[:, 1:])
+    position = np.arange(width)
+    reach = np.minimum(half, np.maximum(np.minimum(position, width - 1 - position), half // 3))
+    low, high = np.maximum(position - reach, 0), np.minimum(position + reach, width - 1)
+    out: FloatArray = (total[:, high + 1] - total[:, low]) / (high - low + 1)
+    return out
+
+
+def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
+    """Linear interpolation of padded cells (n, CELLS) at grid steps (n, G); clamped at the ends."""
+    if steps.shape == grid.shape and np.array_equal(steps, grid):
+        return values
+    return interpolate(values, size, positions(steps, size, grid))
+
+
+def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
+    """(n, G) fractional column of every grid step."""
+    low = steps[:, :1]
+    span = np.maximum(steps[:, -1:] - low, _TINY)
+    asked = np.clip((grid - low) / span, 0.0, 1.0)
+    last = np.maximum(size[:, None] - 1, 1)
+    unit = (steps - low) / span
+    straying = np.abs(unit * last - np.minimum(np.arange(steps.shape[1]), last)).max(axis=1, initial=0.0)
+    out: FloatArray = asked * last
+    allowed = np.where(size == steps.shape[1], _EVEN_FULL, _EVEN)
+    uneven = np.flatnonzero((straying > allowed) & (size > 1))
+    if len(uneven):
+        out[uneven] = _searched(unit[uneven], size[uneven], asked[uneven])
+    return out
+
+
+def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:
+    n, width = unit.shape
+    unit = np.clip(unit, 0.0, 1.0)
+    unit[np.arange(width) >= size[:, None]] = 1.5  # padding sorts after every grid point
+    row = np.arange(n)[:, None]
+    right = np.searchsorted((unit + 2.0 * row).ravel(), (asked + 2.0 * row).ravel(), side="right").reshape(asked.shape)
+    right = np.clip(right - width * row, 1, np.maximum(size[:, None] - 1, 1))
+    flat = unit.ravel()
+    x0, x1 = flat.take(row * width + right - 1), flat.take(row * width + right)
+    out: FloatArray = right - 1 + np.clip((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0, 1.0)
+    return out
+
+
+def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
+    """Values at fractional columns."""
+    n, width = values.shape
+    left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
+    start = np.arange(n)[:, None] * width
+    flat = values.ravel()
+    y0, y1 = flat.take(start + left), flat.take(start + np.minimum(left + 1, width - 1))
+    out: FloatArray = y0 + (position - left) * (y1 - y0)
+    single = size <= 1
+    if single.any():
+        out[single] = values[single, :1]
+    return out
+
+
+def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
+    """(n, points) evenly spaced steps."""
+    return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
+
+
+def first_true(mask: BoolArray) -> IntArray:
+    """(n,) column of the first True of each row, the row's width where there is none."""
+    at = mask.argmax(axis=1)
+    out: IntArray = np.where(mask[np.arange(len(mask)), at], at, mask.shape[1]).astype(np.int64)
+    return out
+
+
+def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:
+    """Rows sorted with the masked cells first, and how many they are."""
+    ordered = np.where(mask, values, np.inf)
+    ordered.sort(axis=1)
+    return ordered, mask.sum(axis=1)
+
+
+def quantile_of(ordered: FloatArray, count: IntArray, q: float) -> FloatArray:
+    """(n,) lower quantile of what `masked_sort` returned, 0 for an empty row."""
+    pick = np.maximum(np.floor((count - 1) * q), 0).astype(np.int64)
+    return np.where(count > 0, ordered[np.arange(len(ordered)), pick], 0.0)
+
+
+def masked_median(values: FloatArray, mask: BoolArray) -> FloatArray:
+    """(n,) lower median of the masked cells of each row, 0 where there is none."""
+    return masked_quantile(values, mask, 0.5)
+
+
+def masked_quantile(values: FloatArray, mask: BoolArray, q: float) -> FloatArray:
+    """(n,) lower quantile of the masked cells of each row, 0 where there is none."""
+    return quantile_of(*masked_sort(values, mask), q)

@@ -1,0 +1,119 @@
+"""`Trace`: one logged channel of one run, asked for the plain numbers a sentence quotes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.ragged import FloatArray
+from curveclinic.run import Run
+
+_EDGE = 0.05
+"""Share of the points that "at the start" and "at the end" are the median of (at least one point)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The finite points of a channel.
+
+    Attributes:
+        name: as a reader would call it: "train loss".
+        steps, values: (n,) finite points only, n >= 1.
+    """
+
+    name: str
+    steps: FloatArray
+    values: FloatArray
+
+    @property
+    def start(self) -> float:
+        """Median of the first points."""
+        return median(self.values[: self._edge])
+
+    @property
+    def end(self) -> float:
+        """Median of the last points."""
+        return median(self.values[-self._edge :])
+
+    @property
+    def _edge(self) -> int:
+        return max(1, int(len(self.values) * _EDGE))
+
+    @property
+    def lowest(self) -> tuple[float, float]:
+        """Smallest value and its step."""
+        at = int(self.values.argmin())
+        return float(self.values[at]), float(self.steps[at])
+
+    @property
+    def highest(self) -> tuple[float, float]:
+        """Largest value and its step."""
+        at = int(self.values.argmax())
+        return float(self.values[at]), float(self.steps[at])
+
+    def near(self, step: float) -> float:
+        """Median of the points around a step: the nearest, and as many on both sides as an edge has."""
+        at = int(np.abs(self.steps - step).argmin())
+        half = self._edge // 2
+        return median(self.values[max(at - half, 0) : at + half + 1])
+
+    def since(self, step: float) -> Trace:
+        """The points from a step on; the last one where there is none."""
+        keep = self.steps >= step
+        if not keep.any():
+            keep[-1] = True
+        return Trace(self.name, self.steps[keep], self.values[keep])
+
+    def until(self, step: float) -> Trace:
+        """The points up to a step; the first one where there is none."""
+        keep = self.steps <= step
+        if not keep.any():
+            keep[0] = True
+        return Trace(self.name, self.steps[keep], self.values[keep])
+
+    def step_at(self, share: float) -> float:
+        """Step at a share of the range of steps."""
+        return float(self.steps[0] + share * (self.steps[-1] - self.steps[0]))
+
+    def jitter(self) -> float:
+        """Median distance of a point from the middle of its neighbours."""
+        v = self.values
+        return median(np.abs(v[1:-1] - (v[:-2] / 2 + v[2:] / 2))) if len(v) > 2 else 0.0
+
+    def largest_jump(self) -> tuple[int, float, float]:
+        """Index of the point that stands out most, and the medians of up to five points before and after it."""
+        sides = [(median(self.values[max(i - 5, 0) : i]), median(self.values[i + 1 : i + 6])) for i in self._inner()]
+        if not sides:
+            return len(self.values) - 1, self.start, self.end
+        heights = [float(self.values[i + 1]) - max(before, after) for i, (before, after) in enumerate(sides)]
+        best = int(np.argmax(heights))
+        return best + 1, *sides[best]
+
+    def _inner(self) -> range:
+        return range(1, len(self.values) - 1)
+
+
+def trace_of(run: Run, channel: str) -> Trace | None:
+    """The finite points of a channel, None where there are none."""
+    series = run.channels.get(channel)
+    if series is None:
+        return None
+    finite = np.isfinite(series.values)
+    if not finite.any():
+        return None
+    return Trace(channel.replace("_", " "), series.steps[finite], series.values[finite])
+
+
+def median(values: FloatArray) -> float:
+    """Lower median: always a logged value, and safe at 1e308."""
+    return float(np.partition(values, (len(values) - 1) // 2)[(len(values) - 1) // 2])
+
+
+def share(part: float, whole: float) -> float | None:
+    """part / whole as a ratio; None where that means nothing."""
+    if whole == 0 or not (math.isfinite(part) and math.isfinite(whole)):
+        return None
+    ratio = part / whole
+    return ratio if math.isfinite(ratio) else None

@@ -1,0 +1,266 @@
+"""What smooth levels alone say: drops, rises, plateaus, gaps. Serves the latent and the logged curve alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.levels import EPS, Level, in_log, raw_pair
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import first_true
+
+Quantities = dict[str, FloatArray]
+"""Quantity name -> (n,) float64; NaN where a channel is missing."""
+
+_EDGE = 0.1
+"""Share of the run that "initial level" and "end level" average over when the curve is noisy."""
+
+_LATE = 0.8
+"""Share of the run after which a fall is still going on at the end."""
+
+_FIFTH = 0.84
+"""Standard deviations that a fifth of normal deviates exceed."""
+
+_FIT = 0.15
+"""A train loss within this share of its range from its lowest level is low."""
+
+
+def trend_quantities(train: Level, val: Level) -> Quantities:
+    """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
+
+    One run has one view: where either loss spans decades, both are looked at in logarithms.
+    """
+    log = (train.log & (train.count > 0)) | (val.log & (val.count > 0))
+    q = _one_channel(in_log(train, log), "t_") | _one_channel(in_log(val, log), "v_")
+    both = (train.count > 1) & (val.count > 1)
+    pair = _pair_quantities(train, val, log)
+    return q | {name: np.where(both, value, np.nan) for name, value in pair.items()}
+
+
+def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
+    """Initial or end level: a single point of a clean curve, the mean of up to a tenth of a noisy one."""
+    width = level.view.shape[1]
+    reach = np.rint(np.clip(level.error / spread, 0.0, _EDGE) * width).astype(np.int64)
+    part = level.view[:, ::-1] if end else level.view
+    total = np.cumsum(part[:, : int(_EDGE * width) + 2], axis=1)
+    out: FloatArray = total[np.arange(len(reach)), reach] / (reach + 1)
+    return out
+
+
+def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
+    """Change of the raw level as a share of the level `base` (view units) that it starts from."""
+    return np.where(log, np.expm1(np.clip(change, -700.0, 700.0)), change / np.maximum(np.abs(base), EPS))
+
+
+def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
+    """(n,) columns at the end over which the level stays within a band of +-tolerance (n,)."""
+    tail = view[:, ::-1]
+    band = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
+    return first_true(band > 2 * tolerance[:, None])
+
+
+def _one_channel(level: Level, prefix: str) -> Quantities:
+    """Trend quantities of one loss channel; NaN where it is absent."""
+    q = _changes(level) | _places(level)
+    absent = level.count == 0
+    if not absent.any():
+        return {prefix + name: value for name, value in q.items()}
+    return {prefix + name: np.where(absent, np.nan, value) for name, value in q.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class _Ends:
+    """Where a level starts, how low it gets, where it ends; (n,) each, view units.
+
+    Attributes:
+        start, low, end: the initial, the lowest and the end level.
+        spread: highest minus lowest.
+        drop: initial minus lowest level.
+        scale: what rises are measured by: the drop, or twice the error where there is none.
+    """
+
+    start: FloatArray
+    low: FloatArray
+    end: FloatArray
+    spread: FloatArray
+    drop: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, level: Level) -> _Ends:
+        bottom = level.view.min(axis=1)
+        spread = np.maximum(level.view.max(axis=1) - bottom, EPS)
+        start, end = _edge(level, spread, end=False), _edge(level, spread, end=True)
+        low = np.minimum(bottom, start)
+        drop = start - low
+        return cls(start, low, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
+
+
+def _changes(level: Level) -> Quantities:
+    """How far the level falls and rises: against itself, its error and the scatter of its points."""
+    ends = _Ends.of(level)
+    error, noise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS)
+    rise = ends.end - ends.low
+    end_fall = _late_level(level, ends.spread) - ends.end
+    return {
+        "start": ends.start,
+        "low": ends.low,
+        "end": ends.end,
+        "drop": ends.drop,
+        "spread": ends.spread,
+        "drop_rel": -_relative(-ends.drop, ends.start, level.log),
+        "drop_snr": ends.drop / error,
+        "drop_noise": ends.drop / noise,
+        "end_fall": end_fall / ends.scale,
+        "end_fall_snr": end_fall / error,
+        "end_fall_rel": -_relative(-np.maximum(end_fall, 0.0), ends.end + end_fall, level.log),
+        "rise": rise,
+        "rise_drop": rise / ends.scale,
+        "rise_snr": rise / error,
+        "rise_rel": _relative(rise, ends.low, level.log),
+        "rise_noise": rise / noise,
+        "above_start_rel": _relative(ends.end - ends.start, ends.start, level.log),
+        "noise_rel": np.where(level.log, level.noise, level.noise / np.maximum(np.abs(ends.start), EPS)),
+        "noise_drop": level.noise / ends.scale,
+        "count": level.count.astype(np.float64),
+        "positive": level.positive.astype(np.float64),
+        "log": level.log.astype(np.float64),
+    }
+
+
+def _places(level: Level) -> Quantities:
+    """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
+    ends, view, width = _Ends.of(level), level.view, level.view.shape[1]
+    low_at = view.argmin(axis=1)
+    fallen = first_true(view < (ends.start - np.maximum(0.05 * ends.drop, 2.5 * level.error))[:, None])
+    half = first_true(view < (ends.start - 0.5 * ends.drop)[:, None])
+    flat = _suffix_flat(view, np.maximum(0.04 * ends.spread, 1.5 * level.error))
+    return {
+        "low_at": low_at / (width - 1),
+        "fallen_at": np.minimum(fallen, width - 1) / (width - 1),
+        "half_at": np.minimum(half, width - 1) / (width - 1),
+        "plateau": flat / width,
+        "first_step": level.steps[:, 0],
+        "last_step": level.steps[:, -1],
+        "low_step": _step(level, low_at),
+        "fallen_step": _step(level, fallen),
+        "plateau_step": _step(level, width - flat),
+    }
+
+
+def _step(level: Level, column: IntArray) -> FloatArray:
+    out: FloatArray = level.steps[np.arange(len(column)), np.minimum(column, level.steps.shape[1] - 1)]
+    return out
+
+
+def _late_level(level: Level, spread: FloatArray) -> FloatArray:
+    """Level at four fifths of the run, averaged over a window of a clearly noisy curve."""
+    width = level.view.shape[1]
+    around = level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))].mean(axis=1)
+    return np.where(level.error > 0.02 * spread, around, level.view[:, int(width * _LATE)])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Both raw levels on common steps, in one unit."""
+
+    grid: FloatArray
+    t: FloatArray
+    v: FloatArray
+
+    @property
+    def column(self) -> IntArray:
+        return np.arange(self.t.shape[1])
+
+    @property
+    def row(self) -> IntArray:
+        return np.arange(len(self.t))
+
+
+def _pair_quantities(train: Level, val: Level, log: BoolArray) -> Quantities:
+    pair = _Pair(*raw_pair(train, val))
+    positive = train.positive & val.positive
+    return _gap_quantities(pair, positive) | _below_quantities(pair, val, positive) | _late_quantities(pair, val, log)
+
+
+def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
+    """The gap between val and train at the val minimum, half way and at the end."""
+    t, v, width = pair.t, pair.v, pair.t.shape[1]
+    low_at = v.argmin(axis=1)
+    v_low, v_high, t_low, t_high = v[pair.row, low_at], v.max(axis=1), t.min(axis=1), t.max(axis=1)
+    v_range, t_range = np.maximum(v_high - v_low, EPS), np.maximum(t_high - t_low, EPS)
+    last = slice(-max(width // 20, 1), None)
+    t_end, v_end = t[:, last].mean(axis=1), v[:, last].mean(axis=1)
+    t_at_low = t[pair.row, low_at]
+    gap_low, gap_end = v_low - t_at_low, v_end - t_end
+    half = width // 2
+    late = v[:, half:]
+    return {
+        "gap_end": gap_end,
+        "gap_growth_v": (gap_end - gap_low) / v_range,
+        "gap_growth_t": (gap_end - gap_low) / t_range,
+        "gap_ratio": np.where(gap_low > 0, gap_end / np.maximum(gap_low, EPS), np.nan),
+        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v[:, -1]), EPS),
+        "val_over_train_end": v[:, -1] / np.maximum(np.abs(t[:, -1]), EPS),
+        "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t[:, half], EPS), np.nan),
+        "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
+        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
+        "t_late_log_fall": np.log(np.maximum(t[:, half], EPS) / np.maximum(t[:, -1], EPS)),
+        "t_after_low": (t_at_low - t_end) / t_range,
+        "t_floor": (t_end - t_low) / t_range,
+    }
+
+
+def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantities:
+    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin."""
+    t, v = pair.t, pair.v
+    span = np.maximum(t.max(axis=1), v.max(axis=1)) - np.minimum(t.min(axis=1), v.min(axis=1))
+    unit = np.maximum(0.2 * span, EPS)[:, None]
+    by_level = np.where(positive[:, None], np.maximum(0.03 * np.abs(t), EPS), np.inf)
+    # single points count, so what a fifth of them exceed by chance is taken off
+    in_log = v * np.expm1(np.minimum(_FIFTH * val.noise, 10.0))[:, None]
+    scatter = np.where(val.log[:, None], in_log, _FIFTH * _raw_noise(pair, val)[:, None])
+    margin = (t - v - scatter) / np.minimum(unit, by_level)
+    inside = margin >= 1.0
+    width = t.shape[1]
+    return {
+        "below": np.sort(margin, axis=1)[:, int(0.2 * (width - 1))],
+        "below_first": pair.grid[pair.row, inside.argmax(axis=1)],
+        "below_last": pair.grid[pair.row, width - 1 - inside[:, ::-1].argmax(axis=1)],
+    }
+
+
+def _raw_noise(pair: _Pair, val: Level) -> FloatArray:
+    """Scatter of single val points in the pair's unit, for a linear view."""
+    out: FloatArray = val.noise * np.ptp(pair.v, axis=1) / np.maximum(np.ptp(val.view, axis=1), EPS)
+    return out
+
+
+def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
+    """Train is low, val still bad: how long, and how far val falls after it."""
+    t, column, row, width = pair.t, pair.column, pair.row, pair.t.shape[1]
+    v = np.where((log & val.positive)[:, None], np.log(np.maximum(pair.v, EPS)), pair.v)
+    t_low = t.min(axis=1)
+    t_range = np.maximum(t.max(axis=1) - t_low, EPS)
+    v_range = np.maximum(v.max(axis=1) - v.min(axis=1), EPS)
+    fit_at = np.minimum(first_true(t <= (t_low + _FIT * t_range)[:, None]), width - 1)
+    fitted = column >= fit_at[:, None]
+    worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
+    peak = v[row, worst_at]
+    low = np.where(column >= worst_at[:, None], v, np.inf).min(axis=1)
+    fall = peak - low
+    bad = fitted & (v > (low + 0.6 * fall)[:, None])
+    fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
+    return {
+        "fit_at": fit_at / (width - 1),
+        "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
+        "late_fall": fall / v_range,
+        "late_fall_rel": np.where(log & val.positive, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
+        "late_fall_error": fall / np.maximum(val.error * v_range / np.maximum(np.ptp(val.view, axis=1), EPS), EPS),
+        "bad_share": bad.mean(axis=1),
+        "bad_gap": (pair.v[row, worst_at] - t[row, worst_at]) / np.maximum(np.abs(pair.v[row, worst_at]), EPS),
+        "late_fall_at": worst_at / (width - 1),
+        "fit_step": pair.grid[row, fit_at],
+        "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],
+    }

@@ -1,0 +1,108 @@
+"""The words loggers use: splits, losses, metrics, and what is never a loss. Data and `tokens` only."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from curveclinic.run import MetricGoal
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SPLITS: Final = {
+    **dict.fromkeys(("train", "training", "tr", "trn", "fit", "learn"), "train"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "eval", "evaluation", "dev", "holdout", "heldout", "vali"),
+        "val",
+    ),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+}
+"""Word -> part of the data."""
+
+CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epoch"}
+"""Word -> how often the series was written."""
+
+LOSS_WORDS: Final = {
+    **dict.fromkeys(("loss", "losses"), 0),
+    **dict.fromkeys(
+        ("nll", "ce", "xent", "crossentropy", "bce", "logloss", "elbo", "bpb", "bpc", "cost", "objective", "criterion"),
+        1,
+    ),
+    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance"), 2),
+}
+"""Word -> rank as a loss: 0 by name, 1 loss-like, 2 an error that stands in when there is nothing else."""
+
+NEVER: Final = _words(
+    "scale scaler weight weights runtime z balancing balance aux auxiliary best std var variance time seconds "
+    "throughput delta patience ratio count"
+)
+"""Words that make a name with `loss` in it something else."""
+
+REWARDS: Final = _words("reward rewards return returns episode")
+"""Words of reinforcement learning: a falling reward is no falling loss."""
+
+NOISE: Final = _words(
+    "total avg average mean global reduced running combined overall lm all sum main metrics metric scalars scalar "
+    "logs log history stats statistics losses reg binary categorical sparse data"
+)
+"""Words that do not tell one loss from another: `loss/total`, `reduced_train_loss`, `metrics/train/loss`."""
+
+ADVERSARIAL: Final = _words("g d gen disc generator discriminator critic gan")
+"""Words of losses that play against each other."""
+
+METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
+    (re.compile(pattern), goal)  # type: ignore[misc]  # the goals below are MetricGoal
+    for pattern, goal in (
+        (r"err|error|errors", "min"),
+        (r"b?acc\d*|accuracy|accuracies|top\d", "max"),
+        (r"f1|fscore|f1score", "max"),
+        (r"m?auc|auroc|auprc|roc", "max"),
+        (r"m?ap\d*", "max"),
+        (r"m?iou|m?dice|jaccard", "max"),
+        (r"mcc|kappa", "max"),
+        (r"s?bleu\d*|sacrebleu|rouge\w*|meteor|exact|em|chrf", "max"),
+        (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation", "max"),
+        (r"psnr|ssim|ndcg|mrr|hits|score", "max"),
+        (r"recall|precision|sensitivity|specificity", "max"),
+        (r"mae|mse|rmse|mape|smape|wer|cer|fid|l1", "min"),
+    )
+)
+"""Metric words and their goals; the first match names the family, earlier families are preferred
+(errors stand first only so that `top1_err` is read as an error)."""
+
+EVAL_FAMILIES: Final = frozenset((4, 5, 7))
+"""Families (index into METRICS) that are computed at evaluation only: mAP, IoU, BLEU."""
+
+_GLUED = re.compile(r"(train|val|valid|test|eval)(loss|acc|accuracy)")
+_CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+
+
+@lru_cache(maxsize=8192)
+def tokens(raw: str) -> tuple[str, ...]:
+    """Returns the lower-case words of a column name; `LanguageCrossEntropy` gives language, crossentropy."""
+    words: list[str] = []
+    for part in re.split(r"[^0-9A-Za-z]+", raw):
+        words.extend(_words_of(part))
+    joined: list[str] = []
+    for word in words:
+        if word == "entropy" and joined and joined[-1] == "cross":
+            joined[-1] = "crossentropy"
+        else:
+            joined.append(word)
+    return tuple(joined)
+
+
+def _words_of(part: str) -> list[str]:
+    low = part.lower()
+    if not part or low in LOSS_WORDS or low in SPLITS or any(p.fullmatch(low) for p, _ in METRICS):
+        return [low] if part else []
+    glued = _GLUED.fullmatch(low)
+    if glued:
+        return [glued.group(1), glued.group(2)]
+    if part in (low, part.upper()):
+        return [low]
+    return [w.lower() for w in _CAMEL.findall(part)]

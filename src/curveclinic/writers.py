@@ -1,0 +1,179 @@
+"""Rows of a scan, and the files they are written to. Columns and types are fixed, also for zero rows."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from curveclinic.axis import losses
+from curveclinic.diagnosis import Diagnosis
+from curveclinic.errors import InputError
+from curveclinic.labels import LABELS
+from curveclinic.run import Run
+from curveclinic.text import printable
+
+Kind = Literal["text", "texts", "number", "integer"]
+Row = dict[str, Any]
+
+ROW: Final[tuple[tuple[str, Kind], ...]] = (
+    ("run_id", "text"),
+    ("path", "text"),
+    ("format", "text"),
+    ("status", "text"),  # "ok", or "error" for an input that could not be read
+    ("verdict", "text"),
+    ("labels", "texts"),
+    ("primary", "text"),  # the first of labels
+    ("severity", "text"),  # severity, onset and end are those of the primary finding
+    ("onset", "number"),
+    ("end", "number"),
+    *((f"probability_{label}", "number") for label in LABELS),  # null where unchecked
+    ("unchecked", "texts"),
+    ("n_points", "integer"),
+    ("steps_min", "number"),
+    ("steps_max", "number"),
+    ("message", "text"),
+)  # fmt: skip
+"""Column -> kind, in file order."""
+
+CHUNK_ROWS = 10_000
+"""Rows held at once; also the row-group size of Parquet."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""A spreadsheet may run a cell that starts so (OWASP, CSV injection); an apostrophe before it makes it text."""
+
+
+def row(diagnosis: Diagnosis) -> Row:
+    """Returns the row of one judged run."""
+    run = diagnosis.run or Run({})
+    first = diagnosis.findings[0] if diagnosis.findings else None
+    steps = [s.steps for s in losses(run).values()]
+    return {
+        **_blank(run.run_id, run.path, run.format, "ok", diagnosis.message),
+        "verdict": diagnosis.verdict,
+        "labels": list(diagnosis.labels),
+        "primary": diagnosis.labels[0] if diagnosis.labels else None,
+        "severity": first.severity if first else None,
+        "onset": _number(first.onset) if first else None,
+        "end": _number(first.end) if first else None,
+        **{f"probability_{label}": _number(p) for label, p in diagnosis.probabilities.items()},
+        "unchecked": list(diagnosis.unchecked),
+        "n_points": run.n_points,
+        "steps_min": _number(min(float(s[0]) for s in steps)) if steps else None,
+        "steps_max": _number(max(float(s[-1]) for s in steps)) if steps else None,
+    }
+
+
+def error_row(path: str, format: str, reason: str) -> Row:
+    """Returns the row of an input that could not be read."""
+    return {**_blank("", path, format, "error", reason), "labels": [], "unchecked": []}
+
+
+def _blank(run_id: str, path: str, format: str, status: str, message: str) -> Row:
+    named = {"run_id": run_id, "path": path, "format": format, "status": status, "message": message}
+    return {**dict.fromkeys(name for name, _ in ROW), **{name: _storable(text) for name, text in named.items()}}
+
+
+def _storable(text: str) -> str:
+    """Text that UTF-8 can hold; a file name that was not UTF-8 keeps its odd bytes as visible escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def write_rows(rows: Iterable[Row], out: Path) -> int:
+    """Writes rows to a file in the format of its suffix and returns how many.
+
+    The rows are taken in chunks. The file appears, or is replaced, only when all rows are written.
+
+    Raises:
+        InputError: unknown suffix, or the file cannot be created there.
+    """
+    write = check_target(out)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        count = write(_chunks(rows), temporary)
+        os.replace(temporary, out)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return count
+
+
+def check_target(out: Path) -> Callable[[Iterator[list[Row]], Path], int]:
+    """Returns the writer of a file; raises before a long scan what would otherwise be raised after it."""
+    if out.suffix.lower() not in WRITERS:
+        raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected one of {', '.join(WRITERS)}")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file in it")
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(f"{out}: its folder does not exist or is read-only; create it or choose another")
+    return WRITERS[out.suffix.lower()]
+
+
+def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while chunk := list(itertools.islice(iterator, CHUNK_ROWS)):
+        yield chunk
+
+
+def _write_parquet(chunks: Iterator[list[Row]], path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "integer": pa.int64()}
+    schema = pa.schema([(name, types[kind]) for name, kind in ROW])
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for chunk in chunks:
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            count += len(chunk)
+    return count
+
+
+def _write_csv(chunks: Iterator[list[Row]], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([name for name, _ in ROW])
+        for chunk in chunks:
+            writer.writerows([[_cell(r[name], kind) for name, kind in ROW] for r in chunk])
+            count += len(chunk)
+    return count
+
+
+def _cell(value: Any, kind: Kind) -> Any:
+    """A CSV cell: a list joined by semicolons, a text on one line and never taken for a formula."""
+    if value is None:
+        return ""
+    if kind == "texts":
+        return ";".join(value)
+    if kind == "text":
+        text = printable(value)
+        return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
+    return value
+
+
+def _write_jsonl(chunks: Iterator[list[Row]], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as stream:
+        for chunk in chunks:
+            stream.writelines(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in chunk)
+            count += len(chunk)
+    return count
+
+
+WRITERS: Final[dict[str, Callable[[Iterator[list[Row]], Path], int]]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+}
+"""Suffix -> function that writes chunks of rows and returns their number."""

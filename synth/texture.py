@@ -1,0 +1,95 @@
+"""What rides on the level: correlated noise, swings, spikes, repeated patterns. Flat arrays over ragged runs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.signal import lfilter
+
+from curveclinic.synth.descent import FloatArray, IntArray
+
+RHO: Final = (0.0, 0.4, 0.8, 0.95)
+"""Lag-one correlations of the noise."""
+
+SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts")
+"""Kinds of swing: a jittered sine, correlated noise, up and down each point, kick and decay, sine that comes and goes."""
+
+
+def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
+    """(total,) noise of unit variance with each run's correlation and skewness; run (total,) is each point's row."""
+    white = rng.standard_normal(len(run))
+    kind = rho[run]
+    for index, r in enumerate(RHO):
+        where = np.flatnonzero(kind == index)
+        if r > 0 and len(where):
+            white[where] = lfilter([np.sqrt(1 - r * r)], [1.0, -r], white[where])
+    s = skew[run]
+    heavy = s > 0
+    # shifted log-normal of unit variance: a batch loss near zero is skewed to the right
+    e = np.exp(s[heavy] ** 2)
+    white[heavy] = (np.exp(s[heavy] * np.clip(white[heavy], -4, 4)) - np.sqrt(e)) / np.sqrt(e * (e - 1.0))
+    return white
+
+
+def swings(rng: np.random.Generator, time: FloatArray, run: IntArray, index: IntArray, kind: IntArray, cycles: FloatArray) -> FloatArray:
+    """(total,) swing of amplitude about 1; time (total,) is each point's share of the logged window."""
+    n = len(kind)
+    phase = rng.random(n)[run] + cycles[run] * time
+    wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase)) + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
+    angle = 2 * np.pi * (phase + wander)
+    out = np.sin(angle)
+    k = kind[run]
+    second = np.sin(2 * np.pi * (1.618 * phase + rng.random(n)[run]))
+    third = np.sin(2 * np.pi * (2.41 * phase + rng.random(n)[run] + wander))
+    out = np.where(k == 1, 0.8 * out + 0.6 * second + 0.5 * third, out)
+    jitter = 0.6 + 0.8 * rng.random(len(run))
+    out = np.where(k == 2, np.where(index % 2 == 0, 1.0, -1.0) * jitter, out)
+    saw = np.mod(phase + wander, 1.0)
+    out = np.where(k == 3, 2.2 * np.exp(-4.0 * saw) - 0.54, out)
+    return np.where(k == 4, out * np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1) * 1.4, out)
+
+
+def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:
+    """(total,) repeated pattern of unit variance with each run's period in points; 0 where it has none."""
+    n = len(period)
+    phase = np.mod(index + 0.0, np.maximum(period[run], 1.0)) / np.maximum(period[run], 1.0)
+    out = np.zeros(len(run))
+    for harmonic, weight in ((1, 1.0), (2, 0.7), (3, 0.5), (5, 0.4)):
+        size, shift = rng.normal(0, weight, n), rng.random(n)
+        out += size[run] * np.sin(2 * np.pi * (harmonic * phase + shift[run]))
+    ramp = (rng.random(n) < 0.35)[run]
+    out = np.where(ramp, np.where(rng.random(n)[run] < 0.5, 1, -1) * (phase - 0.5) * 3.46, out / np.sqrt(0.95))
+    return np.where(period[run] > 0, out, 0.0)
+
+
+def spike_train(
+    rng: np.random.Generator, offsets: IntArray, count: IntArray, size: FloatArray, tail: FloatArray, early: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Isolated jumps in log level, each followed by recovery.
+
+    Returns:
+        rise (total,) to be added to the log level; first and last (n,) index within the run of the jumps, NaN if none.
+    """
+    total = int(offsets[-1])
+    lengths = np.diff(offsets)
+    out = np.zeros(total)
+    first, last = np.full(len(count), np.nan), np.full(len(count), np.nan)
+    wanted = np.where(lengths >= 5, count, 0)
+    row = np.repeat(np.arange(len(count)), wanted)
+    if not len(row):
+        return out, first, last
+    room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
+    at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
+    at = np.minimum(at, lengths[row] - 2)
+    height = size[row] * np.exp(rng.normal(0, 0.35, len(row)))
+    np.fmin.at(first, row, at.astype(float))
+    np.fmax.at(last, row, at.astype(float))
+    for k in range(24):  # recovery: at most 24 points
+        fade = np.where(tail[row] > 0, np.exp(-k / np.maximum(tail[row], 1e-9)), 1.0 if k == 0 else 0.0)
+        alive = (fade > 0.03) & (at + k < lengths[row])
+        if not alive.any():
+            break
+        where = offsets[row[alive]] + at[alive] + k
+        np.maximum.at(out, where, height[alive] * fade[alive])
+    return out, first, last

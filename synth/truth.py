@@ -1,0 +1,210 @@
+"""Labels by visible effect: the shared definitions applied to the latent curve within the logged window.
+
+Noise is known here, not estimated: it is what the logger added. Textures (spikes, swings, patterns) are known from
+their parts. What lies between "clearly absent" and "clearly present" is arguable: its target is silence, its weight small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from curveclinic import texture
+from curveclinic.definitions import degrees
+from curveclinic.diagnosis import SEVERITIES
+from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.levels import Level, make_level
+from curveclinic.measures import CELLS, Cells, cells_of, segment_min
+from curveclinic.quantities import channel_quantities, logged_quantities, trend_quantities
+from curveclinic.ragged import BoolArray, FloatArray, Ragged
+from curveclinic.severity import severities
+from curveclinic.smoothing import even_grid, masked_median, resample
+from curveclinic.spans import spans
+from curveclinic.synth.logger import Logged
+from curveclinic.trends import Quantities
+
+ARGUABLE_WEIGHT: Final = 0.2
+"""Training weight of an arguable cell."""
+
+ARGUABLE_TARGET: Final = 0.15
+"""Training target of an arguable cell: silence, not denial."""
+
+_DOUBT: Final = 0.3
+"""Degree of what is neither clearly there nor clearly absent."""
+
+_WINDOW: Final = 0.08
+"""Share of the points an eye averages over when it judges a level."""
+
+_TINY: Final = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What n runs truly show.
+
+    Attributes:
+        degree: (n, 20) in [0, 1]; 1 present, 0 absent, between arguable.
+        checked: (n, 20) True where the label's channels are there.
+        target, weight: (n, 20) for training.
+        onset, end: (n, 20) steps, NaN where none; an end of NaN means to the last point.
+        severe: (n, 20) 1.0 severe, 0.0 mild or notice.
+    """
+
+    degree: FloatArray
+    checked: BoolArray
+    target: FloatArray
+    weight: FloatArray
+    onset: FloatArray
+    end: FloatArray
+    severe: FloatArray
+
+
+def judge(logged: Logged) -> Truth:
+    """Labels n logged runs."""
+    seen, _, written = logged_quantities(logged.batch)
+    q = seen | _latent_quantities(logged, written)
+    degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen))
+    checked = checked_labels(logged.batch.channels)
+    present, absent = degree >= 0.999, degree <= 1e-6
+    target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
+    weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
+    onset, end = spans(q)
+    severe = (severities(q) >= SEVERITIES.index("severe")).astype(np.float64)
+    return Truth(degree, checked, target, weight, onset, end, severe)
+
+
+def checked_labels(channels: Mapping[str, Ragged]) -> BoolArray:
+    """(n, 20) True where every channel a label needs has a point."""
+    has = {name: channels[name].lengths > 0 for name in CHANNELS}
+    either = [[np.logical_or.reduce([has[c] for c in group]) for group in REQUIRED[label]] for label in LABELS]
+    return np.stack([np.logical_and.reduce(groups) for groups in either], axis=1)
+
+
+def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatArray]) -> FloatArray:
+    """What only the cause can settle is arguable where the cause says otherwise."""
+    out = degree.copy()
+    j = LABELS.index("high_initial_loss")
+    # a fast learner in a long log: the first value cost no more than an untrained model's
+    out[:, j] = np.where(parts["stick"] < 1.0, np.minimum(out[:, j], _DOUBT), out[:, j])
+    j = LABELS.index("not_learning")
+    # batch noise hides the descent, but val shows that there is one
+    learns = (parts["idle"] == 0) & (q["v_drop_rel"] > 0.05) & (q["v_drop_snr"] > 4)
+    out[:, j] = np.where(learns, np.minimum(out[:, j], _DOUBT), out[:, j])
+    return out
+
+
+def _doubt_textures(degree: FloatArray, rule: FloatArray) -> FloatArray:
+    """A texture nobody injected that noise happens to imitate is arguable, not absent."""
+    out = degree.copy()
+    for label in ("loss_spikes", "val_spikes", "noisy_validation", "periodic_loss", "oscillation"):
+        j = LABELS.index(label)
+        out[:, j] = np.where((degree[:, j] <= 0) & (rule[:, j] >= 0.9), _DOUBT, degree[:, j])
+    return out
+
+
+def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantities:
+    """The quantities the definitions ask for, from the latent curve and the known parts."""
+    cells = {name: cells_of(c) for name, c in logged.clean.channels.items()}
+    levels = {name: _level(logged, name, cells[name], written[name]) for name in ("train_loss", "val_loss")}
+    train, val = levels["train_loss"], levels["val_loss"]
+    q = trend_quantities(train, val)
+    still = {n: replace(c, noise=written[n].noise, cell_noise=0.0 * c.noise) if n.endswith("metric") else c for n, c in cells.items()}
+    q |= channel_quantities(logged.clean, levels, still)
+    for name in ("t_bad", "v_bad", "bad_first_step", "bad_last_step"):
+        q.pop(name)  # a fact of the logged points
+    return q | _texture_truth(logged.parts, train, val, cells, written)
+
+
+def _in_view(clean: Cells, like: Cells) -> FloatArray:
+    """Clean cell means in the view of the logged curve."""
+    raw = np.where(clean.log[:, None], np.exp(np.minimum(clean.mean, 700.0)), clean.mean * clean.scale[:, None])
+    with np.errstate(all="ignore"):
+        return np.where(like.log[:, None], np.log(np.maximum(raw, 1e-300)), raw / like.scale[:, None])
+
+
+def _level(logged: Logged, name: str, clean: Cells, written: Cells) -> Level:
+    """The latent level in the view of the logged curve, with the noise the logger really added."""
+    steps = even_grid(clean.steps[:, 0], clean.steps[:, -1], CELLS)
+    finite = logged.batch.channels[name].finite()
+    noise = noise_added(finite, logged.clean.channels[name], written)
+    error = noise / np.sqrt(1.0 + _WINDOW * written.count)
+    positive = np.nan_to_num(segment_min(finite.values, finite.offsets), nan=0.0) > 0
+    view = resample(clean.steps, _in_view(clean, written), clean.size, steps)
+    return make_level(steps, view, written.log, written.scale, error, noise, written.count, positive)
+
+
+def noise_added(logged: Ragged, clean: Ragged, written: Cells) -> FloatArray:
+    """(n,) robust standard deviation of logged minus clean points, in the logged curve's view."""
+    lengths = logged.lengths
+    with np.errstate(all="ignore"):
+        linear = (logged.values - clean.values) / np.repeat(written.scale, lengths)
+        ratio = np.log(np.maximum(logged.values, 1e-300) / np.maximum(clean.values, 1e-300))
+    rest = np.nan_to_num(np.abs(np.where(np.repeat(written.log, lengths), ratio, linear)))
+    cells = cells_of(Ragged(logged.steps, rest + 1e-9, logged.offsets))
+    mean = np.where(cells.log[:, None], np.exp(np.minimum(cells.mean, 700)), cells.mean * cells.scale[:, None])
+    # several points a cell: the mean absolute deviation; one point: the median absolute deviation
+    return np.asarray(masked_median(mean, cells.real) * np.where(lengths > 2 * CELLS, 1.2533, 1.4826))
+
+
+def _texture_truth(
+    parts: Mapping[str, FloatArray], train: Level, val: Level, clean: Mapping[str, Cells], written: Mapping[str, Cells]
+) -> Quantities:
+    """The texture quantities' names, filled from the parts instead of being estimated."""
+    out: Quantities = {}
+    for prefix, level, name in (("t_", train, "spike"), ("v_", val, "val_spike")):
+        out |= _jump_truth(parts[f"{name}_height"], parts[f"{name}_count"], level, prefix)
+        there = parts[f"{name}_height"] > 0
+        first, last = level.steps[:, 0], level.steps[:, -1]
+        out[prefix + "jump_first"] = np.where(there, parts[f"{name}_first"], first)
+        out[prefix + "jump_last"] = np.where(there, parts[f"{name}_last"], last)
+    out["jump_shared"] = np.where(parts["val_spike_count"] > 0, 0.0, 1.0)
+    out |= _swing_truth(parts, train, "t_", 1.0) | _swing_truth(parts, val, "v_", parts["swing_val"])
+    out["swing_shared"] = np.where(parts["swing_val"] > 0.5, 0.9, 0.0) * (val.count > 0)
+    return out | _period_truth(parts, train) | _jitter_truth(parts, val, clean, written)
+
+
+def _jump_truth(height: FloatArray, count: FloatArray, level: Level, prefix: str) -> Quantities:
+    """Jumps and their size in units of what can be seen; a linear view shows a log jump at the level's middle."""
+    typical = np.median(np.abs(level.view), axis=1)
+    seen = np.where(level.log, height, np.expm1(np.minimum(height, 50.0)) * typical)
+    size = np.where(level.log, 1.0, np.abs(level.view).mean(axis=1))
+    limit = np.maximum(np.maximum(6.0 * level.noise, 0.12 * np.ptp(level.view, axis=1)), 0.05 * size + _TINY)
+    return {prefix + "jumps": np.where(height > 0, count, 0.0), prefix + "jump_size": seen / limit}
+
+
+def _swing_truth(parts: Mapping[str, FloatArray], level: Level, prefix: str, factor: FloatArray | float) -> Quantities:
+    typical = np.abs(level.view).mean(axis=1)
+    size = parts["swinging"] * factor * np.where(level.log, 1.0, typical)
+    ordered = np.sort(level.view, axis=1)
+    trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
+    begin = level.steps[:, 0] + np.maximum(parts["swing_from"], 0.0) * (level.steps[:, -1] - level.steps[:, 0])
+    return {
+        prefix + "swing": 0.9 * size / np.maximum(trend, 0.02 * typical + _TINY) * (size > 1.2 * level.noise),
+        prefix + "swing_level": 0.9 * parts["swinging"] * factor,
+        prefix + "swing_persistence": np.where(parts["swing_kind"] == 2, -0.5, 0.6),
+        prefix + "swing_turns": 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05,
+        prefix + "swing_first": begin,
+        prefix + "swing_last": level.steps[:, -1],
+    }
+
+
+def _period_truth(parts: Mapping[str, FloatArray], train: Level) -> Quantities:
+    """A pattern's share of the variance about the trend, where it repeats often enough to be seen."""
+    size = parts["period_size"] * np.where(train.log, 1.0, np.abs(train.view).mean(axis=1))
+    ordered = np.sort(train.view, axis=1)
+    spread = ordered[:, int(0.95 * (CELLS - 1))] - ordered[:, int(0.05 * (CELLS - 1))]
+    visible = (parts["period"] >= 3) & (train.count >= 4.5 * parts["period"]) & (size > 0.015 * spread)
+    return {"period_strength": np.where(visible, size**2 / np.maximum(size**2 + train.noise**2, 1e-300), 0.0), "period": parts["period"]}
+
+
+def _jitter_truth(
+    parts: Mapping[str, FloatArray], val: Level, clean: Mapping[str, Cells], written: Mapping[str, Cells]
+) -> Quantities:
+    """The shared jitter measure on what the logger added alone; swings that train makes too are no val noise."""
+    added = {name: replace(written[name], mean=written[name].mean - _in_view(clean[name], written[name])) for name in ("train_loss", "val_loss")}
+    ratio, jitter = texture.jitter_ratio(added["train_loss"], added["val_loss"], written["train_loss"], written["val_loss"])
+    swung = parts["swinging"] * parts["swing_val"] > 0.5 * val.noise
+    return {"v_noise_over_t": np.where(swung, 1.0, ratio), "v_jitter": np.where(swung, 0.0, jitter)}

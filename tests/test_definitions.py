@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from hand_curves import BENIGN, SHOWS
+
+from curveclinic.definitions import DEFINITIONS, above, all_of, any_of, below, degrees
+from curveclinic.labels import LABELS
+from curveclinic.quantities import logged_quantities
+from curveclinic.ragged import Batch
+from curveclinic.run import Run
+
+
+def degrees_of(*curves):
+    q, _, _ = logged_quantities(Batch.from_runs([Run.from_arrays(c) for c in curves]))
+    return degrees(q)
+
+
+def test_every_label_has_a_definition_in_order():
+    assert tuple(DEFINITIONS) == LABELS
+
+
+def test_clauses_are_linear_between_their_cuts_and_nan_is_absent():
+    x = np.array([0.0, 1.0, 1.5, 2.0, 3.0, np.nan, np.inf])
+    np.testing.assert_allclose(above(x, 1.0, 2.0), [0, 0, 0.5, 1, 1, 0, 1])
+    np.testing.assert_allclose(below(x, 1.0, 2.0), [1, 1, 0.5, 0, 0, 0, 0])
+
+
+def test_all_takes_the_smallest_any_the_largest():
+    a, b = np.array([0.2, 1.0]), np.array([0.6, 0.5])
+    np.testing.assert_array_equal(all_of(a, b), [0.2, 0.5])
+    np.testing.assert_array_equal(any_of(a, b), [0.6, 1.0])
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_clear_case_is_clearly_present(label):
+    assert degrees_of(SHOWS[label])[0, LABELS.index(label)] >= 0.8
+
+
+@pytest.mark.parametrize("name", sorted(BENIGN))
+def test_harmless_curves_show_nothing(name):
+    found = degrees_of(BENIGN[name])[0]
+    assert {label: round(float(d), 2) for label, d in zip(LABELS, found, strict=True) if d > 0.4} == {}
+
+
+def test_degrees_lie_between_0_and_1():
+    found = degrees_of(*SHOWS.values(), *BENIGN.values())
+    assert found.shape == (len(SHOWS) + len(BENIGN), len(LABELS))
+    assert found.min() >= 0.0
+    assert found.max() <= 1.0

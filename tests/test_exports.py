@@ -1,0 +1,53 @@
+"""The public surface is a list, and the README documents every name, label and command on it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import curveclinic
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+PUBLIC = [
+    "LABELS",
+    "CurveclinicError",
+    "Diagnosis",
+    "Finding",
+    "InputError",
+    "Label",
+    "LogError",
+    "MissingExtraError",
+    "Run",
+    "WeightsError",
+    "predict_pathology",
+]
+
+
+def test_all_is_the_documented_list() -> None:
+    assert curveclinic.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_name_exists(name: str) -> None:
+    assert getattr(curveclinic, name).__doc__
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_name_is_in_the_readme(name: str) -> None:
+    assert re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`|^.*\b{name}\b.*$(?=[^`]*```)", README, re.M)
+
+
+@pytest.mark.parametrize("label", curveclinic.LABELS)
+def test_label_is_in_the_readme(label: str) -> None:
+    assert f"`{label}`" in README
+
+
+@pytest.mark.parametrize("command", ["diagnose", "scan", "explain"])
+def test_command_is_in_the_readme(command: str) -> None:
+    assert f"curveclinic {command}" in README
+
+
+def test_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    assert curveclinic.__version__ == version("curveclinic")

@@ -1,0 +1,81 @@
+import time
+
+import numpy as np
+
+from curveclinic.grid import Column, Grid, grid_from_rows, tables
+from curveclinic.restarts import goes_on
+
+
+def grid(**columns):
+    n = max(len(v) for v in columns.values())
+    return Grid({k: Column(np.arange(len(v)), np.asarray(v, dtype=np.float64)) for k, v in columns.items()}, n)
+
+
+def test_the_finest_step_column_is_the_axis():
+    ((_, table, _),) = tables(grid(epoch=[0, 0, 1], step=[5, 6, 7], loss=[3, 2, 1]))
+    assert table["loss"][0].tolist() == [5, 6, 7]
+
+
+def test_a_constant_step_column_is_no_axis():
+    ((_, table, _),) = tables(grid(step=[0, 0, 0], loss=[3, 2, 1]))
+    assert table["loss"][0].tolist() == [1, 2, 3]
+
+
+def test_a_counter_within_the_epoch_runs_on():
+    ((_, table, _),) = tables(grid(epoch=[1, 1, 2, 2], iter=[50, 100, 50, 100], loss=[4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [50, 100, 150, 200]
+
+
+def test_validation_rows_counted_in_epochs_move_to_the_train_row_before_them():
+    rows = [
+        {"step": 100 * k, "loss": 1.0} if not val else {"step": k, "val/loss": 2.0} for k in (1, 2, 3) for val in (0, 1)
+    ]
+    ((_, table, _),) = tables(grid_from_rows(rows))
+    assert table["val/loss"][0].tolist() == [100, 200, 300]
+
+
+def test_rows_out_of_order_are_one_run():
+    for order in ([3, 1, 2], [2, 1, 0], [5, 3, 8, 1, 2, 9, 0, 4]):
+        assert len(tables(grid(step=order, loss=np.ones(len(order))))) == 1
+
+
+def test_several_restarts_are_several_runs_if_one_of_them_is_new():
+    found = tables(grid(step=[0, 1, 2] * 3, loss=[4, 2, 1, 1, 0.9, 0.8, 4, 2, 1]))
+    assert [t["loss"][1].tolist() for _, t, _ in found] == [[4, 2, 1], [1, 0.9, 0.8], [4, 2, 1]]
+
+
+def test_a_resumed_run_may_still_be_followed_by_another():
+    found = tables(grid(step=[0, 1, 2, 1, 2, 3, 0, 1], loss=[4, 3, 2, 3, 2, 1, 4, 3]))
+    assert [len(t["loss"][1]) for _, t, _ in found] == [6, 2]
+
+
+def test_going_on_needs_a_clear_change():
+    assert goes_on(4.0, 1.0, 1.1)
+    assert not goes_on(4.0, 1.0, 3.9)
+    assert not goes_on(1.1, 1.05, 1.05)
+    assert not goes_on(4.0, float("nan"), 1.0)
+
+
+def test_zig_zag_steps_do_not_hang():
+    steps = np.arange(400_000) % 2 + np.arange(400_000) // 1000
+    began = time.perf_counter()
+    assert len(tables(grid(step=steps, loss=np.ones(len(steps))))) == 1
+    assert time.perf_counter() - began < 5
+
+
+def test_many_runs_of_a_long_table_are_told_apart_in_one_pass():
+    n_runs, n_points = 3000, 20
+    columns = {
+        name: Column(np.arange(n_runs * n_points), np.tile(np.arange(n_points, dtype=float), n_runs))
+        for name in ("step", "loss")
+    }
+    long = Grid(
+        columns,
+        n_runs * n_points,
+        run_of=np.repeat(np.arange(n_runs), n_points),
+        run_names=tuple(map(str, range(n_runs))),
+    )
+    began = time.perf_counter()
+    found = tables(long)
+    assert time.perf_counter() - began < 5
+    assert (len(found), found[7][0], found[7][1]["loss"][1].tolist()) == (3000, "7", list(range(n_points)))

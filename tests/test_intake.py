@@ -1,0 +1,240 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from curveclinic.errors import InputError
+from curveclinic.intake import runs_from
+from curveclinic.run import Run
+
+
+def one(data, **options):
+    runs, single = runs_from(data, **options)
+    assert single
+    assert len(runs) == 1
+    return runs[0]
+
+
+def values(run, channel="train_loss"):
+    return run.channels[channel].values.tolist()
+
+
+def steps(run, channel="train_loss"):
+    return run.channels[channel].steps.tolist()
+
+
+def test_a_mapping_is_one_run_and_names_pass_the_alias_table():
+    run = one({"loss": [3, 2, 1], "val_loss": [3, 3, 3], "accuracy": [0, 1, 1], "name": "x", "lr": 0.1})
+    assert values(run) == [3, 2, 1]
+    assert set(run.channels) == {"train_loss", "val_loss", "train_metric"}
+    assert run.metric_goal == "max"
+
+
+def test_steps_come_with_a_pair_a_dict_or_a_shared_axis():
+    assert steps(one({"train_loss": ([10, 20], [2, 1])})) == [10, 20]
+    assert steps(one({"train_loss": {"step": [10, 20], "value": [2, "nan"]}})) == [10, 20]
+    assert steps(one({"epoch": [0, 5], "train_loss": [2, 1]})) == [0, 5]
+    assert steps(one({"epoch": [0, 5, 10], "train_loss": [2, None, 1]})) == [0, 10]
+
+
+def test_other_units_of_steps_are_brought_together():
+    run = one({"train_loss": (np.arange(1, 1001), np.ones(1000)), "val_loss": (np.arange(10), np.ones(10))})
+    assert steps(run, "val_loss") == [100 * k for k in range(1, 11)]
+    assert any("other units" in note for note in run.notes)
+
+
+def test_validation_that_stopped_early_stays_where_it_is():
+    rows = [{"step": k, "train_loss": 1.0, **({"val_loss": 1.0} if k < 20 else {})} for k in range(100)]
+    assert steps(one(rows), "val_loss")[-1] == 19
+
+
+def test_a_run_passes_through_and_is_completed():
+    given = Run.from_arrays({"train_loss": [2, 1]}, run_id="a")
+    run = one(given, num_classes=10)
+    assert (run.run_id, run.num_classes) == ("a", 10)
+
+
+def test_many_runs_keep_their_places_and_bad_ones_become_errors():
+    runs, single = runs_from([{"train_loss": [1]}, {"acc": [1]}, {"train_loss": ["x", "y"]}, 7, {}])
+    assert not single
+    assert values(runs[0]) == [1]
+    assert [type(r) for r in runs[1:]] == [InputError] * 4
+    assert str(runs[1]) == "no loss column; found 'acc'; name it with train_loss='...'"
+    assert "expected a number" in str(runs[2])
+    assert "found int" in str(runs[3])
+    assert "empty mapping" in str(runs[4])
+
+
+def test_nothing_gives_nothing():
+    assert runs_from([]) == ([], False)
+    assert runs_from(()) == ([], False)
+
+
+def test_a_generator_of_runs_is_many():
+    runs, single = runs_from({"train_loss": [k]} for k in range(3))
+    assert (not single, [values(r) for r in runs]) == (True, [[0], [1], [2]])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("run.csv", "read a log file with"),
+        (b"x", "found bytes"),
+        (None, "found NoneType"),
+        (3, "found int"),
+        ([1.0, 2.0], "found a list of numbers; say what they are"),
+        (np.ones(3), "found ndarray"),
+        ({}, "found an empty mapping"),
+        ({"train_loss": 3.0}, "train_loss: found float, expected a sequence"),
+        ({"acc": [1, 2]}, "no loss column; found 'acc'"),
+        ({"train_loss": [[1, 2]]}, "expected one dimension"),
+        (pl.LazyFrame({"loss": [1]}), r"call .collect\(\)"),
+    ],
+)
+def test_a_single_bad_input_raises(data, message):
+    with pytest.raises(InputError, match=message):
+        runs_from(data)
+
+
+def test_a_bad_goal_is_refused():
+    with pytest.raises(InputError, match="expected 'max', 'min' or None"):
+        runs_from({"train_loss": [1]}, metric_goal="up")
+
+
+def test_overrides():
+    run = one({"a": [3, 2], "b": [1, 1]}, train_loss="a", val_loss="b", num_classes=4, metric_goal="min")
+    assert (values(run), values(run, "val_loss"), run.num_classes) == ([3, 2], [1, 1], 4)
+
+
+class History:
+    """What `keras.Model.fit` returns, as far as anyone looks."""
+
+    def __init__(self):
+        self.history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5], "accuracy": [0.1, 0.2]}
+        self.epoch = [0, 1]
+
+
+def test_keras_history_and_its_dict():
+    run = one(History())
+    assert (values(run), steps(run)) == ([2, 1], [0, 1])
+    assert values(one({"history": History().history, "epoch": [0, 1]}), "val_loss") == [2, 1.5]
+    runs, single = runs_from([History(), History()])
+    assert (single, len(runs)) == (False, 2)
+
+
+LOG_HISTORY = [
+    {"loss": 2.0, "grad_norm": 1.0, "learning_rate": 1e-3, "epoch": 0.5, "step": 10},
+    {"eval_loss": 1.9, "eval_runtime": 3.0, "epoch": 0.5, "step": 10},
+    {"loss": 1.0, "grad_norm": 2.0, "learning_rate": 1e-4, "epoch": 1.0, "step": 20},
+    {"eval_loss": 1.8, "eval_runtime": 3.0, "epoch": 1.0, "step": 20},
+    {"train_runtime": 9.0, "train_loss": 1.5, "epoch": 1.0, "step": 20},
+]
+
+
+def test_a_log_history_is_one_run():
+    run = one(LOG_HISTORY)
+    assert (steps(run), values(run), values(run, "val_loss")) == ([10, 20], [2, 1], [1.9, 1.8])
+    assert values(run, "grad_norm") == [1, 2]
+    runs, single = runs_from([LOG_HISTORY, {"train_loss": [1, 2]}])
+    assert (single, [values(r) for r in runs]) == (False, [[2, 1], [1, 2]])
+
+
+WIDE = {"step": [1, 2, 3], "train_loss": [3.0, 2.0, 1.0], "val_loss": [3.0, None, 2.0]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(WIDE), pl.DataFrame(WIDE), pa.table(WIDE)], ids=["pd", "pl", "pa"])
+def test_a_wide_table_is_one_run(frame):
+    run = one(frame)
+    assert (steps(run), values(run)) == ([1, 2, 3], [3, 2, 1])
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([1, 3], [3, 2])
+
+
+LONG = {"run_id": ["b", "b", "a", "a", "a"], "step": [1, 2, 5, 6, 7], "loss": [2.0, 1.0, 7.0, 8.0, 9.0]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(LONG), pl.DataFrame(LONG), pa.table(LONG)], ids=["pd", "pl", "pa"])
+def test_a_long_table_is_one_run_per_id(frame):
+    runs, single = runs_from(frame)
+    assert not single
+    assert [(r.run_id, steps(r), values(r)) for r in runs] == [("b", [1, 2], [2, 1]), ("a", [5, 6, 7], [7, 8, 9])]
+
+
+LISTS = {"run_id": ["x", "y"], "train_loss": [[3.0, 2.0], [5.0]], "train_loss_steps": [[10, 20], [7]]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(LISTS), pl.DataFrame(LISTS), pa.table(LISTS)], ids=["pd", "pl", "pa"])
+def test_list_columns_are_one_run_per_row(frame):
+    runs, single = runs_from(frame)
+    assert not single
+    assert [(r.run_id, steps(r), values(r)) for r in runs] == [("x", [10, 20], [3, 2]), ("y", [7], [5])]
+
+
+def test_a_bad_run_of_a_table_is_an_error_in_its_place():
+    runs, _ = runs_from(pa.table({"run_id": ["a", "b"], "loss": [[2.0, 1.0], None], "acc": [[1.0], [1.0]]}))
+    assert values(runs[0]) == [2, 1]
+    assert str(runs[1]) == "no loss column; found 'acc'; name it with train_loss='...'"
+    runs, _ = runs_from(pa.table({"run_id": ["a", "a", "b"], "loss": [2.0, 1.0, None], "acc": [1.0, 1.0, 1.0]}))
+    assert (values(runs[0]), type(runs[1])) == ([2, 1], InputError)
+
+
+def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
+    frame = pd.DataFrame({"epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]})
+    run = one(frame)
+    assert (steps(run), values(run)) == ([0, 1, 2], [4.1, 2.1, 1.0])
+    assert any("resumed at step 0" in note for note in run.notes)
+
+
+def test_ragged_lists_are_refused():
+    with pytest.raises(InputError, match="train_loss: found"):
+        runs_from({"train_loss": [[1], [1, 2]]})
+    runs, _ = runs_from([{"train_loss": [[1], [1, 2]]}])
+    assert type(runs[0]) is InputError
+
+
+def test_polars_and_arrow_tell_nan_from_missing():
+    for frame in (pl.DataFrame({"loss": [1.0, float("nan"), None]}), pa.table({"loss": [1.0, float("nan"), None]})):
+        run = one(frame)
+        assert steps(run) == [1, 2]
+        assert np.isnan(values(run)[1])
+
+
+def test_pandas_gaps_are_missing_and_a_nan_tail_is_not():
+    nan = np.nan
+    run = one(pd.DataFrame({"train_loss": [3, 2, nan, nan], "val_loss": [3, nan, 2, nan]}))
+    assert np.array_equal(values(run), [3, 2, nan, nan], equal_nan=True)
+    assert values(run, "val_loss") == [3, 2]
+
+
+def test_pandas_tail_of_a_sparse_column_keeps_its_cadence():
+    nan = np.nan
+    frame = pd.DataFrame(
+        {"train_loss": [3, nan, 2, nan, nan, nan, nan, nan], "val_loss": [nan, 4, nan, 4, nan, 4, nan, 4]}
+    )
+    run = one(frame)
+    assert steps(run) == [1, 3, 5, 7]
+    assert values(run, "val_loss") == [4, 4, 4, 4]
+
+
+def test_pandas_summary_row_at_the_end_is_not_nan():
+    nan = np.nan
+    frame = pd.DataFrame({"train_loss": [*np.linspace(3, 1, 30), nan], "test_loss": [*[nan] * 30, 1.0]})
+    assert len(values(one(frame))) == 30
+
+
+def test_pandas_column_of_nan_is_a_dead_train_loss_or_no_validation():
+    run = one(pd.DataFrame({"loss": [np.nan] * 4, "val_loss": [np.nan] * 4}))
+    assert set(run.channels) == {"train_loss"}
+    assert np.isnan(values(run)).all()
+
+
+def test_nothing_heavy_is_imported_for_plain_data():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from curveclinic.intake import runs_from; runs_from({'loss': [1, 2]});"
+        "print([m for m in ('pandas', 'polars', 'pyarrow', 'torch', 'keras') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"

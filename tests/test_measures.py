@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+
+from curveclinic.jumps import jumps_of
+from curveclinic.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
+from curveclinic.periods import autocorrelation_peak
+from curveclinic.ragged import Ragged
+from curveclinic.smoothing import (
+    even_grid,
+    first_true,
+    masked_quantile,
+    median3,
+    median5,
+    moving_mean,
+    resample,
+    running_median,
+    wide_median,
+)
+
+
+def ragged(*curves):
+    return Ragged.from_list([(np.arange(1.0, len(c) + 1), np.asarray(c, dtype=float)) for c in curves])
+
+
+def white(n, seed=0):
+    return np.random.default_rng(seed).normal(size=n)
+
+
+def test_segment_extremes_of_an_empty_run_are_nan():
+    r = ragged([3.0, 1.0], [], [2.0])
+    np.testing.assert_array_equal(segment_max(r.values, r.offsets), [3.0, np.nan, 2.0])
+    np.testing.assert_array_equal(segment_min(r.values, r.offsets), [1.0, np.nan, 2.0])
+
+
+def test_view_is_logarithmic_only_for_positive_curves_that_span_decades():
+    _, log, scale = view_of(ragged([100.0, 1.0], [20.0, 1.0], [100.0, 0.0], [100.0, -1.0], [0.0, 0.0]))
+    assert log.tolist() == [True, False, False, False, False]
+    assert scale.tolist() == [1.0, 20.0, 100.0, 100.0, 1.0]
+
+
+def test_view_values():
+    values, _, _ = view_of(ragged([np.e**4, 1.0], [-4.0, 2.0]))
+    np.testing.assert_allclose(values, [4.0, 0.0, -1.0, 0.5])
+
+
+def test_short_runs_keep_every_point():
+    cells = cells_of(ragged([3.0, 2.0, 1.0], [5.0]))
+    assert cells.size.tolist() == [3, 1]
+    np.testing.assert_allclose(cells.mean[0, :4] * cells.scale[0], [3.0, 2.0, 1.0, 1.0])
+    assert cells.steps[0, [0, 1, 2, -1]].tolist() == [1.0, 2.0, 3.0, 3.0]
+
+
+def test_cells_of_a_long_run_hold_mean_low_and_high_of_equal_counts():
+    values = np.arange(4 * CELLS, dtype=float)
+    cells = cells_of(ragged(values))
+    folded = values.reshape(CELLS, 4)
+    top = values.max()
+    np.testing.assert_allclose(cells.mean[0] * top, folded.mean(axis=1))
+    np.testing.assert_allclose(cells.low[0] * top, folded.min(axis=1))
+    np.testing.assert_allclose(cells.high[0] * top, folded.max(axis=1))
+    assert cells.steps[0, 0] == 1.0
+    assert cells.steps[0, -1] == 4 * CELLS
+
+
+def test_non_finite_points_are_left_out():
+    cells = cells_of(ragged([4.0, np.nan, 2.0, np.inf, 1.0]))
+    assert cells.count.tolist() == [3]
+    np.testing.assert_allclose(cells.mean[0, :3], [1.0, 0.5, 0.25])
+    assert cells.steps[0, :3].tolist() == [1.0, 3.0, 5.0]
+
+
+def test_an_absent_run_is_all_zeros_beside_others():
+    cells = cells_of(ragged([1.0, 2.0, 3.0], []))
+    assert cells.size.tolist() == [3, 0]
+    assert not cells.mean[1].any()
+    assert not cells.real[1].any()
+
+
+@pytest.mark.parametrize("count", [60, 128, 400, 5000])
+def test_noise_is_the_standard_deviation_whatever_the_trend(count):
+    trend = 3.0 * np.exp(-6 * np.linspace(0, 1, count))
+    cells = cells_of(ragged(*[trend + 2 + 0.1 * white(count, seed) for seed in range(20)]))
+    measured = np.median(cells.noise * cells.scale)
+    assert 0.065 < measured < 0.12
+
+
+def test_a_clean_curve_has_no_noise_however_steep():
+    assert cells_of(ragged(10 * 0.5 ** np.arange(12))).noise[0] < 1e-12
+
+
+def test_spikes_are_no_noise():
+    values = np.full(21, 1.5)
+    values[[4, 9, 12, 17]] += 2
+    assert cells_of(ragged(values)).noise[0] < 1e-9
+
+
+def test_smooth_keeps_a_clean_curve_and_its_lowest_point():
+    values = np.concatenate([np.linspace(2, 1, 10), [0.5], np.linspace(1, 1.5, 10)])
+    np.testing.assert_allclose(smooth(cells_of(ragged(values)))[0, :21] * 2, values)
+
+
+def test_smooth_cuts_an_upward_spike():
+    values = np.linspace(2, 1, 30)
+    values[15] = 9.0
+    assert smooth(cells_of(ragged(values)))[0, :30].max() * 9 < 2.001
+
+
+def test_small_medians_agree_with_numpy():
+    x = white(500).reshape(5, 100)
+    windows = np.lib.stride_tricks.sliding_window_view
+    np.testing.assert_array_equal(median3(x)[:, 1:-1], np.median(windows(x, 3, axis=1), axis=2))
+    np.testing.assert_array_equal(median5(x)[:, 2:-2], np.median(windows(x, 5, axis=1), axis=2))
+
+
+def test_running_median_never_looks_past_the_last_real_cell():
+    row = np.concatenate([np.arange(20.0)[::-1], np.full(CELLS - 20, 0.0)])[None, :]
+    np.testing.assert_array_equal(running_median(row, np.array([20])), row)
+    short = np.concatenate([[5.0, 0.0, 5.0, 0.0], np.zeros(CELLS - 4)])[None, :]
+    np.testing.assert_array_equal(running_median(short, np.array([4])), short)
+
+
+def test_wide_median_removes_what_lasts_up_to_five_cells():
+    row = np.ones((1, CELLS))
+    row[0, 60:65] = 7.0
+    np.testing.assert_array_equal(wide_median(row, np.array([CELLS])), np.ones((1, CELLS)))
+
+
+def test_moving_mean_of_mixed_and_uniform_rows_is_the_same():
+    x = white(2 * CELLS).reshape(2, CELLS)
+    size = np.array([CELLS, CELLS])
+    mixed = moving_mean(x, np.array([6, 3]), size)
+    np.testing.assert_allclose(moving_mean(x, np.array([6, 6]), size)[0], mixed[0])
+    np.testing.assert_allclose(mixed[0, 50], x[0, 44:57].mean())
+    np.testing.assert_array_equal(moving_mean(x, np.array([0, 3]), size)[0], x[0])
+
+
+def test_resample_interpolates_uneven_steps():
+    steps = np.concatenate([[0.0, 1.0, 10.0], np.full(CELLS - 3, 10.0)])[None, :]
+    values = np.concatenate([[0.0, 1.0, 2.0], np.full(CELLS - 3, 2.0)])[None, :]
+    out = resample(steps, values, np.array([3]), np.array([[-5.0, 0.5, 1.0, 5.5, 10.0, 99.0]]))
+    np.testing.assert_allclose(out[0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.0])
+
+
+def test_even_grid_and_first_true():
+    np.testing.assert_allclose(even_grid(np.array([1.0]), np.array([5.0]), 5), [[1, 2, 3, 4, 5]])
+    assert first_true(np.array([[False, True, True], [False, False, False]])).tolist() == [1, 3]
+
+
+def test_masked_quantile_of_nothing_is_zero():
+    values = np.array([[3.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
+    mask = np.array([[True, True, True], [False, False, False]])
+    assert masked_quantile(values, mask, 0.5).tolist() == [2.0, 0.0]
+
+
+def test_jumps_are_counted_once_and_ringing_is_none():
+    base = np.linspace(2.0, 1.0, 100)
+    spiky = base.copy()
+    spiky[[30, 31, 70]] += 2.0
+    ringing = base + 0.8 * np.abs(np.sin(np.arange(100) * 1.2)) * np.exp(-np.arange(100) / 40)
+    jumps = jumps_of(cells_of(ragged(spiky, base, ringing)))
+    assert jumps.count.tolist() == [2, 0, 0]
+    assert np.flatnonzero(jumps.hit[0]).tolist() == [30, 31, 70]
+
+
+def test_a_level_that_does_not_come_back_is_no_jump():
+    assert jumps_of(cells_of(ragged(np.repeat([1.0, 3.0], 40)))).count.tolist() == [0]
+
+
+def test_a_steep_start_of_a_long_run_is_no_jump():
+    curve = 0.1 + 3 * np.exp(-np.arange(5000) / 15)
+    assert jumps_of(cells_of(ragged(curve))).size[0] < 0.5
+
+
+@pytest.mark.parametrize(("count", "period"), [(120, 10), (600, 25), (9000, 50)])
+def test_period_is_found(count, period):
+    wave = np.sin(2 * np.pi * np.arange(count) / period) + 0.3 * white(count)
+    strength, found = autocorrelation_peak(ragged(3 + 0.2 * wave))
+    assert strength[0] > 0.7
+    assert found[0] == pytest.approx(period, rel=0.1)
+
+
+def test_noise_has_no_period():
+    strength, _ = autocorrelation_peak(ragged(*[2 + 0.1 * white(300, seed) for seed in range(20)]))
+    assert strength.max() < 0.35

@@ -1,0 +1,197 @@
+import numpy as np
+import pytest
+
+from curveclinic.choosing import choose
+from curveclinic.errors import InputError
+from curveclinic.naming import ADVERSARIAL_NOTE, parse
+
+
+def points(values, steps=None):
+    values = np.asarray(values, dtype=np.float64)
+    return (np.arange(1.0, len(values) + 1) if steps is None else np.asarray(steps, dtype=np.float64)), values
+
+
+def table(**sizes):
+    return {name: points(np.linspace(2.0, 1.0, n)) for name, n in sizes.items()}
+
+
+def chosen(names, **options):
+    """Chooses from series of ten points whose first value is their place in the list."""
+    choice = choose({name: points(np.arange(10.0) + 100 * i) for i, name in enumerate(names)}, **options)
+    return {channel: names[int(values[0] // 100)] for channel, (_, values) in choice.channels.items()}
+
+
+@pytest.mark.parametrize(
+    ("raw", "split", "quantity", "component"),
+    [
+        ("Loss/train", "train", "loss", ()),
+        ("train_loss", "train", "loss", ()),
+        ("trainLoss", "train", "loss", ()),
+        ("Loss/Train/Total", "train", "loss", ()),
+        ("loss_train/loss", "train", "loss", ()),
+        ("valid_loss", "val", "loss", ()),
+        ("validation/epoch_loss", "val", "loss", ()),
+        ("eval_loss", "val", "loss", ()),
+        ("eval_squad_loss", "val", "loss", ("squad",)),
+        ("test_loss", "test", "loss", ()),
+        ("train/box_loss", "train", "loss", ("box",)),
+        ("valid_nll_loss", "val", "loss", ("nll",)),
+        ("lm loss validation", "val", "loss", ()),
+        ("loss_metrics/global_avg_loss", "", "loss", ()),
+        ("validation_metrics/loss", "val", "loss", ()),
+        ("reduced_train_loss", "train", "loss", ()),
+        ("metrics/eval/LanguageCrossEntropy", "val", "loss", ("language",)),
+        ("valid_0-logloss", "val", "loss", ("0",)),
+        ("loss_scale", "", "", None),
+        ("z_loss", "", "", None),
+        ("load_balancing_loss", "", "", None),
+        ("aux_loss", "", "", None),
+        ("lm loss vs samples", "", "", None),
+        ("eval_runtime", "val", "", None),
+        ("train_samples_per_second", "train", "", None),
+        ("rewards/mean", "", "", None),
+        ("best_val_loss", "val", "", None),
+        ("lm loss validation ppl", "val", "metric", None),
+        ("val_accuracy", "val", "metric", ("acc",)),
+        ("metrics/mAP50(B)", "", "metric", ("map50", "b")),
+        ("LR", "", "lr", ()),
+        ("x/lr0", "", "lr", None),
+        ("lr-AdamW/pg1", "", "lr", None),
+        ("epoch_learning_rate", "", "lr", ()),
+        ("grad_2.0_norm_total", "", "grad_norm", ()),
+        ("train_gnorm", "", "grad_norm", ()),
+        ("l2_norm/grad/global", "", "grad_norm", ()),
+        ("grad_norm/encoder.0", "", "grad_norm", ("encoder.0",)),
+        ("grad_update_cos", "", "", None),
+        ("step_time", "", "", None),
+    ],
+)
+def test_a_name_is_split_quantity_component(raw, split, quantity, component):
+    name = parse(raw)
+    assert name.quantity == quantity
+    if quantity in ("loss", "metric"):
+        assert name.split == split
+    if component is not None:
+        assert name.component == component
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["loss", "val_loss"], {"train_loss": "loss", "val_loss": "val_loss"}),
+        (["loss", "loss_train", "loss_dev"], {"train_loss": "loss_train", "val_loss": "loss_dev"}),
+        (["train/loss", "train/kl_loss", "val/loss"], {"train_loss": "train/loss", "val_loss": "val/loss"}),
+        (["loss_cls", "loss_bbox", "loss", "lr"], {"train_loss": "loss", "lr": "lr"}),
+        (["lr/pg0", "lr/pg1", "train/loss"], {"train_loss": "train/loss", "lr": "lr/pg0"}),
+        (["train-rmse", "validation_1-rmse"], {"train_loss": "train-rmse", "val_loss": "validation_1-rmse"}),
+        (
+            ["training_loss_f", "training_loss", "validation_loss"],
+            {"train_loss": "training_loss", "val_loss": "validation_loss"},
+        ),
+        (
+            ["metrics/train/LanguageCrossEntropy", "metrics/eval/LanguageCrossEntropy"],
+            {
+                "train_loss": "metrics/train/LanguageCrossEntropy",
+                "val_loss": "metrics/eval/LanguageCrossEntropy",
+            },
+        ),
+        (["rewards/mean", "episode_return", "loss"], {"train_loss": "loss"}),
+        (
+            ["loss", "accuracy", "val_loss", "val_accuracy", "val_mae", "mae"],
+            {"train_loss": "loss", "val_loss": "val_loss", "train_metric": "accuracy", "val_metric": "val_accuracy"},
+        ),
+        (
+            ["train/loss", "metrics/precision(B)", "metrics/mAP50(B)", "metrics/mAP50-95(B)"],
+            {"train_loss": "train/loss", "val_metric": "metrics/mAP50(B)"},
+        ),
+        (["loss", "grad_norm", "grad_norm/a", "grad_norm/b"], {
+            "train_loss": "loss", "grad_norm": "grad_norm", "grad_norm/a": "grad_norm/a", "grad_norm/b": "grad_norm/b",
+        }),
+    ],
+)  # fmt: skip
+def test_the_alias_table_picks(names, expected):
+    assert chosen(names) == expected
+
+
+def test_parts_logged_on_both_sides_are_added_up_and_said():
+    raw = {f"{side}/{part}_loss": points([k, k]) for k, side in ((1.0, "train"), (2.0, "val")) for part in "abc"}
+    raw["train/reg_d_loss"] = points([9.0, 9.0])
+    choice = choose(raw)
+    assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
+    assert choice.channels["val_loss"][1].tolist() == [6.0, 6.0]
+    assert "train_loss <- train/a_loss + train/b_loss + train/c_loss" in choice.notes
+
+
+def test_parts_at_other_steps_are_not_added_up():
+    raw = {"train/a_loss": points([1.0, 1.0]), "train/b_loss": points([5.0, 5.0, 5.0], [2, 4, 6])}
+    assert choose(raw).channels["train_loss"][1].tolist() == [5.0, 5.0, 5.0]
+
+
+def test_epoch_series_is_preferred_beside_validation_per_epoch_if_long_enough():
+    raw = table(train_loss_step=100, train_loss_epoch=10, val_loss=10)
+    assert len(choose(raw).channels["train_loss"][1]) == 10
+    assert len(choose(table(train_loss_step=100, train_loss_epoch=7, val_loss=7)).channels["train_loss"][1]) == 100
+    assert len(choose(table(train_loss_step=100, train_loss_epoch=10)).channels["train_loss"][1]) == 100
+
+
+def test_hugging_face_average_is_not_the_train_loss():
+    assert len(choose(table(loss=20, eval_loss=20, train_loss=1)).channels["train_loss"][1]) == 20
+
+
+def test_test_loss_stands_in_for_validation_and_is_said():
+    choice = choose(table(train_loss=5, test_loss=5))
+    assert len(choice.channels["val_loss"][1]) == 5
+    assert "no validation loss is logged; the test loss is taken for it" in choice.notes
+    choice = choose(table(train_loss=5, val_loss=4, test_loss=5))
+    assert len(choice.channels["val_loss"][1]) == 4
+    assert not any("test" in note for note in choice.notes)
+
+
+def test_one_test_point_is_no_validation_curve():
+    assert "val_loss" not in choose(table(train_loss=5, test_loss=1)).channels
+
+
+def test_of_several_evaluation_sets_the_first_is_judged_and_named():
+    names = ["loss", "eval_mnli_loss", "eval_squad_loss"]
+    assert chosen(names)["val_loss"] == "eval_mnli_loss"
+    notes = choose(table(loss=5, eval_mnli_loss=5, eval_squad_loss=5)).notes
+    assert "several evaluation sets: the first is judged, not eval_squad_loss" in notes
+
+
+def test_adversarial_losses_are_marked():
+    assert ADVERSARIAL_NOTE in choose(table(loss_G=5, loss_D=5)).notes
+    assert ADVERSARIAL_NOTE not in choose(table(loss_G=5, loss_D=5, loss=5)).notes
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [("val_accuracy", "max"), ("val_mae", "min"), ("val_ppl", "min"), ("val_top1_err", "min"), ("mIoU", "max")],
+)
+def test_the_goal_follows_from_the_metric(metric, goal):
+    raw = {**table(loss=5), metric: points([1.0, 2.0])}
+    assert choose(raw).metric_goal == goal
+    assert choose(raw, metric_goal="max").metric_goal == "max"
+
+
+def test_our_own_channel_names_come_first_and_say_no_goal():
+    names = ["val_accuracy", "accuracy", "train_metric", "val_metric", "loss"]
+    assert chosen(names) == {"train_loss": "loss", "train_metric": "train_metric", "val_metric": "val_metric"}
+    assert choose({name: points([1.0]) for name in names}).metric_goal is None
+
+
+def test_without_a_metric_there_is_no_goal():
+    assert choose(table(loss=5)).metric_goal is None
+
+
+def test_overrides_take_a_name_or_a_pattern():
+    names = ["loss", "my/objective_x", "other"]
+    assert chosen(names, train_loss="other")["train_loss"] == "other"
+    assert chosen(names, train_loss="^my/")["train_loss"] == "my/objective_x"
+    assert chosen(names, val_loss="other")["val_loss"] == "other"
+
+
+def test_an_override_without_a_match_names_what_is_there():
+    with pytest.raises(InputError, match=r"no column matches train_loss 'x\+'; found 'loss', 'acc'"):
+        choose(table(loss=3, acc=3), train_loss="x+")
+    with pytest.raises(InputError, match="no regular expression"):
+        choose(table(loss=3), train_loss="(")

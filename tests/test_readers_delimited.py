@@ -1,0 +1,204 @@
+import numpy as np
+import pytest
+
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadOptions, read_file, read_runs
+
+
+@pytest.fixture
+def read(tmp_path):
+    def write_and_read(text, name="run.csv", **options):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_file(path, ReadOptions(**options))
+
+    return write_and_read
+
+
+def values(run, channel="train_loss"):
+    return run.channels[channel].values.tolist()
+
+
+def steps(run, channel="train_loss"):
+    return run.channels[channel].steps.tolist()
+
+
+def test_keras_csv_logger(read):
+    (run,) = read("epoch,accuracy,loss,val_loss\n0,0.1,2.5,2.4\n1,0.2,2.0,NA\n2,0.3,nan,1.9\n")
+    assert np.array_equal(values(run), [2.5, 2.0, np.nan], equal_nan=True)
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([0, 2], [2.4, 1.9])
+    assert (run.format, run.run_id) == ("csv", "run.csv")
+
+
+def test_semicolons_and_decimal_commas(read):
+    (run,) = read("epoch;loss;val_loss\n0;2,5;2,4\n1;1,5e0;2\n")
+    assert values(run) == [2.5, 1.5]
+    assert values(run, "val_loss") == [2.4, 2.0]
+
+
+def test_keras_append_of_a_new_run_is_two_runs(read):
+    first, second = read("epoch,loss\n0,4\n1,2\n2,1\nepoch,loss\n0,4.1\n1,2.1\n")
+    assert (values(first), values(second)) == ([4, 2, 1], [4.1, 2.1])
+    assert (first.run_id, second.run_id) == ("run.csv#1", "run.csv#2")
+
+
+def test_append_without_a_second_header_is_two_runs_too(read):
+    first, second = read("epoch,loss\n0,4\n1,2\n2,1\n0,4.1\n1,2.1\n")
+    assert (values(first), values(second)) == ([4, 2, 1], [4.1, 2.1])
+
+
+def test_append_of_a_continued_run_is_one_run_and_said(read):
+    (run,) = read("epoch,loss\n0,4\n1,2\n2,1\n0,0.9\n1,0.8\n")
+    assert (steps(run), values(run)) == ([0, 1, 2, 3, 4], [4, 2, 1, 0.9, 0.8])
+    assert "read as one run continued" in run.notes[0]
+
+
+def test_a_second_header_may_bring_new_columns(read):
+    first, second = read("epoch,loss\n0,4\n1,2\nepoch,loss,val_loss\n0,4,5\n1,2,3\n")
+    assert set(first.channels) == {"train_loss"}
+    assert values(second, "val_loss") == [5, 3]
+
+
+def test_a_resumed_run_keeps_the_last_value_of_a_step(read):
+    (run,) = read("epoch,loss\n0,4\n1,3\n2,2\n1,3.5\n2,2.5\n3,1\n")
+    assert (steps(run), values(run)) == ([0, 1, 2, 3], [4, 3.5, 2.5, 1])
+    assert any("resumed at step 1" in note for note in run.notes)
+
+
+LIGHTNING = """epoch,step,test_loss,train_loss_epoch,train_loss_step,val_loss
+0,,,,,
+0,49,,,2.0,
+0,99,,,1.5,
+0,99,,,,1.9
+0,99,,1.75,,
+1,149,,,1.0,
+1,199,,,inf,
+1,199,,,,1.8
+1,199,,1.0,,
+2,200,1.7,,,
+"""
+
+
+def test_lightning_rows_of_train_and_validation(read):
+    (run,) = read(LIGHTNING, "metrics.csv")
+    assert (steps(run), values(run)) == ([49, 99, 149, 199], [2.0, 1.5, 1.0, np.inf])
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([99, 199], [1.9, 1.8])
+    assert "train_loss <- train_loss_step" in run.notes
+
+
+def test_ultralytics_padded_cells(read):
+    names = [
+        "epoch",
+        *[f"{s}/{p}_loss" for s in ("train", "val") for p in ("box", "cls", "dfl")],
+        "metrics/mAP50(B)",
+        "lr/pg0",
+    ]
+    rows = [[k, 3, 2, 1, 4, 3, "nan" if k == 2 else 2, 0.5, 0.01] for k in (1, 2)]
+    text = "\n".join(",".join(str(c).rjust(20) for c in row) for row in [names, *rows])
+    (run,) = read(text, "results.csv")
+    assert values(run) == [6, 6]
+    assert np.array_equal(values(run, "val_loss"), [9, np.nan], equal_nan=True)
+    assert (values(run, "val_metric"), values(run, "lr")) == ([0.5, 0.5], [0.01, 0.01])
+    assert run.metric_goal == "max"
+
+
+@pytest.mark.parametrize("name", ["nan", "NaN", "inf", "Infinity", "-inf", "NA", "None", "null", ""])
+def test_nan_infinity_and_missing_are_told_apart(read, name):
+    (run,) = read(f"epoch,loss,val_loss\n0,1,1\n1,{name},1\n2,1,1\n")
+    expected = {"nan": np.nan, "inf": np.inf, "infinity": np.inf, "-inf": -np.inf}.get(name.lower())
+    if expected is None:
+        assert steps(run) == [0, 2]
+    else:
+        assert np.array_equal(values(run), [1, expected, 1], equal_nan=True)
+
+
+def test_long_table_of_runs(read):
+    runs = read("run_id,step,loss\nb,1,2\nb,2,1\na,1,5\na,2,4\n")
+    assert [(r.run_id, values(r)) for r in runs] == [("run.csv#b", [2, 1]), ("run.csv#a", [5, 4])]
+
+
+def test_long_table_of_metrics(read):
+    (run,) = read("step,metric,value\n1,train_loss,3\n1,val_loss,4\n2,train_loss,2\n2,val_loss,nan\n")
+    assert (steps(run), values(run)) == ([1, 2], [3, 2])
+    assert np.isnan(values(run, "val_loss")[1])
+
+
+def test_other_tools_come_free(read):
+    (timm,) = read("epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n0,3,2,10,30,0.1\n1,2,1,20,40,0.1\n")
+    assert (values(timm, "val_loss"), values(timm, "val_metric")) == ([2, 1], [10, 20])
+    (fastai,) = read("epoch,train_loss,valid_loss,accuracy,time\n0,3,2,0.1,00:05\n1,2,1,0.2,00:05\n")
+    assert (values(fastai), values(fastai, "val_metric")) == ([3, 2], [0.1, 0.2])
+
+
+def test_text_in_cells_is_left_out(read):
+    (run,) = read('epoch,loss,note\n0,3,"a, b"\n1,oops,c\n2,1,d\n')
+    assert (steps(run), values(run)) == ([0, 2], [3, 1])
+
+
+def test_lines_that_do_not_fit_are_left_out_and_said(read):
+    (run,) = read("epoch,loss,acc\n0,3,1\n1,2\n2,1,1\n")
+    assert values(run) == [3, 1]
+    assert "1 lines do not fit the header and are left out" in run.notes
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+def test_encodings(read, encoding):
+    (run,) = read("epoch,loss,größe\n0,3,1\n1,2,1\n".encode(encoding))
+    assert values(run) == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epoch,loss\n0,1.5\n", [1.5]),
+        ("loss\n3\n2\n", [3, 2]),
+        ("epoch,loss\n0,0\n1,0\n", [0, 0]),
+        ("epoch,loss\r\n2,1\r\n1,2\r\n", [2, 1]),
+        (",epoch,loss\n0,1,3\n1,2,2\n", [3, 2]),
+    ],
+    ids=["one point", "one column", "zeros", "out of order, CRLF", "pandas index"],
+)
+def test_odd_but_sound(read, text, expected):
+    assert values(read(text)[0]) == expected
+
+
+def test_all_nan_is_a_run(read):
+    assert np.isnan(values(read("epoch,loss\n0,nan\n1,nan\n")[0])).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "run.csv: the file is empty"),
+        (b"\n\n", "run.csv: the file is empty"),
+        (b"\x00\x01\x02junk\xff" * 50, "run.csv: no known log format; expected one of parquet"),
+        (bytes(range(128, 256)) * 9, "run.csv: no known log format"),
+        (b"step,acc\n1,2\n", "run.csv: no loss column; found 'acc'; name it with --train-loss"),
+        (b"epoch,loss\n", "run.csv: no numbers in 0 rows"),
+        (b"epoch,loss\n0,a\n1,b\n", "run.csv: no loss column; found nothing"),
+    ],
+)
+def test_bad_files_say_what_is_wrong(read, content, message):
+    with pytest.raises(LogError, match=message):
+        read(content)
+
+
+def test_a_header_of_numbers_and_names_is_no_block_of_its_own(read):
+    (run,) = read("1,loss\n0,4\n1,2\n")
+    assert values(run) == [4, 2]
+
+
+def test_named_columns(read):
+    text = "step,objective_x,held\n1,3,4\n2,2,3\n"
+    (run,) = read(text, train_loss="objective", val_loss="held")
+    assert (values(run), values(run, "val_loss")) == ([3, 2], [4, 3])
+    with pytest.raises(LogError, match="no column matches train_loss 'nope'"):
+        read(text, train_loss="nope")
+
+
+def test_a_very_long_line_ends_soon(read, tmp_path):
+    text = "epoch,loss\n0," + "9" * 30_000_000 + "\n1,2\n"
+    (run,) = read(text)
+    assert values(run)[1] == 2
+    (failure,) = list(read_runs([tmp_path / "missing.csv"]))
+    assert failure.reason.endswith("missing.csv: no such file or folder")

@@ -1,0 +1,160 @@
+import json
+import os
+
+import pytest
+
+from curveclinic.errors import LogError
+from curveclinic.readers import (
+    FORMATS,
+    ReadFailure,
+    ReadOptions,
+    find_sources,
+    read_file,
+    read_runs,
+    read_source,
+    read_stdin,
+)
+
+CSV = "epoch,loss\n0,2\n1,1\n"
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """Makes files from {relative path: text} and stands in their folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    return make
+
+
+def ids(paths, options=None):
+    return [r.run_id if not isinstance(r, ReadFailure) else f"!{r.reason}" for r in read_runs(paths, options)]
+
+
+def test_ids_are_paths_relative_to_the_root(tree, tmp_path):
+    tree({"logs/run_2/metrics.csv": CSV, "logs/run_10/metrics.csv": CSV, "logs/a.csv": CSV})
+    assert ids(["logs"]) == ["a.csv", "run_2/metrics.csv", "run_10/metrics.csv"]
+    assert ids([tmp_path / "logs"]) == ["a.csv", "run_2/metrics.csv", "run_10/metrics.csv"]
+    assert ids(["logs/a.csv"]) == ["logs/a.csv"]
+    assert ids([tmp_path / "logs" / "a.csv"]) == ["a.csv"]
+    (run,) = read_file("logs/a.csv")
+    assert (run.path, run.format) == ("logs/a.csv", "csv")
+
+
+def test_what_is_no_log_is_passed_over_in_a_folder_but_not_when_named(tree):
+    tree(
+        {
+            "logs/run.csv": CSV,
+            "logs/data.csv": "name,age\nbob,3\n",
+            "logs/junk.csv": b"\x00\xff" * 99,
+            "logs/empty.csv": b"",
+            "logs/config.json": json.dumps({"lr": 0.1, "layers": [1, 2]}),
+            "logs/readme.md": "# hello\n\nworld, and more\n",
+            "logs/.git/x.csv": CSV,
+        }
+    )
+    assert ids(["logs"]) == ["run.csv"]
+    failures = list(
+        read_runs([f"logs/{name}" for name in ("data.csv", "junk.csv", "empty.csv", "config.json", "readme.md")])
+    )
+    assert [f.path for f in failures if isinstance(f, ReadFailure)] == [
+        "logs/data.csv", "logs/junk.csv", "logs/empty.csv", "logs/config.json", "logs/readme.md",
+    ]  # fmt: skip
+    assert failures[0].reason == "logs/data.csv: no loss column; found 'age'; name it with --train-loss"
+
+
+def test_a_log_without_a_loss_is_reported_even_in_a_folder(tree):
+    tree({"logs/run.csv": "step,acc\n1,2\n2,3\n", "logs/good.csv": CSV})
+    assert ids(["logs"]) == ["good.csv", "!logs/run.csv: no loss column; found 'acc'; name it with --train-loss"]
+    assert ids(["logs"], ReadOptions(train_loss="acc|loss")) == ["good.csv", "run.csv"]
+
+
+def test_a_bad_run_in_a_file_is_one_failure(tree):
+    tree({"runs.jsonl": '{"id": "a", "train_loss": [2, 1]}\n{"id": "b", "acc": [1, 2]}\n'})
+    good, bad = list(read_runs(["runs.jsonl"]))
+    assert good.run_id == "runs.jsonl#a"
+    assert bad == ReadFailure(
+        "runs.jsonl", "jsonl", "runs.jsonl#b: no loss column; found 'acc'; name it with --train-loss"
+    )
+
+
+def test_missing_paths_and_empty_folders_are_failures(tree):
+    tree({"empty/readme.md": "nothing"})
+    assert list(read_runs(["nowhere", "empty"])) == [
+        ReadFailure("nowhere", "", "nowhere: no such file or folder"),
+        ReadFailure("empty", "", "empty: no run in this folder"),
+    ]
+    with pytest.raises(LogError, match="nowhere: no such file or folder"):
+        read_file("nowhere")
+
+
+def trainer_state(last):
+    rows = [{"step": s, "loss": 1.0 / s} for s in range(10, last + 1, 10)]
+    return json.dumps({"best_model_checkpoint": None, "log_history": rows})
+
+
+def test_only_the_newest_checkpoint_is_read(tree):
+    tree({f"out/checkpoint-{n}/trainer_state.json": trainer_state(n) for n in (90, 200, 1000)})
+    (run,) = list(read_runs(["out"]))
+    assert (run.run_id, run.n_points) == ("checkpoint-1000/trainer_state.json", 100)
+    tree({"out/trainer_state.json": trainer_state(1100)})
+    assert ids(["out"]) == ["trainer_state.json"]
+
+
+def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
+    tree({f"out/checkpoint-{n}/trainer_state.json": trainer_state(n) for n in (90, 200)})
+    assert ids(["out/checkpoint-90"]) == ["trainer_state.json"]
+    assert ids(["out/checkpoint-90/trainer_state.json"]) == ["out/checkpoint-90/trainer_state.json"]
+
+
+def test_symbolic_link_loops_end(tree):
+    tree({"logs/a/run.csv": CSV})
+    os.symlink("..", "logs/a/up")
+    os.symlink("missing", "logs/a/dangling.csv")
+    assert ids(["logs"]) == ["a/run.csv"]
+
+
+def test_a_pipe_is_read_by_content():
+    (run,) = read_stdin(CSV.encode())
+    assert (run.run_id, run.path, run.channels["train_loss"].values.tolist()) == ("-", "-", [2, 1])
+    (run,) = read_stdin(b'{"loss": [3, 2]}')
+    assert run.format == "keras_history"
+    with pytest.raises(LogError, match="-: the file is empty"):
+        read_stdin(b"")
+
+
+def test_sources_can_be_read_elsewhere(tree):
+    import pickle
+
+    tree({"logs/a.csv": CSV})
+    (source,) = find_sources("logs")
+    assert read_source(pickle.loads(pickle.dumps(source)))[0].run_id == "a.csv"
+
+
+def test_a_file_too_large_says_so(tree, monkeypatch):
+    tree({"a.csv": CSV})
+    monkeypatch.setattr("curveclinic.readers.source.MAX_BYTES", 5)
+    with pytest.raises(LogError, match=r"a\.csv: 0 MB, expected at most 0 MB in this format"):
+        read_file("a.csv")
+
+
+def test_formats_have_names_of_their_own():
+    names = [f.name for f in FORMATS]
+    assert names == ["parquet", "tensorboard", "jsonl", "trainer_state", "keras_history", "csv"]
+
+
+def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    path = tmp_path / "x"
+    starts = (b"", b"{", b"[", b"epoch,loss\n", b"PAR1", b'{"log_history": [', b'{"a": 1}\n{', b"\xff\xfe")
+    for _ in range(30):
+        for start in starts:
+            path.write_bytes(start + bytes(rng.integers(0, 256, 200, dtype=np.uint8)))
+            assert all(isinstance(r, ReadFailure) or r.n_points for r in read_runs([path]))

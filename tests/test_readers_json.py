@@ -1,0 +1,178 @@
+import json
+
+import numpy as np
+import pytest
+
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadOptions, read_file
+
+
+@pytest.fixture
+def read(tmp_path):
+    def write_and_read(content, name="log.json", **options):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return read_file(path, ReadOptions(**options))
+
+    return write_and_read
+
+
+def values(run, channel="train_loss"):
+    return run.channels[channel].values.tolist()
+
+
+def steps(run, channel="train_loss"):
+    return run.channels[channel].steps.tolist()
+
+
+def state(*rows):
+    return {"best_metric": None, "best_model_checkpoint": None, "global_step": 30, "log_history": list(rows)}
+
+
+def test_trainer_state(read):
+    (run,) = read(
+        state(
+            {"epoch": 0.5, "step": 10, "loss": 2.0, "learning_rate": 1e-3, "grad_norm": float("nan")},
+            {"epoch": 0.5, "step": 10, "eval_loss": 1.9, "eval_accuracy": 0.5, "eval_runtime": 1.0},
+            {"epoch": 1.0, "step": 20, "loss": 1.0, "learning_rate": 5e-4, "grad_norm": 2.0},
+            {"epoch": 1.0, "step": 20, "eval_loss": 1.8, "eval_accuracy": 0.6, "eval_runtime": 1.0},
+            {"epoch": 1.0, "step": 20, "train_loss": 1.5, "train_runtime": 60.0, "total_flos": 1e18},
+        ),
+        "trainer_state.json",
+    )
+    assert (run.format, steps(run), values(run)) == ("trainer_state", [10, 20], [2, 1])
+    assert (values(run, "val_loss"), values(run, "val_metric")) == ([1.9, 1.8], [0.5, 0.6])
+    assert values(run, "lr") == [1e-3, 5e-4]
+    assert np.isnan(values(run, "grad_norm")[0])
+
+
+def test_a_resumed_trainer_keeps_the_last_values(read):
+    rows = [{"step": s, "loss": v} for s, v in ((10, 3.0), (20, 2.0), (30, 1.5), (20, 2.1), (30, 1.6))]
+    (run,) = read(state(*rows))
+    assert (steps(run), values(run)) == ([10, 20, 30], [3, 2.1, 1.6])
+
+
+def test_an_empty_log_history_says_so(read):
+    with pytest.raises(LogError, match=r"log.json: the log_history is empty"):
+        read(state())
+
+
+def test_keras_history(read):
+    (run,) = read(
+        '{"loss": [2.0, NaN, Infinity], "val_loss": [2.0, 1.5, null], "mae": [3, 2, 1], "val_mae": [3, 2, 2]}'
+    )
+    assert np.array_equal(values(run), [2, np.nan, np.inf], equal_nan=True)
+    assert (values(run, "val_loss"), run.metric_goal, run.format) == ([2, 1.5], "min", "keras_history")
+
+
+def test_nested_history(read):
+    (run,) = read({"history": {"loss": [2, 1]}, "epoch": [5, 6], "params": {"epochs": 2}})
+    assert (steps(run), values(run)) == ([5, 6], [2, 1])
+    (run,) = read({"train": {"loss": [2, 1], "acc": [0, 1]}, "val": {"loss": [3, 2]}})
+    assert (values(run), values(run, "val_loss"), values(run, "train_metric")) == ([2, 1], [3, 2], [0, 1])
+
+
+def test_histories_by_name_are_runs(read):
+    runs = read({"lstm": {"loss": [2, 1], "val_loss": [2, 2]}, "gru": {"loss": [4, 3], "val_loss": [4, 4]}})
+    assert [(r.run_id, values(r)) for r in runs] == [("log.json#lstm", [2, 1]), ("log.json#gru", [4, 3])]
+
+
+def test_list_of_epochs_with_nested_metrics(read):
+    rows = [{"loss": 9.0, "loss_train": 2.0 - k, "loss_dev": 3.0 - k, "acc_dev": {"a": 0.1 * k}} for k in (0, 1)]
+    (run,) = read(rows)
+    assert (steps(run), values(run), values(run, "val_loss")) == ([1, 2], [2, 1], [3, 2])
+    assert values(run, "val_metric") == [0, 0.1]
+
+
+def test_list_of_runs(read):
+    runs = read([{"id": "a", "train_loss": [2, 1]}, {"id": "b", "train_loss": [4, 3]}])
+    assert [(r.run_id, values(r)) for r in runs] == [("log.json#a", [2, 1]), ("log.json#b", [4, 3])]
+
+
+def lines(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_mae_style_lines_of_several_runs(read):
+    rows = [
+        {
+            "train_lr": 0.1,
+            "train_loss": first - 0.1 * k,
+            "test_loss": first,
+            "test_acc1": 30.0,
+            "epoch": k,
+            "n_parameters": 9,
+        }
+        for first in (3.0, 2.9)
+        for k in range(4)
+    ]
+    first, second = read(lines(*rows), "log.txt")
+    assert (first.run_id, second.run_id, first.format) == ("log.txt#1", "log.txt#2", "jsonl")
+    assert (steps(second), np.round(values(second), 6).tolist()) == ([0, 1, 2, 3], [2.9, 2.8, 2.7, 2.6])
+    assert (values(first, "val_loss"), values(first, "val_metric")) == ([3.0] * 4, [30.0] * 4)
+    assert any("the test loss is taken for it" in note for note in first.notes)
+
+
+def test_strings_for_numbers(read):
+    (run,) = read(lines({"step": "1", "loss": "4.5"}, {"step": "2", "loss": "NaN"}))
+    assert np.array_equal(values(run), [4.5, np.nan], equal_nan=True)
+
+
+def test_mmcv_modes_and_counters_within_the_epoch(read):
+    rows = [{"env_info": "text", "seed": 0}]
+    for epoch in (1, 2):
+        rows += [{"mode": "train", "epoch": epoch, "iter": i, "loss": 3.0 / epoch / i} for i in (50, 100)]
+        rows += [{"mode": "val", "epoch": epoch, "iter": 100, "loss": 2.0 / epoch, "bbox_mAP": 0.1 * epoch}]
+    (run,) = read(lines(*rows))
+    assert (steps(run), steps(run, "val_loss")) == ([50, 100, 150, 200], [100, 200])
+    assert (values(run, "val_loss"), values(run, "val_metric")) == ([2, 1], [0.1, 0.2])
+
+
+def test_a_run_per_line(read):
+    runs = read(
+        lines(
+            {"id": "a", "train_loss": [2, 1]},
+            {"id": "b", "curves": {"train_loss": {"step": [5, 6], "value": [4, "nan"]}}},
+        )
+    )
+    assert [r.run_id for r in runs] == ["log.json#a", "log.json#b"]
+    assert steps(runs[1]) == [5, 6]
+
+
+def test_a_long_first_line_is_a_run(read):
+    (run,) = read({"train_loss": list(range(40_000)), "val_loss": [1, 2]})
+    assert (run.run_id, run.n_points) == ("log.json", 40_000)
+    runs = read(lines(*[{"train_loss": list(range(40_000))}] * 2))
+    assert [r.run_id for r in runs] == ["log.json#1", "log.json#2"]
+
+
+def test_a_line_being_written_is_left_out_and_said(read):
+    (run,) = read(lines({"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}) + '{"step": 3, "lo')
+    assert values(run) == [2, 1]
+    assert "1 lines are no JSON and are left out" in run.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"loss": [1, 2', "log.json: broken JSON at line 1"),
+        ("[" * 100_000, "log.json: no readable JSON|broken JSON"),
+        ('{"acc": [1, 2]}', "log.json: no loss column; found 'acc'; name it with --train-loss"),
+        ("[1, 2, 3]", "log.json: found a JSON list, expected"),
+        ("[]", "log.json: found a JSON list, expected"),
+        ("{}", "log.json: "),
+        ('{"loss": ["a", "b"]}', "log.json: loss: found 'a' among the values"),
+        ('{"loss": [[1, 2], [3, 4]]}', "log.json: loss: found an array of shape"),
+        (lines({"step": 1, "acc": 1.0}, {"step": 2, "acc": 1.0}), "log.json: no loss column; found 'acc'"),
+    ],
+)
+def test_bad_documents_say_what_is_wrong(read, content, message):
+    with pytest.raises(LogError, match=message):
+        read(content)
+
+
+def test_huge_integers_do_not_break(read):
+    with pytest.raises(LogError, match=r"log\.json: "):
+        read('{"loss": [1' + "0" * 5000 + "]}")
+    with pytest.raises(LogError, match=r"log\.json: "):
+        read('{"loss": [1' + "0" * 400 + "]}")

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from curveclinic.errors import InputError
+from curveclinic.run import Run
+
+
+def series(run, channel="train_loss"):
+    return run.channels[channel].steps.tolist(), run.channels[channel].values.tolist()
+
+
+def test_bare_values_are_counted_from_one():
+    assert series(Run.from_arrays({"train_loss": [3, 2, 1]})) == ([1, 2, 3], [3, 2, 1])
+
+
+def test_missing_is_left_out_and_keeps_its_place_while_nan_and_inf_stay():
+    steps, values = series(Run.from_arrays({"train_loss": [3, None, "NaN", "inf", "-Infinity", "NA", "0.5"]}))
+    assert steps == [1, 3, 4, 5, 7]
+    assert np.array_equal(values, [3, np.nan, np.inf, -np.inf, 0.5], equal_nan=True)
+
+
+def test_the_largest_float_is_a_stored_infinity():
+    assert series(Run.from_arrays({"train_loss": [1.0, 1.7976931348623157e308]}))[1] == [1.0, np.inf]
+
+
+def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
+    run = Run.from_arrays({"train_loss": ([1, 2, 3, 2, 3], [5.0, 4.0, 3.0, 40.0, 30.0])})
+    assert series(run) == ([1, 2, 3], [5, 40, 30])
+    assert run.notes == ("train_loss: resumed at step 2, the last value of a step is kept",)
+
+
+def test_an_overwritten_nan_is_said():
+    run = Run.from_arrays({"train_loss": ([1, 2, 2], [1.0, np.nan, 1.0])})
+    assert run.notes == ("train_loss: repeated steps, the last value of a step is kept (a NaN was overwritten)",)
+
+
+def test_steps_that_never_move_are_replaced_by_the_order_written():
+    run = Run.from_arrays({"train_loss": ([0, 0, 0], [3.0, 2.0, 1.0])})
+    assert series(run) == ([1, 2, 3], [3, 2, 1])
+
+
+def test_unequal_lengths_share_one_span_when_far_apart():
+    run = Run.from_arrays({"train_loss": np.ones(100), "val_loss": np.ones(10)})
+    assert run.channels["val_loss"].steps[-1] == 100
+    run = Run.from_arrays({"train_loss": np.ones(10), "val_loss": np.ones(9)})
+    assert run.channels["val_loss"].steps[-1] == 9
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 5, [0.0] * 5])
+def test_short_and_dull_runs_are_runs(values):
+    assert Run.from_arrays({"train_loss": values}).n_points == len(values)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([1, "abc"], "train_loss: found 'abc' among the values, expected a number"),
+        (3.0, "train_loss: found float, expected a sequence of numbers"),
+        (None, "train_loss: found NoneType, expected a sequence of numbers"),
+        ([[1, 2], [3, 4]], r"train_loss: found an array of shape \(2, 2\), expected one dimension"),
+        (([1, 2], [1, 2, 3]), "train_loss: 2 steps but 3 values; give one step for every value"),
+        (object(), "train_loss: found object, expected a sequence of numbers"),
+        ([10**400], "expected a number"),
+    ],
+)
+def test_what_is_no_series_is_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        Run.from_arrays({"train_loss": data})
+
+
+def test_unknown_channels_are_refused():
+    with pytest.raises(InputError, match="unknown channel 'loss'"):
+        Run.from_arrays({"loss": [1]})
+
+
+def test_torch_tensors_that_belong_to_a_graph_are_read():
+    torch = pytest.importorskip("torch")
+    run = Run.from_arrays({"train_loss": torch.tensor([2.0, 1.0], requires_grad=True)})
+    assert series(run) == ([1, 2], [2, 1])
