@@ -109,7 +109,7 @@ class Pool:
     def __init__(self, config: Config, first: int) -> None:
         n = config.pool
         self.data = Blocks(
-            np.zeros((n, len(TENSOR_CHANNELS), BINS), np.float16), np.zeros((n, len(FEATURE_NAMES)), np.float32),
+            np.zeros((n, len(TENSOR_CHANNELS), BINS), np.float32), np.zeros((n, len(FEATURE_NAMES)), np.float32),
             np.zeros((n, len(LABELS)), np.float32), np.zeros((n, len(LABELS)), np.float32),
             np.zeros((n, len(LABELS)), np.float32), np.zeros((n, len(LABELS), 2), np.float32),
         )  # fmt: skip
@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    full = Config(args.seed, args.budget, 400_000, 40_000, 512, 3e-3, 8.0, args.workers, 16_384, args.device)
+    full = Config(args.seed, args.budget, 200_000, 40_000, 512, 3e-3, 8.0, args.workers, 16_384, args.device)
     config = Config(args.seed, 1.2, 20_000, 4_000, 256, 3e-3, 20.0, args.workers, 4_096, args.device) if args.quick else full
     net, recipe = train(config, args.checkpoints, resume=args.resume, minutes_now=args.minutes or config.minutes)
     report, calibration, thresholds = evaluate(net, config)

@@ -24,7 +24,7 @@ import hashlib
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +34,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of the repository, not of the package
 
 import scores
-import train
 from accuracy import overall_measures
+from judges import network_alone
+from tables import Row, print_table, write_csv
+from yardstick import RESULTS, Record, load_records
+
+import train
 from curveclinic.classifier import NetworkOpinion
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import choose_thresholds, fit_calibration
@@ -47,9 +51,6 @@ from curveclinic.rules import RuleOpinion, judge
 from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK
-from judges import network_alone
-from tables import Row, print_table, write_csv
-from yardstick import RESULTS, Record, load_records
 
 CACHE = Path("runs/ablation")
 MEASURES = ("macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
@@ -165,17 +166,18 @@ def yardstick_of(path: Path) -> Yardstick:
     records = load_records(path)
     batch = Batch.from_runs([record.run for record in records])
     coded = encode(batch)
-    nothing = np.zeros((batch.size, len(LABELS)), np.float32)
-    blocks = train.Blocks(coded.tensor, coded.features, nothing, nothing, nothing, np.zeros((*nothing.shape, 2), np.float32))
+    none = np.zeros((batch.size, len(LABELS)), np.float32)
+    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2))
     return Yardstick(path.resolve().parent.name, records, batch, judge(batch), blocks)
 
 
 def variants(options: argparse.Namespace) -> Iterator[tuple[str, Judge, train.Blocks]]:
     """Trains the variants asked for, with the runs that calibrate them."""
-    wanted = options.only or [*SHAPES, BOOSTING]
     data, held = _runs(options, rules_labels=False)
-    for name in wanted:
-        yield name, boosting(data, options.seed) if name == BOOSTING else network(SHAPES[name], data, options.steps, options.seed), held  # fmt: skip
+    for name in options.only or [*SHAPES, BOOSTING]:
+        shape = SHAPES.get(name)
+        judged = network(shape, data, options.steps, options.seed) if shape else boosting(data, options.seed)
+        yield name, judged, held
     if options.rules_labels:
         data, held = _runs(options, rules_labels=True)
         yield RULES_LABELS, network(SHAPES["both"], data, options.steps, options.seed), held
@@ -184,7 +186,8 @@ def variants(options: argparse.Namespace) -> Iterator[tuple[str, Judge, train.Bl
 def _runs(options: argparse.Namespace, *, rules_labels: bool) -> tuple[train.Blocks, train.Blocks]:
     """Runs to train on and runs to calibrate on; half of the latter are of families held out by `train.py`."""
     trends = (train.HELD_OUT, tuple(TRENDS))
-    held = [one_block((options.seed, 4, k), trends[k % 2], rules_labels) for k in range(max(options.held_out // BLOCK, 2))]
+    count = max(options.held_out // BLOCK, 2)
+    held = [one_block((options.seed, 4, k), trends[k % 2], rules_labels) for k in range(count)]
     return drawn(options.seed, options.count, options.cache, rules_labels=rules_labels), train.joined(held)
 
 
@@ -203,8 +206,7 @@ def rows_of(options: argparse.Namespace) -> Iterator[Row]:
 
 def _rows(variant: str, yard: str, found: dict[str, FloatArray]) -> Iterator[Row]:
     for measure, values in found.items():
-        value = scores.estimate(values)
-        yield {"variant": variant, "yardstick": yard, "measure": measure, "value": value.value, "low": value.low, "high": value.high}  # fmt: skip
+        yield {"variant": variant, "yardstick": yard, "measure": measure, **asdict(scores.estimate(values))}
 
 
 def main() -> None:

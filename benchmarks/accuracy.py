@@ -19,16 +19,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-
 import scores
-from curveclinic.labels import LABELS
-from curveclinic.ragged import FloatArray, IntArray
 from judges import Opinion, opinions
 from tables import Row, print_table, write_csv
 from yardstick import Record, default_out, load_records, truth_of, without_positive
+
+from curveclinic.labels import LABELS
+from curveclinic.ragged import FloatArray, IntArray
 
 OVERALL = (
     "macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label", "not_healthy",
@@ -45,16 +46,16 @@ Measured = tuple[FloatArray, int]
 def label_measures(opinion: Opinion, truth: FloatArray, weight: IntArray) -> dict[tuple[str, str], Measured]:
     """(label, measure) -> values, for every label."""
     present, probability = opinion.present, opinion.probability
+    scored, there = ~np.isnan(truth), (truth == 1.0).sum(axis=0)
+    columns = [[j] for j in range(len(LABELS))]
+    errors = [scores.calibration_error(probability[:, j], truth[:, j], weight) for j in columns]
     tables = {
-        "precision": (scores.precision(present, truth, weight), (present & ~np.isnan(truth)).sum(axis=0)),
-        "recall": (scores.recall(present, truth, weight), (truth == 1.0).sum(axis=0)),
-        "f1": (scores.f1(present, truth, weight), (truth == 1.0).sum(axis=0)),
-        "average_precision": (scores.average_precision(probability, truth, weight), (truth == 1.0).sum(axis=0)),
-        "calibration_error": (
-            np.stack([scores.calibration_error(probability[:, [j]], truth[:, [j]], weight) for j in range(len(LABELS))], axis=1),
-            (~np.isnan(truth) & ~np.isnan(probability)).sum(axis=0),
-        ),
-    }  # fmt: skip
+        "precision": (scores.precision(present, truth, weight), (present & scored).sum(axis=0)),
+        "recall": (scores.recall(present, truth, weight), there),
+        "f1": (scores.f1(present, truth, weight), there),
+        "average_precision": (scores.average_precision(probability, truth, weight), there),
+        "calibration_error": (np.stack(errors, axis=1), (scored & ~np.isnan(probability)).sum(axis=0)),
+    }
     return {
         (label, name): (values[:, j], int(count[j]))
         for j, label in enumerate(LABELS)
@@ -104,8 +105,7 @@ def rows_of(found: dict[str, Opinion], records: Sequence[Record], weight: IntArr
 
 
 def _row(judge: str, label: str, measure: str, values: FloatArray, count: int) -> Row:
-    found = scores.estimate(values)
-    return {"judge": judge, "label": label, "measure": measure, "value": found.value, "low": found.low, "high": found.high, "n": count}  # fmt: skip
+    return {"judge": judge, "label": label, "measure": measure, **asdict(scores.estimate(values)), "n": count}
 
 
 def mistakes(found: dict[str, Opinion], records: Sequence[Record]) -> Iterator[Row]:
@@ -113,23 +113,33 @@ def mistakes(found: dict[str, Opinion], records: Sequence[Record]) -> Iterator[R
     truth = truth_of(records)
     for judge, opinion in found.items():
         wrong = (opinion.present != (truth == 1.0)) & ~np.isnan(truth) & opinion.judged[:, None]
-        cells = sorted(np.argwhere(wrong).tolist(), key=lambda ij: -np.nan_to_num(opinion.probability[tuple(ij)], nan=-1.0))
-        for i, j in cells:
-            kind = "false" if opinion.present[i, j] else "missed"
-            record = records[i]
-            yield {"judge": judge, "kind": kind, "label": LABELS[j], "probability": float(opinion.probability[i, j]),
-                   "run": record.run.run_id, "family": record.family}  # fmt: skip
+        rows, columns = np.nonzero(wrong)
+        for k in np.argsort(-opinion.probability[wrong], kind="stable"):
+            i, j = rows[k], columns[k]
+            yield {
+                "judge": judge,
+                "kind": "false" if opinion.present[i, j] else "missed",
+                "label": LABELS[j],
+                "probability": float(opinion.probability[i, j]),
+                "run": records[i].run.run_id,
+                "family": records[i].family,
+            }
 
 
 def print_summary(rows: Sequence[Row]) -> None:
-    """Prints the overall measures and, per label, what decides: F1, precision, recall, average precision."""
+    """Prints the overall measures with their intervals, then a table of labels for each of the others."""
     cell = {(r["judge"], r["label"], r["measure"]): r for r in rows}
     judges = list(dict.fromkeys(r["judge"] for r in rows))
     print_table([{"measure": name, **{j: _interval(cell.get((j, "", name))) for j in judges}} for name in OVERALL])
-    plain = [j for j in judges if "-" not in j]
+    plain = [j for j in judges if (j, LABELS[0], "f1") in cell]
     for measure in PER_LABEL:
-        table = [{measure: label, "n": cell[plain[0], label, measure]["n"], **{j: cell[j, label, measure]["value"] for j in plain}} for label in LABELS]  # fmt: skip
-        print_table(table)
+        print_table(
+            [
+                {measure: label, "n": cell[plain[0], label, measure]["n"]}
+                | {judge: cell[judge, label, measure]["value"] for judge in plain}
+                for label in LABELS
+            ]
+        )
 
 
 def _interval(row: Row | None) -> str:

@@ -6,13 +6,13 @@
 A gradient boosting is cross-validated with whole families of real runs left out; every family has the same weight,
 and the real runs together as much as the synthetic ones. An AUC of 0.5 means that they cannot be told apart. As the
 measure of what is attainable, a control tells the real runs of one folder from those of another in the same way: real
-collections differ, too. A third line compares runs without any label only: a yardstick holds other shares of pathologies
-than the generator draws. The CSV lists, per feature, what shuffling it costs the separating AUC, the AUC of
-that feature alone, and its quartiles on both sides: what gives the synthetic runs away, and in which direction.
+collections differ, too. Another line compares runs without any label only: a yardstick holds other shares of
+pathologies than the generator draws. The CSV lists, per feature, what shuffling it costs the separating AUC, the AUC of
+that feature alone (below 0.5: larger in real runs), and its quartiles on both sides.
 
-What it does not show: whether what gives them away matters for the labels; anything the features do not see. Features that say the
-same share their importance, so read the single AUC beside it. Real runs were thinned to 1,500 to 3,000 points when
-they were collected; synthetic ones end at 2,000.
+What it does not show: whether what gives the synthetic runs away matters for the labels; anything the features do not
+see. Features that say the same share their importance, so read the single AUC beside it. Real runs were thinned to
+1,500 to 3,000 points when they were collected; synthetic ones end at 2,000.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
+from tables import Row, print_table, write_csv
+from yardstick import RESULTS, Record, load_records
 
 from curveclinic.model.encoder import encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.synth import Sample, generate
-from tables import Row, print_table, write_csv
-from yardstick import RESULTS, Record, load_records
 
 MAX_POINTS = 2000
 """Longest synthetic run, as in `real_runs`."""
@@ -127,19 +127,19 @@ def _lost_by_shuffling(
 
 def feature_rows(task: Task, lost: FloatArray) -> Iterator[Row]:
     """What gives the second group away, the most telling feature first."""
-    for j in np.argsort(-lost):
+    for j in np.argsort(-lost, kind="stable"):
         x = task.features[:, j].astype(np.float64)
         auc = float(roc_auc_score(task.second, x, sample_weight=task.weight))
-        sides = {name: _quartiles(x[rows], task.weight[rows]) for name, rows in (("real", ~task.second), ("synthetic", task.second))}  # fmt: skip
-        yield {"feature": FEATURE_NAMES[j], "auc_lost": float(lost[j]), "auc_alone": auc, **{
-            f"{side}_{q:.0%}": value for side, values in sides.items() for q, value in zip(QUARTILES, values, strict=True)
-        }}  # fmt: skip
+        row = {"feature": FEATURE_NAMES[j], "auc_lost": float(lost[j]), "auc_alone": auc}
+        for side, here in (("real", ~task.second), ("synthetic", task.second)):
+            row |= {f"{side}_{q:.0%}": value for q, value in _quartiles(x[here], task.weight[here])}
+        yield row
 
 
-def _quartiles(x: FloatArray, weight: FloatArray) -> list[float]:
+def _quartiles(x: FloatArray, weight: FloatArray) -> Iterator[tuple[float, float]]:
     order = np.argsort(x)
     total = np.cumsum(weight[order]) / weight.sum()
-    return [float(x[order][np.searchsorted(total, q)]) for q in QUARTILES]
+    return ((q, float(x[order][np.searchsorted(total, q)])) for q in QUARTILES)
 
 
 def family_rows(task: Task, probability: FloatArray) -> Iterator[Row]:

@@ -14,23 +14,26 @@ changes are right, too: thinning hides isolated spikes, and of a pattern with a 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-
 import scores
-from curveclinic.labels import LABELS
-from curveclinic.ragged import Batch, BoolArray, IntArray
-from curveclinic.rules import judge
-from curveclinic.run import Run, Series
 from judges import Opinion, rules_alone, whole
 from tables import Row, print_table, write_csv
 from yardstick import LOSSES, default_out, load_records, shortest_loss
 
+from curveclinic.labels import LABELS
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.rules import judge
+from curveclinic.run import Run, Series
+
 NOISE = 0.01
 """Relative standard deviation of the added noise."""
+
+FEWEST_KEPT = 6
+"""Points the shorter loss must keep when a run is thinned."""
 
 Perturbation = Callable[[Run, np.random.Generator], Run]
 
@@ -52,15 +55,15 @@ def rescaled(run: Run, unit: float) -> Run:
     return _times(run, dict.fromkeys(LOSSES, unit))
 
 
-def _times(run: Run, factors: dict[str, object]) -> Run:
+def _times(run: Run, factors: Mapping[str, FloatArray | float]) -> Run:
     channels = {name: Series(s.steps, s.values * factors.get(name, 1.0)) for name, s in run.channels.items()}
     return replace(run, channels=channels)
 
 
 PERTURBATIONS: dict[str, tuple[int, Perturbation]] = {
-    "every_4th_point": (24, lambda run, rng: thinned(run, 4)),
-    "every_20th_point": (120, lambda run, rng: thinned(run, 20)),
-    "noise_1_percent": (24, noisy),
+    "every_4th_point": (4 * FEWEST_KEPT, lambda run, rng: thinned(run, 4)),
+    "every_20th_point": (20 * FEWEST_KEPT, lambda run, rng: thinned(run, 20)),
+    "noise_1_percent": (4 * FEWEST_KEPT, noisy),
     "losses_times_1e-6": (1, lambda run, rng: rescaled(run, 1e-6)),
     "losses_times_1e6": (1, lambda run, rng: rescaled(run, 1e6)),
 }
@@ -84,18 +87,27 @@ def rows_of(runs: Sequence[Run], draws: int, seed: int) -> Iterator[Row]:
 
 
 def _compared(name: str, who: str, before: BoolArray, after: BoolArray, weight: IntArray) -> Iterator[Row]:
+    """One row for any label, then one for each."""
+    yield _row(name, who, "", before, after, weight)
+    for j, label in enumerate(LABELS):
+        yield _row(name, who, label, before[:, [j]], after[:, [j]], weight)
+
+
+def _row(name: str, who: str, label: str, before: BoolArray, after: BoolArray, weight: IntArray) -> Row:
     everyone = np.ones(len(before), dtype=bool)
     changed = scores.estimate(scores.share((before != after).any(axis=1), everyone, weight))
-    common = {"perturbation": name, "judge": who}
-    yield {**common, "label": "", "share_changed": changed.value, "low": changed.low, "high": changed.high,
-           "gained": int((after & ~before).any(axis=1).sum()), "lost": int((before & ~after).any(axis=1).sum()),
-           "found_before": int(before.any(axis=1).sum()), "runs": len(before)}  # fmt: skip
-    for j, label in enumerate(LABELS):
-        gained, lost = after[:, j] & ~before[:, j], before[:, j] & ~after[:, j]
-        flips = scores.estimate(scores.share(gained | lost, everyone, weight))
-        yield {**common, "label": label, "share_changed": flips.value, "low": flips.low, "high": flips.high,
-               "gained": int(gained.sum()), "lost": int(lost.sum()), "found_before": int(before[:, j].sum()),
-               "runs": len(before)}  # fmt: skip
+    return {
+        "perturbation": name,
+        "judge": who,
+        "label": label,
+        "share_changed": changed.value,
+        "low": changed.low,
+        "high": changed.high,
+        "gained": int((after & ~before).any(axis=1).sum()),
+        "lost": int((before & ~after).any(axis=1).sum()),
+        "found_before": int(before.any(axis=1).sum()),
+        "runs": len(before),
+    }
 
 
 def print_summary(rows: Sequence[Row]) -> None:

@@ -108,7 +108,8 @@ def share(flag: BoolArray, among: BoolArray, weight: IntArray) -> FloatArray:
 
 def _counts(present: BoolArray, truth: FloatArray, weight: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Hits, false findings and misses, each (draws + 1, 20)."""
-    return weight @ (present & (truth == 1.0)), weight @ (present & (truth == 0.0)), weight @ (~present & (truth == 1.0))
+    there, absent = truth == 1.0, truth == 0.0
+    return weight @ (present & there), weight @ (present & absent), weight @ (~present & there)
 
 
 def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:

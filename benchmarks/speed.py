@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tables import Row, print_table, write_csv
+from yardstick import LOSSES, RESULTS
 
 from curveclinic import predict_pathology
 from curveclinic.classifier import load_classifier
@@ -37,11 +39,9 @@ from curveclinic.model.encoder import encode
 from curveclinic.model.features import features_of
 from curveclinic.predict import predict_runs
 from curveclinic.quantities import logged_quantities
-from curveclinic.ragged import Batch, FloatArray
+from curveclinic.ragged import Batch, FloatArray, Ragged
 from curveclinic.rules import judge
 from curveclinic.synth import generate
-from tables import Row, print_table, write_csv
-from yardstick import RESULTS
 
 POINTS = 200
 SOURCES = 400
@@ -65,16 +65,15 @@ def seconds(call: Callable[[], object], *, times: int) -> float:
 def curves_of(count: int, seed: int) -> list[Curves]:
     """`count` runs of two channels with `POINTS` points: synthetic ones, each in a unit of its own."""
     channels = generate(seed, SOURCES, max_points=10 * POINTS).batch.channels
-    train, val = channels["train_loss"], channels["val_loss"]
-    usable = np.flatnonzero((train.lengths >= 20) & (val.lengths >= 10))
-    unit = np.random.default_rng(seed).lognormal(0.0, 2.0, count)
-    return [
-        {name: unit[k] * _resampled(c.values[c.offsets[i] : c.offsets[i + 1]]) for name, c in (("train_loss", train), ("val_loss", val))}
-        for k, i in zip(range(count), np.resize(usable, count), strict=True)
-    ]  # fmt: skip
+    losses = {name: channels[name] for name in LOSSES}
+    usable = np.flatnonzero((losses["train_loss"].lengths >= 20) & (losses["val_loss"].lengths >= 10))
+    units = np.random.default_rng(seed).lognormal(0.0, 2.0, count)
+    rows = np.resize(usable, count).tolist()
+    return [{name: u * _resampled(c, i) for name, c in losses.items()} for u, i in zip(units, rows, strict=True)]
 
 
-def _resampled(values: FloatArray) -> FloatArray:
+def _resampled(channel: Ragged, row: int) -> FloatArray:
+    values = channel.values[channel.offsets[row] : channel.offsets[row + 1]]
     return np.interp(np.linspace(0, len(values) - 1, POINTS), np.arange(len(values)), values)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
@@ -26,6 +24,8 @@ def fit_calibration(logits: FloatArray, degree: FloatArray, checked: FloatArray)
         degree: (n, 20) truth, 1 present, 0 absent; what lies between is left out.
         checked: (n, 20) nonzero where the label can be judged.
     """
+    from sklearn.linear_model import LogisticRegression
+
     out = {}
     for j, label in enumerate(LABELS):
         use = (checked[:, j] > 0) & ((degree[:, j] >= 0.999) | (degree[:, j] <= 1e-6))
@@ -67,8 +67,3 @@ def reliability(probability: FloatArray, present: FloatArray, bins: int = 10) ->
         if here.any():
             total += here.mean() * abs(float(probability[here].mean()) - float(present[here].mean()))
     return total
-
-
-def isotonic(probability: FloatArray, present: FloatArray) -> IsotonicRegression:
-    """Monotone recalibration, for the reliability plots of the model card."""
-    return IsotonicRegression(out_of_bounds="clip").fit(probability, present)

@@ -20,7 +20,7 @@ from curveclinic.quantities import logged_quantities
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.smoothing import resample
 
-ENCODER_VERSION: Final = "2"
+ENCODER_VERSION: Final = "3"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 BINS: Final = 128

@@ -23,7 +23,7 @@ class Shape:
 
     channels: int
     features: int
-    width: int = 64
+    width: int = 48
     hidden: int = 112
 
 

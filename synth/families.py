@@ -214,7 +214,7 @@ def _warmup_start(rng: Rng, n: int) -> Draw:
 def _drift_up(rng: Rng, n: int) -> Draw:
     """Loss rises from near the start: wrong sign, lr too high."""
     return {"blow_kind": _ints(n, 1), "blow_at": rng.uniform(0, 0.15, n), "blow_by": log_uniform(rng, 0.02, 8, n), "rate": log_uniform(rng, 1, 30, n), "floor": rng.uniform(0.8, 1, n),
-            "metric_kind": pick(rng, {1: 3, 2: 1, 0: 1.5}, n), "noise": log_uniform(rng, 5e-4, 0.1, n)}  # fmt: skip
+            "metric_kind": pick(rng, {1: 3, 2: 1, 0: 1, 5: 2.5}, n), "noise": log_uniform(rng, 5e-4, 0.1, n)}  # fmt: skip
 
 
 def _blow_up(rng: Rng, n: int) -> Draw:
@@ -237,7 +237,7 @@ def _slow_turn(rng: Rng, n: int) -> Draw:
 def _oscillating(rng: Rng, n: int) -> Draw:
     """Learning rate too high: train swings widely for most of the run, val with it."""
     shallow = rng.random(n) < 0.65
-    return {"swing": log_uniform(rng, 0.08, 1.3, n), "swing_kind": pick(rng, [3, 3, 1.5, 2, 1], n), "swing_cycles": log_uniform(rng, 3, 25, n),
+    return {"swing": log_uniform(rng, 0.08, 1.3, n), "swing_kind": pick(rng, [3, 3, 1.5, 2, 1, 4], n), "swing_cycles": log_uniform(rng, 3, 25, n),
             "swing_val": np.where(rng.random(n) < 0.8, rng.uniform(0.6, 1.6, n), rng.uniform(0, 0.3, n)), "swing_from": np.where(rng.random(n) < 0.7, 0.0, rng.uniform(0, 0.3, n)),
             "rate": log_uniform(rng, 5, 1000, n), "floor": np.where(shallow, rng.uniform(0.3, 0.95, n), log_uniform(rng, 0.02, 0.4, n)), "noise": log_uniform(rng, 1e-3, 0.15, n),
             "points": np.clip(log_uniform(rng, 14, 1500, n), 5, 30_000).astype(int), "schedule": pick(rng, {SCHEDULE["constant"]: 5, SCHEDULE["cosine"]: 1}, n), "schedule_weight": _full(n, 0.0)}  # fmt: skip
@@ -272,7 +272,7 @@ def _stalled_train(rng: Rng, n: int) -> Draw:
 
 def _stuck_metric(rng: Rng, n: int) -> Draw:
     """The loss falls, the metric stays at chance or jumps about: a bug, or one class predicted for all."""
-    return {"metric_kind": pick(rng, {1: 1, 2: 1.3}, n), "has_val_metric": _full(n, 1.0), "floor": rng.uniform(0, 0.7, n), "metric_noise": log_uniform(rng, 1e-4, 0.3, n)}
+    return {"metric_kind": pick(rng, {1: 1, 2: 1.3}, n), "has_val_metric": _full(n, 1.0), "floor": rng.uniform(0, 0.7, n), "metric_noise": log_uniform(rng, 1e-4, 0.3, n), "rate": log_uniform(rng, 0.3, 200, n)}
 
 
 def _overconfident(rng: Rng, n: int) -> Draw:
@@ -357,7 +357,7 @@ TRENDS: Final[dict[str, Family]] = {
     "clean_decay": Family(3.0, _clean_decay),
     "memorised_flat": Family(4.5, _memorised_flat),
     "fine_tuning": Family(3.5, _fine_tuning),
-    "small_moves": Family(2.5, _small_moves),
+    "small_moves": Family(2.0, _small_moves),
     "five_epochs": Family(4.0, _five_epochs),
     "language_model": Family(3.0, _language_model),
     "scheduled": Family(4.0, _scheduled),
@@ -374,8 +374,8 @@ TRENDS: Final[dict[str, Family]] = {
     "overfit_memorise": Family(3.0, _overfit_memorise),
     "overfit_after_drop": Family(1.0, _overfit_after_drop),
     "underfit": Family(3.5, _underfit),
-    "no_learning": Family(4.5, _no_learning),
-    "settles_at_chance": Family(1.5, _settles_at_chance),
+    "no_learning": Family(3.2, _no_learning),
+    "settles_at_chance": Family(1.2, _settles_at_chance),
     "too_slow": Family(4.0, _too_slow),
     "cut_short": Family(2.0, _cut_short),
     "slow_start": Family(3.0, _slow_start),

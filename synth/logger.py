@@ -44,11 +44,13 @@ class Logged:
     Attributes:
         batch: the runs as a logger wrote them.
         clean: the same points without noise, swings, spikes and patterns; only points that are finite in `batch`.
+        textured: both losses without noise but with swings, spikes and patterns; the same points as `clean`.
         parts: texture truth by name, (n,) each; see `_parts`.
     """
 
     batch: Batch
     clean: Batch
+    textured: dict[str, Ragged]
     parts: dict[str, FloatArray]
 
 
@@ -138,24 +140,29 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     t_values = t_values * np.exp(shared[t_axis.run] * texture.correlated(rng, t_axis.run, plan.val_rho, np.zeros(n)))
     t_values, t_clean = _frozen(rng, plan, t_axis, t_values, t_clean)
     v_values = _restored(plan, v_axis, v_values)
-    t_values, t_clean = (_in_units(plan, t_axis.run, x) for x in (t_values, t_clean))
-    v_values, v_clean = (_in_units(plan, v_axis.run, x) for x in (v_values, v_clean))
+    t_values, t_clean, t_level = (_in_units(plan, t_axis.run, x) for x in (t_values, t_clean, t_level))
+    v_values, v_clean, v_level = (_in_units(plan, v_axis.run, x) for x in (v_values, v_clean, v_level))
     t_steps = _steps_of(plan, t_axis, plan.points)
     v_steps = _steps_of(plan, v_axis, plan.points)
-    logged, clean = {}, {}
-    logged["train_loss"], clean["train_loss"] = _channel(rng, plan, t_axis, t_steps, _rounded(plan, t_axis.run, t_values), t_clean, np.ones(n), 1)
-    logged["val_loss"], clean["val_loss"] = _channel(rng, plan, v_axis, v_steps, _rounded(plan, v_axis.run, v_values), v_clean, plan.has_val, 2)
+    logged, clean, textured = {}, {}, {}
+    for name, axis, steps, values, exact, level, has, loss in (
+        ("train_loss", t_axis, t_steps, t_values, t_clean, t_level, np.ones(n), 1),
+        ("val_loss", v_axis, v_steps, v_values, v_clean, v_level, plan.has_val, 2),
+    ):
+        written = _rounded(plan, axis.run, values)
+        logged[name], clean[name], textured[name] = _channel(rng, plan, axis, steps, written, (exact, level), has, loss)
     for name, axis, steps, curve, has in (
         ("train_metric", t_axis, t_steps, latent.train_metric, plan.has_train_metric),
         ("val_metric", v_axis, v_steps, latent.val_metric, plan.has_val_metric * plan.has_val),
     ):
         value, exact = _metric_points(rng, plan, axis, curve)
-        logged[name], clean[name] = _channel(rng, plan, axis, steps, value, exact, has, 0)
+        logged[name], clean[name] = _channel(rng, plan, axis, steps, value, (exact,), has, 0)
     lr = _at(latent.lr, t_axis.run, t_axis.time)
-    logged["lr"], clean["lr"] = _channel(rng, plan, t_axis, t_steps, lr, lr, plan.has_lr, 0)
+    logged["lr"], clean["lr"] = _channel(rng, plan, t_axis, t_steps, lr, (lr,), plan.has_lr, 0)
     grad, exact = _gradient_points(rng, plan, latent, t_axis, parts["spike_rise"])
-    logged["grad_norm"], clean["grad_norm"] = _channel(rng, plan, t_axis, t_steps, grad, exact, plan.has_grad, 0)
-    known = np.where((plan.metric_kind == 4) & (rng.random(n) < 0.8), -1.0, 1.0)
+    logged["grad_norm"], clean["grad_norm"] = _channel(rng, plan, t_axis, t_steps, grad, (exact,), plan.has_grad, 0)
+    goal = np.where(plan.metric_kind == 4, -1.0, 1.0)
+    known = np.where(rng.random(n) < 0.85, goal, 1.0)  # the goal is inferred from a name that says nothing at times
     blank = np.full(n, np.nan)
     parts = {k: v for k, v in parts.items() if k != "spike_rise"}
     for prefix, axis in (("spike", t_axis), ("val_spike", v_axis)):
@@ -163,7 +170,7 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
             at = parts[f"{prefix}_{end}"]
             steps = t_steps if prefix == "spike" else v_steps
             parts[f"{prefix}_{end}"] = np.where(np.isnan(at), np.nan, steps[np.minimum(axis.offsets[:-1] + np.nan_to_num(at).astype(int), len(steps) - 1)])
-    return Logged(Batch(logged, blank, known, blank), Batch(clean, blank, known, blank), parts)
+    return Logged(Batch(logged, blank, known, blank), Batch(clean, blank, goal, blank), textured, parts)
 
 
 def _textures(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
@@ -182,7 +189,7 @@ def _textures(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[F
         "swinging": np.where(plan.swing_from < 0, 0.0, plan.swing), "swing_val": plan.swing_val, "swing_kind": plan.swing_kind.astype(float),
         "swing_cycles": plan.swing_cycles, "swing_from": plan.swing_from, "period": plan.period, "period_size": plan.period_size,
         "spike_height": np.where(plan.spikes > 0, _peak(spike_rise, t.offsets), 0.0), "val_spike_height": np.where(plan.val_spikes > 0, _peak(v_rise, v.offsets), 0.0),
-        "stick": np.where(plan.window_start > 0.01, 0.0, plan.stick), "idle": (plan.train_mode == 1).astype(float),
+        "cost": plan.start * plan.unit, "idle": (plan.train_mode == 1).astype(float),
         "spike_count": plan.spikes.astype(float), "val_spike_count": plan.val_spikes.astype(float),
     }  # fmt: skip
     return t_wave + spike_rise + pattern, v_wave + v_rise + plan.spike_shared[v.run] * spike_rise[seen], parts
@@ -264,9 +271,9 @@ def _gradient_points(
 
 
 def _channel(
-    rng: np.random.Generator, plan: Plan, axis: Axis, steps: FloatArray, values: FloatArray, clean: FloatArray, has: FloatArray, loss: int
-) -> tuple[Ragged, Ragged]:
-    """Drops what was not written, puts NaN where the run broke; the clean twin keeps the finite points only."""
+    rng: np.random.Generator, plan: Plan, axis: Axis, steps: FloatArray, values: FloatArray, twins: tuple[FloatArray, ...], has: FloatArray, loss: int
+) -> tuple[Ragged, ...]:
+    """Drops what was not written, puts NaN where the run broke; noise-free twins keep the finite points only."""
     run = axis.run
     keep = (has[run] > 0) & (rng.random(len(run)) >= plan.missing[run])
     written = values.copy()
@@ -279,7 +286,7 @@ def _channel(
     written[~(np.abs(written) < 1e37)] = np.where(np.isnan(written[~(np.abs(written) < 1e37)]), np.nan, np.inf)
     increasing = np.append(True, (steps[1:] > steps[:-1]) | (run[1:] != run[:-1]))
     keep &= increasing
-    return _kept(axis, steps, written, keep), _kept(axis, steps, clean, keep & np.isfinite(written))
+    return _kept(axis, steps, written, keep), *(_kept(axis, steps, twin, keep & np.isfinite(written)) for twin in twins)
 
 
 def _kept(axis: Axis, steps: FloatArray, values: FloatArray, keep: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ragged:

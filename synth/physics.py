@@ -66,6 +66,13 @@ def _after(at: FloatArray, fading: FloatArray) -> FloatArray:
     return np.where(since >= 0, np.where(fading[:, None] < 0.5, 1.0, np.exp(-np.clip(since, 0, 50))), 0.0)
 
 
+def _since(at: FloatArray, soft: FloatArray) -> FloatArray:
+    """Time since `at` over what is left of the run, with a soft turn: val does not break, it bends."""
+    left = np.maximum(1 - at[:, None], 0.05)
+    width = (0.02 + 0.25 * soft * at)[:, None]
+    return np.asarray(width * np.logaddexp(0.0, np.clip((_U - at[:, None]) / width, -60, 60)) / left)
+
+
 def _rise_shape(s: FloatArray, kind: IntArray) -> FloatArray:
     s = np.maximum(s, 0.0)
     k = kind[:, None]
@@ -80,8 +87,7 @@ def _val(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
     drop = begin * (1 - _column(plan.floor)) * (1 - _column(plan.val_floor))
     follows = begin - drop * (1 - left ** _column(plan.val_power))
     follows += 0.8 * drop * _column(plan.lr_floor) * rate * (1 - left)
-    at = plan.rise_at[:, None]
-    follows += _column(plan.rise) * drop * _rise_shape((_U - at) / np.maximum(1 - at, 0.05), plan.rise_kind)
+    follows += _column(plan.rise) * drop * _rise_shape(_since(plan.rise_at, plan.shape), plan.rise_kind)
     center = np.maximum(plan.late_at[:, None], 1e-3)
     follows += _column(plan.hump) * drop * np.exp(-0.5 * (np.log(np.maximum(_U, 1e-6) / center) / (0.3 + 2 * _column(plan.late_width))) ** 2)
     waiting = 1 / (1 + np.exp(np.clip((_U - center) / (0.2 * _column(plan.late_width) + 1e-3), -50, 50)))
@@ -112,13 +118,14 @@ def _blow_up(plan: Plan, train: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -> tuple[FloatArray, FloatArray]:
     chance = 1.0 / np.maximum(_column(plan.classes), 2.0)
     top = chance + (1 - chance) * _column(plan.metric_gain)
-    learned = np.where(_column(plan.train_mode) == 1, 0.0, 1 - left**0.8) * (1 - blown)
     kind = plan.metric_kind[:, None]
-    rise = _rise_shape((_U - plan.rise_at[:, None]) / np.maximum(1 - plan.rise_at[:, None], 0.05), plan.rise_kind)
+    learned = np.where(_column(plan.train_mode) == 1, 0.0, 1 - left**0.8) * (1 - blown)
+    learned = np.where(kind == 5, np.broadcast_to(_U, left.shape) ** (0.3 + plan.shape[:, None]), learned)
+    rise = _rise_shape(_since(plan.rise_at, plan.shape), plan.rise_kind)
     lost = np.where(kind == 3, 0.3 * np.tanh(_column(plan.rise)) * rise, 0.0)
     stuck = chance + (0.1 * _column(plan.shape) * (1 - chance)) * np.ones_like(left)
     train = np.where((kind == 1) | (kind == 2), stuck, chance + (top - chance) * learned)
-    held_back = np.where(_column(plan.val_mode) == 1, np.where(kind == 0, _column(plan.shape), 0.1), 1 - 0.4 * _column(plan.val_floor))
+    held_back = np.where(_column(plan.val_mode) == 1, np.where((kind == 0) | (kind == 5), _column(plan.shape), 0.1), 1 - 0.4 * _column(plan.val_floor))
     # waits with the validation loss (grokking) when that one waits
     center = np.maximum(plan.late_at[:, None], 1e-3)
     waits = _column(plan.late_drop) / (1 + np.exp(np.clip((_U - center) / (0.2 * _column(plan.late_width) + 1e-3), -50, 50)))

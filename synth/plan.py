@@ -112,7 +112,7 @@ class Plan:
     has_grad: FloatArray
     # companions
     classes: FloatArray
-    metric_kind: IntArray  # 0 follows the descent, 1 stuck, 2 pure jitter, 3 falls with overfitting, 4 error to be minimised
+    metric_kind: IntArray  # 0 follows the descent, 1 stuck, 2 jitter, 3 falls with overfitting, 4 an error, 5 improves whatever the loss does
     metric_noise: FloatArray
     metric_gain: FloatArray
     grad_kind: IntArray  # 0 plain, 1 vanishes, 2 explodes (burst), 3 grows, 4 falls with a fitted loss

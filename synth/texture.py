@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.signal import lfilter
 
 from curveclinic.synth.descent import FloatArray, IntArray
 
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
 """Lag-one correlations of the noise."""
 
-SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts")
-"""Kinds of swing: a jittered sine, correlated noise, up and down each point, kick and decay, sine that comes and goes."""
+SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts", "wild")
+"""Kinds of swing: a jittered sine, correlated noise, up and down each point, kick and decay, sine that comes and goes,
+a different value at every point (the weights jump about: val does the same)."""
 
 
 def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
     """(total,) noise of unit variance with each run's correlation and skewness; run (total,) is each point's row."""
+    from scipy.signal import lfilter
+
     white = rng.standard_normal(len(run))
     kind = rho[run]
     for index, r in enumerate(RHO):
@@ -47,6 +49,8 @@ def swings(rng: np.random.Generator, time: FloatArray, run: IntArray, index: Int
     out = np.where(k == 2, np.where(index % 2 == 0, 1.0, -1.0) * jitter, out)
     saw = np.mod(phase + wander, 1.0)
     out = np.where(k == 3, 2.2 * np.exp(-4.0 * saw) - 0.54, out)
+    wild = np.clip(rng.standard_normal(len(run)), -2.2, 2.8)
+    out = np.where(k == 5, wild, out)
     return np.where(k == 4, out * np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1) * 1.4, out)
 
 

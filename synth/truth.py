@@ -13,13 +13,14 @@ from typing import Final
 import numpy as np
 
 from curveclinic import texture
-from curveclinic.definitions import degrees
+from curveclinic.definitions import above, degrees
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, Cells, cells_of, segment_min
 from curveclinic.quantities import channel_quantities, logged_quantities, trend_quantities
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
+from curveclinic.rules import overrule
 from curveclinic.severity import severities
 from curveclinic.smoothing import even_grid, masked_median, resample
 from curveclinic.spans import spans
@@ -37,6 +38,16 @@ _DOUBT: Final = 0.3
 
 _WINDOW: Final = 0.08
 """Share of the points an eye averages over when it judges a level."""
+
+_ALSO_TRUE: Final = (
+    ("train_stalled_val_falls", "not_learning"),
+    ("train_stalled_val_falls", "underfitting"),
+    ("no_generalization", "overfitting"),
+    ("delayed_generalization", "overfitting"),
+    ("noisy_validation", "val_spikes"),
+    ("periodic_loss", "oscillation"),
+)
+"""(winner, loser) where a careful reader would not call the loser wrong."""
 
 _TINY: Final = 1e-12
 
@@ -67,6 +78,7 @@ def judge(logged: Logged) -> Truth:
     seen, _, written = logged_quantities(logged.batch)
     q = seen | _latent_quantities(logged, written)
     degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen))
+    degree = _settled(degree)
     checked = checked_labels(logged.batch.channels)
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
@@ -87,12 +99,31 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     """What only the cause can settle is arguable where the cause says otherwise."""
     out = degree.copy()
     j = LABELS.index("high_initial_loss")
-    # a fast learner in a long log: the first value cost no more than an untrained model's
-    out[:, j] = np.where(parts["stick"] < 1.0, np.minimum(out[:, j], _DOUBT), out[:, j])
+    # the cost of an untrained model is known here; a fast learner in a long log started no higher
+    excess = above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
+    out[:, j] = np.where(excess > 0, excess, np.minimum(out[:, j], _DOUBT))
     j = LABELS.index("not_learning")
     # batch noise hides the descent, but val shows that there is one
     learns = (parts["idle"] == 0) & (q["v_drop_rel"] > 0.05) & (q["v_drop_snr"] > 4)
     out[:, j] = np.where(learns, np.minimum(out[:, j], _DOUBT), out[:, j])
+    # swings of the whole model about a flat level are swings, not idleness
+    swings = np.minimum(above(q["t_swing"], 0.16, 0.32), above(q["t_swing_level"], 0.08, 0.16)) * (q["t_count"] >= 14)
+    swings *= (parts["swinging"] > 0) & ((parts["swing_val"] > 0.5) | (q["t_swing_persistence"] > 0)) & (out[:, LABELS.index("divergence")] < 0.5)
+    out[:, j] = np.where(swings > 0, np.minimum(out[:, j], np.minimum(_DOUBT, 1 - swings)), out[:, j])
+    j = LABELS.index("oscillation")
+    out[:, j] = np.maximum(out[:, j], swings)
+    j = LABELS.index("no_generalization")
+    # val improves, but its own noise hides it
+    out[:, j] = np.where(q["v_drop_rel"] > 0.05, np.minimum(out[:, j], _DOUBT), out[:, j])
+    return out
+
+
+def _settled(degree: FloatArray) -> FloatArray:
+    """Labels that exclude each other: the loser is absent, or arguable where both describe the same thing."""
+    out = overrule(degree)
+    for winner, loser in _ALSO_TRUE:
+        w, j = LABELS.index(winner), LABELS.index(loser)
+        out[:, j] = np.where((degree[:, w] > 0) & (degree[:, j] > 0) & (out[:, j] < degree[:, j]), np.minimum(_DOUBT, degree[:, j]), out[:, j])
     return out
 
 
@@ -115,7 +146,8 @@ def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantiti
     q |= channel_quantities(logged.clean, levels, still)
     for name in ("t_bad", "v_bad", "bad_first_step", "bad_last_step"):
         q.pop(name)  # a fact of the logged points
-    return q | _texture_truth(logged.parts, train, val, cells, written)
+    bare = {n: noise_added(logged.batch.channels[n].finite(), logged.textured[n], written[n]) for n in levels}
+    return q | _texture_truth(logged.parts, replace(train, noise=bare["train_loss"]), replace(val, noise=bare["val_loss"]), cells, written)
 
 
 def _in_view(clean: Cells, like: Cells) -> FloatArray:
@@ -152,7 +184,7 @@ def noise_added(logged: Ragged, clean: Ragged, written: Cells) -> FloatArray:
 def _texture_truth(
     parts: Mapping[str, FloatArray], train: Level, val: Level, clean: Mapping[str, Cells], written: Mapping[str, Cells]
 ) -> Quantities:
-    """The texture quantities' names, filled from the parts instead of being estimated."""
+    """The texture quantities' names, filled from the parts instead of being estimated; levels carry bare noise."""
     out: Quantities = {}
     for prefix, level, name in (("t_", train, "spike"), ("v_", val, "val_spike")):
         out |= _jump_truth(parts[f"{name}_height"], parts[f"{name}_count"], level, prefix)
@@ -184,8 +216,8 @@ def _swing_truth(parts: Mapping[str, FloatArray], level: Level, prefix: str, fac
     return {
         prefix + "swing": 0.9 * size / np.maximum(trend, 0.02 * typical + _TINY) * (size > 1.2 * level.noise),
         prefix + "swing_level": 0.9 * parts["swinging"] * factor,
-        prefix + "swing_persistence": np.where(parts["swing_kind"] == 2, -0.5, 0.6),
-        prefix + "swing_turns": 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05,
+        prefix + "swing_persistence": np.where(np.isin(parts["swing_kind"], (2, 5)), -0.5, 0.6),
+        prefix + "swing_turns": np.where(np.isin(parts["swing_kind"], (2, 5)), 0.5, 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05),
         prefix + "swing_first": begin,
         prefix + "swing_last": level.steps[:, -1],
     }

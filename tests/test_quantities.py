@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
-from curveclinic.quantities import level_of, logged_quantities, make_level, raw_pair, trend_quantities
 from curveclinic.measures import cells_of
+from curveclinic.quantities import level_of, logged_quantities, make_level, raw_pair, trend_quantities
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.run import Run
 
@@ -38,7 +38,12 @@ def test_plateaus():
 
 
 def test_both_losses_share_one_view():
-    q = measure({"train_loss": 10.0 ** -np.linspace(0, 4, 60), "val_loss": np.r_[np.linspace(2, 1, 20), np.linspace(1, 1.2, 40)]})
+    q = measure(
+        {
+            "train_loss": 10.0 ** -np.linspace(0, 4, 60),
+            "val_loss": np.r_[np.linspace(2, 1, 20), np.linspace(1, 1.2, 40)],
+        }
+    )
     assert q["t_log"][0] == q["v_log"][0] == 1.0
     assert q["v_drop"][0] == pytest.approx(np.log(2), abs=0.01)
     assert q["v_rise_drop"][0] == pytest.approx(np.log(1.2) / np.log(2), abs=0.01)

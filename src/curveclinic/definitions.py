@@ -282,11 +282,16 @@ def _high_initial_loss(q: Quantities) -> FloatArray:
     # the fall ends in a kink: an exponential, however fast, goes on at the same rate
     stick = all_of(
         above(q["first_over_near"], 2.4, 3.4),
-        below(q["first_kink"], 0.2, 0.32),
-        above(q["near_over_last"], 0.5, 0.9),
+        below(q["first_kink"], 0.16, 0.28),
+        # and the ordinary descent is still to come: a fast learner has reached its floor by then
+        above(q["near_over_last"], 0.9, 1.3),
+        below(q["t_noise_drop"], 0.15, 0.35),
         above(q["t_count"], 4.0, 6.0),
     )
-    return any_of(stick, all_of(above(q["first_over_chance"], 2.2, 3.2), above(q["first_over_near"], 1.3, 2.0)))
+    costly = all_of(above(q["first_over_chance"], 2.2, 3.2), above(q["first_over_near"], 1.3, 2.0))
+    # where the price of chance is known, a first value near it is an ordinary one
+    ordinary = below(q["first_over_chance"], 1.3, 1.8)
+    return any_of(all_of(stick, 1.0 - ordinary), costly)
 
 
 def _vanishing_gradients(q: Quantities) -> FloatArray:
@@ -310,7 +315,7 @@ def _delayed_generalization(q: Quantities) -> FloatArray:
         below(q["refit"], 0.4, 0.8),
         # val is bad beside it, for long
         above(q["bad_gap"], 0.25, 0.5),
-        above(q["bad_share"], 0.08, 0.18),
+        above(q["bad_share"], 0.06, 0.16),
         # and then falls
         above(q["late_fall"], 0.35, 0.6),
         above(q["late_fall_rel"], 0.15, 0.35),

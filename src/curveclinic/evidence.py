@@ -15,12 +15,10 @@ import numpy as np
 
 from curveclinic.axis import number
 from curveclinic.periods import autocorrelation_peak
+from curveclinic.phrases import change, course, percent, share_of, value
 from curveclinic.ragged import Ragged
 from curveclinic.run import Run
 from curveclinic.trace import Trace, median, share, trace_of
-
-_FLAT = 0.005
-"""Levels that differ by less than this share of the larger are called the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,41 +49,17 @@ def evidence(label: str, run: Run, *, onset: float | None = None, end: float | N
     return _SENTENCES[label](_Case(run, onset, end)) or "the logged channels hold no finite point to quote"
 
 
-def _value(x: float) -> str:
-    return f"{x:.4g}"
-
-
-def _percent(ratio: float) -> str:
-    return f"{100 * ratio:.0f} %" if 0.095 <= abs(ratio) < 1e4 else f"{100 * ratio:.2g} %"
-
-
-def _of(ratio: float | None, whole: str) -> str:
-    """A share in parentheses, nothing where there is none."""
-    return "" if ratio is None else f" ({_percent(ratio)} of {whole})"
-
-
-def _change(before: float, after: float) -> str:
-    """Says how a level moved, in words and numbers."""
-    if abs(after / 2 - before / 2) <= _FLAT / 2 * max(abs(before), abs(after)):
-        return f"stayed at about {_value(after)}"
-    return f"{'fell' if after < before else 'rose'} from {_value(before)} to {_value(after)}"
-
-
-def _course(trace: Trace) -> str:
-    return f"{trace.name} {_change(trace.start, trace.end)}"
-
-
 def _overfitting(case: _Case) -> str:
     val, train = case["val_loss"], case["train_loss"]
     if val is None:
         return ""
     low, step = val.lowest
-    text = f"val loss was lowest at {_value(low)} (step {number(step)}) and ends at {_value(val.end)}"
+    text = f"val loss was lowest at {value(low)} (step {number(step)}) and ends at {value(val.end)}"
     back = share(val.end - low, val.start - low)
     if val.start > low and back is not None:
-        text += f", which takes back {_percent(back)} of its drop from {_value(val.start)}"
+        text += f", which takes back {percent(back)} of its drop from {value(val.start)}"
     if train is not None:
-        text += f", while train loss {_change(train.near(step), train.end)}"
+        text += f", while train loss {change(train.near(step), train.end)}"
     return text
 
 
@@ -94,9 +68,9 @@ def _underfitting(case: _Case) -> str:
     if train is None:
         return ""
     late = train.since(train.step_at(0.6) if case.onset is None else case.onset)
-    text = f"{_course(train)}{_of(share(train.start - train.end, train.start), 'its first level')}"
-    text += f" and moved only from {_value(late.start)} to {_value(late.end)} since step {number(late.steps[0])}"
-    return text if val is None else f"{text}; val loss ends at {_value(val.end)}"
+    text = f"{course(train)}{share_of(share(train.start - train.end, train.start), 'its first level')}"
+    text += f" and moved only from {value(late.start)} to {value(late.end)} since step {number(late.steps[0])}"
+    return text if val is None else f"{text}; val loss ends at {value(val.end)}"
 
 
 def _not_learning(case: _Case) -> str:
@@ -104,8 +78,8 @@ def _not_learning(case: _Case) -> str:
     if train is None:
         return ""
     return (
-        f"{_course(train)} over {len(train.values):,} points; a point differs from its neighbours "
-        f"by {_value(train.jitter())}"
+        f"{course(train)} over {len(train.values):,} points; a point differs from its neighbours "
+        f"by {value(train.jitter())}"
     )
 
 
@@ -116,8 +90,8 @@ def _undertrained(case: _Case) -> str:
             step = trace.step_at(0.8)
             level = trace.near(step)
             gain = share(level - trace.end, trace.start - min(trace.end, trace.start))
-            text = f"{trace.name} {_change(level, trace.end)} since step {number(step)}"
-            parts.append(text + _of(gain, "its whole drop"))
+            text = f"{trace.name} {change(level, trace.end)} since step {number(step)}"
+            parts.append(text + share_of(gain, "its whole drop"))
     return " and ".join(parts)
 
 
@@ -128,8 +102,8 @@ def _slow_start(case: _Case) -> str:
     stop = train.step_at(0.1) if case.end is None else case.end
     early = train.until(stop)
     lasted = share(stop - train.steps[0], train.steps[-1] - train.steps[0])
-    text = f"train loss {_change(train.start, early.end)} up to step {number(stop)}"
-    return f"{text}{_of(lasted, 'the run')}, then {_change(early.end, train.end)}"
+    text = f"train loss {change(train.start, early.end)} up to step {number(stop)}"
+    return f"{text}{share_of(lasted, 'the run')}, then {change(early.end, train.end)}"
 
 
 def _divergence(case: _Case) -> str:
@@ -138,10 +112,10 @@ def _divergence(case: _Case) -> str:
         return ""
     low, step = train.lowest
     high, top = train.highest
-    text = f"train loss was lowest at {_value(low)} (step {number(step)}) and ends at {_value(train.end)}"
+    text = f"train loss was lowest at {value(low)} (step {number(step)}) and ends at {value(train.end)}"
     if high > max(train.end, train.start):
-        text += f", after a peak of {_value(high)} at step {number(top)}"
-    return f"{text}; it started at {_value(train.start)}"
+        text += f", after a peak of {value(high)} at step {number(top)}"
+    return f"{text}; it started at {value(train.start)}"
 
 
 def _non_finite(case: _Case) -> str:
@@ -167,10 +141,10 @@ def _oscillation(case: _Case) -> str:
         return ""
     late = train.since(train.step_at(0.1)).values
     low, high = (float(np.quantile(late, q, method="lower")) for q in (0.1, 0.9))
-    signs = np.sign(late - median(late))
+    signs = np.sign(late / 2 - median(late) / 2)
     turns = int((np.diff(signs[signs != 0]) != 0).sum())
     return (
-        f"after the first tenth of the run train loss still moves between {_value(low)} and {_value(high)} "
+        f"after the first tenth of the run train loss still moves between {value(low)} and {value(high)} "
         f"(10 % to 90 % of its points) and crosses its median {turns} times"
     )
 
@@ -180,21 +154,21 @@ def _spikes(case: _Case, channel: str) -> str:
     if trace is None:
         return ""
     at, before, after = trace.largest_jump()
-    text = f"{trace.name} jumps from about {_value(before)} to {_value(trace.values[at])} at step "
-    text += f"{number(trace.steps[at])} and is at {_value(after)} right after it"
+    text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
+    text += f"{number(trace.steps[at])} and is at {value(after)} right after it"
     other = case["train_loss"] if channel == "val_loss" else None
-    return text if other is None else f"{text}; train loss is at {_value(other.near(trace.steps[at]))} there"
+    return text if other is None else f"{text}; train loss is at {value(other.near(trace.steps[at]))} there"
 
 
 def _noisy_validation(case: _Case) -> str:
     train, val = case["train_loss"], case["val_loss"]
     if val is None:
         return ""
-    text = f"a point of val loss differs from its neighbours by {_value(val.jitter())}"
+    text = f"a point of val loss differs from its neighbours by {value(val.jitter())}"
     if train is None:
         return text
     ratio = share(val.jitter(), train.jitter())
-    return f"{text}, one of train loss by {_value(train.jitter())}" + ("" if ratio is None else f": {ratio:.3g} to 1")
+    return f"{text}, one of train loss by {value(train.jitter())}" + ("" if ratio is None else f": {ratio:.3g} to 1")
 
 
 def _periodic_loss(case: _Case) -> str:
@@ -213,8 +187,8 @@ def _no_generalization(case: _Case) -> str:
         return ""
     low, step = val.lowest
     return (
-        f"{_course(train)} while val loss started at {_value(val.start)}, never got below {_value(low)} "
-        f"(step {number(step)}) and ends at {_value(val.end)}"
+        f"{course(train)} while val loss started at {value(val.start)}, never got below {value(low)} "
+        f"(step {number(step)}) and ends at {value(val.end)}"
     )
 
 
@@ -224,18 +198,18 @@ def _val_below_train(case: _Case) -> str:
         return ""
     inside = (val.steps >= train.steps[0]) & (val.steps <= train.steps[-1])
     if not inside.any():
-        return f"val loss is typically {_value(median(val.values))}, train loss {_value(median(train.values))}"
+        return f"val loss is typically {value(median(val.values))}, train loss {value(median(train.values))}"
     at = np.interp(val.steps[inside], train.steps, train.values)
     below = float((val.values[inside] < at).mean())
     return (
-        f"val loss lies below train loss at {_percent(below)} of its points; "
-        f"typically {_value(median(val.values[inside]))} against {_value(median(at))}"
+        f"val loss lies below train loss at {percent(below)} of its points; "
+        f"typically {value(median(val.values[inside]))} against {value(median(at))}"
     )
 
 
 def _train_stalled(case: _Case) -> str:
     train, val = case["train_loss"], case["val_loss"]
-    return "" if train is None or val is None else f"{_course(train)} while {_course(val)}"
+    return "" if train is None or val is None else f"{course(train)} while {course(val)}"
 
 
 def _metric_mismatch(case: _Case) -> str:
@@ -244,8 +218,8 @@ def _metric_mismatch(case: _Case) -> str:
         return ""
     step = loss.steps[0] if case.onset is None else case.onset
     return (
-        f"since step {number(step)} {loss.name} {_change(loss.near(step), loss.end)} "
-        f"while {metric.name} {_change(metric.near(step), metric.end)}"
+        f"since step {number(step)} {loss.name} {change(loss.near(step), loss.end)} "
+        f"while {metric.name} {change(metric.near(step), metric.end)}"
     )
 
 
@@ -257,18 +231,18 @@ def _high_initial_loss(case: _Case) -> str:
     at = min(max(2, math.ceil(0.02 * len(train.values))), len(train.values) - 1)
     level = median(train.values[at : at + 3])
     ratio = share(first, level)
-    text = f"the first train loss is {_value(first)}, the level at step {number(train.steps[at])} is {_value(level)}"
+    text = f"the first train loss is {value(first)}, the level at step {number(train.steps[at])} is {value(level)}"
     text += "" if ratio is None else f" (ratio {ratio:.3g})"
     classes = case.run.num_classes
-    return f"{text}; guessing among {classes} classes costs {_value(math.log(classes))}" if classes else text
+    return f"{text}; guessing among {classes} classes costs {value(math.log(classes))}" if classes else text
 
 
 def _vanishing_gradients(case: _Case) -> str:
     grad, train = case["grad_norm"], case["train_loss"]
     if grad is None:
         return ""
-    text = _course(grad)
-    return text if train is None else f"{text} while {_course(train)}"
+    text = course(grad)
+    return text if train is None else f"{text} while {course(train)}"
 
 
 def _exploding_gradients(case: _Case) -> str:
@@ -279,7 +253,7 @@ def _exploding_gradients(case: _Case) -> str:
     high, step = later.highest
     typical = median(grad.values)
     ratio = share(high, typical)
-    text = f"grad norm reaches {_value(high)} at step {number(step)}, its median is {_value(typical)}"
+    text = f"grad norm reaches {value(high)} at step {number(step)}, its median is {value(typical)}"
     return text if ratio is None else f"{text} (ratio {ratio:.3g})"
 
 
@@ -291,8 +265,8 @@ def _delayed_generalization(case: _Case) -> str:
     high, worst = val.since(fit).highest
     low, best = val.since(worst).lowest
     return (
-        f"train loss is down to {_value(train.near(fit))} by step {number(fit)}; val loss is still {_value(high)} "
-        f"at step {number(worst)} and falls to {_value(low)} only at step {number(best)}"
+        f"train loss is down to {value(train.near(fit))} by step {number(fit)}; val loss is still {value(high)} "
+        f"at step {number(worst)} and falls to {value(low)} only at step {number(best)}"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import median3, moving_mean, running_median
+from curveclinic.smoothing import moving_mean
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -62,7 +62,7 @@ class Jumps:
 
 def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
-    base = running_median(cells.mean, cells.size)
+    base = cells.middle5
     prominence = _prominence(cells, base)
     size = np.where(cells.log, 1.0, np.abs(base).mean(axis=1))
     limit = np.maximum(np.maximum(_NOISE * cells.noise, _SPREAD * np.ptp(base, axis=1)), _LEVEL * size + 1e-12)
@@ -79,7 +79,7 @@ def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
     "Before" is the median of the three cells before it, so that a slow rise is no jump; "after" the lower of the
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
-    three = median3(cells.mean)
+    three = cells.middle3
     column, last = np.arange(CELLS)[None, :], cells.size[:, None] - 1
     start = np.arange(len(three))[:, None] * CELLS
     # next to an end the window of three holds the cell itself, and is then the larger of the two others

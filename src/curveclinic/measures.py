@@ -7,6 +7,7 @@ curve, the generator's truth to the latent one, the features hand them to the ne
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -71,7 +72,17 @@ class Cells:
         """Returns the given runs, in that order."""
         return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
-    @property
+    @cached_property
+    def middle3(self) -> FloatArray:
+        """(n, CELLS) running median of three cells."""
+        return median3(self.mean)
+
+    @cached_property
+    def middle5(self) -> FloatArray:
+        """(n, CELLS) running median of five cells, real cells only."""
+        return running_median(self.mean, self.size)
+
+    @cached_property
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return np.arange(CELLS) < self.size[:, None]
@@ -260,6 +271,6 @@ def smooth(cells: Cells) -> FloatArray:
     A clean curve is left as it is. Only upward outliers are cut: a low point that lasts one epoch is a minimum that
     an engineer would keep the checkpoint of.
     """
-    level = np.minimum(cells.mean, running_median(cells.mean, cells.size))
+    level = np.minimum(cells.mean, cells.middle5)
     spread = level.max(axis=1) - level.min(axis=1)
     return moving_mean(level, smoothing_width(cells, spread).astype(np.int64), cells.size)

@@ -14,7 +14,7 @@ from curveclinic.levels import EPS
 from curveclinic.measures import CELLS, Cells
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import even_grid, masked_sort, median3, moving_mean, quantile_of, resample
+from curveclinic.smoothing import even_grid, masked_sort, moving_mean, quantile_of, resample
 from curveclinic.trends import Quantities
 
 _GRID = 64
@@ -83,7 +83,7 @@ def _swings(cells: Cells, prefix: str) -> Quantities:
 
 def _jitter(cells: Cells) -> FloatArray:
     """(n, CELLS) distance of each cell from the middle one of itself and its neighbours: 0 on any steady slope."""
-    return np.abs(cells.mean - median3(cells.mean))
+    return np.abs(cells.mean - cells.middle3)
 
 
 def _late_jitter(cells: Cells) -> FloatArray:

@@ -13,6 +13,9 @@ from curveclinic.run import Run
 _EDGE = 0.05
 """Share of the points that "at the start" and "at the end" are the median of (at least one point)."""
 
+_CANDIDATES = 32
+"""Points looked at more closely in search of the largest jump."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -79,20 +82,29 @@ class Trace:
 
     def jitter(self) -> float:
         """Median distance of a point from the middle of its neighbours."""
-        v = self.values
-        return median(np.abs(v[1:-1] - (v[:-2] / 2 + v[2:] / 2))) if len(v) > 2 else 0.0
+        half = self.values / 2  # the range of two doubles can overflow
+        return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
 
     def largest_jump(self) -> tuple[int, float, float]:
         """Index of the point that stands out most, and the medians of up to five points before and after it."""
-        sides = [(median(self.values[max(i - 5, 0) : i]), median(self.values[i + 1 : i + 6])) for i in self._inner()]
-        if not sides:
-            return len(self.values) - 1, self.start, self.end
-        heights = [float(self.values[i + 1]) - max(before, after) for i, (before, after) in enumerate(sides)]
-        best = int(np.argmax(heights))
-        return best + 1, *sides[best]
+        best, height = len(self.values) - 1, -math.inf
+        before, after = self.start, self.end
+        for i in self._candidates():
+            sides = median(self.values[max(i - 5, 0) : i]), median(self.values[i + 1 : i + 6])
+            above = float(self.values[i]) / 2 - max(sides) / 2
+            if above > height:
+                best, height, (before, after) = i, above, sides
+        return best, before, after
 
-    def _inner(self) -> range:
-        return range(1, len(self.values) - 1)
+    def _candidates(self) -> list[int]:
+        """Inner points that lie highest over the mean of the ten points around them."""
+        if len(self.values) < 3:
+            return []
+        scaled = self.values / max(float(np.abs(self.values).max()), 1e-300)
+        padded = np.pad(scaled, 5, mode="edge")
+        around = np.convolve(padded, np.full(11, 1 / 11), mode="valid")
+        height = (scaled - around)[1:-1]
+        return sorted((np.argsort(-height, kind="stable")[:_CANDIDATES] + 1).tolist())
 
 
 def trace_of(run: Run, channel: str) -> Trace | None:

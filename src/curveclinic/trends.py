@@ -62,7 +62,8 @@ def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
 
 def _one_channel(level: Level, prefix: str) -> Quantities:
     """Trend quantities of one loss channel; NaN where it is absent."""
-    q = _changes(level) | _places(level)
+    ends = _Ends.of(level)
+    q = _changes(level, ends) | _places(level, ends)
     absent = level.count == 0
     if not absent.any():
         return {prefix + name: value for name, value in q.items()}
@@ -97,9 +98,8 @@ class _Ends:
         return cls(start, low, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
 
 
-def _changes(level: Level) -> Quantities:
+def _changes(level: Level, ends: _Ends) -> Quantities:
     """How far the level falls and rises: against itself, its error and the scatter of its points."""
-    ends = _Ends.of(level)
     error, noise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS)
     rise = ends.end - ends.low
     end_fall = _late_level(level, ends.spread) - ends.end
@@ -129,9 +129,9 @@ def _changes(level: Level) -> Quantities:
     }
 
 
-def _places(level: Level) -> Quantities:
+def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
-    ends, view, width = _Ends.of(level), level.view, level.view.shape[1]
+    view, width = level.view, level.view.shape[1]
     low_at = view.argmin(axis=1)
     fallen = first_true(view < (ends.start - np.maximum(0.05 * ends.drop, 2.5 * level.error))[:, None])
     half = first_true(view < (ends.start - 0.5 * ends.drop)[:, None])

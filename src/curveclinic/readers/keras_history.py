@@ -72,8 +72,14 @@ def has_series(document: Any) -> bool:
     first = document[0] if is_rows else document
     if not isinstance(first, Mapping):
         return False
-    wanted = (list, int, float) if is_rows else list
-    return any(parse(name).quantity and isinstance(value, wanted) for name, value in flatten(first))
+    return any(parse(name).quantity and _holds_numbers(value, is_rows) for name, value in flatten(first))
+
+
+def _holds_numbers(value: Any, is_cell: bool) -> bool:
+    """A number in a row; elsewhere a list that starts with one (or with a gap)."""
+    if is_cell and not isinstance(value, list):
+        return isinstance(value, (int, float))
+    return isinstance(value, list) and bool(value) and (value[0] is None or isinstance(value[0], (int, float)))
 
 
 def _each(items: Sequence[Mapping[str, Any]], names: Sequence[str], options: ReadOptions, origin: Origin) -> list[Run]:

@@ -1,0 +1,35 @@
+"""The small words of evidence: values, shares and how a level moved."""
+
+from __future__ import annotations
+
+from curveclinic.trace import Trace
+
+_FLAT = 0.005
+"""Levels that differ by less than this share of the larger are called the same."""
+
+
+def value(x: float) -> str:
+    """A level in four digits."""
+    return f"{x:.4g}"
+
+
+def percent(ratio: float) -> str:
+    """A ratio in percent; small ones keep two digits."""
+    return f"{100 * ratio:.0f} %" if 0.095 <= abs(ratio) < 1e4 else f"{100 * ratio:.2g} %"
+
+
+def share_of(ratio: float | None, whole: str) -> str:
+    """A share in parentheses, nothing where there is none."""
+    return "" if ratio is None else f" ({percent(ratio)} of {whole})"
+
+
+def change(before: float, after: float) -> str:
+    """Says how a level moved, in words and numbers."""
+    if abs(after / 2 - before / 2) <= _FLAT / 2 * max(abs(before), abs(after)):
+        return f"stayed at about {value(after)}"
+    return f"{'fell' if after < before else 'rose'} from {value(before)} to {value(after)}"
+
+
+def course(trace: Trace) -> str:
+    """How a channel moved from its start to its end."""
+    return f"{trace.name} {change(trace.start, trace.end)}"

@@ -1,0 +1,120 @@
+import re
+
+import numpy as np
+import pytest
+from hand_curves import BENIGN, HOSTILE, SHOWS, decay
+
+from curveclinic.evidence import evidence
+from curveclinic.labels import LABELS
+from curveclinic.run import Run
+
+NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
+DERIVED = re.compile(
+    rf"\(?{NUMBER} %(?: to {NUMBER} %)?|\(ratio {NUMBER}\)|: {NUMBER} to 1$|over {NUMBER} points|"
+    rf"every {NUMBER} points|autocorrelation {NUMBER}|{NUMBER} of its {NUMBER} points|neighbours by {NUMBER}|"
+    rf"train loss by {NUMBER}(?=:|$)|among {NUMBER} classes costs {NUMBER}"
+)
+"""What is computed from several points: shares, ratios, counts, jitters. The rest must be logged values or steps."""
+
+
+def run_of(curves, **options):
+    return Run.from_arrays(curves, **options)
+
+
+def say(label, curves, **options):
+    return evidence(label, run_of(curves), **options)
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("name", [*SHOWS, *BENIGN])
+def test_quoted_numbers_are_logged_values_or_steps(label, name):
+    run = run_of(SHOWS.get(name) or BENIGN[name])
+    sentence = DERIVED.sub("", evidence(label, run))
+    values = {f"{v:.4g}" for s in run.channels.values() for v in s.values if np.isfinite(v)}
+    steps = [float(step) for s in run.channels.values() for step in s.steps]
+    span = steps and (min(steps), max(steps))
+    for token in re.findall(NUMBER, sentence):
+        number = float(token.replace(",", ""))
+        assert token in values or (span and span[0] <= number <= span[1]), (token, sentence)
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_any_label_can_be_explained_on_any_input(label, name):
+    sentence = say(label, HOSTILE[name], onset=3.0, end=9.0)
+    assert sentence
+    assert "\n" not in sentence
+
+
+def test_overfitting():
+    val = np.r_[np.linspace(2.0, 0.4, 21), np.linspace(0.42, 1.2, 40)]
+    sentence = say("overfitting", {"train_loss": decay(61, 2.0, 0.05), "val_loss": val})
+    low, start, end = val.min(), np.sort(val[:3])[1], np.sort(val[-3:])[1]
+    assert f"lowest at {low:.4g} (step 21) and ends at {end:.4g}" in sentence
+    assert f"takes back {100 * (end - low) / (start - low):.0f} % of its drop from {start:.4g}" in sentence
+    assert "while train loss fell from" in sentence
+
+
+def test_overfitting_of_a_val_loss_that_never_fell_has_no_share():
+    sentence = say("overfitting", {"train_loss": decay(30), "val_loss": np.linspace(1, 2, 30)})
+    assert sentence.startswith("val loss was lowest at 1 (step 1) and ends at 2, while train loss fell")
+
+
+def test_undertrained():
+    loss = np.linspace(2.0, 1.0, 11)
+    assert say("undertrained", {"train_loss": loss, "val_loss": loss + 1}) == (
+        "train loss fell from 1.2 to 1 since step 9 (20 % of its whole drop) and "
+        "val loss fell from 2.2 to 2 since step 9 (20 % of its whole drop)"
+    )
+
+
+def test_non_finite():
+    curves = {"train_loss": [1.0, np.nan, 0.5, np.nan], "val_loss": [1.0, 2.0, np.inf, 3.0]}
+    assert say("non_finite", curves) == (
+        "train loss is NaN at step 2, 2 of its 4 points are not finite; "
+        "val loss is Inf at step 3, 1 of its 4 points are not finite"
+    )
+
+
+def test_spikes_quote_the_highest_one_and_what_is_around_it():
+    sentence = say("val_spikes", SHOWS["val_spikes"])
+    val, train = SHOWS["val_spikes"]["val_loss"], SHOWS["val_spikes"]["train_loss"]
+    top = 30 if val[30] > val[60] else 60
+    assert f"to {val[top]:.4g} at step {top + 1}" in sentence or f"at step {91 - top}" in sentence
+    assert "train loss is at" in sentence
+    assert len(train) == len(val)
+
+
+def test_val_below_train_counts_points():
+    train = np.full(10, 2.0)
+    val = np.r_[np.full(8, 1.0), 3.0, 3.0]
+    assert say("val_below_train", {"train_loss": train, "val_loss": val}) == (
+        "val loss lies below train loss at 80 % of its points; typically 1 against 2"
+    )
+
+
+def test_high_initial_loss_quotes_the_ratio_and_chance():
+    run = run_of({"train_loss": np.r_[30.0, 9.0, decay(48, 2.0, 1.0)]}, num_classes=10)
+    sentence = evidence("high_initial_loss", run)
+    assert "the first train loss is 30, the level at step 3 is" in sentence
+    assert "guessing among 10 classes costs 2.303" in sentence
+    ratio = float(re.search(r"\(ratio ([\d.]+)\)", sentence)[1])
+    assert ratio == pytest.approx(30 / 1.87, rel=0.05)
+
+
+def test_exploding_gradients_quote_peak_and_median():
+    sentence = say("exploding_gradients", SHOWS["exploding_gradients"])
+    grad = np.sort(SHOWS["exploding_gradients"]["grad_norm"])
+    middle = grad[(len(grad) - 1) // 2]
+    assert sentence == f"grad norm reaches 800 at step 61, its median is {middle:.4g} (ratio {800 / middle:.3g})"
+
+
+def test_delayed_generalization_tells_when():
+    sentence = say("delayed_generalization", SHOWS["delayed_generalization"], onset=5.0, end=77.0)
+    assert "by step 5" in sentence
+    val = SHOWS["delayed_generalization"]["val_loss"]
+    assert f"still {val.max():.4g} at step {val.argmax() + 1} and falls to {val.min():.4g}" in sentence
+
+
+def test_a_missing_channel_is_no_failure():
+    assert say("overfitting", {"train_loss": decay(10)}) == "the logged channels hold no finite point to quote"

@@ -1,0 +1,243 @@
+import json
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
+
+from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology
+from curveclinic.classifier import NetworkOpinion
+from curveclinic.diagnosis import SEVERITIES
+from curveclinic.labels import LABELS
+from curveclinic.merge import rule_probability
+from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.predict import predict_runs
+from curveclinic.symptoms import SYMPTOMS
+
+
+@dataclass
+class StandIn:
+    """A network that says what it is told."""
+
+    says: dict = field(default_factory=dict)
+    onset: float = np.nan
+    end: float = np.nan
+    severity: str = "mild"
+    decided_by_rule: frozenset = frozenset()
+
+    def judge(self, batch):
+        n = batch.size
+        probability = np.tile([self.says.get(label, 0.01) for label in LABELS], (n, 1))
+        return NetworkOpinion(
+            probability,
+            np.full(len(LABELS), 0.5),
+            np.full((n, len(LABELS)), self.onset),
+            np.full((n, len(LABELS)), self.end),
+            np.full((n, len(LABELS)), SEVERITIES.index(self.severity), dtype=np.int8),
+        )
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Installs a stand-in for the trained network; None: the rules decide."""
+
+    def install(network):
+        monkeypatch.setattr(predict, "_classifier", lambda: network)
+
+    install(None)
+    return install
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_rules_find_the_clear_cases(use, label):
+    d = predict_pathology(SHOWS[label])
+    assert isinstance(d, Diagnosis)
+    assert label in d.labels
+    assert d.verdict == "findings"
+    assert d.rule_labels == tuple(name for name in LABELS if name in d.labels)
+    finding = next(f for f in d.findings if f.label == label)
+    assert finding.source == "rule"
+    assert finding.rule_agrees is True
+    assert finding.model_probability is None
+    assert finding.probability == d.probabilities[label] >= 0.5
+    assert finding.causes == SYMPTOMS[label].causes
+    assert finding.remedies == SYMPTOMS[label].remedies
+
+
+@pytest.mark.parametrize("name", sorted(BENIGN))
+def test_harmless_runs_are_healthy(use, name):
+    d = predict_pathology(BENIGN[name])
+    assert d.labels == ("healthy",)
+    assert d.verdict == "healthy"
+    assert d.is_healthy
+    assert not d.findings
+
+
+def test_probabilities_hold_checked_labels_only(use):
+    d = predict_pathology({"train_loss": decay(30)})
+    assert set(d.probabilities) | set(d.unchecked) == set(LABELS)
+    assert not set(d.probabilities) & set(d.unchecked)
+    assert d.unchecked["overfitting"] == "no val_loss was logged"
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_hostile_input_gives_json_safe_answers(use, name):
+    d = predict_pathology(Run.from_arrays(HOSTILE[name]))
+    assert json.loads(json.dumps(d.to_dict(), allow_nan=False))["verdict"] == d.verdict
+    assert str(d)
+
+
+@pytest.mark.parametrize("name", ["one_point", "two_points", "only_metric"])
+def test_too_little_is_undetermined(use, name):
+    d = predict_runs([Run.from_arrays(HOSTILE[name])])[0]
+    assert (d.verdict, d.labels, d.findings, d.probabilities) == ("undetermined", (), (), {})
+    assert not d.is_healthy
+    assert d.message.startswith("found ")
+    assert "expected" in d.message
+
+
+def test_a_loss_that_is_nan_from_the_first_row_on_is_judged(use):
+    d = predict_pathology(HOSTILE["all_nan"])
+    assert d.labels == ("non_finite",)
+    assert d.findings[0].probability == 1.0
+    assert d.findings[0].severity == "severe"
+    assert (d.findings[0].onset, d.findings[0].end) == (1.0, None)
+
+
+def test_a_bad_run_in_a_list_is_undetermined_and_a_single_one_raises(use):
+    bad = {"accuracy": [0.1, 0.2, 0.3]}
+    with pytest.raises(InputError) as caught:
+        predict_pathology(bad)
+    first, second, third = predict_pathology([healthy(), bad, SHOWS["overfitting"]])
+    assert (first.verdict, second.verdict, third.verdict) == ("healthy", "undetermined", "findings")
+    assert second.message == str(caught.value)
+    assert set(second.unchecked) == set(LABELS)
+
+
+def test_an_empty_list(use):
+    assert predict_pathology([]) == []
+    assert predict_runs([]) == []
+
+
+def test_order_and_chunks(use, monkeypatch):
+    monkeypatch.setattr(predict, "_CHUNK", 3)
+    runs = [Run.from_arrays(c, run_id=name) for name, c in SHOWS.items()]
+    answers = predict_runs(runs)
+    assert [d.run.run_id for d in answers] == list(SHOWS)
+    assert all(name in d.labels for name, d in zip(SHOWS, answers, strict=True))
+
+
+def test_findings_are_ordered_by_severity_then_importance(use):
+    curves = dict(SHOWS["val_below_train"])
+    curves["train_loss"] = curves["train_loss"].copy()
+    curves["train_loss"][[30, 45]] += 3.0
+    d = predict_pathology(curves)
+    assert d.labels == tuple(f.label for f in d.findings)
+    assert d.labels[-1] == "val_below_train"
+    keys = [(-SEVERITIES.index(f.severity), SYMPTOMS[f.label].rank) for f in d.findings]
+    assert keys == sorted(keys)
+    assert len(keys) >= 2
+
+
+def test_a_notice_alone_is_healthy_enough(use):
+    d = predict_pathology(SHOWS["val_below_train"])
+    assert d.labels == ("val_below_train",)
+    assert d.is_healthy
+
+
+def test_spans_lie_on_logged_steps(use):
+    steps = np.arange(0, 6000, 100.0)
+    curves = {k: (steps, v) for k, v in SHOWS["overfitting"].items()}
+    finding = predict_pathology(curves).findings[0]
+    assert finding.onset in steps
+    assert finding.onset == pytest.approx(2500, abs=300)
+
+
+def test_the_network_decides(use):
+    use(StandIn({"underfitting": 0.8}, onset=10.4, severity="severe"))
+    d = predict_pathology(SHOWS["overfitting"])
+    assert d.labels == ("underfitting",)
+    assert d.rule_labels == ("overfitting",)
+    finding = d.findings[0]
+    assert (finding.source, finding.model_probability, finding.rule_agrees) == ("model", 0.8, False)
+    assert (finding.onset, finding.end, finding.severity) == (10.0, None, "severe")
+    assert d.probabilities["overfitting"] == 0.01
+
+
+def test_the_rules_keep_what_the_sidecar_leaves_to_them(use):
+    use(StandIn({"underfitting": 0.8, "overfitting": 0.2}, decided_by_rule=frozenset({"overfitting", "underfitting"})))
+    d = predict_pathology(SHOWS["overfitting"])
+    assert d.labels == ("overfitting",)
+    assert (d.findings[0].source, d.findings[0].model_probability) == ("rule", 0.2)
+
+
+def test_non_finite_is_a_fact(use):
+    use(StandIn({"non_finite": 0.9}))
+    assert predict_pathology(healthy()).labels == ("healthy",)
+    assert predict_pathology(healthy()).probabilities["non_finite"] == 0.0
+    use(StandIn())
+    assert predict_pathology(SHOWS["non_finite"]).labels == ("non_finite",)
+
+
+def test_runs_under_eight_points_are_left_to_the_rules(use):
+    use(StandIn({"overfitting": 0.99}))
+    short = {"train_loss": [2.0, 1.0, 0.5, 0.4, 0.39, 0.38, 0.38], "val_loss": [2.0, 1.0, 0.6, 0.5, 0.5, 0.5, 0.5]}
+    d = predict_pathology(short)
+    assert "overfitting" not in d.labels
+    long = {k: [*v, v[-1]] for k, v in short.items()}
+    assert "overfitting" in predict_pathology(long).labels
+
+
+def test_the_network_says_nothing_of_a_missing_channel(use):
+    use(StandIn(dict.fromkeys(LABELS, 0.99)))
+    d = predict_pathology({"train_loss": decay(30)})
+    assert set(d.labels) == set(d.probabilities) - {"non_finite"}
+    assert "exploding_gradients" not in d.labels
+
+
+def test_a_span_of_the_network_never_ends_before_it_starts(use):
+    use(StandIn({"oscillation": 0.9}, onset=20.0, end=5.0))
+    finding = predict_pathology(healthy()).findings[0]
+    assert (finding.onset, finding.end) == (20.0, None)
+
+
+def test_where_the_network_has_no_onset_the_rule_gives_it(use):
+    use(StandIn({"overfitting": 0.9}))
+    assert predict_pathology(SHOWS["overfitting"]).findings[0].onset == pytest.approx(26, abs=3)
+
+
+def test_adversarial_losses_are_judged_on_two_labels_only(use):
+    d = predict_runs([Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE,))])[0]
+    assert set(d.probabilities) == {"non_finite", "divergence"}
+    assert d.labels == ("healthy",)
+    assert ADVERSARIAL_NOTE in d.unchecked["overfitting"]
+    assert ADVERSARIAL_NOTE in d.message
+
+
+def test_rule_probability_is_monotone_and_half_at_the_cut():
+    degree = np.repeat(np.linspace(0, 1, 11)[:, None], len(LABELS), axis=1)
+    p = rule_probability(degree)
+    assert (np.diff(p, axis=0) > 0).all()
+    np.testing.assert_allclose(p[5], 0.5)
+    assert p.min() == 0.0
+    assert p[0, LABELS.index("overfitting")] == 0.02
+
+
+def test_absent_weights_are_said_once(monkeypatch):
+    from curveclinic import classifier
+
+    monkeypatch.setattr(classifier, "load_classifier", lambda: None)
+    predict._warn_without_weights.cache_clear()
+    with pytest.warns(UserWarning, match="the rules decide alone"):
+        predict_pathology(healthy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # told once is told
+        predict._warn_without_weights.cache_clear()
+        with pytest.raises(UserWarning):
+            predict_pathology(healthy())
+    predict._warn_without_weights.cache_clear()
+    with pytest.warns(UserWarning, match="rules"):
+        predict_pathology([healthy(), healthy()])
+    predict_pathology(healthy())
