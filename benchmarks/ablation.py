@@ -53,7 +53,7 @@ from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK
 
 CACHE = Path("runs/ablation")
-MEASURES = ("macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
+MEASURES = ("macro_f1", "macro_best_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
 BATCH = 512
 LR = 3e-3
 

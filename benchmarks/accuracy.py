@@ -3,11 +3,12 @@
     python benchmarks/accuracy.py ../shared/clinic_runs/dev.jsonl.gz
     python benchmarks/accuracy.py ../shared/real_runs/dev.jsonl --mistakes mistakes.csv
 
-Per label: precision, recall, F1, average precision (ties averaged), calibration error (10 equal bins over scored
-cells). Over labels: macro-F1 and macro average precision of the labels with at least five positives, pooled
-calibration error. On runs without a positive label: the share with a clearly absent label (false_alarm), with any
-label at all, notices included (any_label), and not `is_healthy` (not_healthy). Every value has a 90 % bootstrap
-interval; `whole - rules` and `network - rules` compare two judges on the same resamples.
+Per label: precision, recall, F1, the F1 at the best threshold in hindsight (best_f1: all that better thresholds could
+gain), average precision (ties averaged), calibration error (10 equal bins over scored cells). Over labels: their means
+over the labels with at least five positives, and the pooled calibration error. On runs without a positive label: the
+share with a clearly absent label (false_alarm), with any label at all, notices included (any_label), and not
+`is_healthy` (not_healthy). Every value has a 90 % bootstrap interval; `whole - rules` and `network - rules` compare two
+judges on the same resamples.
 
 What it does not show: labels the readers left unscored, where judges differ most; how a judge does on other sources
 (runs are resampled as if independent, but runs of one family are alike: the intervals are too narrow for a new
@@ -32,12 +33,16 @@ from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray, IntArray
 
 OVERALL = (
-    "macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label", "not_healthy",
-    "verdict_healthy", "verdict_findings", "verdict_undetermined", "unchecked",
-)  # fmt: skip
+    *("macro_f1", "macro_best_f1", "macro_average_precision", "calibration_error"),
+    *("false_alarm", "any_label", "not_healthy"),
+    *("verdict_healthy", "verdict_findings", "verdict_undetermined", "unchecked"),
+)
 """Measures over all labels, in the order of the printed table."""
 
-PER_LABEL = ("precision", "recall", "f1", "average_precision", "calibration_error")
+COMPARED = ("macro_f1", "macro_average_precision", "false_alarm", "any_label", "not_healthy")
+"""Measures compared pair by pair with the rules'."""
+
+PER_LABEL = ("precision", "recall", "f1", "best_f1", "average_precision", "calibration_error")
 
 Measured = tuple[FloatArray, int]
 """(draws + 1,) values, the sample's first, and how many runs or cells the sample's is over."""
@@ -53,6 +58,7 @@ def label_measures(opinion: Opinion, truth: FloatArray, weight: IntArray) -> dic
         "precision": (scores.precision(present, truth, weight), (present & scored).sum(axis=0)),
         "recall": (scores.recall(present, truth, weight), there),
         "f1": (scores.f1(present, truth, weight), there),
+        "best_f1": (scores.best_f1(probability, truth, weight), there),
         "average_precision": (scores.average_precision(probability, truth, weight), there),
         "calibration_error": (np.stack(errors, axis=1), (scored & ~np.isnan(probability)).sum(axis=0)),
     }
@@ -70,10 +76,12 @@ def overall_measures(opinion: Opinion, records: Sequence[Record], weight: IntArr
     wrong = (opinion.present & (truth == 0.0)).any(axis=1)
     some = opinion.present.any(axis=1)
     f1 = scores.macro(scores.f1(opinion.present, truth, weight), truth)
+    best = scores.macro(scores.best_f1(opinion.probability, truth, weight), truth)
     ranking = scores.macro(scores.average_precision(opinion.probability, truth, weight), truth)
     cells = ~np.isnan(truth)
     out = {
         "macro_f1": (f1, int(cells.any(axis=1).sum())),
+        "macro_best_f1": (best, int(cells.any(axis=1).sum())),
         "macro_average_precision": (ranking, int(cells.any(axis=1).sum())),
         "calibration_error": (scores.calibration_error(opinion.probability, truth, weight), int(cells.sum())),
     }
@@ -97,7 +105,7 @@ def rows_of(found: dict[str, Opinion], records: Sequence[Record], weight: IntArr
     for judge, measures in overall.items():
         yield from (_row(judge, "", name, *measured) for name, measured in measures.items())
     for judge in found.keys() - {"rules"}:
-        pairs = ((name, overall[judge][name], overall["rules"][name]) for name in OVERALL[:6])
+        pairs = ((name, overall[judge][name], overall["rules"][name]) for name in COMPARED)
         yield from (_row(f"{judge} - rules", "", name, a[0] - b[0], a[1]) for name, a, b in pairs)
     for judge, opinion in found.items():
         measures = label_measures(opinion, scored_truth(opinion, records), weight)

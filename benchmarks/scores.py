@@ -73,11 +73,12 @@ def average_precision(score: FloatArray, truth: FloatArray, weight: IntArray) ->
         truth: (n, 20) 1, 0 or NaN.
         weight: (draws + 1, n).
     """
-    columns = []
-    for values, there in zip(np.nan_to_num(score, nan=-1.0).T, truth.T, strict=True):
-        scored = ~np.isnan(there)
-        columns.append(_ranked(values[scored], there[scored] > 0.5, weight[:, scored]))
-    return np.stack(columns, axis=1)
+    return np.stack([_mean_precision(*_ranked(*label, weight)) for label in zip(score.T, truth.T, strict=True)], axis=1)
+
+
+def best_f1(score: FloatArray, truth: FloatArray, weight: IntArray) -> FloatArray:
+    """(draws + 1, 20) F1 at each label's best threshold in hindsight; arguments as in `average_precision`."""
+    return np.stack([_best(*_ranked(*label, weight)) for label in zip(score.T, truth.T, strict=True)], axis=1)
 
 
 def calibration_error(probability: FloatArray, truth: FloatArray, weight: IntArray) -> FloatArray:
@@ -117,19 +118,32 @@ def _ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
     return np.asarray(part, dtype=np.float64) / np.where(whole > 0, whole, np.nan)
 
 
-def _ranked(score: FloatArray, there: BoolArray, weight: IntArray) -> FloatArray:
+def _ranked(score: FloatArray, truth: FloatArray, weight: IntArray) -> tuple[IntArray, IntArray]:
+    """Scored runs and positives down to the end of each group of equal scores, both (draws + 1, groups), from 0."""
+    scored = ~np.isnan(truth)
+    values, there, weight = np.nan_to_num(score, nan=-1.0)[scored], truth[scored] > 0.5, weight[:, scored]
+    order = np.argsort(-values, kind="stable")
+    last = np.append(np.diff(values[order]) != 0, True)[: len(values)]  # of its group
+    counts = (np.cumsum(cells[:, order], axis=1)[:, last] for cells in (weight, weight * there))
+    seen, hits = (np.pad(count, ((0, 0), (1, 0))) for count in counts)
+    return seen, hits
+
+
+def _best(seen: IntArray, hits: IntArray) -> FloatArray:
+    """(draws + 1,) largest F1 over the thresholds of one ranking."""
+    there = hits[:, -1:]
+    return np.where(there > 0, 2 * hits / np.maximum(seen + there, 1), np.nan).max(axis=1)
+
+
+def _mean_precision(seen: IntArray, hits: IntArray) -> FloatArray:
     """(draws + 1,) average precision of one ranking.
 
     In a group of n equal scores with t positives, after N others with T positives, the i-th place holds a positive
     with probability t / n, whose precision is on average (T + 1 + (i - 1)c) / (N + i) with c = (t - 1) / (n - 1).
     """
-    order = np.argsort(-score, kind="stable")
-    last = np.append(np.diff(score[order]) != 0, True)[: len(score)]  # of its group
-    seen = np.cumsum(weight[:, order], axis=1)[:, last]
-    hits = np.cumsum(weight[:, order] * there[order], axis=1)[:, last]
-    n, t = np.diff(seen, axis=1, prepend=0), np.diff(hits, axis=1, prepend=0)
-    before, hits_before = seen - n, hits - t
+    n, t = np.diff(seen, axis=1), np.diff(hits, axis=1)
     c = np.where(n > 1, (t - 1) / np.maximum(n - 1, 1), 0.0)
-    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, seen.max(initial=0) + 1))])
-    over_places = c * n + (hits_before + 1 - c * (1 + before)) * (harmonic[seen] - harmonic[before])
-    return _ratio((over_places * t / np.maximum(n, 1)).sum(axis=1), (weight * there).sum(axis=1))
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / np.arange(1, seen.max() + 1))])
+    per_place = hits[:, :-1] + 1 - c * (1 + seen[:, :-1])
+    over_places = c * n + per_place * (harmonic[seen[:, 1:]] - harmonic[seen[:, :-1]])
+    return _ratio((over_places * t / np.maximum(n, 1)).sum(axis=1), hits[:, -1])

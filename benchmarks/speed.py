@@ -11,7 +11,7 @@
   runmedic` has no dependencies); both on the same curves, held in memory.
 
 Curves are synthetic runs resampled to 200 points, so they hold the findings whose texts must be written. Stages are
-timed alone on one batch; "findings" is what remains of the whole. The ratios travel between machines, the times do not:
+timed alone on one batch; "findings" is what remains of the whole without its input. The ratios travel between machines, the times do not:
 compare times of one CSV only, on an otherwise idle machine. What it does not show: reading files, long runs, memory.
 """
 
@@ -35,12 +35,12 @@ from yardstick import LOSSES, RESULTS
 from curveclinic import predict_pathology
 from curveclinic.classifier import load_classifier
 from curveclinic.intake import runs_from
-from curveclinic.model.encoder import encode
+from curveclinic.model.encoder import encode, encode_measured
 from curveclinic.model.features import features_of
 from curveclinic.predict import predict_runs
-from curveclinic.quantities import logged_quantities
+from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, FloatArray, Ragged
-from curveclinic.rules import judge
+from curveclinic.rules import opinion_on
 from curveclinic.synth import generate
 
 POINTS = 200
@@ -95,28 +95,28 @@ def batch_rows(curves: list[Curves]) -> Iterator[Row]:
 
 
 def stage_rows(curves: list[Curves]) -> Iterator[Row]:
-    """Where the time of a run in a batch goes; measures are part of the rules and of the encoder."""
+    """Where the time of a run in a batch goes."""
     runs = [run for run in runs_from(curves)[0] if not isinstance(run, Exception)]
-    batch = Batch.from_runs(runs)
-    quantities = logged_quantities(batch)[0]
-    classifier = load_classifier()
+    batch, classifier = Batch.from_runs(runs), load_classifier()
+    pieces, encoded = list(measured(batch)), encode(batch)
     stages: dict[str, Callable[[], object]] = {
         "input to Run": lambda: runs_from(curves),
         "batch building": lambda: Batch.from_runs(runs),
-        "rules": lambda: judge(batch),
-        "encoder with features": lambda: encode(batch),
-        "of which features": lambda: features_of(batch, quantities),
-        "of which measures, in rules and in encoder": lambda: logged_quantities(batch),
-        "whole but input": lambda: predict_runs(runs),
+        "measures": lambda: list(measured(batch)),
+        "rules": lambda: [opinion_on(piece) for piece in pieces],
+        "encoder": lambda: [encode_measured(piece) for piece in pieces],
+        "features in encoder": lambda: [features_of(piece.batch, piece.quantities) for piece in pieces],
     }
     if classifier is not None:
-        stages["network with encoder"] = lambda: classifier.judge(batch)
-    cost = {name: seconds(call, times=3) / len(curves) * 1e6 for name, call in stages.items()}
-    judged = cost.get("network with encoder", 0.0)
-    if classifier is not None:
-        cost["network"] = judged - cost["encoder with features"]
-    cost["findings"] = cost["whole but input"] - cost["batch building"] - cost["rules"] - judged
+        stages["network"] = lambda: classifier.judge_encoded(encoded)
+    cost = {name: _microseconds(call, len(runs)) for name, call in stages.items()}
+    used = ("batch building", "measures", "rules") + (("encoder", "network") if classifier else ())
+    cost["findings"] = _microseconds(lambda: predict_runs(runs), len(runs)) - sum(cost[name] for name in used)
     yield from (_row(f"stage: {name}", value, "us/run") for name, value in cost.items())
+
+
+def _microseconds(call: Callable[[], object], runs: int) -> float:
+    return seconds(call, times=3) / runs * 1e6
 
 
 def generator_rows(seed: int, count: int, max_points: int) -> Iterator[Row]:
@@ -132,10 +132,10 @@ def generator_rows(seed: int, count: int, max_points: int) -> Iterator[Row]:
 
 
 def peer_rows(curves: list[Curves], ours: float, encoder: float) -> Iterator[Row]:
-    """The peers' cost a run, and how many times ours (us/run, the whole and the encoder) it is."""
+    """The peers' cost a run, and how many times ours (us/run, the whole; measures and encoder) it is."""
     tsfresh = _tsfresh(curves[:20]) * 1e6
     yield _row("tsfresh EfficientFCParameters, 20 runs", tsfresh, "us/run")
-    yield _row("tsfresh EfficientFCParameters / our encoder with features", tsfresh / encoder, "ratio")
+    yield _row("tsfresh EfficientFCParameters / our measures and encoder", tsfresh / encoder, "ratio")
     if find_spec("runmedic"):
         runmedic = _runmedic(curves[:200]) * 1e6
         yield _row("runmedic's rules, 200 runs", runmedic, "us/run")
@@ -186,7 +186,7 @@ def main() -> None:
     rows = [*single_rows(curves), *batch_rows(curves), *stage_rows(curves[: options.profiled])]
     rows += generator_rows(options.seed, options.synthetic, options.max_points)
     cost = {row["what"]: row["value"] for row in rows}
-    rows += peer_rows(curves, cost["batch, whole"], cost["stage: encoder with features"])
+    rows += peer_rows(curves, cost["batch, whole"], cost["stage: measures"] + cost["stage: encoder"])
     print_table(rows)
     write_csv(rows, options.out)
 

@@ -8,7 +8,8 @@ so no absolute unit reaches the network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.model.features import FEATURE_NAMES, features_of
-from curveclinic.quantities import logged_quantities
+from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.smoothing import resample
 
@@ -36,9 +37,6 @@ TENSOR_CHANNELS: Final = (
     "grad_norm__log_mean", "grad_norm__log_high", "grad_norm__presence",
 )  # fmt: skip
 """Rows of the encoded tensor, in order."""
-
-_CHUNK: Final = 512
-"""Runs encoded at once; their intermediate arrays stay in cache."""
 
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
@@ -62,15 +60,12 @@ class Encoded:
 
 def encode(batch: Batch) -> Encoded:
     """Encodes n runs; finite and bounded for any input."""
-    parts = [_encode_chunk(batch.take(np.arange(i, min(i + _CHUNK, batch.size)))) for i in range(0, batch.size, _CHUNK)]
-    if not parts:
-        return Encoded(
-            np.zeros((0, len(TENSOR_CHANNELS), BINS), np.float32), np.zeros((0, len(FEATURE_NAMES)), np.float32), np.zeros(0), np.zeros(0)
-        )
-    return Encoded(
-        np.concatenate([p.tensor for p in parts]), np.concatenate([p.features for p in parts]),
-        np.concatenate([p.start for p in parts]), np.concatenate([p.stop for p in parts]),
-    )  # fmt: skip
+    return joined([encode_measured(piece) for piece in measured(batch)])
+
+
+def joined(parts: Sequence[Encoded]) -> Encoded:
+    """Returns consecutive pieces of a batch as one."""
+    return Encoded(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Encoded)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +101,9 @@ def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     return _Bins(mean, low, high, presence)
 
 
-def _encode_chunk(batch: Batch) -> Encoded:
-    quantities, _, cells = logged_quantities(batch)
+def encode_measured(piece: Measured) -> Encoded:
+    """Encodes runs whose measures are known already."""
+    batch, cells = piece.batch, piece.cells
     start, stop = _axis(cells)
     train, val = _bins(cells["train_loss"], start, stop), _bins(cells["val_loss"], start, stop)
     rows = [np.broadcast_to(np.linspace(-1, 1, BINS), (batch.size, BINS))]
@@ -116,7 +112,7 @@ def _encode_chunk(batch: Batch) -> Encoded:
     tensor = np.stack(rows, axis=1)
     with np.errstate(all="ignore"):
         bounded = np.clip(np.nan_to_num(tensor, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)
-    return Encoded(bounded.astype(np.float32), features_of(batch, quantities), start, stop)
+    return Encoded(bounded.astype(np.float32), features_of(batch, piece.quantities), start, stop)
 
 
 def _axis(cells: dict[str, Cells]) -> tuple[FloatArray, FloatArray]:

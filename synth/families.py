@@ -282,8 +282,10 @@ def _overconfident(rng: Rng, n: int) -> Draw:
 
 def _hockey_stick(rng: Rng, n: int) -> Draw:
     """The first values cost far more than chance and collapse at once; then the ordinary descent."""
-    return {"stick": log_uniform(rng, 0.6, 300.0, n), "stick_rate": log_uniform(rng, 12, 2000, n), "floor": rng.uniform(0.05, 0.85, n), "rate": log_uniform(rng, 1.0, 40, n), "window_start": _full(n, 0.0),
-            "points": np.clip(log_uniform(rng, 10, 2000, n), 5, 30_000).astype(int)}  # fmt: skip
+    deep = rng.random(n) < 0.45
+    return {"stick": log_uniform(rng, 0.8, 300.0, n), "stick_rate": log_uniform(rng, 8, 2000, n), "floor": np.where(deep, log_uniform(rng, 1e-3, 0.3, n), rng.uniform(0.1, 0.9, n)),
+            "rate": log_uniform(rng, 1.0, 150, n), "window_start": _full(n, 0.0), "points": np.clip(log_uniform(rng, 9, 2500, n), 5, 30_000).astype(int),
+            "noise": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.02, 0.35, n), log_uniform(rng, 3e-4, 0.05, n))}  # fmt: skip
 
 
 def _vanishing(rng: Rng, n: int) -> Draw:
@@ -311,7 +313,7 @@ def _grokking(rng: Rng, n: int) -> Draw:
 def _spikes(rng: Rng, n: int) -> Draw:
     """Corrupted batches, instabilities: jumps of the train loss that recover."""
     return {"spikes": 1 + rng.poisson(1.6, n), "spike_size": log_uniform(rng, 0.1, 6.0, n), "spike_tail": np.where(rng.random(n) < 0.5, 0.0, log_uniform(rng, 0.6, 9, n)),
-            "spike_shared": np.where(rng.random(n) < 0.45, rng.uniform(0.1, 1.2, n), 0.0), "spike_early": chance(rng, 0.2, n), "grad_kind": pick(rng, {0: 1, 2: 1}, n), "grad_size": log_uniform(rng, 0.5, 4, n)}  # fmt: skip
+            "spike_shared": np.where(rng.random(n) < 0.45, rng.uniform(0.1, 1.2, n), 0.0), "spike_early": chance(rng, 0.2, n), "grad_kind": pick(rng, {0: 1, 2: 2}, n), "grad_size": log_uniform(rng, 0.8, 5, n), "has_grad": chance(rng, 0.5, n)}  # fmt: skip
 
 
 def _val_jumps(rng: Rng, n: int) -> Draw:
@@ -373,7 +375,7 @@ TRENDS: Final[dict[str, Family]] = {
     "overfit": Family(6.0, _overfit),
     "overfit_memorise": Family(3.0, _overfit_memorise),
     "overfit_after_drop": Family(1.0, _overfit_after_drop),
-    "underfit": Family(3.5, _underfit),
+    "underfit": Family(4.0, _underfit),
     "no_learning": Family(3.2, _no_learning),
     "settles_at_chance": Family(1.2, _settles_at_chance),
     "too_slow": Family(4.0, _too_slow),
@@ -389,10 +391,10 @@ TRENDS: Final[dict[str, Family]] = {
     "never_generalises": Family(3.0, _never_generalises),
     "val_below": Family(2.5, _val_below),
     "stalled_train": Family(3.0, _stalled_train),
-    "stuck_metric": Family(2.0, _stuck_metric),
-    "overconfident": Family(2.5, _overconfident),
+    "stuck_metric": Family(3.0, _stuck_metric),
+    "overconfident": Family(3.0, _overconfident),
     "hockey_stick": Family(4.5, _hockey_stick),
-    "vanishing": Family(2.5, _vanishing),
+    "vanishing": Family(3.2, _vanishing),
     "double_descent": Family(2.5, _double_descent),
     "grokking": Family(2.5, _grokking),
 }
@@ -404,7 +406,7 @@ EXTRAS: Final[dict[str, Family]] = {
     "shaky_val": Family(0.07, _shaky_val),
     "unshuffled": Family(0.055, _unshuffled),
     "goes_nan": Family(0.025, _goes_nan),
-    "gradient_burst": Family(0.03, _gradient_burst),
+    "gradient_burst": Family(0.04, _gradient_burst),
     "gradients_fade": Family(0.03, _gradients_fade),
     "mild_swings": Family(0.08, _mild_swings),
 }

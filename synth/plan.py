@@ -206,7 +206,7 @@ def draw_healthy(rng: np.random.Generator, n: int) -> Plan:
         step_size=np.where(per_epoch, 1.0, pick(rng, {1: 3, 2: 1, 4: 1, 10: 3, 50: 2, 100: 2, 500: 1}, n)), val_offset=pick(rng, {0: 8, 1: 1}, n) * 1.0,
         digits=pick(rng, {99: 6, 6: 1, 4: 3, 3: 0.7, 2: 0.15}, n), unit=np.where(u(n) < 0.93, 1.0, 10.0 ** rng.uniform(-7, 8, n)), shift=zeros.copy(),
         missing=np.where(u(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0), restored=chance(rng, 0.02, n), freeze=zeros.copy(),
-        has_val=chance(rng, 0.84, n), has_train_metric=chance(rng, 0.4, n), has_val_metric=chance(rng, 0.62, n), has_lr=chance(rng, 0.42, n), has_grad=chance(rng, 0.25, n),
+        has_val=chance(rng, 0.84, n), has_train_metric=chance(rng, 0.4, n), has_val_metric=chance(rng, 0.62, n), has_lr=chance(rng, 0.42, n), has_grad=chance(rng, 0.35, n),
         classes=classes, metric_kind=np.where(regression & (u(n) < 0.6), 4, 0), metric_noise=log_uniform(rng, 1e-3, 0.05, n), metric_gain=rng.uniform(0.2, 1.0, n),
         grad_kind=pick(rng, {0: 5, 4: 1.5}, n), grad_level=log_uniform(rng, 1e-3, 30, n), grad_noise=log_uniform(rng, 0.05, 0.6, n), grad_size=zeros.copy(),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, Cells, cells_of, segment_min
-from curveclinic.quantities import channel_quantities, logged_quantities, trend_quantities
+from curveclinic.quantities import channel_quantities, measure, trend_quantities
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
 from curveclinic.rules import overrule
 from curveclinic.severity import severities
@@ -36,7 +36,7 @@ ARGUABLE_TARGET: Final = 0.15
 _DOUBT: Final = 0.3
 """Degree of what is neither clearly there nor clearly absent."""
 
-_WINDOW: Final = 0.08
+_WINDOW: Final = 0.12
 """Share of the points an eye averages over when it judges a level."""
 
 _ALSO_TRUE: Final = (
@@ -75,9 +75,9 @@ class Truth:
 
 def judge(logged: Logged) -> Truth:
     """Labels n logged runs."""
-    seen, _, written = logged_quantities(logged.batch)
-    q = seen | _latent_quantities(logged, written)
-    degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen))
+    seen = measure(logged.batch)
+    q = seen.quantities | _latent_quantities(logged, seen.cells)
+    degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen.quantities))
     degree = _settled(degree)
     checked = checked_labels(logged.batch.channels)
     present, absent = degree >= 0.999, degree <= 1e-6

@@ -68,6 +68,21 @@ def test_average_precision_is_the_mean_over_every_order_of_the_tied():
     assert average_precision(score, truth) == pytest.approx(np.mean(every), abs=1e-15)
 
 
+@pytest.mark.parametrize(
+    ("score", "truth", "expected"),
+    [
+        ([3, 2, 1], [1, 0, 1], 4 / 5),
+        ([3, 2, 2], [1, 1, 0], 4 / 5),
+        ([0, 1, 1], [1, 0, 0], 1 / 2),
+        ([1, 2], [0, 0], NAN),
+    ],
+    ids=["all found", "the tied stay together", "the worst order", "no positive"],
+)
+def test_best_f1(score, truth, expected):
+    found = scores.best_f1(column(score), column(truth), once(len(score)))[0, 0]
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
 def test_average_precision_without_a_positive_is_unknown():
     assert np.isnan(average_precision([1, 2], [0, 0]))
 
@@ -126,6 +141,7 @@ def test_a_resample_scores_as_the_runs_it_repeats():
     for measure, values in (
         (scores.f1, probability > 0.5),
         (scores.average_precision, probability),
+        (scores.best_f1, probability),
         (scores.calibration_error, probability),
     ):
         assert measure(values, truth, weight)[1] == pytest.approx(measure(values[rows], truth[rows], once(30))[0])

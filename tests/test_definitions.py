@@ -4,13 +4,13 @@ from hand_curves import BENIGN, SHOWS
 
 from curveclinic.definitions import DEFINITIONS, above, all_of, any_of, below, degrees
 from curveclinic.labels import LABELS
-from curveclinic.quantities import logged_quantities
+from curveclinic.quantities import measure
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
 
 
 def degrees_of(*curves):
-    q, _, _ = logged_quantities(Batch.from_runs([Run.from_arrays(c) for c in curves]))
+    q = measure(Batch.from_runs([Run.from_arrays(c) for c in curves])).quantities
     return degrees(q)
 
 

@@ -3,13 +3,13 @@ import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
 from curveclinic.measures import cells_of
-from curveclinic.quantities import level_of, logged_quantities, make_level, raw_pair, trend_quantities
+from curveclinic.quantities import level_of, make_level, measure, raw_pair, trend_quantities
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.run import Run
 
 
-def measure(*curves: Curves, **options):
-    return logged_quantities(Batch.from_runs([Run.from_arrays(c, **options) for c in curves]))[0]
+def numbers_of(*curves: Curves, **options):
+    return measure(Batch.from_runs([Run.from_arrays(c, **options) for c in curves])).quantities
 
 
 def line(*values):
@@ -17,7 +17,7 @@ def line(*values):
 
 
 def test_drop_and_rise_of_a_valley():
-    q = measure({"train_loss": decay(50), "val_loss": np.r_[np.linspace(2, 1, 30), np.linspace(1, 1.5, 20)]})
+    q = numbers_of({"train_loss": decay(50), "val_loss": np.r_[np.linspace(2, 1, 30), np.linspace(1, 1.5, 20)]})
     assert q["v_drop_rel"][0] == pytest.approx(0.5, abs=0.01)
     assert q["v_rise_drop"][0] == pytest.approx(0.5, abs=0.02)
     assert q["v_rise_rel"][0] == pytest.approx(0.5, abs=0.02)
@@ -26,19 +26,19 @@ def test_drop_and_rise_of_a_valley():
 
 
 def test_end_fall_is_the_share_of_the_drop_in_the_last_fifth():
-    assert measure({"train_loss": np.linspace(2, 1, 101)})["t_end_fall"][0] == pytest.approx(0.2, abs=0.01)
-    assert measure({"train_loss": decay(101)})["t_end_fall"][0] == pytest.approx(np.exp(-4.8) - np.exp(-6), abs=0.005)
+    assert numbers_of({"train_loss": np.linspace(2, 1, 101)})["t_end_fall"][0] == pytest.approx(0.2, abs=0.01)
+    assert numbers_of({"train_loss": decay(101)})["t_end_fall"][0] == pytest.approx(np.exp(-4.8) - np.exp(-6), abs=0.005)
 
 
 def test_plateaus():
-    q = measure({"train_loss": np.r_[np.full(30, 2.0), np.linspace(2, 1, 30), np.full(40, 1.0)]})
+    q = numbers_of({"train_loss": np.r_[np.full(30, 2.0), np.linspace(2, 1, 30), np.full(40, 1.0)]})
     assert q["t_fallen_at"][0] == pytest.approx(0.31, abs=0.02)
     assert q["t_plateau"][0] == pytest.approx(0.42, abs=0.02)
     assert q["t_plateau_step"][0] == pytest.approx(59, abs=2)
 
 
 def test_both_losses_share_one_view():
-    q = measure(
+    q = numbers_of(
         {
             "train_loss": 10.0 ** -np.linspace(0, 4, 60),
             "val_loss": np.r_[np.linspace(2, 1, 20), np.linspace(1, 1.2, 40)],
@@ -51,34 +51,34 @@ def test_both_losses_share_one_view():
 
 def test_below_is_in_units_of_the_visible_margin():
     train = decay(60)
-    q = measure({"train_loss": train, "val_loss": 0.94 * train}, {"train_loss": train, "val_loss": 1.05 * train})
+    q = numbers_of({"train_loss": train, "val_loss": 0.94 * train}, {"train_loss": train, "val_loss": 1.05 * train})
     assert q["below"][0] == pytest.approx(2.0, abs=0.05)
     assert q["below"][1] < 0
 
 
 def test_steps_may_differ_between_channels():
     steps = np.arange(100, 1001, 100.0)
-    q = measure({"train_loss": (np.arange(1, 1001.0), decay(1000)), "val_loss": (steps, decay(1000)[99::100] + 0.1)})
+    q = numbers_of({"train_loss": (np.arange(1, 1001.0), decay(1000)), "val_loss": (steps, decay(1000)[99::100] + 0.1)})
     assert q["gap_end"][0] * 2.0 == pytest.approx(0.1, abs=0.01)
     assert q["v_first_step"][0] == 100.0
 
 
 def test_absent_channels_are_nan():
-    q = measure({"train_loss": decay(30)})
+    q = numbers_of({"train_loss": decay(30)})
     for name in ("v_drop_rel", "gap_end", "metric_trend", "grad_burst", "lr_cycles", "v_bad"):
         assert np.isnan(q[name][0]), name
 
 
 def test_metric_direction_comes_from_its_goal():
     curves = {"train_loss": decay(40), "val_metric": np.linspace(1.0, 0.2, 40)}
-    assert measure(curves, metric_goal="min")["metric_gain"][0] > 0.5
-    assert measure(curves, metric_goal="max")["metric_gain"][0] < -0.5
+    assert numbers_of(curves, metric_goal="min")["metric_gain"][0] > 0.5
+    assert numbers_of(curves, metric_goal="max")["metric_gain"][0] < -0.5
 
 
 def test_first_values_against_chance_and_against_the_descent():
     curves = healthy(100)
     curves["train_loss"] = np.r_[20.0, 4.0, decay(98, 2.0, 0.5)]
-    q = measure(curves, num_classes=10)
+    q = numbers_of(curves, num_classes=10)
     assert q["first_over_chance"][0] == pytest.approx(20 / np.log(10))
     assert q["first_over_near"][0] == pytest.approx(20 / 2.0, rel=0.05)
     assert q["first_kink"][0] < 0.1
@@ -88,7 +88,7 @@ def test_first_values_against_chance_and_against_the_descent():
 def test_gradient_bursts_are_powers_of_ten_over_the_running_median():
     grad = np.full(80, 2.0)
     grad[50] = 2000.0
-    q = measure({"train_loss": decay(80), "grad_norm": grad})
+    q = numbers_of({"train_loss": decay(80), "grad_norm": grad})
     assert q["grad_burst"][0] == pytest.approx(3.0, abs=0.01)
     assert q["grad_burst_step"][0] == q["grad_burst_end"][0] == 51.0
 
@@ -96,16 +96,16 @@ def test_gradient_bursts_are_powers_of_ten_over_the_running_median():
 def test_the_first_gradient_norms_are_aside():
     grad = np.full(80, 2.0)
     grad[0] = 2000.0
-    assert measure({"train_loss": decay(80), "grad_norm": grad})["grad_burst"][0] == pytest.approx(0.0, abs=0.01)
+    assert numbers_of({"train_loss": decay(80), "grad_norm": grad})["grad_burst"][0] == pytest.approx(0.0, abs=0.01)
 
 
 def test_non_finite_steps():
     curves = healthy(20)
     curves["val_loss"][[4, 7]] = [np.inf, np.nan]
-    q = measure(curves)
+    q = numbers_of(curves)
     assert (q["bad_first_step"][0], q["bad_last_step"][0]) == (5.0, 8.0)
     curves["train_loss"][15:] = np.nan
-    assert np.isnan(measure(curves)["bad_last_step"][0])
+    assert np.isnan(numbers_of(curves)["bad_last_step"][0])
 
 
 def test_raw_pair_has_one_unit():
@@ -136,7 +136,7 @@ WITH_UNIT = ("grad_end_log10", "first", "near", "grad_typical", "first_over_chan
 def test_quantities_do_not_depend_on_the_unit_of_the_loss(name, factor):
     curves = SHOWS[name]
     scaled = {k: factor * np.asarray(v) if k.endswith("loss") else v for k, v in curves.items()}
-    a, b = measure(curves), measure(scaled)
+    a, b = numbers_of(curves), numbers_of(scaled)
     for key in a:
         if key in WITH_UNIT or (a["t_log"][0] and key in ("t_end", "t_low", "v_end", "v_low")):
             continue
@@ -145,12 +145,12 @@ def test_quantities_do_not_depend_on_the_unit_of_the_loss(name, factor):
 
 def test_a_run_is_measured_the_same_in_any_company():
     everyone = [*SHOWS.values(), *BENIGN.values(), *HOSTILE.values(), {"train_loss": decay(3000) + noise(3000, 0.1)}]
-    together = measure(*everyone)
+    together = numbers_of(*everyone)
     for i, curves in enumerate(everyone):
-        alone = measure(curves)
+        alone = numbers_of(curves)
         for key in together:
             np.testing.assert_allclose(together[key][i], alone[key][0], rtol=1e-6, atol=1e-9, err_msg=f"{key} of {i}")
 
 
 def test_an_empty_batch():
-    assert all(len(value) == 0 for value in measure().values())
+    assert all(len(value) == 0 for value in numbers_of().values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.sidecar import Sidecar, read_sidecar
+
+if TYPE_CHECKING:
+    from curveclinic.model.encoder import Encoded
 
 ONNX_NAME = "curvenet.onnx"
 SIDECAR_NAME = "curvenet.json"
@@ -63,8 +66,14 @@ class Classifier:
         """Judges every run of a batch; runs without a finite loss get whatever an empty input gives."""
         from curveclinic.model.encoder import encode
 
-        encoded = encode(batch)
-        outputs = [self._run(encoded.tensor[i : i + _BATCH], encoded.features[i : i + _BATCH]) for i in range(0, batch.size, _BATCH)]
+        return self.judge_encoded(encode(batch))
+
+    def judge_encoded(self, encoded: Encoded) -> NetworkOpinion:
+        """Judges encoded runs."""
+        size = len(encoded.start)
+        outputs = [
+            self._run(encoded.tensor[i : i + _BATCH], encoded.features[i : i + _BATCH]) for i in range(0, size, _BATCH)
+        ]
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))

@@ -16,13 +16,14 @@ from curveclinic.evidence import evidence
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.merge import Verdicts, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.quantities import measured
 from curveclinic.ragged import Batch
-from curveclinic.rules import RuleOpinion, finite_counts, judge, why_unchecked, without
+from curveclinic.rules import RuleOpinion, finite_counts, joined, judge, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
-    from curveclinic.classifier import Classifier
+    from curveclinic.classifier import Classifier, NetworkOpinion
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
@@ -101,11 +102,10 @@ def _warn_without_weights() -> None:
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     batch = Batch.from_runs(runs)
     counts, reasons = finite_counts(batch), why_unchecked(batch)
-    rules = judge(batch)
+    rules, network = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
-    network = None if classifier is None else classifier.judge(batch)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, network, counts=counts, decided_by_rule=by_rule)
     rows = _Rows(verdicts, rules)
@@ -113,6 +113,18 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
         yield _diagnosis(run, i, rows, reasons[i], _loss_points(run))
+
+
+def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None]:
+    """Both opinions on a batch; every run is measured once."""
+    if classifier is None:
+        return judge(batch), None
+    from curveclinic.model.encoder import encode_measured
+    from curveclinic.model.encoder import joined as joined_encodings
+
+    pairs = [(opinion_on(piece), encode_measured(piece)) for piece in measured(batch)]
+    encoded = joined_encodings([code for _, code in pairs])
+    return joined([opinion for opinion, _ in pairs]), classifier.judge_encoded(encoded)
 
 
 class _Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from curveclinic.definitions import degrees
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
-from curveclinic.quantities import logged_quantities
+from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.severity import severities
 from curveclinic.spans import spans
@@ -21,9 +22,6 @@ SeverityArray = npt.NDArray[np.int8]
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
-
-_CHUNK = 256
-"""Runs measured together: a few hundred keep every (runs, cells) array in the processor's cache."""
 
 _MIN_POINTS: Final = {
     "non_finite": 1,
@@ -80,21 +78,21 @@ class RuleOpinion:
 
 def judge(batch: Batch) -> RuleOpinion:
     """Judges every run of a batch by the definitions."""
-    parts = [_judge_chunk(batch.take(rows)) for rows in _chunks(batch.size)]
+    return joined([opinion_on(piece) for piece in measured(batch)])
+
+
+def joined(parts: Sequence[RuleOpinion]) -> RuleOpinion:
+    """Returns the opinions on consecutive pieces of a batch as one."""
     names = ("degree", "present", "checked", "onset", "end", "severity")
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     quantities = {key: np.concatenate([part.quantities[key] for part in parts]) for key in parts[0].quantities}
-    return RuleOpinion(**joined, quantities=quantities)
+    return RuleOpinion(**arrays, quantities=quantities)
 
 
-def _chunks(size: int) -> list[IntArray]:
-    """Row numbers in pieces of at most `_CHUNK`; one empty piece for an empty batch."""
-    return [np.arange(start, min(start + _CHUNK, size)) for start in range(0, max(size, 1), _CHUNK)]
-
-
-def _judge_chunk(batch: Batch) -> RuleOpinion:
-    quantities, _, _ = logged_quantities(batch)
-    checked = checked_labels(finite_counts(batch))
+def opinion_on(piece: Measured) -> RuleOpinion:
+    """Judges measured runs."""
+    quantities = piece.quantities
+    checked = checked_labels(finite_counts(piece.batch))
     degree = overrule(np.where(checked, degrees(quantities), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(

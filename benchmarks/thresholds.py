@@ -1,0 +1,179 @@
+"""Chooses the shipped thresholds and the labels left to the rules, on yardsticks, and says what that is worth family-out.
+
+    python benchmarks/thresholds.py REAL/dev.jsonl CLINIC/dev.jsonl.gz [--write]
+
+The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
+a symptom is among real runs, which synthetic runs cannot tell. For each label the threshold is the one with the best
+F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as a quarter of a
+false alarm, smoothed over its neighbours and pulled a little towards one half. A label goes to the rules where they
+beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
+and deciders chosen without them. What it does not show: the rules' own cuts were set with both yardsticks in sight.
+
+With --write the numbers chosen on all families go into the sidecar of the shipped weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from tables import Row, write_csv
+from yardstick import RESULTS, Record, load_records, truth_of, without_positive
+
+from curveclinic.classifier import SIDECAR_NAME, load_classifier, weights_folder
+from curveclinic.labels import LABELS
+from curveclinic.merge import ALWAYS_BY_RULE, SHORTEST_FOR_NETWORK
+from curveclinic.ragged import Batch, BoolArray, FloatArray
+from curveclinic.rules import judge
+
+GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
+"""Thresholds tried."""
+
+_PULL = 0.03
+"""F1 given up for every unit of distance from one half: few positives decide, the prior is one half."""
+
+_QUIET = 0.25
+"""Weight of a finding nobody scored on a run without any symptom, as a share of a false alarm."""
+
+_MARGIN = 0.08
+"""F1 by which the rules must beat the network before they decide a label."""
+
+_FEWEST = 4
+"""Positives a label needs before a threshold is fitted; below that it is one half."""
+
+
+def costs(records: list[Record]) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) gain of a hit and cost of a false alarm of every cell."""
+    truth = truth_of(records)
+    unscored = np.isnan(truth) & without_positive(records)[:, None]
+    return (truth == 1).astype(float), np.where(truth == 0, 1.0, np.where(unscored, _QUIET, 0.0))
+
+
+def f1_of(present: BoolArray, hit: FloatArray, cost: FloatArray) -> float:
+    """F1 of one label's findings with weighted false alarms; 0 without a positive."""
+    hits, alarms, there = (present * hit).sum(), (present * cost).sum(), hit.sum()
+    return float(2 * hits / (hits + alarms + there)) if there else 0.0
+
+
+def threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray) -> float:
+    """The threshold of one label."""
+    if hit.sum() < _FEWEST:
+        return 0.5
+    scores = np.array([f1_of(probability >= t, hit, cost) - _PULL * abs(t - 0.5) for t in GRID])
+    smooth = np.convolve(np.pad(scores, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+    return float(GRID[smooth.argmax()])
+
+
+def choose(
+    probability: FloatArray,
+    rule: BoolArray,
+    hit: FloatArray,
+    cost: FloatArray,
+    family: np.ndarray[tuple[int], np.dtype[np.str_]],
+) -> tuple[FloatArray, BoolArray]:
+    """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison."""
+    threshold = np.array([threshold_of(probability[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
+    inner = np.zeros(probability.shape, dtype=bool)
+    for name in np.unique(family):
+        out = family == name
+        for j in range(len(LABELS)):
+            inner[out, j] = probability[out, j] >= threshold_of(probability[~out, j], hit[~out, j], cost[~out, j])
+    network = np.array([f1_of(inner[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
+    rules = np.array([f1_of(rule[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
+    enough = hit.sum(axis=0) >= _FEWEST
+    return threshold, (rules > network + _MARGIN) & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
+
+
+def judged(
+    probability: FloatArray,
+    rule: BoolArray,
+    checked: BoolArray,
+    short: BoolArray,
+    threshold: FloatArray,
+    by_rule: BoolArray,
+) -> BoolArray:
+    """(n, 20) findings of the whole."""
+    return np.where(short[:, None] | by_rule, rule, (probability >= threshold) & checked)
+
+
+def family_out(
+    probability: FloatArray, rule: BoolArray, checked: BoolArray, short: BoolArray, hit: FloatArray, cost: FloatArray,
+    family: np.ndarray[tuple[int], np.dtype[np.str_]],
+) -> tuple[BoolArray, BoolArray]:  # fmt: skip
+    """Findings of the whole and of the network alone, each family judged with numbers chosen without it."""
+    whole, alone = np.zeros(rule.shape, dtype=bool), np.zeros(rule.shape, dtype=bool)
+    only_facts = np.isin(LABELS, sorted(ALWAYS_BY_RULE))
+    for name in np.unique(family):
+        out = family == name
+        rest = ~out
+        threshold, by_rule = choose(probability[rest], rule[rest], hit[rest], cost[rest], family[rest])
+        whole[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, by_rule)
+        alone[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, only_facts)
+    return whole, alone
+
+
+def scores(present: BoolArray, records: list[Record], who: str, where: str) -> list[Row]:
+    """Macro-F1 over labels with five positives, false alarms and any label on runs without a positive."""
+    truth, quiet = truth_of(records), without_positive(records)
+    f1 = []
+    for j in range(len(LABELS)):
+        if (truth[:, j] == 1).sum() >= 5:
+            f1.append(f1_of(present[:, j], (truth[:, j] == 1) * 1.0, (truth[:, j] == 0) * 1.0))
+    alarm = (present & (truth == 0)).any(axis=1)[quiet].mean()
+    values = {"macro_f1": np.mean(f1), "false_alarm": alarm, "any_label": present.any(axis=1)[quiet].mean()}
+    return [{"yardstick": where, "judge": who, "measure": k, "value": round(float(v), 4)} for k, v in values.items()]
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("records", type=Path, nargs="+", help="labelled yardsticks, JSON lines")
+    parser.add_argument("--write", action="store_true", help="write the numbers into the shipped sidecar")
+    parser.add_argument("--out", type=Path, default=RESULTS / "thresholds.csv")
+    options = parser.parse_args()
+    parts = {path.resolve().parent.name: load_records(path) for path in options.records}
+    records = [record for part in parts.values() for record in part]
+    classifier = load_classifier()
+    if classifier is None:
+        raise SystemExit("no weights are installed: run train.py first")
+    batch = Batch.from_runs([record.run for record in records])
+    rules, probability = judge(batch), classifier.judge(batch).probability
+    short = np.array([record.run.n_points < SHORTEST_FOR_NETWORK for record in records])
+    family = np.array([record.family for record in records])
+    hit, cost = costs(records)
+    cells = (probability, rules.present, rules.checked, short, hit, cost, family)
+    whole, alone = family_out(*cells)
+    threshold, by_rule = choose(probability, rules.present, hit, cost, family)
+    rows: list[Row] = []
+    at = 0
+    for name, part in parts.items():
+        here = slice(at, at + len(part))
+        at += len(part)
+        for who, found in (("whole", whole), ("network alone", alone), ("rules", rules.present)):
+            rows += scores(found[here], part, who, name)
+    for row in rows:
+        print(*row.values())
+    for j, label in enumerate(LABELS):
+        rows.append(
+            {
+                "yardstick": "all",
+                "judge": "rules" if by_rule[j] else "network",
+                "measure": f"threshold {label}",
+                "value": threshold[j],
+            }
+        )
+    print("decided by rule:", ", ".join(label for label, flag in zip(LABELS, by_rule, strict=True) if flag))
+    write_csv(rows, options.out)
+    if options.write:
+        path = weights_folder() / SIDECAR_NAME
+        body = json.loads(path.read_text())
+        body["thresholds"] = dict(zip(LABELS, threshold.tolist(), strict=True))
+        body["decided_by_rule"] = [label for label, flag in zip(LABELS, by_rule, strict=True) if flag]
+        path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
+        print(f"wrote {path.name}")
+
+
+if __name__ == "__main__":
+    main()
