@@ -11,8 +11,9 @@
   runmedic` has no dependencies); both on the same curves, held in memory.
 
 Curves are synthetic runs resampled to 200 points, so they hold the findings whose texts must be written. Stages are
-timed alone on one batch; "findings" is what remains of the whole without its input. The ratios travel between machines, the times do not:
-compare times of one CSV only, on an otherwise idle machine. What it does not show: reading files, long runs, memory.
+timed alone on one batch; "findings" is what remains of the whole without its input. The ratios travel between machines,
+the times do not: compare times of one CSV only, on an otherwise idle machine. What it does not show: reading files,
+long runs, memory.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chooses the shipped thresholds and the labels left to the rules, on yardsticks, and says what that is worth family-out.
+"""Chooses the shipped thresholds and the labels left to the rules, on yardsticks, and scores both family-out.
 
     python benchmarks/thresholds.py REAL/dev.jsonl CLINIC/dev.jsonl.gz [--write]
 
@@ -22,11 +22,12 @@ import numpy as np
 from tables import Row, write_csv
 from yardstick import RESULTS, Record, load_records, truth_of, without_positive
 
-from curveclinic.classifier import SIDECAR_NAME, load_classifier, weights_folder
+from curveclinic.classifier import load_classifier, weights_folder
 from curveclinic.labels import LABELS
 from curveclinic.merge import ALWAYS_BY_RULE, SHORTEST_FOR_NETWORK
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import judge
+from curveclinic.sidecar import SIDECAR_NAME
 
 GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
 """Thresholds tried."""

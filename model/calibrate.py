@@ -1,7 +1,8 @@
-"""Calibration and thresholds from held-out synthetic families."""
+"""Calibration and thresholds from held-out synthetic families, and the scores of what they give."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -67,3 +68,23 @@ def reliability(probability: FloatArray, present: FloatArray, bins: int = 10) ->
         if here.any():
             total += here.mean() * abs(float(probability[here].mean()) - float(present[here].mean()))
     return total
+
+
+def calibration_errors(probability: FloatArray, target: FloatArray, weight: FloatArray) -> dict[str, float]:
+    """`reliability` of every label on clear cells; all arrays are (n, 20)."""
+    clear = weight > 0.5
+    return {label: reliability(probability[clear[:, j], j], target[clear[:, j], j]) for j, label in enumerate(LABELS)}
+
+
+def f1_scores(
+    probability: FloatArray, target: FloatArray, weight: FloatArray, thresholds: Mapping[str, float]
+) -> dict[str, float | None]:
+    """F1 of every label on clear cells, None below five positives; all arrays are (n, 20)."""
+    out: dict[str, float | None] = {}
+    for j, label in enumerate(LABELS):
+        clear = weight[:, j] > 0.5
+        found = probability[clear, j] >= thresholds[label]
+        there = target[clear, j] > 0.5
+        hits = int((found & there).sum())
+        out[label] = None if there.sum() < 5 else 2 * hits / max(int(found.sum() + there.sum()), 1)
+    return out

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.measures import CELLS, Cells
-from curveclinic.model.features import FEATURE_NAMES, features_of
+from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, FloatArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import resample
 
-ENCODER_VERSION: Final = "3"
+ENCODER_VERSION: Final = "4"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 BINS: Final = 128
@@ -48,7 +48,7 @@ class Encoded:
 
     Attributes:
         tensor: (n, len(TENSOR_CHANNELS), BINS) float32.
-        features: (n, len(FEATURE_NAMES)) float32.
+        features: (n, len(features.FEATURE_NAMES)) float32.
         start, stop: (n,) steps of the first and last bin edge; spans are shares between them.
     """
 
@@ -79,7 +79,19 @@ class _Bins:
 
 
 def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
-    n = len(start)
+    """Bins of one channel; runs without it are zeros, and marked as outside."""
+    rows = np.flatnonzero(cells.size > 0)
+    if len(rows) == len(start):
+        return _filled_bins(cells, start, stop)
+    out = [np.zeros((len(start), BINS)) for _ in range(3)] + [np.full((len(start), BINS), -1.0)]
+    if len(rows):
+        filled = _filled_bins(cells.take(rows), start[rows], stop[rows])
+        for whole, part in zip(out, (filled.mean, filled.low, filled.high, filled.presence), strict=True):
+            whole[rows] = part
+    return _Bins(*out)
+
+
+def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     span = np.maximum(stop - start, 1e-300)[:, None]
     centre = start[:, None] + (stop - start)[:, None] * ((np.arange(BINS) + 0.5) / BINS)
     mean = resample(cells.steps, cells.mean, cells.size, centre)
@@ -97,7 +109,6 @@ def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
         low.ravel()[at] = np.minimum.reduceat(cells.low[row, column], first)
         high.ravel()[at] = np.maximum.reduceat(cells.high[row, column], first)
         presence.ravel()[at] = 1.0
-    assert len(presence) == n
     return _Bins(mean, low, high, presence)
 
 
@@ -129,7 +140,8 @@ def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
     """Bins back from their view, divided by unit (n,)."""
     with np.errstate(all="ignore"):
         log_unit = np.log(np.maximum(unit, 1e-300))[:, None]
-        return np.where(cells.log[:, None], np.exp(np.clip(bins - log_unit, -700, 700)), bins * (cells.scale / unit)[:, None])
+        from_log = np.exp(np.clip(bins - log_unit, -700, 700))
+        return np.where(cells.log[:, None], from_log, bins * (cells.scale / unit)[:, None])
 
 
 def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArray]:
@@ -139,8 +151,9 @@ def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArra
     for bins, cells in ((train, tc), (val, vc)):
         parts.append([_raw(x, cells, unit) for x in (bins.mean, bins.low, bins.high)])
     has = [c.size > 0 for c in (tc, vc)]
-    lows = [np.where(h, np.quantile(p[0], 0.02, axis=1), np.inf) for p, h in zip(parts, has, strict=True)]
-    highs = [np.where(h, np.quantile(p[0], 0.98, axis=1), -np.inf) for p, h in zip(parts, has, strict=True)]
+    ranges = [_range(p[0]) for p in parts]
+    lows = [np.where(h, low, np.inf) for (low, _), h in zip(ranges, has, strict=True)]
+    highs = [np.where(h, high, -np.inf) for (_, high), h in zip(ranges, has, strict=True)]
     joint_low, joint_high = np.minimum(*lows), np.maximum(*highs)
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(has[0], np.median(parts[0][0][:, :3], axis=1), np.median(parts[1][0][:, :3], axis=1))
@@ -159,14 +172,21 @@ def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArra
     return rows
 
 
+def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) third lowest and third highest bin: a range that a spike of two bins leaves alone."""
+    ordered = np.partition(values, (2, BINS - 3), axis=1)
+    return ordered[:, 2], ordered[:, BINS - 3]
+
+
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """-1 at low, 1 at high, compressed logarithmically outside."""
     with np.errstate(all="ignore"):
-        unit = np.nan_to_num((values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0, posinf=1e30, neginf=-1e30)
+        unit = (values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0
+    unit = np.nan_to_num(unit, posinf=1e30, neginf=-1e30)
     return np.where(np.abs(unit) <= 1, unit, np.sign(unit) * (1.0 + np.log(np.maximum(np.abs(unit), 1.0))))
 
 
-def _log_ratio(values: FloatArray, first: FloatArray, use: npt.NDArray[np.bool_], low: FloatArray, high: FloatArray) -> FloatArray:
+def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
     with np.errstate(all="ignore"):
         ratio = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
@@ -177,22 +197,38 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: npt.NDArray[np.bool_]
 def _companion_rows(batch: Batch, cells: dict[str, Cells], start: FloatArray, stop: FloatArray) -> list[FloatArray]:
     rows: list[FloatArray] = []
     for name in ("train_metric", "val_metric"):
-        c = cells[name]
-        bins = _bins(c, start, stop)
-        value = np.where(c.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean) * batch.metric_sign[:, None]
-        low, high = np.quantile(value, 0.02, axis=1), np.quantile(value, 0.98, axis=1)
-        rows += [np.where((c.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
-    lr = _bins(cells["lr"], start, stop)
-    raw = np.where(cells["lr"].log[:, None], np.exp(np.clip(lr.mean, -700, 700)), lr.mean * cells["lr"].scale[:, None])
+        rows += _metric_rows(cells[name], _bins(cells[name], start, stop), batch.metric_sign)
+    rows += _rate_rows(cells["lr"], _bins(cells["lr"], start, stop))
+    return rows + _gradient_rows(cells["grad_norm"], _bins(cells["grad_norm"], start, stop))
+
+
+def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
+    """A metric over its own range; larger is better after the sign."""
+    value = np.where(cells.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean) * sign[:, None]
+    low, high = _range(value)
+    return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
+
+
+def _rate_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
+    """The learning rate over its peak, and its logarithm."""
+    raw = np.where(cells.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
-    has = (cells["lr"].size > 0)[:, None]
-    rows += [np.where(has, relative, 0.0), np.where(has, np.log10(np.maximum(relative, 1e-6)) / 3.0, 0.0), lr.presence]
-    g = cells["grad_norm"]
-    grad = _bins(g, start, stop)
-    to_log = [np.where(g.log[:, None], x, np.log(np.maximum(x * g.scale[:, None], 1e-300))) / np.log(10.0) for x in (grad.mean, grad.high)]
-    middle = np.median(to_log[0], axis=1, keepdims=True)
-    has = (g.size > 0)[:, None]
-    return rows + [np.where(has, x - middle, 0.0) for x in to_log] + [grad.presence]
+    has = (cells.size > 0)[:, None]
+    logarithm = np.log10(np.maximum(relative, 1e-6)) / 3.0
+    return [np.where(has, relative, 0.0), np.where(has, logarithm, 0.0), bins.presence]
+
+
+def _gradient_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
+    """Powers of ten of the gradient norm about its median."""
+    mean, high = (_log10(x, cells) for x in (bins.mean, bins.high))
+    middle = np.median(mean, axis=1, keepdims=True)
+    has = (cells.size > 0)[:, None]
+    return [np.where(has, mean - middle, 0.0), np.where(has, high - middle, 0.0), bins.presence]
+
+
+def _log10(bins: FloatArray, cells: Cells) -> FloatArray:
+    natural = np.where(cells.log[:, None], bins, np.log(np.maximum(bins * cells.scale[:, None], 1e-300)))
+    return np.asarray(natural / np.log(10.0))
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

@@ -15,9 +15,7 @@ import torch
 
 from curveclinic.model.encoder import BINS
 from curveclinic.model.network import Calibrated
-
-ONNX_NAME = "curvenet.onnx"
-SIDECAR_NAME = "curvenet.json"
+from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 TOLERANCE = 1e-4
 """Largest allowed difference between torch's and onnxruntime's outputs."""

@@ -16,16 +16,18 @@ from curveclinic.quantities import Quantities
 from curveclinic.ragged import Batch
 
 _RATIOS = (
-    "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel", "rise_drop", "rise_snr", "rise_rel", "rise_noise",
-    "above_start_rel", "noise_rel", "noise_drop", "jumps", "jump_size", "swing", "swing_level",
+    "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel",
+    "rise_drop", "rise_snr", "rise_rel", "rise_noise", "above_start_rel", "noise_rel", "noise_drop",
+    "jumps", "jump_size", "swing", "swing_level",
 )  # fmt: skip
 _SHARES = ("low_at", "plateau", "fallen_at", "half_at", "positive", "log", "swing_persistence", "swing_turns")
 
 RATIOS: Final = (
     *(f"t_{name}" for name in _RATIOS),
     *(f"v_{name}" for name in _RATIOS),
-    "gap_growth_v", "gap_growth_t", "gap_ratio", "gap_level", "val_over_train_end", "val_over_train_mid", "t_late_log_fall",
-    "below", "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared", "v_noise_over_t", "v_jitter",
+    "gap_growth_v", "gap_growth_t", "gap_ratio", "gap_level", "val_over_train_end", "val_over_train_mid",
+    "t_late_log_fall", "below", "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared",
+    "v_noise_over_t", "v_jitter",
     "metric_gain", "metric_span", "metric_trend", "metric_reversal", "first_over_near", "near_over_last", "first_kink",
     "grad_burst", "grad_growth", "grad_end_log10", "grad_fall",
 )  # fmt: skip
@@ -63,4 +65,4 @@ def features_of(batch: Batch, quantities: Quantities) -> npt.NDArray[np.float32]
         scale = np.ones(raw.shape[1])
         scale[: len(RATIOS)] = _SMALLEST
         squashed = np.sign(raw) * np.log1p(np.abs(raw) * scale)
-    return np.clip(squashed, -_LIMIT, _LIMIT).astype(np.float32)
+    return np.asarray(np.clip(squashed, -_LIMIT, _LIMIT), dtype=np.float32)

@@ -44,9 +44,10 @@ class CurveNet(nn.Module):
         pooled = (2 * w + 256) if shape.channels else 0
         self.normalise = nn.BatchNorm1d(max(shape.features, 1))
         self.scalars = nn.Sequential(nn.Linear(max(shape.features, 1), 96), nn.ReLU(), nn.Dropout(0.1))
+        width = pooled + (96 if shape.features else 0)
         self.joint = nn.Sequential(
-            nn.Dropout(0.1), nn.Linear(pooled + (96 if shape.features else 0), shape.hidden), nn.ReLU(), nn.Dropout(0.1),
-            nn.Linear(shape.hidden, shape.hidden), nn.ReLU(),
+            nn.Dropout(0.1), nn.Linear(width, shape.hidden), nn.ReLU(),
+            nn.Dropout(0.1), nn.Linear(shape.hidden, shape.hidden), nn.ReLU(),
         )  # fmt: skip
         self.presence = nn.Linear(shape.hidden, N_LABELS)
         self.severity = nn.Linear(shape.hidden, N_LABELS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -168,8 +169,10 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     Returns:
         (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
     """
-    plan = [_parse(name) for name in names]
     values = np.full((channel.size, len(names)), np.nan)
+    if not len(channel.values):
+        return values
+    plan = [_parse(name) for name in names]
     with np.errstate(divide="ignore", invalid="ignore"):
         for index, rows in _slabs(normalise(channel)):
             for column, (calculator, parameters) in enumerate(plan):
@@ -202,6 +205,7 @@ def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
             yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths.max()]), lengths)
 
 
+@cache
 def _parse(name: str) -> tuple[Calculator, dict[str, Any]]:
     """Splits a feature name as tsfresh does: `c3__lag_2` -> (c3, {"lag": 2})."""
     calculator, *parts = name.split("__")

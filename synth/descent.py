@@ -82,6 +82,8 @@ SCHEDULES: Final[dict[str, Callable[[FloatArray, FloatArray, FloatArray], FloatA
 }
 """Schedule -> learning rate in (0, 1] from time (n, G) and two shape numbers (n, 1) in [0, 1]."""
 
+SCHEDULE_INDEX: Final = {name: i for i, name in enumerate(SCHEDULES)}
+
 
 def learning_rate(kind: IntArray, warmup: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """(n, G) learning rate relative to its peak; warmup (n,) is its share of the run."""
@@ -102,7 +104,7 @@ def progress(rate: FloatArray, weight: FloatArray) -> FloatArray:
     area = np.concatenate(
         [np.zeros((len(rate), 1)), np.cumsum(0.5 * (speed[:, 1:] + speed[:, :-1]) * np.diff(GRID), axis=1)], axis=1
     )
-    return area / np.maximum(area[:, -1:], 1e-12)
+    return np.asarray(area / np.maximum(area[:, -1:], 1e-12))
 
 
 def _decay_exponential(x: FloatArray, a: FloatArray) -> FloatArray:
@@ -156,6 +158,8 @@ DECAYS: Final[dict[str, Callable[[FloatArray, FloatArray], FloatArray]]] = {
     "log": _decay_log,
 }
 """Decay -> remaining share in [0, 1] from rate times progress (n, G) and a shape number (n, 1) in [0, 1]."""
+
+DECAY_INDEX: Final = {name: i for i, name in enumerate(DECAYS)}
 
 
 def decay(kind: IntArray, done: FloatArray, rate: FloatArray, shape: FloatArray, plateau: FloatArray) -> FloatArray:

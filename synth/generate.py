@@ -10,8 +10,9 @@ import numpy as np
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.synth.families import EXTRAS, TRENDS
 from curveclinic.synth.logger import Logged, write_log
+from curveclinic.synth.ordinary import draw_healthy
 from curveclinic.synth.physics import latent
-from curveclinic.synth.plan import Plan, draw_healthy
+from curveclinic.synth.plan import Plan
 from curveclinic.synth.truth import Truth, judge
 
 BLOCK = 512
@@ -69,7 +70,9 @@ def draw_plan(rng: np.random.Generator, count: int, trends: Sequence[str] = TREN
     return plan, family
 
 
-def generate(seed: int | Sequence[int], count: int, *, trends: Sequence[str] = TREND_NAMES, max_points: int = 30_000) -> Sample:
+def generate(
+    seed: int | Sequence[int], count: int, *, trends: Sequence[str] = TREND_NAMES, max_points: int = 30_000
+) -> Sample:
     """Returns `count` labelled runs of the given trends.
 
     Args:

@@ -45,7 +45,8 @@ def latent(plan: Plan) -> Latent:
     blow, blown = _blow_up(plan, train)
     train, val = train * np.exp(np.clip(blow, -60, 75)), val * np.exp(np.clip(blow * 0.97, -60, 75))
     train_metric, val_metric = _metrics(plan, left, val, blown)
-    return Latent(train, val, rate * _column(plan.lr_peak), train_metric, val_metric, _log_grad(plan, train, left, blown), blown)
+    log_grad = _log_grad(plan, train, left, blown)
+    return Latent(train, val, rate * _column(plan.lr_peak), train_metric, val_metric, log_grad, blown)
 
 
 def _train(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
@@ -55,9 +56,19 @@ def _train(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
     idle = start * (1 + _column(plan.train_drift) * _U ** (0.4 + 1.2 * _column(plan.shape)))
     curve = np.where(_column(plan.train_mode) == 1, idle, learning)
     curve = curve * np.exp(_column(plan.jump_by) * _after(plan.jump_at, plan.schedule_a))
-    early = 50.0 * _U / np.maximum(_column(plan.window_end), 1e-3)
-    curve = curve + start * _column(plan.stick) * np.exp(-_column(plan.stick_rate) * _U / np.maximum(_column(plan.window_end), 1e-3))
+    curve = curve + start * _column(plan.stick) * _stick(plan)
+    early = _early(plan)
     return curve + start * (_column(plan.catapult) * early * np.exp(1 - early) + _column(plan.train_extra))
+
+
+def _stick(plan: Plan) -> FloatArray:
+    """What is left of a hockey stick: it falls at its own rate in the logged window."""
+    return np.exp(-_column(plan.stick_rate) * _U / np.maximum(_column(plan.window_end), 1e-3))
+
+
+def _early(plan: Plan) -> FloatArray:
+    """Time in units of the first fiftieth of the logged window."""
+    return np.asarray(50.0 * _U / np.maximum(_column(plan.window_end), 1e-3))
 
 
 def _after(at: FloatArray, fading: FloatArray) -> FloatArray:
@@ -88,16 +99,27 @@ def _val(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
     follows = begin - drop * (1 - left ** _column(plan.val_power))
     follows += 0.8 * drop * _column(plan.lr_floor) * rate * (1 - left)
     follows += _column(plan.rise) * drop * _rise_shape(_since(plan.rise_at, plan.shape), plan.rise_kind)
-    center = np.maximum(plan.late_at[:, None], 1e-3)
-    follows += _column(plan.hump) * drop * np.exp(-0.5 * (np.log(np.maximum(_U, 1e-6) / center) / (0.3 + 2 * _column(plan.late_width))) ** 2)
-    waiting = 1 / (1 + np.exp(np.clip((_U - center) / (0.2 * _column(plan.late_width) + 1e-3), -50, 50)))
-    follows += _column(plan.late_drop) * (begin - follows) * waiting
-    early = 50.0 * _U / np.maximum(_column(plan.window_end), 1e-3)
-    stuck = begin * np.maximum(1 + _column(plan.val_drift) * _rise_shape(np.broadcast_to(_U, left.shape), plan.rise_kind), 0.05)
-    curve = np.where(_column(plan.val_mode) == 1, stuck, follows)
-    curve = curve + 0.6 * begin * _column(plan.stick) * np.exp(-_column(plan.stick_rate) * _U / np.maximum(_column(plan.window_end), 1e-3))
+    follows += _column(plan.hump) * drop * _hump(plan)
+    follows += _column(plan.late_drop) * (begin - follows) * (1 / _learned_late(plan))
+    drift = _column(plan.val_drift) * _rise_shape(np.broadcast_to(_U, left.shape), plan.rise_kind)
+    curve = np.where(_column(plan.val_mode) == 1, begin * np.maximum(1 + drift, 0.05), follows)
+    curve = curve + 0.6 * begin * _column(plan.stick) * _stick(plan)
+    early = _early(plan)
     curve = curve + begin * _column(plan.catapult) * early * np.exp(1 - early)
-    return np.asarray(curve * np.exp(_column(plan.jump_val) * _after(plan.jump_at, plan.schedule_a)) * _column(plan.val_unit))
+    jump = np.exp(_column(plan.jump_val) * _after(plan.jump_at, plan.schedule_a))
+    return np.asarray(curve * jump * _column(plan.val_unit))
+
+
+def _hump(plan: Plan) -> FloatArray:
+    """Double descent: a bell in log time."""
+    distance = np.log(np.maximum(_U, 1e-6) / np.maximum(plan.late_at[:, None], 1e-3))
+    return np.exp(-0.5 * (distance / (0.3 + 2 * _column(plan.late_width))) ** 2)
+
+
+def _learned_late(plan: Plan) -> FloatArray:
+    """Delayed generalisation: grows from one without bound; its inverse is what still waits."""
+    since = (_U - np.maximum(plan.late_at[:, None], 1e-3)) / (0.2 * _column(plan.late_width) + 1e-3)
+    return np.asarray(1 + np.exp(np.clip(since, -50, 50)))
 
 
 def _blow_up(plan: Plan, train: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -125,10 +147,10 @@ def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -
     lost = np.where(kind == 3, 0.3 * np.tanh(_column(plan.rise)) * rise, 0.0)
     stuck = chance + (0.1 * _column(plan.shape) * (1 - chance)) * np.ones_like(left)
     train = np.where((kind == 1) | (kind == 2), stuck, chance + (top - chance) * learned)
-    held_back = np.where(_column(plan.val_mode) == 1, np.where((kind == 0) | (kind == 5), _column(plan.shape), 0.1), 1 - 0.4 * _column(plan.val_floor))
+    idle = np.where((kind == 0) | (kind == 5), _column(plan.shape), 0.1)
+    held_back = np.where(_column(plan.val_mode) == 1, idle, 1 - 0.4 * _column(plan.val_floor))
     # waits with the validation loss (grokking) when that one waits
-    center = np.maximum(plan.late_at[:, None], 1e-3)
-    waits = _column(plan.late_drop) / (1 + np.exp(np.clip((_U - center) / (0.2 * _column(plan.late_width) + 1e-3), -50, 50)))
+    waits = _column(plan.late_drop) / _learned_late(plan)
     val_learned = learned * held_back * (1 - waits)
     v = np.where((kind == 1) | (kind == 2), stuck, chance + (top - chance) * val_learned - lost * (top - chance))
     error = np.sqrt(np.maximum(val, 1e-300))
@@ -144,4 +166,4 @@ def _log_grad(plan: Plan, train: FloatArray, left: FloatArray, blown: FloatArray
     size, kind = _column(plan.grad_size), plan.grad_kind[:, None]
     fades = -size * -np.expm1(-_U * (4 + 60 * plan.schedule_b[:, None]))
     grows = size * np.where(plan.blow_kind[:, None] > 0, blown, np.maximum(_U - 0.5 * plan.shape[:, None], 0.0) * 1.6)
-    return base + np.where(kind == 1, fades, 0.0) + np.where(kind == 3, grows, 0.0)
+    return np.asarray(base + np.where(kind == 1, fades, 0.0) + np.where(kind == 3, grows, 0.0))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-import numpy as np
-
-from curveclinic.synth.descent import DECAYS, SCHEDULES, FloatArray, IntArray
-
-SCHEDULE_INDEX = {name: i for i, name in enumerate(SCHEDULES)}
-DECAY_INDEX = {name: i for i, name in enumerate(DECAYS)}
+from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.synth.draws import Draw
 
 LOGGING = ("epoch", "eval", "step", "window", "ema", "running")
 """How a train loss is written: mean over the epoch, evaluated at its end, one batch, mean of a window,
@@ -112,7 +108,8 @@ class Plan:
     has_grad: FloatArray
     # companions
     classes: FloatArray
-    metric_kind: IntArray  # 0 follows the descent, 1 stuck, 2 jitter, 3 falls with overfitting, 4 an error, 5 improves whatever the loss does
+    # 0 follows the descent, 1 stuck, 2 jitter, 3 falls with overfitting, 4 an error, 5 improves whatever the loss does
+    metric_kind: IntArray
     metric_noise: FloatArray
     metric_gain: FloatArray
     grad_kind: IntArray  # 0 plain, 1 vanishes, 2 explodes (burst), 3 grows, 4 falls with a fitted loss
@@ -125,7 +122,7 @@ class Plan:
         """Number of runs."""
         return len(self.start)
 
-    def override(self, rows: IntArray, values: dict[str, FloatArray | IntArray]) -> None:
+    def override(self, rows: IntArray, values: Draw) -> None:
         """Writes a family's draws into its rows."""
         for name, value in values.items():
             getattr(self, name)[rows] = value
@@ -133,80 +130,3 @@ class Plan:
     def take(self, rows: IntArray) -> Plan:
         """Returns the given runs."""
         return Plan(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
-
-
-def log_uniform(rng: np.random.Generator, low: float, high: float, n: int) -> FloatArray:
-    """(n,) log-uniform draws."""
-    return np.exp(rng.uniform(np.log(low), np.log(high), n))
-
-
-def chance(rng: np.random.Generator, share: float, n: int) -> FloatArray:
-    """(n,) 1.0 with the given probability, else 0.0."""
-    return (rng.random(n) < share).astype(np.float64)
-
-
-def pick(rng: np.random.Generator, weights: dict[int, float] | list[float], n: int) -> IntArray:
-    """(n,) indices drawn with the given weights."""
-    table = weights if isinstance(weights, dict) else dict(enumerate(weights))
-    p = np.array(list(table.values()))
-    return rng.choice(np.array(list(table)), size=n, p=p / p.sum())
-
-
-def draw_points(rng: np.random.Generator, n: int) -> IntArray:
-    """(n,) logged train points: median about 75, 5 to 30,000."""
-    base = np.exp(rng.normal(np.log(70.0), 1.25, n))
-    short = rng.random(n) < 0.1
-    base[short] = rng.uniform(5, 16, int(short.sum()))
-    return np.clip(base, 5, 30_000).astype(np.int64)
-
-
-def draw_healthy(rng: np.random.Generator, n: int) -> Plan:
-    """Draws n plain healthy runs: joint descent, ordinary noise, an ordinary logger."""
-    u = rng.random
-    points = draw_points(rng, n)
-    classes = np.rint(log_uniform(rng, 2, 300, n))
-    regression = u(n) < 0.3
-    lm = u(n) < 0.12
-    classes[lm] = np.rint(log_uniform(rng, 50, 60_000, int(lm.sum())))
-    start = np.where(regression, log_uniform(rng, 0.02, 8.0, n), np.log(classes) * rng.uniform(0.85, 1.2, n))
-    deep = u(n) < 0.42
-    floor = np.where(deep, log_uniform(rng, 3e-4, 0.1, n), rng.uniform(0.1, 0.85, n))
-    decay = pick(rng, [5, 5, 3, 5, 1.2, 0.8, 0.3, 2.0], n)
-    rate = log_uniform(rng, 3.0, 400.0, n)
-    schedule = pick(rng, [9, 3, 2, 1, 2, 1.2, 0.0, 0.0, 0.5, 0.6], n)
-    logging = np.where(points > 250, pick(rng, [0.7, 0.6, 4, 3, 1.5, 1.2], n), pick(rng, [6, 1.2, 1.5, 1.5, 0.6, 0.5], n))
-    single = (logging == 2) | (logging == 5)
-    noise = np.where(single, log_uniform(rng, 0.006, 0.45, n), log_uniform(rng, 2e-4, 0.05, n))
-    noise = np.where(logging >= 3, log_uniform(rng, 2e-3, 0.1, n), noise)
-    per_epoch = logging <= 1
-    ratio = np.where(per_epoch, np.where(u(n) < 0.93, 1.0, rng.uniform(1, 5, n)), log_uniform(rng, 1.0, 50.0, n))
-    zeros, ones = np.zeros(n), np.ones(n)
-    whole = u(n) < 0.75
-    gap = np.where(u(n) < 0.4, np.abs(rng.normal(0, 0.02, n)), np.where(u(n) < 0.6, rng.uniform(0, 0.12, n), rng.uniform(0.05, 0.7, n)))
-    return Plan(
-        start=start, floor=floor, decay=decay, rate=rate, shape=u(n), plateau=zeros.copy(), stick=zeros.copy(),
-        stick_rate=log_uniform(rng, 100, 3000, n), catapult=zeros.copy(),
-        schedule=schedule, warmup=np.where(u(n) < 0.3, log_uniform(rng, 0.003, 0.1, n), 0.0), schedule_a=u(n), schedule_b=u(n),
-        schedule_weight=np.where(u(n) < 0.7, rng.uniform(0.3, 1.0, n), 0.0), lr_floor=np.where(u(n) < 0.6, log_uniform(rng, 1e-3, 0.25, n), 0.0),
-        lr_peak=log_uniform(rng, 1e-6, 0.5, n), jump_at=np.full(n, 2.0), jump_by=zeros.copy(), jump_val=zeros.copy(),
-        val_floor=gap, val_power=rng.uniform(0.75, 1.15, n), val_start=1.0 + rng.normal(0, 0.02, n), val_unit=ones.copy(),
-        train_extra=np.where(u(n) < 0.3, log_uniform(rng, 1e-3, 0.015, n), 0.0), rise=zeros.copy(), rise_at=u(n), rise_kind=rng.integers(0, 5, n),
-        late_drop=zeros.copy(), late_at=ones.copy(), late_width=ones.copy(), hump=zeros.copy(), val_mode=np.zeros(n, int), val_drift=zeros.copy(),
-        train_mode=np.zeros(n, int), train_drift=zeros.copy(), blow_kind=np.zeros(n, int), blow_at=np.full(n, 2.0), blow_by=zeros.copy(),
-        nan_at=np.full(n, 2.0), nan_kind=pick(rng, [8, 1, 1], n), nan_where=pick(rng, [6, 2, 1], n),
-        noise=noise, noise_power=np.where(u(n) < 0.45, 1.0, rng.uniform(0.2, 1.0, n)), noise_rho=pick(rng, [8, 2, 1, 0.5], n),
-        skew=np.where(u(n) < 0.4, rng.uniform(0.1, 0.8, n), 0.0), val_noise=log_uniform(rng, 3e-4, 0.035, n), val_noise_power=np.where(u(n) < 0.6, 1.0, 0.3),
-        val_rho=pick(rng, [5, 3, 2, 1], n), shared_noise=np.where(u(n) < 0.4, log_uniform(rng, 3e-4, 0.02, n), 0.0),
-        spikes=np.zeros(n, int), spike_size=zeros.copy(), spike_tail=zeros.copy(), spike_shared=zeros.copy(), spike_early=zeros.copy(),
-        val_spikes=np.zeros(n, int), val_spike_size=zeros.copy(), swing=zeros.copy(), swing_kind=np.zeros(n, int), swing_cycles=ones.copy(),
-        swing_val=ones.copy(), swing_from=zeros.copy(), period=zeros.copy(), period_size=zeros.copy(),
-        points=points, ratio=ratio, logging=logging, ema=np.where(logging == 4, log_uniform(rng, 2, 30, n), 0.0),
-        epochs=np.where(per_epoch, points, log_uniform(rng, 1, 60, n)), window_start=np.where(u(n) < 0.03, rng.uniform(0.1, 0.9, n), 0.0),
-        window_end=np.where(whole, 1.0, rng.uniform(0.15, 1.0, n)), first_step=np.where(u(n) < 0.04, np.rint(log_uniform(rng, 10, 4e5, n)), pick(rng, [4, 6], n)),
-        step_size=np.where(per_epoch, 1.0, pick(rng, {1: 3, 2: 1, 4: 1, 10: 3, 50: 2, 100: 2, 500: 1}, n)), val_offset=pick(rng, {0: 8, 1: 1}, n) * 1.0,
-        digits=pick(rng, {99: 6, 6: 1, 4: 3, 3: 0.7, 2: 0.15}, n), unit=np.where(u(n) < 0.93, 1.0, 10.0 ** rng.uniform(-7, 8, n)), shift=zeros.copy(),
-        missing=np.where(u(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0), restored=chance(rng, 0.02, n), freeze=zeros.copy(),
-        has_val=chance(rng, 0.84, n), has_train_metric=chance(rng, 0.4, n), has_val_metric=chance(rng, 0.62, n), has_lr=chance(rng, 0.42, n), has_grad=chance(rng, 0.35, n),
-        classes=classes, metric_kind=np.where(regression & (u(n) < 0.6), 4, 0), metric_noise=log_uniform(rng, 1e-3, 0.05, n), metric_gain=rng.uniform(0.2, 1.0, n),
-        grad_kind=pick(rng, {0: 5, 4: 1.5}, n), grad_level=log_uniform(rng, 1e-3, 30, n), grad_noise=log_uniform(rng, 0.05, 0.6, n), grad_size=zeros.copy(),
-    )  # fmt: skip

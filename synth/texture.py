@@ -34,11 +34,14 @@ def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: Flo
     return white
 
 
-def swings(rng: np.random.Generator, time: FloatArray, run: IntArray, index: IntArray, kind: IntArray, cycles: FloatArray) -> FloatArray:
+def swings(
+    rng: np.random.Generator, time: FloatArray, run: IntArray, index: IntArray, kind: IntArray, cycles: FloatArray
+) -> FloatArray:
     """(total,) swing of amplitude about 1; time (total,) is each point's share of the logged window."""
     n = len(kind)
     phase = rng.random(n)[run] + cycles[run] * time
-    wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase)) + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
+    wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase))
+    wander = wander + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
     angle = 2 * np.pi * (phase + wander)
     out = np.sin(angle)
     k = kind[run]
@@ -51,7 +54,8 @@ def swings(rng: np.random.Generator, time: FloatArray, run: IntArray, index: Int
     out = np.where(k == 3, 2.2 * np.exp(-4.0 * saw) - 0.54, out)
     wild = np.clip(rng.standard_normal(len(run)), -2.2, 2.8)
     out = np.where(k == 5, wild, out)
-    return np.where(k == 4, out * np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1) * 1.4, out)
+    bursts = np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1)
+    return np.where(k == 4, out * bursts * 1.4, out)
 
 
 def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """Labels by visible effect: the shared definitions applied to the latent curve within the logged window.
 
 Noise is known here, not estimated: it is what the logger added. Textures (spikes, swings, patterns) are known from
-their parts. What lies between "clearly absent" and "clearly present" is arguable: its target is silence, its weight small.
+their parts. What lies between "clearly absent" and "clearly present" is arguable: its target is silence, its weight
+small.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def checked_labels(channels: Mapping[str, Ragged]) -> BoolArray:
 
 def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatArray]) -> FloatArray:
     """What only the cause can settle is arguable where the cause says otherwise."""
-    out = degree.copy()
+    out: FloatArray = degree.copy()
     j = LABELS.index("high_initial_loss")
     # the cost of an untrained model is known here; a fast learner in a long log started no higher
     excess = above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
@@ -108,7 +109,8 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     out[:, j] = np.where(learns, np.minimum(out[:, j], _DOUBT), out[:, j])
     # swings of the whole model about a flat level are swings, not idleness
     swings = np.minimum(above(q["t_swing"], 0.16, 0.32), above(q["t_swing_level"], 0.08, 0.16)) * (q["t_count"] >= 14)
-    swings *= (parts["swinging"] > 0) & ((parts["swing_val"] > 0.5) | (q["t_swing_persistence"] > 0)) & (out[:, LABELS.index("divergence")] < 0.5)
+    whole = (parts["swing_val"] > 0.5) | (q["t_swing_persistence"] > 0)
+    swings *= (parts["swinging"] > 0) & whole & (out[:, LABELS.index("divergence")] < 0.5)
     out[:, j] = np.where(swings > 0, np.minimum(out[:, j], np.minimum(_DOUBT, 1 - swings)), out[:, j])
     j = LABELS.index("oscillation")
     out[:, j] = np.maximum(out[:, j], swings)
@@ -123,13 +125,14 @@ def _settled(degree: FloatArray) -> FloatArray:
     out = overrule(degree)
     for winner, loser in _ALSO_TRUE:
         w, j = LABELS.index(winner), LABELS.index(loser)
-        out[:, j] = np.where((degree[:, w] > 0) & (degree[:, j] > 0) & (out[:, j] < degree[:, j]), np.minimum(_DOUBT, degree[:, j]), out[:, j])
+        overruled = (degree[:, w] > 0) & (degree[:, j] > 0) & (out[:, j] < degree[:, j])
+        out[:, j] = np.where(overruled, np.minimum(_DOUBT, degree[:, j]), out[:, j])
     return out
 
 
 def _doubt_textures(degree: FloatArray, rule: FloatArray) -> FloatArray:
     """A texture nobody injected that noise happens to imitate is arguable, not absent."""
-    out = degree.copy()
+    out: FloatArray = degree.copy()
     for label in ("loss_spikes", "val_spikes", "noisy_validation", "periodic_loss", "oscillation"):
         j = LABELS.index(label)
         out[:, j] = np.where((degree[:, j] <= 0) & (rule[:, j] >= 0.9), _DOUBT, degree[:, j])
@@ -142,12 +145,15 @@ def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantiti
     levels = {name: _level(logged, name, cells[name], written[name]) for name in ("train_loss", "val_loss")}
     train, val = levels["train_loss"], levels["val_loss"]
     q = trend_quantities(train, val)
-    still = {n: replace(c, noise=written[n].noise, cell_noise=0.0 * c.noise) if n.endswith("metric") else c for n, c in cells.items()}
+    still = dict(cells)
+    for name in ("train_metric", "val_metric"):
+        still[name] = replace(cells[name], noise=written[name].noise, cell_noise=0.0 * cells[name].noise)
     q |= channel_quantities(logged.clean, levels, still)
     for name in ("t_bad", "v_bad", "bad_first_step", "bad_last_step"):
         q.pop(name)  # a fact of the logged points
     bare = {n: noise_added(logged.batch.channels[n].finite(), logged.textured[n], written[n]) for n in levels}
-    return q | _texture_truth(logged.parts, replace(train, noise=bare["train_loss"]), replace(val, noise=bare["val_loss"]), cells, written)
+    train, val = replace(train, noise=bare["train_loss"]), replace(val, noise=bare["val_loss"])
+    return q | _texture_truth(logged.parts, train, val, cells, written)
 
 
 def _in_view(clean: Cells, like: Cells) -> FloatArray:
@@ -212,12 +218,14 @@ def _swing_truth(parts: Mapping[str, FloatArray], level: Level, prefix: str, fac
     size = parts["swinging"] * factor * np.where(level.log, 1.0, typical)
     ordered = np.sort(level.view, axis=1)
     trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
+    restless = np.isin(parts["swing_kind"], (2, 5))  # another value at every point
+    turns = 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05
     begin = level.steps[:, 0] + np.maximum(parts["swing_from"], 0.0) * (level.steps[:, -1] - level.steps[:, 0])
     return {
         prefix + "swing": 0.9 * size / np.maximum(trend, 0.02 * typical + _TINY) * (size > 1.2 * level.noise),
         prefix + "swing_level": 0.9 * parts["swinging"] * factor,
-        prefix + "swing_persistence": np.where(np.isin(parts["swing_kind"], (2, 5)), -0.5, 0.6),
-        prefix + "swing_turns": np.where(np.isin(parts["swing_kind"], (2, 5)), 0.5, 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05),
+        prefix + "swing_persistence": np.where(restless, -0.5, 0.6),
+        prefix + "swing_turns": np.where(restless, 0.5, turns),
         prefix + "swing_first": begin,
         prefix + "swing_last": level.steps[:, -1],
     }
@@ -229,14 +237,17 @@ def _period_truth(parts: Mapping[str, FloatArray], train: Level) -> Quantities:
     ordered = np.sort(train.view, axis=1)
     spread = ordered[:, int(0.95 * (CELLS - 1))] - ordered[:, int(0.05 * (CELLS - 1))]
     visible = (parts["period"] >= 3) & (train.count >= 4.5 * parts["period"]) & (size > 0.015 * spread)
-    return {"period_strength": np.where(visible, size**2 / np.maximum(size**2 + train.noise**2, 1e-300), 0.0), "period": parts["period"]}
+    strength = size**2 / np.maximum(size**2 + train.noise**2, 1e-300)
+    return {"period_strength": np.where(visible, strength, 0.0), "period": parts["period"]}
 
 
 def _jitter_truth(
     parts: Mapping[str, FloatArray], val: Level, clean: Mapping[str, Cells], written: Mapping[str, Cells]
 ) -> Quantities:
     """The shared jitter measure on what the logger added alone; swings that train makes too are no val noise."""
-    added = {name: replace(written[name], mean=written[name].mean - _in_view(clean[name], written[name])) for name in ("train_loss", "val_loss")}
-    ratio, jitter = texture.jitter_ratio(added["train_loss"], added["val_loss"], written["train_loss"], written["val_loss"])
+    seen = [written[name] for name in ("train_loss", "val_loss")]
+    clean_seen = [_in_view(clean[name], written[name]) for name in ("train_loss", "val_loss")]
+    added = [replace(cells, mean=cells.mean - level) for cells, level in zip(seen, clean_seen, strict=True)]
+    ratio, jitter = texture.jitter_ratio(*added, *seen)
     swung = parts["swinging"] * parts["swing_val"] > 0.5 * val.noise
     return {"v_noise_over_t": np.where(swung, 1.0, ratio), "v_jitter": np.where(swung, 0.0, jitter)}

@@ -20,7 +20,7 @@ HEAVY = (
     "onnxscript",
 )
 EXTRAS = ("torch", "sklearn", "scipy", "tsfresh", "matplotlib", "pandas", "polars", "onnx", "onnxscript", "tensorboard")
-NEED_TORCH = {"curveclinic.model.network", "curveclinic.model.export"}
+NEED_TORCH = {"curveclinic.model.network", "curveclinic.model.training", "curveclinic.model.export"}
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"src/curveclinic": "curveclinic", **{top: f"curveclinic.{top}" for top in ("synth", "model", "weights")}}
 

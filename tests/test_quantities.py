@@ -27,7 +27,9 @@ def test_drop_and_rise_of_a_valley():
 
 def test_end_fall_is_the_share_of_the_drop_in_the_last_fifth():
     assert numbers_of({"train_loss": np.linspace(2, 1, 101)})["t_end_fall"][0] == pytest.approx(0.2, abs=0.01)
-    assert numbers_of({"train_loss": decay(101)})["t_end_fall"][0] == pytest.approx(np.exp(-4.8) - np.exp(-6), abs=0.005)
+    assert numbers_of({"train_loss": decay(101)})["t_end_fall"][0] == pytest.approx(
+        np.exp(-4.8) - np.exp(-6), abs=0.005
+    )
 
 
 def test_plateaus():

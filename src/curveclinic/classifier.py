@@ -16,13 +16,10 @@ from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch, FloatArray
-from curveclinic.sidecar import Sidecar, read_sidecar
+from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
-
-ONNX_NAME = "curvenet.onnx"
-SIDECAR_NAME = "curvenet.json"
 
 _BATCH = 512
 """Runs a call of onnxruntime; throughput is flat from 64 on."""
@@ -125,7 +122,8 @@ def _load(folder: Path) -> Classifier | None:
     digest = hashlib.sha256(content).hexdigest()
     if digest != sidecar.onnx_sha256:
         raise WeightsError(
-            f"{onnx.name}: sha256 is {digest[:12]}, the sidecar expects {sidecar.onnx_sha256[:12]}; reinstall curveclinic or retrain with train.py"
+            f"{onnx.name}: sha256 is {digest[:12]}, the sidecar expects {sidecar.onnx_sha256[:12]}; "
+            "reinstall curveclinic or retrain with train.py"
         )
     _check_encoder(sidecar)
     return Classifier(_session(content), sidecar)
@@ -138,7 +136,8 @@ def _check_encoder(sidecar: Sidecar) -> None:
     found = (sidecar.encoder_version, sidecar.bins, sidecar.tensor_channels, sidecar.feature_names)
     if found != (ENCODER_VERSION, BINS, TENSOR_CHANNELS, FEATURE_NAMES):
         raise WeightsError(
-            f"the weights were made for encoder {sidecar.encoder_version}, this is encoder {ENCODER_VERSION}; retrain with train.py or reinstall curveclinic"
+            f"the weights were made for encoder {sidecar.encoder_version}, this is encoder {ENCODER_VERSION}; "
+            "retrain with train.py or reinstall curveclinic"
         )
 
 

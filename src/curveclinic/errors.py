@@ -28,9 +28,7 @@ class MissingExtraError(CurveclinicError, ImportError):
     """An optional dependency is missing; the message gives its install line."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs {package}, which is not installed; run: pip install 'curveclinic[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs {package}, which is not installed; run: pip install 'curveclinic[{extra}]'")
 
 
 class WeightsError(CurveclinicError, RuntimeError):

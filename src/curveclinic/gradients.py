@@ -18,6 +18,10 @@ _NAMES = (
 )  # fmt: skip
 
 
+_CYCLE = 0.01
+"""Share of the peak below which a rise of the learning rate is rounding."""
+
+
 def gradient_quantities(cells: Cells) -> Quantities:
     """Growth of the gradient norm in powers of ten: bursts over the running median, start against end."""
     out = {name: np.full(len(cells.size), np.nan) for name in _NAMES}
@@ -75,5 +79,6 @@ def schedule_quantities(lr: Cells) -> Quantities:
         floor = np.minimum.accumulate(np.where(after, value, np.inf), axis=1)
         with np.errstate(invalid="ignore"):
             rises = np.where(after, value - floor, 0.0).max(axis=1)
-        out[rows] = rises / np.maximum(peak, 1e-300)
+        share = rises / np.maximum(peak, 1e-300)
+        out[rows] = np.where(share > _CYCLE, share, 0.0)
     return {"lr_cycles": out}

@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
+
+ONNX_NAME: Final = "curvenet.onnx"
+SIDECAR_NAME: Final = "curvenet.json"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def read_sidecar(path: Path) -> Sidecar:
     names = {f.name for f in fields(Sidecar)}
     if not isinstance(body, dict) or set(body) != names:
         found = sorted(set(body) ^ names) if isinstance(body, dict) else type(body).__name__
-        raise WeightsError(f"{path.name}: unknown or missing keys {found}; expected {sorted(names)}; retrain with train.py")
+        expected = f"expected {sorted(names)}"
+        raise WeightsError(f"{path.name}: unknown or missing keys {found}; {expected}; retrain with train.py")
     if tuple(body["labels"]) != LABELS:
         raise WeightsError(f"{path.name}: made for other labels than this version's; retrain with train.py")
     tuples = {key: tuple(body[key]) for key in ("labels", "tensor_channels", "feature_names", "decided_by_rule")}

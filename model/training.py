@@ -1,0 +1,69 @@
+"""One step of a training, and what its checkpoint keeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from curveclinic.model.network import CurveNet, Shape, loss_of
+
+
+class Training:
+    """A network, the average of its weights and its optimiser."""
+
+    def __init__(self, shape: Shape, *, lr: float, device: str) -> None:
+        self.lr = lr
+        self.steps = 0
+        self.net = CurveNet(shape).to(device)
+        self.averaged = torch.optim.swa_utils.AveragedModel(self.net, avg_fn=averaging, use_buffers=True)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=lr, weight_decay=0.02)
+
+    @property
+    def result(self) -> CurveNet:
+        """The network with averaged weights."""
+        return cast(CurveNet, self.averaged.module)
+
+    def step(self, batch: tuple[Tensor, ...], done: float) -> float:
+        """Makes one step and returns the loss.
+
+        Args:
+            batch: tensor, features, target, weight, severe and spans; see `network.loss_of`.
+            done: share of the whole training; the learning rate falls with it as half a cosine.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = float(self.lr * min(1.0, (self.steps + 1) / 200) * (0.5 * (1 + np.cos(np.pi * done)) + 1e-3))
+        self.net.train()
+        loss = loss_of(self.net(batch[0], batch[1]), *batch[2:])
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self.optimiser.step()
+        self.averaged.update_parameters(self.net)
+        self.steps += 1
+        return loss.item()
+
+    def save(self, path: Path, state: dict[str, Any]) -> None:
+        """Writes a checkpoint with what the training has behind it."""
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        torch.save({**parts, "state": state}, path)
+
+    def load(self, path: Path, device: str) -> dict[str, Any]:
+        """Goes back to a checkpoint; returns what the training has behind it."""
+        saved = torch.load(path, weights_only=True, map_location=device)
+        for name, part in self._parts().items():
+            part.load_state_dict(saved[name])
+        self.steps = saved["state"]["step"]
+        return dict(saved["state"])
+
+    def _parts(self) -> dict[str, Any]:
+        return {"net": self.net, "averaged": self.averaged, "optimiser": self.optimiser}
+
+
+def averaging(averaged: Tensor, current: Tensor, count: int | Tensor) -> Tensor:
+    """Exponential average of the weights whose memory grows with the steps made, up to a thousand."""
+    decay = min(0.999, (1 + int(count)) / (10 + int(count)))
+    return averaged + (current - averaged) * (1 - decay) if current.is_floating_point() else current

@@ -1,0 +1,89 @@
+"""Swings, spikes and patterns of n runs as additions to the log level, and what is known about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.synth import texture
+from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.synth.plan import Plan
+from curveclinic.synth.sampling import Axis, nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """What rides on the losses.
+
+    Attributes:
+        train, val: (total,) additions to the log level.
+        spikes: (total,) the part of `train` that is spikes; gradients see it.
+        parts: what was added, by name, (n,) each: heights in log level, first and last place in steps, counts, and the
+            plan's numbers for swings and patterns.
+    """
+
+    train: FloatArray
+    val: FloatArray
+    spikes: FloatArray
+    parts: dict[str, FloatArray]
+
+
+def overlay(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> Overlay:
+    """Draws the textures of n runs; t and v are the axes of train and val."""
+    t_wave, v_wave = _waves(rng, plan, t, v)
+    none = np.zeros(plan.size)
+    spikes = texture.spike_train(rng, t.offsets, plan.spikes, plan.spike_size, plan.spike_tail, plan.spike_early)
+    val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, none, none)
+    pattern = texture.patterns(rng, t.index, t.run, plan.period) * plan.period_size[t.run]
+    parts = _known(plan)
+    parts |= _spikes_known("spike", t, plan.spikes, *spikes)
+    parts |= _spikes_known("val_spike", v, plan.val_spikes, *val_spikes)
+    shared = plan.spike_shared[v.run] * spikes[0][nearest(t, v)]
+    return Overlay(t_wave + spikes[0] + pattern, v_wave + val_spikes[0] + shared, spikes[0], parts)
+
+
+def _waves(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[FloatArray, FloatArray]:
+    """Swings of train and val: one wave, for what swings is the model."""
+    run, share = np.concatenate([t.run, v.run]), np.concatenate([t.share, v.share])
+    index = np.concatenate([t.index, v.index])
+    wave = texture.swings(rng, share, run, index, plan.swing_kind, plan.swing_cycles)
+    dies_out, later = np.exp(-share * 25), share >= np.maximum(plan.swing_from, 0)[run]
+    wave = plan.swing[run] * wave * np.where(plan.swing_from[run] < 0, dies_out, later)
+    return wave[: len(t.run)], wave[len(t.run) :] * plan.swing_val[v.run]
+
+
+def _known(plan: Plan) -> dict[str, FloatArray]:
+    return {
+        "swinging": np.where(plan.swing_from < 0, 0.0, plan.swing),
+        "swing_val": plan.swing_val,
+        "swing_kind": plan.swing_kind.astype(float),
+        "swing_cycles": plan.swing_cycles,
+        "swing_from": plan.swing_from,
+        "period": plan.period,
+        "period_size": plan.period_size,
+        "cost": plan.start * plan.unit,
+        "idle": (plan.train_mode == 1).astype(float),
+    }
+
+
+def _spikes_known(
+    name: str, axis: Axis, count: IntArray, rise: FloatArray, first: FloatArray, last: FloatArray
+) -> dict[str, FloatArray]:
+    return {
+        f"{name}_count": count.astype(float),
+        f"{name}_height": np.where(count > 0, peak(rise, axis.offsets), 0.0),
+        f"{name}_first": _step_at(axis, first),
+        f"{name}_last": _step_at(axis, last),
+    }
+
+
+def _step_at(axis: Axis, index: FloatArray) -> FloatArray:
+    """(n,) step of each run's point of that index; NaN stays."""
+    place = np.minimum(axis.offsets[:-1] + np.nan_to_num(index).astype(int), len(axis.steps) - 1)
+    return np.where(np.isnan(index), np.nan, axis.steps[place])
+
+
+def peak(values: FloatArray, offsets: IntArray) -> FloatArray:
+    """(n,) largest value of every run."""
+    return np.maximum.reduceat(values, offsets[:-1])

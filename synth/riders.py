@@ -1,0 +1,85 @@
+"""Troubles and traits that ride on any trend, as (rng, n) -> plan overrides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+
+
+def spikes(rng: Rng, n: int) -> Draw:
+    """Corrupted batches, instabilities: jumps of the train loss that recover."""
+    return {
+        "spikes": 1 + rng.poisson(1.6, n),
+        "spike_size": log_uniform(rng, 0.1, 6.0, n),
+        "spike_tail": np.where(rng.random(n) < 0.5, 0.0, log_uniform(rng, 0.6, 9, n)),
+        "spike_shared": np.where(rng.random(n) < 0.45, rng.uniform(0.1, 1.2, n), 0.0),
+        "spike_early": chance(rng, 0.2, n),
+        "grad_kind": pick(rng, {0: 1, 2: 2}, n),
+        "grad_size": log_uniform(rng, 0.8, 5, n),
+        "has_grad": chance(rng, 0.5, n),
+    }
+
+
+def val_jumps(rng: Rng, n: int) -> Draw:
+    """Single bad evaluations."""
+    return {
+        "val_spikes": 1 + rng.poisson(1.3, n),
+        "val_spike_size": log_uniform(rng, 0.08, 4.0, n),
+        "val_noise": log_uniform(rng, 1e-3, 0.03, n),
+        "has_val": full(n, 1.0),
+    }
+
+
+def shaky_val(rng: Rng, n: int) -> Draw:
+    """A small validation set or unstable batch statistics: val jitters all along."""
+    return {
+        "val_noise": log_uniform(rng, 0.04, 0.9, n),
+        "val_rho": pick(rng, [6, 2, 0.5], n),
+        "val_noise_power": rng.uniform(0.2, 1.0, n),
+        "noise": log_uniform(rng, 3e-4, 0.08, n),
+        "has_val": full(n, 1.0),
+    }
+
+
+def unshuffled(rng: Rng, n: int) -> Draw:
+    """Data in a fixed order: the train loss repeats its pattern every epoch."""
+    points = np.clip(log_uniform(rng, 30, 3000, n), 5, 30_000).astype(int)
+    return {
+        "period": np.rint(log_uniform(rng, 4, 80, n)),
+        "period_size": log_uniform(rng, 0.03, 0.9, n),
+        "noise": log_uniform(rng, 2e-3, 0.2, n),
+        "logging": pick(rng, {2: 3, 3: 2}, n),
+        "points": points,
+        "ratio": log_uniform(rng, 2, 50, n),
+    }
+
+
+def goes_nan(rng: Rng, n: int) -> Draw:
+    """NaN or Inf: from the first row, after a few points, in the middle, in one evaluation."""
+    at = np.where(
+        rng.random(n) < 0.3,
+        0.0,
+        np.where(rng.random(n) < 0.4, log_uniform(rng, 0.01, 0.15, n), rng.uniform(0.1, 1.0, n)),
+    )
+    return {"nan_at": at, "has_val": chance(rng, 0.8, n)}
+
+
+def gradient_burst(rng: Rng, n: int) -> Draw:
+    """Gradient bursts the loss hardly shows."""
+    return {"grad_kind": pick(rng, {2: 2, 3: 1}, n), "grad_size": log_uniform(rng, 0.6, 5, n), "has_grad": full(n, 1.0)}
+
+
+def gradients_fade(rng: Rng, n: int) -> Draw:
+    """The gradient norm falls with a loss that is fitted: nothing wrong."""
+    return {"grad_kind": ints(n, 4), "has_grad": full(n, 1.0), "grad_size": rng.uniform(0.3, 4, n)}
+
+
+def mild_swings(rng: Rng, n: int) -> Draw:
+    """Slow waves too small to matter."""
+    return {
+        "swing": log_uniform(rng, 0.002, 0.08, n),
+        "swing_kind": rng.integers(0, 5, n),
+        "swing_cycles": log_uniform(rng, 3, 40, n),
+        "swing_val": rng.uniform(0, 1.2, n),
+    }

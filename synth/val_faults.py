@@ -1,0 +1,140 @@
+"""Sick runs that show against validation: val, its metric or the distance to train, as (rng, n) -> plan overrides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.synth.descent import DECAY_INDEX as DECAY
+from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
+from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
+
+
+def overfit(rng: Rng, n: int) -> Draw:
+    """Val turns up while train keeps falling: early or late, fast or slow."""
+    return {
+        "rise": log_uniform(rng, 0.06, 4.0, n),
+        "rise_at": np.where(rng.random(n) < 0.6, rng.uniform(0.02, 0.35, n), rng.uniform(0.2, 0.85, n)),
+        "floor": np.where(rng.random(n) < 0.6, log_uniform(rng, 1e-4, 0.1, n), rng.uniform(0.1, 0.7, n)),
+        "val_floor": rng.uniform(0.0, 0.6, n),
+        "val_power": rng.uniform(0.9, 2.0, n),
+        "val_noise": log_uniform(rng, 1e-3, 0.06, n),
+        "metric_kind": pick(rng, {0: 5, 3: 3}, n),
+        "rate": log_uniform(rng, 3, 200, n),
+    }
+
+
+def overfit_memorise(rng: Rng, n: int) -> Draw:
+    """Tiny training set: train to zero within a few epochs, val falls a little, then climbs past its start."""
+    return {
+        "rise": log_uniform(rng, 0.3, 20.0, n),
+        "rise_at": rng.uniform(0.01, 0.2, n),
+        "rise_kind": pick(rng, [2, 3, 3, 2, 0.5], n),
+        "floor": log_uniform(rng, 1e-5, 0.05, n),
+        "val_floor": rng.uniform(0.4, 0.95, n),
+        "val_power": rng.uniform(1.2, 3.0, n),
+        "rate": log_uniform(rng, 10, 200, n),
+        "metric_kind": pick(rng, {0: 3, 3: 2}, n),
+    }
+
+
+def overfit_after_drop(rng: Rng, n: int) -> Draw:
+    """Val falls at an lr drop and climbs afterwards."""
+    return overfit(rng, n) | {
+        "schedule": ints(n, SCHEDULE["steps"]),
+        "lr_floor": log_uniform(rng, 0.1, 0.6, n),
+        "rise_at": rng.uniform(0.4, 0.8, n),
+    }
+
+
+def never_generalises(rng: Rng, n: int) -> Draw:
+    """Train falls, val stays at its initial level or rises from the first evaluation."""
+    return {
+        "val_mode": ints(n, 1),
+        "val_drift": np.where(rng.random(n) < 0.35, rng.normal(0, 0.02, n), log_uniform(rng, 0.03, 6.0, n)),
+        "val_noise": log_uniform(rng, 1e-3, 0.08, n),
+        "metric_kind": pick(rng, {1: 2, 2: 1, 3: 1, 0: 0.4}, n),
+        "floor": np.where(rng.random(n) < 0.7, log_uniform(rng, 1e-3, 0.3, n), rng.uniform(0.3, 0.9, n)),
+        "rate": log_uniform(rng, 2, 100, n),
+        "val_start": 1 + np.abs(rng.normal(0, 0.15, n)),
+    }
+
+
+def val_below(rng: Rng, n: int) -> Draw:
+    """Dropout, augmentation, label smoothing or a penalty in the train loss only; an easier val set."""
+    extra = rng.random(n) < 0.6
+    return {
+        "train_extra": np.where(extra, log_uniform(rng, 0.02, 0.5, n), 0.0),
+        "val_unit": np.where(extra, 1.0, rng.uniform(0.15, 0.97, n)),
+        "val_floor": np.abs(rng.normal(0, 0.01, n)),
+        "val_start": np.where(rng.random(n) < 0.5, rng.uniform(0.55, 1.0, n), 1.0),
+        "val_power": rng.uniform(0.9, 1.5, n),
+        "noise": log_uniform(rng, 1e-3, 0.25, n),
+    }
+
+
+def stalled_train(rng: Rng, n: int) -> Draw:
+    """Bookkeeping broken: the logged train loss does not move while val falls."""
+    return {
+        "train_mode": ints(n, 1),
+        "train_drift": rng.normal(0, 1, n) * log_uniform(rng, 1e-4, 0.15, n),
+        "noise": np.where(rng.random(n) < 0.5, log_uniform(rng, 1e-4, 0.05, n), log_uniform(rng, 0.05, 0.6, n)),
+        "val_start": np.where(rng.random(n) < 0.5, rng.uniform(0.3, 1.0, n), 1.0),
+        "floor": rng.uniform(0, 0.75, n),
+        "noise_power": full(n, 1.0),
+    }
+
+
+def stuck_metric(rng: Rng, n: int) -> Draw:
+    """The loss falls, the metric stays at chance or jumps about: a bug, or one class predicted for all."""
+    return {
+        "metric_kind": pick(rng, {1: 1, 2: 1.3}, n),
+        "has_val_metric": full(n, 1.0),
+        "floor": rng.uniform(0, 0.7, n),
+        "metric_noise": log_uniform(rng, 1e-4, 0.3, n),
+        "rate": log_uniform(rng, 0.3, 200, n),
+    }
+
+
+def overconfident(rng: Rng, n: int) -> Draw:
+    """Val loss climbs while val accuracy still improves."""
+    return overfit(rng, n) | {
+        "metric_kind": ints(n, 0),
+        "has_val_metric": full(n, 1.0),
+        "rise": log_uniform(rng, 0.2, 6.0, n),
+        "metric_gain": rng.uniform(0.4, 1, n),
+        "rise_at": rng.uniform(0.03, 0.5, n),
+    }
+
+
+def double_descent(rng: Rng, n: int) -> Draw:
+    """Val falls, climbs a hump while train is already low, and comes down again."""
+    return {
+        "hump": log_uniform(rng, 0.1, 8.0, n),
+        "late_at": rng.uniform(0.04, 0.45, n),
+        "late_width": rng.uniform(0.05, 0.5, n),
+        "floor": log_uniform(rng, 1e-3, 0.3, n),
+        "rate": log_uniform(rng, 30, 400, n),
+        "val_floor": rng.uniform(0, 0.5, n),
+        "noise": log_uniform(rng, 1e-4, 0.15, n),
+        "val_noise": log_uniform(rng, 1e-4, 0.04, n),
+        "window_end": full(n, 1.0),
+        "decay": pick(rng, {DECAY["power"]: 3, DECAY["two_phase"]: 2, DECAY["exponential"]: 2}, n),
+    }
+
+
+def grokking(rng: Rng, n: int) -> Draw:
+    """Train is fitted early, val stays bad for long, then falls."""
+    return {
+        "late_drop": rng.uniform(0.4, 1.0, n),
+        "late_at": rng.uniform(0.1, 0.85, n),
+        "late_width": log_uniform(rng, 0.02, 0.5, n),
+        "floor": log_uniform(rng, 1e-8, 0.2, n),
+        "rate": log_uniform(rng, 20, 500, n),
+        "val_power": rng.uniform(0.8, 1.2, n),
+        "rise": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.05, 2, n), 0),
+        "rise_at": rng.uniform(0.0, 0.1, n),
+        "val_floor": np.where(rng.random(n) < 0.5, log_uniform(rng, 1e-4, 0.3, n), rng.uniform(0, 0.5, n)),
+        "noise": log_uniform(rng, 1e-4, 0.1, n),
+        "val_noise": log_uniform(rng, 1e-4, 0.04, n),
+        "window_end": full(n, 1.0),
+    }

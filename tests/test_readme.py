@@ -1,0 +1,144 @@
+"""README.md and the model card say what the code says: written blocks are current, links and pictures exist."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from curveclinic import LABELS
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+import marked
+import pictures
+import readme_scores
+import session
+
+ROOT = Path(__file__).parent.parent
+README = session.README.read_text(encoding="utf-8")
+CARD = (ROOT / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("labels", session.label_table),
+        ("formats", session.format_table),
+        ("session:explain", lambda: session.session(session.COMMANDS["session:explain"])),
+    ],
+)
+def test_readme_is_what_the_session_writes(name, expected) -> None:
+    assert marked.block(README, name) == expected(), "run: python docs/session.py"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [(README, "scores", readme_scores.scores), (CARD, "numbers", readme_scores.numbers)],
+    ids=["README.md", "MODEL_CARD.md"],
+)
+def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
+    assert marked.block(text, name) == expected(), "run: python benchmarks/readme_scores.py"
+
+
+@pytest.mark.parametrize("name", ["session:diagnose", "session:scan", "session:python"])
+def test_sessions_are_filled(name) -> None:
+    typed = session.COMMANDS.get(name, session.PYTHON[-1])
+    lines = marked.block(README, name).splitlines()
+    at = next(i for i, line in enumerate(lines) if line in (f"$ {typed}", f">>> {typed}"))
+    assert len(lines) > at + 2  # output, and the end of the block
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = re.findall(r'\]\(([^)#]+)[^)]*\)|<img src="([^"]+)"', text)
+    local = [link or image for link, image in targets if "://" not in link]
+    assert [link for link in local if not (ROOT / document).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_every_label_has_a_small_picture(label) -> None:
+    picture = ROOT / "docs" / "labels" / f"{label}.svg"
+    assert 1_000 < picture.stat().st_size < 15_000
+    assert label in pictures.PICKS
+
+
+def test_there_are_two_headline_commands() -> None:
+    commands = re.findall(r"```sh\n(pip install .*)\n```", README)
+    assert commands == [
+        "pip install . && curveclinic scan examples -o diagnoses.csv",
+        'pip install -e ".[dev]" && pytest',
+    ]
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.svg"))])
+def test_no_path_of_a_machine_is_told(document) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\w.$])/(?:home|root|work|tmp|Users|usr)/\S*", text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [("", "found 0 blocks"), ("<!-- a -->\n<!-- /a -->\n<!-- a -->\n<!-- /a -->", "found 2 blocks")],
+)
+def test_a_block_is_there_once(text, match) -> None:
+    with pytest.raises(ValueError, match=match):
+        marked.block(text, "a")
+
+
+def test_fill_replaces_what_is_between_the_markers(tmp_path, capsys) -> None:
+    path = tmp_path / "text.md"
+    path.write_text("before\n<!-- a -->\n<!-- /a -->\n<!-- b:c -->\nold\n<!-- /b:c -->\nafter\n")
+    marked.fill(path, {"a": r"one \1", "b:c": "two\nlines"})
+    text = path.read_text()
+    assert text == "before\n<!-- a -->\none \\1\n<!-- /a -->\n<!-- b:c -->\ntwo\nlines\n<!-- /b:c -->\nafter\n"
+    assert marked.block(text, "b:c") == "two\nlines"
+    assert "text.md" in capsys.readouterr().out
+
+
+def written(folder: Path, name: str, *lines: str) -> None:
+    (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_scores_without_results(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(readme_scores, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme_scores, "sidecar", dict)
+    assert readme_scores.scores() == readme_scores.NO_WEIGHTS
+    assert readme_scores.numbers() == readme_scores.NO_WEIGHTS
+
+
+def test_scores_of_results(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(readme_scores, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme_scores, "sidecar", lambda: {"decided_by_rule": ["non_finite"]})
+    written(
+        tmp_path, "thresholds", "yardstick,judge,measure,value",
+        "real_runs,whole,macro_f1,0.8123", "real_runs,whole,false_alarm,0.051", "all,network,threshold overfitting,0.5",
+    )  # fmt: skip
+    written(
+        tmp_path, "accuracy_real_runs", "judge,label,measure,value,low,high,n",
+        "whole,,macro_f1,0.9,0.85,0.95,111", "whole,,any_label,0.2,0.1,0.3,56", "whole - rules,,macro_f1,0.1,0,0.2,111",
+        *(f"whole,{label},f1,{'' if label == 'oscillation' else 0.75},,,7" for label in LABELS),
+    )  # fmt: skip
+    written(
+        tmp_path, "robustness_clinic_runs", "perturbation,judge,label,share_changed,low,high",
+        "every_4th_point,whole,,0.123,0.10,0.15", "every_4th_point,whole,overfitting,0.9,0.9,0.9",
+    )  # fmt: skip
+    written(
+        tmp_path, "speed", "what,value,unit", '"one run, warm",1.512,ms', "stage: rules,3,us/run", "a / b,40.2,ratio"
+    )
+    text = readme_scores.scores()
+    assert "| real logs | whole | 0.81 | 5 % | - |" in text
+    assert "| real logs | whole | 0.90 (0.85-0.95) | - | - | - | 20 % (10-30) |" in text
+    assert "| `overfitting` | network | 0.75, n = 7 |" in text
+    assert "| `oscillation` | network | -, n = 7 |" in text
+    assert "| `non_finite` | rules |" in text
+    assert "Rules decide 1 of 20 labels" in text
+    assert "| every 4th point kept | 12 % (10-15) |" in text
+    assert "| every 20th point kept | - |" in text
+    assert "| one run, warm | 1.512 ms |" in text
+    assert "| a / b | 40.2 times |" in text
+    assert "stage: rules" not in text
+    assert "AUC" not in text
