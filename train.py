@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small training that only shows that everything works")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
-    parser.add_argument("--budget", type=float, default=38.0, help="minutes of the whole training loop")
+    parser.add_argument("--budget", type=float, default=34.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"

@@ -28,10 +28,10 @@ from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
 from curveclinic.trends import Quantities
 
-ARGUABLE_WEIGHT: Final = 0.2
+ARGUABLE_WEIGHT: Final = 0.3
 """Training weight of an arguable cell."""
 
-ARGUABLE_TARGET: Final = 0.15
+ARGUABLE_TARGET: Final = 0.1
 """Training target of an arguable cell: silence, not denial."""
 
 _DOUBT: Final = 0.3
@@ -80,7 +80,10 @@ def judge(logged: Logged) -> Truth:
     q = seen.quantities | _latent_quantities(logged, seen.cells)
     degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen.quantities))
     degree = _settled(degree)
-    checked = checked_labels(logged.batch.channels)
+    checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
+    fact = LABELS.index("non_finite")
+    checked[:, fact] = checked_labels(logged.batch.channels)[:, fact]
+    degree = np.where(checked, np.nan_to_num(degree), 0.0)
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
     weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
@@ -102,11 +105,10 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     j = LABELS.index("high_initial_loss")
     # the cost of an untrained model is known here; a fast learner in a long log started no higher
     excess = above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
-    out[:, j] = np.where(excess > 0, excess, np.minimum(out[:, j], _DOUBT))
+    out[:, j] = excess
     j = LABELS.index("not_learning")
-    # batch noise hides the descent, but val shows that there is one
-    learns = (parts["idle"] == 0) & (q["v_drop_rel"] > 0.05) & (q["v_drop_snr"] > 4)
-    out[:, j] = np.where(learns, np.minimum(out[:, j], _DOUBT), out[:, j])
+    # noise hides the descent, or a trained model is tuned at its level: silence is better than denial
+    out[:, j] = np.where(parts["idle"] == 0, np.minimum(out[:, j], _DOUBT), out[:, j])
     # swings of the whole model about a flat level are swings, not idleness
     swings = np.minimum(above(q["t_swing"], 0.16, 0.32), above(q["t_swing_level"], 0.08, 0.16)) * (q["t_count"] >= 14)
     whole = (parts["swing_val"] > 0.5) | (q["t_swing_persistence"] > 0)

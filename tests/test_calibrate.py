@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from curveclinic.labels import LABELS
-from curveclinic.model.calibrate import MAX_FALSE_ALARM, choose_thresholds, fit_calibration, reliability
+from curveclinic.model.calibrate import (
+    MAX_FALSE_ALARM,
+    calibration_errors,
+    choose_thresholds,
+    f1_scores,
+    fit_calibration,
+    reliability,
+)
 from curveclinic.ragged import FloatArray
 
 N = 4000
@@ -107,3 +114,21 @@ def test_reliability() -> None:
     rng = np.random.default_rng(0)
     p = rng.random(20_000)
     assert reliability(p, (rng.random(20_000) < p).astype(float)) < 0.02
+
+
+def test_scores_count_clear_cells_only() -> None:
+    target, weight, probability = (np.zeros((100, len(LABELS))) for _ in range(3))
+    weight[:] = 1.0
+    target[:10, 0] = 1.0
+    probability[2:12, 0] = 0.9  # 8 hits, 2 misses, 2 false alarms
+    target[:10, 1], probability[:10, 1] = 1.0, 0.6
+    target[50:, 1], weight[50:, 1], probability[50:, 1] = 0.15, 0.2, 0.99  # arguable
+    target[:4, 2] = 1.0
+    scores = f1_scores(probability, target, weight, dict.fromkeys(LABELS, 0.5))
+    assert scores[LABELS[0]] == pytest.approx(0.8)
+    assert scores[LABELS[1]] == 1.0
+    assert scores[LABELS[2]] is None  # too few to say
+    assert f1_scores(probability, target, weight, dict.fromkeys(LABELS, 0.7))[LABELS[1]] == 0.0
+    errors = calibration_errors(probability, target, weight)
+    assert errors[LABELS[1]] == pytest.approx(0.2 * 0.4)
+    assert errors[LABELS[3]] == 0.0

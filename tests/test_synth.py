@@ -241,14 +241,17 @@ def test_degrees_are_numbers() -> None:
 
 
 def test_what_was_not_logged_is_not_checked() -> None:
+    """A channel without a finite point says nothing but that."""
     sample = mixed()
-    lengths = {name: channel.lengths for name, channel in sample.batch.channels.items()}
+    has = {name: channel.finite().lengths > 0 for name, channel in sample.batch.channels.items()}
     checked = dict(zip(LABELS, sample.truth.checked.T, strict=True))
-    np.testing.assert_array_equal(checked["overfitting"], lengths["val_loss"] > 0)
-    np.testing.assert_array_equal(checked["underfitting"], lengths["train_loss"] > 0)
-    np.testing.assert_array_equal(checked["vanishing_gradients"], lengths["grad_norm"] > 0)
-    metric = (lengths["train_metric"] > 0) | (lengths["val_metric"] > 0)
-    np.testing.assert_array_equal(checked["metric_mismatch"], metric)
+    np.testing.assert_array_equal(checked["overfitting"], has["train_loss"] & has["val_loss"])
+    np.testing.assert_array_equal(checked["underfitting"], has["train_loss"])
+    np.testing.assert_array_equal(checked["exploding_gradients"], has["grad_norm"])
+    metric = has["train_metric"] | has["val_metric"]
+    np.testing.assert_array_equal(checked["metric_mismatch"], metric & (has["train_loss"] | has["val_loss"]))
+    assert (~has["train_loss"] & ~has["val_loss"]).any()
+    assert checked["non_finite"].all()
 
 
 def test_spans_lie_inside_the_run() -> None:
