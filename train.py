@@ -174,8 +174,6 @@ class Pool:
 
 def batches(pool: Pool, config: Config, rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
     """Endless random batches from the pool, which keeps filling meanwhile."""
-    while pool.drawn < config.warm:
-        pool.collect(wait=True)
     used = 0
     while True:
         pool.collect(wait=used > config.reuse * pool.drawn)
@@ -200,6 +198,8 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
     held = draw((config.seed, 2, 0), min(config.held_out, 4096), tuple(TRENDS))
     pool = Pool(config, state["slice"] * 100_000)
     rng = np.random.default_rng((config.seed, 3, state["slice"]))
+    while pool.drawn < config.warm:
+        pool.collect(wait=True)
     began, before = time.monotonic(), state["seconds"]
     with Progress(*_COLUMNS) as bar:
         task = bar.add_task("drawing", total=config.minutes * 60, loss=float("nan"), f1=float("nan"))
@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small training that only shows that everything works")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
-    parser.add_argument("--budget", type=float, default=34.0, help="minutes of the whole training loop")
+    parser.add_argument("--budget", type=float, default=32.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"
@@ -312,6 +312,9 @@ def main() -> None:
     quick = Config(args.seed, 1.2, 20_000, 4_000, 256, 3e-3, 20.0, args.workers, 4_096, args.device)
     config = quick if args.quick else full
     net, recipe = train(config, args.checkpoints, resume=args.resume, minutes_now=args.minutes or config.minutes)
+    if not recipe["finished"]:
+        print(f"{recipe['seconds'] / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")
+        return
     report, calibration, thresholds = evaluate(net, config)
     print(json.dumps(report, indent=1))
     net = net.to("cpu")

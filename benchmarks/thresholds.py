@@ -4,7 +4,7 @@
 
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. For each label the threshold is the one with the best
-F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as a quarter of a
+F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as half a
 false alarm, smoothed over its neighbours and pulled a little towards one half. A label goes to the rules where they
 beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
 and deciders chosen without them. What it does not show: the rules' own cuts were set with both yardsticks in sight.
@@ -32,13 +32,13 @@ from curveclinic.sidecar import SIDECAR_NAME
 GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
 """Thresholds tried."""
 
-_PULL = 0.03
+_PULL = 0.15
 """F1 given up for every unit of distance from one half: few positives decide, the prior is one half."""
 
-_QUIET = 0.25
+_QUIET = 0.5
 """Weight of a finding nobody scored on a run without any symptom, as a share of a false alarm."""
 
-_MARGIN = 0.08
+_MARGIN = 0.2
 """F1 by which the rules must beat the network before they decide a label."""
 
 _FEWEST = 4

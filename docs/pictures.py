@@ -1,10 +1,11 @@
 """Draws the pictures of the README: one per label from a synthetic run, and a diagnosis of an example run.
 
-    python docs/pictures.py                         # all of docs/labels/*.svg and docs/diagnosis.svg
-    python docs/pictures.py --candidates DIR        # the runs to choose from, several a label, into DIR
+    python docs/pictures.py                  # docs/labels/*.svg and docs/diagnosis.svg; look at them afterwards
+    python docs/pictures.py LABEL...         # only these labels
 
-A label's run is a clear one: the label is there and no other, by the truth of the generator and by the rules. Which of
-those is drawn was chosen by eye and stands in `PICKS`; look again after a change of the generator.
+A label's run is drawn from the families of the generator that produce it. It shows the label clearly and no other, by
+the truth of the generator and by the rules; of those that do, the clearest is taken: the one whose weakest clause in
+`SHOWN` holds best. The same generator and definitions give the same pictures.
 """
 
 from __future__ import annotations
@@ -13,62 +14,188 @@ import argparse
 import html
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from curveclinic import LABELS, Diagnosis, Finding, Run, predict_pathology
+from curveclinic.axis import Axis, axes
+from curveclinic.definitions import above, all_of, below
 from curveclinic.labels import CHANNELS
-from curveclinic.ragged import Batch
+from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.readers import read_file
 from curveclinic.rules import judge
+from curveclinic.run import Series
 from curveclinic.svg import COLOURS, render_svg
 from curveclinic.synth import Sample, generate
 from curveclinic.text import finding_title, headline
+from curveclinic.trends import Quantities
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "digits-overfit" / "training_log.csv"
 
 SEED = 20
-DRAWN = 1024
-"""Runs drawn of a family: enough that even a rare rider gives a few clear ones."""
+DRAWN = 2048
+"""Runs drawn for a label: enough that even a rare rider gives several clear ones."""
 
 FEWEST, MOST = 40, 300
 """Points of the train loss: enough to show a shape, few enough for a small file."""
 
-PICKS = {
-    "overfitting": ("overfit", 5),
-    "underfitting": ("underfit", 0),
-    "not_learning": ("no_learning", 0),
-    "undertrained": ("too_slow", 0),
-    "slow_start": ("slow_start", 3),
-    "divergence": ("blow_up", 5),
-    "non_finite": ("plain", 1),
-    "oscillation": ("oscillating", 3),
-    "loss_spikes": ("plain", 3),
-    "val_spikes": ("plain", 3),
-    "noisy_validation": ("plain", 1),
-    "periodic_loss": ("plain", 4),
-    "no_generalization": ("never_generalises", 5),
-    "val_below_train": ("val_below", 2),
-    "train_stalled_val_falls": ("stalled_train", 0),
-    "metric_mismatch": ("stuck_metric", 1),
-    "high_initial_loss": ("hockey_stick", 1),
-    "vanishing_gradients": ("vanishing", 8),
-    "exploding_gradients": ("plain", 3),
-    "delayed_generalization": ("grokking", 5),
-}
-"""Label -> family of the generator, and which of its clear runs."""
+LARGEST = 14_000
+"""Bytes of a picture; a run that needs more is passed over."""
 
-BELOW = {
-    "metric_mismatch": "val_metric",
-    "vanishing_gradients": "grad_norm",
-    "exploding_gradients": "grad_norm",
+
+@dataclass(frozen=True)
+class Shown:
+    """How a label's run is chosen and drawn.
+
+    Attributes:
+        trends: families of the generator to draw from.
+        clear: quantities -> (n,) in [0, 1], how plainly a reader sees the symptom.
+        with_it: labels that go together with this one, and may be there too.
+        below: a channel drawn below the losses, where the symptom shows in it.
+        from_zero: the value axes begin at zero: a flat curve is then seen to be flat.
+    """
+
+    trends: tuple[str, ...]
+    clear: Callable[[Quantities], FloatArray]
+    with_it: frozenset[str] = frozenset()
+    below: str = ""
+    from_zero: bool = False
+
+
+def near(x: FloatArray, at: float, reach: float) -> FloatArray:
+    """1 where x is `at`, 0 where it is `reach` or more away; NaN counts as away."""
+    return below(np.abs(x - at), 0.0, reach)
+
+
+def _smooth(q: Quantities, most: float = 0.12) -> FloatArray:
+    """Little noise on either loss, against its drop."""
+    return below(np.fmax(q["t_noise_drop"], q["v_noise_drop"]), 0.0, most)
+
+
+def _calm(q: Quantities, most: float = 0.05) -> FloatArray:
+    """Little noise on either loss, against its level."""
+    return below(np.fmax(q["t_noise_rel"], q["v_noise_rel"]), 0.0, most)
+
+
+def _linear(q: Quantities) -> FloatArray:
+    """The losses do not span decades."""
+    return 1.0 - np.fmax(q["t_log"], q["v_log"])
+
+
+def _part(q: Quantities, step: str) -> FloatArray:
+    """A step as a share of the run."""
+    return (q[step] - q["t_first_step"]) / np.maximum(q["t_last_step"] - q["t_first_step"], 1e-9)
+
+
+SHOWN = {
+    "overfitting": Shown(
+        ("overfit",),
+        lambda q: all_of(near(q["v_rise_drop"], 0.7, 0.5), near(q["v_low_at"], 0.3, 0.2), _smooth(q), _linear(q)),
+    ),
+    "underfitting": Shown(
+        ("underfit",),
+        lambda q: all_of(near(q["t_drop_rel"], 0.2, 0.12), above(q["t_plateau"], 0.5, 0.9), _calm(q)),
+        from_zero=True,
+    ),
+    "not_learning": Shown(("no_learning",), lambda q: near(q["t_noise_rel"], 0.02, 0.02), from_zero=True),
+    "undertrained": Shown(
+        ("too_slow", "cut_short"),
+        lambda q: all_of(above(q["t_end_fall"], 0.1, 0.3), near(q["t_drop_rel"], 0.5, 0.4), _smooth(q), _linear(q)),
+        from_zero=True,
+    ),
+    "slow_start": Shown(
+        ("slow_start",),
+        lambda q: all_of(near(q["t_fallen_at"], 0.3, 0.2), above(q["t_drop_rel"], 0.3, 0.9), _smooth(q), _linear(q)),
+    ),
+    "divergence": Shown(
+        ("blow_up",),
+        lambda q: all_of(near(q["t_low_at"], 0.5, 0.3), near(q["t_rise_drop"], 1.5, 1.0), _smooth(q), _linear(q)),
+    ),
+    "non_finite": Shown(
+        ("plain",), lambda q: all_of(near(_part(q, "t_last_step") - q["t_bad"], 0.6, 0.3), _smooth(q), _linear(q))
+    ),
+    "oscillation": Shown(
+        ("oscillating",),
+        lambda q: all_of(near(q["t_swing"], 0.6, 0.4), below(q["t_swing_turns"], 0.1, 0.4), _linear(q)),
+    ),
+    "loss_spikes": Shown(
+        ("plain",),
+        lambda q: all_of(near(q["t_jumps"], 3.0, 2.0), above(q["t_jump_size"], 2.0, 6.0), _smooth(q), _linear(q)),
+    ),
+    "val_spikes": Shown(
+        ("plain",),
+        lambda q: all_of(near(q["v_jumps"], 3.0, 2.0), above(q["v_jump_size"], 2.0, 6.0), _smooth(q), _linear(q)),
+    ),
+    "noisy_validation": Shown(
+        ("plain",),
+        lambda q: all_of(
+            near(q["v_noise_drop"], 0.25, 0.15),
+            above(q["v_noise_over_t"], 4.0, 12.0),
+            above(q["v_count"], 20, 60),
+            _linear(q),
+        ),
+    ),
+    "periodic_loss": Shown(
+        ("plain",),
+        lambda q: all_of(
+            near(q["period"] / q["t_count"], 0.1, 0.06),
+            above(q["period_strength"], 0.5, 1.0),
+            _linear(q),
+        ),
+    ),
+    "no_generalization": Shown(
+        ("never_generalises",),
+        lambda q: all_of(above(q["t_drop_rel"], 0.2, 0.9), near(q["v_above_start_rel"], 0.2, 0.3), _linear(q)),
+    ),
+    "val_below_train": Shown(
+        ("val_below",),
+        lambda q: all_of(near(q["below"], 2.5, 1.5), above(q["t_drop_rel"], 0.2, 0.9), _smooth(q), _linear(q)),
+    ),
+    "train_stalled_val_falls": Shown(
+        ("stalled_train",),
+        lambda q: all_of(above(q["v_drop_rel"], 0.2, 0.8), below(q["t_drop_rel"], 0.0, 0.06), _calm(q), _linear(q)),
+    ),
+    "metric_mismatch": Shown(
+        ("stuck_metric",),
+        lambda q: all_of(above(q["t_drop_rel"], 0.2, 0.9), below(q["metric_gain"], 0.0, 0.1), _smooth(q), _linear(q)),
+        below="val_metric",
+        from_zero=True,
+    ),
+    "high_initial_loss": Shown(
+        ("hockey_stick",),
+        lambda q: all_of(
+            near(q["first_over_near"], 6.0, 4.0), near(q["near_over_last"], 2.0, 0.8), _smooth(q), _linear(q)
+        ),
+    ),
+    "vanishing_gradients": Shown(
+        ("vanishing",),
+        lambda q: all_of(near(q["grad_fall"], 4.0, 2.0), _calm(q), _linear(q)),
+        with_it=frozenset({"not_learning", "underfitting"}),
+        below="grad_norm",
+        from_zero=True,
+    ),
+    "exploding_gradients": Shown(
+        ("plain",),
+        lambda q: all_of(near(q["grad_burst"], 3.0, 1.0), _smooth(q), _linear(q)),
+        below="grad_norm",
+    ),
+    "delayed_generalization": Shown(
+        ("grokking",),
+        lambda q: all_of(
+            near(q["bad_share"], 0.4, 0.3),
+            above(q["late_fall_rel"], 0.3, 0.9),
+            near(q["late_fall_at"], 0.4, 0.4),
+            _smooth(q),
+            _linear(q),
+        ),
+    ),
 }
-"""Labels whose symptom shows in another channel, drawn below the losses."""
+"""Label -> families and clauses, in the order of `LABELS`."""
 
 WIDTH = 640
 """Of everything `render_svg` draws."""
@@ -80,19 +207,26 @@ GREY = "#7f8c9b"
 """Text and grid: an image has no page colour to take, so one that can be read on white and on near-black."""
 
 
-def candidates(label: str) -> Iterator[tuple[Run, Finding]]:
-    """Yields the clear runs of a label's family, with the finding as the generator knows it."""
-    sample = generate((SEED, LABELS.index(label)), DRAWN, trends=[PICKS[label][0]], max_points=MOST)
-    column, rules = LABELS.index(label), judge(sample.batch)
-    lengths = {name: channel.lengths for name, channel in sample.batch.channels.items()}
-    others = np.delete(sample.truth.degree * sample.truth.checked, column, axis=1).max(axis=1)
-    fits = (lengths["train_loss"] >= FEWEST) & (lengths["val_loss"] >= FEWEST / 2) & (others <= 0.5)
-    fits &= (sample.truth.degree[:, column] >= 0.999) & sample.truth.checked[:, column]
-    fits &= rules.present[:, column] & (rules.present.sum(axis=1) == 1)
-    if label in BELOW:
-        fits &= lengths[BELOW[label]] >= FEWEST / 2
-    for row in np.flatnonzero(fits):
+def clear_runs(label: str) -> Iterator[tuple[Run, Finding]]:
+    """Yields the runs that show the label, the clearest first, with the finding as the generator knows it."""
+    shown = SHOWN[label]
+    sample = generate((SEED, LABELS.index(label)), DRAWN, trends=shown.trends, max_points=MOST)
+    rules = judge(sample.batch)
+    score = np.where(_shows(label, sample, rules.present), shown.clear(rules.quantities), 0.0)
+    for row in np.argsort(-score, kind="stable")[: np.count_nonzero(score)]:
         yield run_of(sample.batch, int(row)), finding_of(sample, int(row), label)
+
+
+def _shows(label: str, sample: Sample, by_rule: BoolArray) -> BoolArray:
+    """(n,) the label is clearly there and no other is, but for those that go with it; the rules agree."""
+    shown, column = SHOWN[label], LABELS.index(label)
+    lengths = {name: channel.lengths for name, channel in sample.batch.channels.items()}
+    other = np.array([name != label and name not in shown.with_it for name in LABELS])
+    degree = sample.truth.degree * sample.truth.checked
+    fits: BoolArray = (lengths["train_loss"] >= FEWEST) & (lengths["val_loss"] >= FEWEST / 2)
+    fits &= (degree[:, column] >= 0.999) & by_rule[:, column]
+    fits &= (degree[:, other] <= 0.5).all(axis=1) & ~by_rule[:, other].any(axis=1)
+    return fits & (lengths[shown.below] >= FEWEST / 2) if shown.below else fits
 
 
 def run_of(batch: Batch, row: int) -> Run:
@@ -112,12 +246,29 @@ def finding_of(sample: Sample, row: int, label: str) -> Finding:
 
 def label_picture(label: str, run: Run, finding: Finding) -> str:
     """The losses with the span of the finding; below them the channel that shows it, where that is another."""
-    panels = [render_svg(run, [finding])]
-    if label in BELOW:
-        channel = BELOW[label]
-        panel = render_svg(Run({"train_loss": run.channels[channel]}), [finding])
-        panels.append(panel.replace("train_loss", channel).replace(COLOURS["train_loss"], COLOURS["undetermined"]))
+    shown = SHOWN[label]
+    panels = [panel(run, finding, from_zero=shown.from_zero)]
+    if shown.below:
+        other = panel(Run({"train_loss": run.channels[shown.below]}), finding, from_zero=shown.from_zero)
+        panels.append(other.replace("train_loss", shown.below).replace(COLOURS["train_loss"], COLOURS["undetermined"]))
     return for_an_image(stacked(panels, heights=[PANEL] * len(panels)), font=17)
+
+
+def panel(run: Run, finding: Finding, *, from_zero: bool) -> str:
+    """The plot that users see, on request with a value axis that begins at zero."""
+    with patch("curveclinic.svg.axes", _axes_from_zero if from_zero else axes):
+        return render_svg(run, [finding])
+
+
+def _axes_from_zero(series: Sequence[Series]) -> tuple[Axis, Axis]:
+    x, y = axes(series)
+    return x, y if y.log else replace(y, low=min(y.low, 0.0))
+
+
+def clearest_picture(label: str) -> str:
+    """The picture of the clearest run that needs few bytes."""
+    drawn = (label_picture(label, run, finding) for run, finding in clear_runs(label))
+    return next(svg for svg in drawn if len(svg) <= LARGEST)
 
 
 def diagnosis_picture(diagnosis: Diagnosis) -> str:
@@ -163,24 +314,18 @@ def for_an_image(svg: str, *, font: int) -> str:
 
 
 def main() -> None:
-    """Draws the pictures, or the candidates for them."""
+    """Draws the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--candidates", type=Path, metavar="DIR", help="write the runs to choose from instead")
+    parser.add_argument("labels", nargs="*", choices=[*LABELS, []], metavar="LABEL", help="(default: everything)")
     options = parser.parse_args()
-    if options.candidates:
-        options.candidates.mkdir(parents=True, exist_ok=True)
-        for label in LABELS:
-            for k, (run, finding) in enumerate(islice(candidates(label), 9)):
-                (options.candidates / f"{label}-{k}.svg").write_text(label_picture(label, run, finding))
-        return
     (DOCS / "labels").mkdir(exist_ok=True)
-    for label, (_, nth) in PICKS.items():
-        run, finding = next(islice(candidates(label), nth, None))
-        (DOCS / "labels" / f"{label}.svg").write_text(label_picture(label, run, finding))
-    (run,) = read_file(EXAMPLE)
-    diagnosis = predict_pathology(replace(run, path="", run_id=EXAMPLE.parent.name))
-    assert isinstance(diagnosis, Diagnosis)
-    (DOCS / "diagnosis.svg").write_text(diagnosis_picture(diagnosis))
+    for label in options.labels or LABELS:
+        (DOCS / "labels" / f"{label}.svg").write_text(clearest_picture(label))
+    if not options.labels:
+        (run,) = read_file(EXAMPLE)
+        diagnosis = predict_pathology(replace(run, path="", run_id=EXAMPLE.parent.name))
+        assert isinstance(diagnosis, Diagnosis)
+        (DOCS / "diagnosis.svg").write_text(diagnosis_picture(diagnosis))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import resample
 
-ENCODER_VERSION: Final = "4"
+ENCODER_VERSION: Final = "5"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 BINS: Final = 128

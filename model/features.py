@@ -25,8 +25,8 @@ _SHARES = ("low_at", "plateau", "fallen_at", "half_at", "positive", "log", "swin
 RATIOS: Final = (
     *(f"t_{name}" for name in _RATIOS),
     *(f"v_{name}" for name in _RATIOS),
-    "gap_growth_v", "gap_growth_t", "gap_ratio", "gap_level", "val_over_train_end", "val_over_train_mid",
-    "t_late_log_fall", "below", "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared",
+    "gap_growth_v", "gap_growth_t", "gap_ratio", "gap_level", "val_over_train_start",
+    "val_over_train_end", "val_over_train_mid", "t_late_log_fall", "below", "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared",
     "v_noise_over_t", "v_jitter",
     "metric_gain", "metric_span", "metric_trend", "metric_reversal", "first_over_near", "near_over_last", "first_kink",
     "grad_burst", "grad_growth", "grad_end_log10", "grad_fall",

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.errors import MissingExtraError
 from curveclinic.synth.descent import FloatArray, IntArray
 
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
@@ -18,7 +19,10 @@ a different value at every point (the weights jump about: val does the same)."""
 
 def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
     """(total,) noise of unit variance with each run's correlation and skewness; run (total,) is each point's row."""
-    from scipy.signal import lfilter
+    try:
+        from scipy.signal import lfilter
+    except ModuleNotFoundError:
+        raise MissingExtraError("scipy", "train", "the generator") from None
 
     white = rng.standard_normal(len(run))
     kind = rho[run]

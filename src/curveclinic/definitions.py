@@ -59,6 +59,11 @@ def _overfitting(q: Quantities) -> FloatArray:
     return all_of(any_of(_val_rises(q), _gap_widens(q)), falls, _learns(q), 1.0 - _delayed_generalization(q))
 
 
+def _improved_before(q: Quantities) -> FloatArray:
+    """The first logged val is better than what train began with: it came down before anyone looked."""
+    return below(q["val_over_train_start"], 0.88, 0.97)
+
+
 def _val_rises(q: Quantities) -> FloatArray:
     """Val comes down, then takes back a tenth of its drop, visibly."""
     return all_of(
@@ -66,9 +71,8 @@ def _val_rises(q: Quantities) -> FloatArray:
         above(q["v_rise_snr"], 3.0, 5.0),
         above(q["v_rise_noise"], 0.6, 1.5),
         above(q["v_rise_rel"], 0.015, 0.04),
-        # coming down at all is enough: in a thinned log the minimum is the second point
-        above(q["v_drop_rel"], 0.002, 0.01),
-        above(q["v_drop_snr"], 0.3, 1.5),
+        # in a thinned log the minimum is the first point; then val starts below what train began with
+        any_of(all_of(above(q["v_drop_rel"], 0.002, 0.01), above(q["v_drop_snr"], 0.3, 1.5)), _improved_before(q)),
         # train does not rise with it, as after a warm restart
         above(q["gap_growth_v"], 0.02, 0.06),
     )
@@ -231,11 +235,12 @@ def _no_generalization(q: Quantities) -> FloatArray:
         any_of(below(q["v_drop_rel"], 0.02, 0.06), hidden),
         above(q["v_count"], 3.0, 4.0),
         below(q["t_above_start_rel"], -0.05, 0.0),
+        1.0 - _improved_before(q),
     )
 
 
 def _val_below_train(q: Quantities) -> FloatArray:
-    return all_of(above(q["below"], 0.5, 1.0), above(q["v_count"], 2.0, 4.0))
+    return all_of(above(q["below"], 0.7, 1.15), above(q["v_count"], 2.0, 4.0))
 
 
 def _train_stalled_val_falls(q: Quantities) -> FloatArray:

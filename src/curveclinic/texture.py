@@ -20,6 +20,9 @@ from curveclinic.trends import Quantities
 _GRID = 64
 """Points on which the swings of train and val are compared."""
 
+_ROUNDING = 1e-9
+"""Share of a curve's largest view value below which a deviation is float rounding."""
+
 _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
@@ -64,6 +67,8 @@ def _swings(cells: Cells, prefix: str) -> Quantities:
     column = np.arange(CELLS)[None, :]
     wide = moving_mean(cells.mean, np.maximum(cells.size // 6, 1), cells.size)
     rest = np.where(cells.real & (column >= cells.size[:, None] // 10), cells.mean - wide, 0.0)
+    # what is rounding in the largest value is no swing
+    rest[np.abs(rest) <= _ROUNDING * np.abs(cells.mean).max(axis=1, keepdims=True)] = 0.0
     moving = rest != 0
     amplitude = quantile_of(*masked_sort(np.abs(rest), moving), 0.7)
     level = np.abs(wide).mean(axis=1)

@@ -202,6 +202,8 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         "gap_growth_t": (gap_end - gap_low) / t_range,
         "gap_ratio": np.where(gap_low > 0, gap_end / np.maximum(gap_low, EPS), np.nan),
         "gap_level": np.abs(gap_end) / np.maximum(np.abs(v[:, -1]), EPS),
+        # below 1: what val logs first is better than what train began with, so it has improved before
+        "val_over_train_start": np.where(positive, v[:, 0] / np.maximum(t[:, 0], EPS), np.nan),
         "val_over_train_end": v[:, -1] / np.maximum(np.abs(t[:, -1]), EPS),
         "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t[:, half], EPS), np.nan),
         "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
