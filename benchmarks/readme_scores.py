@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belo
 from marked import fill
 from yardstick import RESULTS
 
-from curveclinic.classifier import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
+from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 ROOT = Path(__file__).parent.parent
 
@@ -147,8 +147,8 @@ def accuracy() -> str:
             if (judge, measures[0]) in cell:
                 body.append((name, judge, *(shown(m, cell.get((judge, m))) for m in measures)))
     return section(
-        "**As shipped** (`accuracy_*.csv`; 90 % bootstrap intervals). The thresholds were chosen on these very runs, "
-        "so the scores on families not seen are the honest ones; these have intervals, ranking and calibration.",
+        "**As shipped** (`accuracy_*.csv`; 90 % bootstrap intervals). The thresholds were chosen on these very runs: "
+        "optimistic, but with intervals, ranking and calibration.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 

@@ -1,6 +1,6 @@
 """Draws the pictures of the README: one per label from a synthetic run, and a diagnosis of an example run.
 
-    python docs/pictures.py                  # docs/labels/*.svg and docs/diagnosis.svg; look at them afterwards
+    python docs/pictures.py                  # docs/labels/*.svg and docs/diagnosis.svg in a minute; then look at them
     python docs/pictures.py LABEL...         # only these labels
 
 A label's run is drawn from the families of the generator that produce it. It shows the label clearly and no other, by
@@ -38,11 +38,14 @@ DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "digits-overfit" / "training_log.csv"
 
 SEED = 20
-DRAWN = 2048
+DRAWN = 4096
 """Runs drawn for a label: enough that even a rare rider gives several clear ones."""
 
 FEWEST, MOST = 40, 300
 """Points of the train loss: enough to show a shape, few enough for a small file."""
+
+HINT = 0.3
+"""Degree of another label up to which nothing of it is seen."""
 
 LARGEST = 14_000
 """Bytes of a picture; a run that needs more is passed over."""
@@ -72,19 +75,25 @@ def near(x: FloatArray, at: float, reach: float) -> FloatArray:
     return below(np.abs(x - at), 0.0, reach)
 
 
-def _smooth(q: Quantities, most: float = 0.12) -> FloatArray:
-    """Little noise on either loss, against its drop."""
-    return below(np.fmax(q["t_noise_drop"], q["v_noise_drop"]), 0.0, most)
+def _smooth_train(q: Quantities) -> FloatArray:
+    """Little noise on the train loss, against its drop."""
+    return below(q["t_noise_drop"], 0.0, 0.08)
 
 
-def _calm(q: Quantities, most: float = 0.05) -> FloatArray:
-    """Little noise on either loss, against its level."""
-    return below(np.fmax(q["t_noise_rel"], q["v_noise_rel"]), 0.0, most)
+def _smooth(q: Quantities) -> FloatArray:
+    """Little noise on both losses, against their drops."""
+    return all_of(_smooth_train(q), below(q["v_noise_drop"], 0.0, 0.08))
 
 
-def _linear(q: Quantities) -> FloatArray:
-    """The losses do not span decades."""
-    return 1.0 - np.fmax(q["t_log"], q["v_log"])
+def _calm(q: Quantities) -> FloatArray:
+    """Little noise on both losses, against their levels."""
+    return below(np.fmax(q["t_noise_rel"], q["v_noise_rel"]), 0.0, 0.05)
+
+
+def _plain(q: Quantities) -> FloatArray:
+    """Neither loss spans decades, and they are of a size that readers are used to."""
+    usual = all_of(above(q["first"], 0.03, 0.1), below(q["first"], 20.0, 60.0))
+    return all_of(usual, 1.0 - np.fmax(q["t_log"], q["v_log"]))
 
 
 def _part(q: Quantities, step: str) -> FloatArray:
@@ -95,106 +104,129 @@ def _part(q: Quantities, step: str) -> FloatArray:
 SHOWN = {
     "overfitting": Shown(
         ("overfit",),
-        lambda q: all_of(near(q["v_rise_drop"], 0.7, 0.5), near(q["v_low_at"], 0.3, 0.2), _smooth(q), _linear(q)),
+        lambda q: all_of(
+            near(q["v_rise_drop"], 0.7, 0.5), near(q["v_low_at"], 0.3, 0.2), above(q["t_drop_rel"], 0.2, 0.9),
+            _smooth(q), _plain(q),
+        ),
     ),
     "underfitting": Shown(
         ("underfit",),
-        lambda q: all_of(near(q["t_drop_rel"], 0.2, 0.12), above(q["t_plateau"], 0.5, 0.9), _calm(q)),
+        lambda q: all_of(near(q["t_drop_rel"], 0.24, 0.1), near(q["t_plateau"], 0.75, 0.2), _calm(q), _plain(q)),
         from_zero=True,
     ),
     "not_learning": Shown(("no_learning",), lambda q: near(q["t_noise_rel"], 0.02, 0.02), from_zero=True),
     "undertrained": Shown(
         ("too_slow", "cut_short"),
-        lambda q: all_of(above(q["t_end_fall"], 0.1, 0.3), near(q["t_drop_rel"], 0.5, 0.4), _smooth(q), _linear(q)),
+        lambda q: all_of(above(q["t_end_fall"], 0.0, 0.2), near(q["t_drop_rel"], 0.5, 0.4), _smooth(q), _plain(q)),
         from_zero=True,
     ),
     "slow_start": Shown(
         ("slow_start",),
-        lambda q: all_of(near(q["t_fallen_at"], 0.3, 0.2), above(q["t_drop_rel"], 0.3, 0.9), _smooth(q), _linear(q)),
+        lambda q: all_of(near(q["t_fallen_at"], 0.3, 0.2), above(q["t_drop_rel"], 0.3, 0.9), _smooth(q), _plain(q)),
     ),
     "divergence": Shown(
-        ("blow_up",),
-        lambda q: all_of(near(q["t_low_at"], 0.5, 0.3), near(q["t_rise_drop"], 1.5, 1.0), _smooth(q), _linear(q)),
+        ("drift_up", "blow_up", "exponential_blow_up"),
+        lambda q: all_of(
+            near(q["t_low_at"], 0.4, 0.3), near(q["t_rise_drop"], 1.3, 0.5), below(q["t_plateau"], 0.0, 0.5),
+            _smooth(q), _plain(q),
+        ),
     ),
-    "non_finite": Shown(
-        ("plain",), lambda q: all_of(near(_part(q, "t_last_step") - q["t_bad"], 0.6, 0.3), _smooth(q), _linear(q))
-    ),
+    "non_finite": Shown(("plain",), lambda q: all_of(near(q["t_bad"], 0.35, 0.3), _smooth(q), _plain(q))),
     "oscillation": Shown(
         ("oscillating",),
-        lambda q: all_of(near(q["t_swing"], 0.6, 0.4), below(q["t_swing_turns"], 0.1, 0.4), _linear(q)),
+        lambda q: all_of(
+            near(q["t_swing"], 0.5, 0.3), below(q["t_swing_turns"], 0.05, 0.3), above(q["swing_shared"], 0.3, 1.0),
+            below(q["t_above_start_rel"], -0.5, 0.0), _plain(q),
+        ),
     ),
     "loss_spikes": Shown(
         ("plain",),
-        lambda q: all_of(near(q["t_jumps"], 3.0, 2.0), above(q["t_jump_size"], 2.0, 6.0), _smooth(q), _linear(q)),
+        lambda q: all_of(
+            near(q["t_jumps"], 3.0, 2.5), above(q["t_jump_size"], 1.0, 4.0), below(q["t_jump_size"], 8.0, 24.0),
+            above(_part(q, "t_jump_last") - _part(q, "t_jump_first"), 0.0, 0.5),
+            above(_part(q, "t_jump_first"), 0.0, 0.1), _smooth(q), _plain(q),
+        ),
     ),
     "val_spikes": Shown(
         ("plain",),
-        lambda q: all_of(near(q["v_jumps"], 3.0, 2.0), above(q["v_jump_size"], 2.0, 6.0), _smooth(q), _linear(q)),
+        lambda q: all_of(near(q["v_jumps"], 3.0, 2.0), above(q["v_jump_size"], 2.0, 6.0), _smooth(q), _plain(q)),
     ),
     "noisy_validation": Shown(
         ("plain",),
         lambda q: all_of(
-            near(q["v_noise_drop"], 0.25, 0.15),
-            above(q["v_noise_over_t"], 4.0, 12.0),
-            above(q["v_count"], 20, 60),
-            _linear(q),
+            near(q["v_noise_drop"], 0.2, 0.1), above(q["v_noise_over_t"], 4.0, 12.0),
+            below(q["v_jump_size"], 1.0, 2.5), above(q["v_count"], 20.0, 60.0), _plain(q),
         ),
     ),
     "periodic_loss": Shown(
         ("plain",),
         lambda q: all_of(
-            near(q["period"] / q["t_count"], 0.1, 0.06),
-            above(q["period_strength"], 0.5, 1.0),
-            _linear(q),
+            near(q["period"] / q["t_count"], 0.1, 0.06), above(q["period_strength"], 0.5, 1.0),
+            above(q["t_swing_level"], 0.02, 0.1), above(q["t_drop_rel"], 0.1, 0.6), _plain(q),
         ),
     ),
     "no_generalization": Shown(
         ("never_generalises",),
-        lambda q: all_of(above(q["t_drop_rel"], 0.2, 0.9), near(q["v_above_start_rel"], 0.2, 0.3), _linear(q)),
+        lambda q: all_of(
+            above(q["t_drop_rel"], 0.2, 0.9), near(q["v_above_start_rel"], 0.2, 0.3), _smooth_train(q), _plain(q)
+        ),
     ),
     "val_below_train": Shown(
         ("val_below",),
-        lambda q: all_of(near(q["below"], 2.5, 1.5), above(q["t_drop_rel"], 0.2, 0.9), _smooth(q), _linear(q)),
+        lambda q: all_of(
+            near(q["val_over_train_end"], 0.6, 0.3), near(q["t_drop_rel"], 0.6, 0.3), below(q["t_rise_drop"], 0.0, 0.1),
+            _smooth(q), _plain(q),
+        ),
     ),
     "train_stalled_val_falls": Shown(
         ("stalled_train",),
-        lambda q: all_of(above(q["v_drop_rel"], 0.2, 0.8), below(q["t_drop_rel"], 0.0, 0.06), _calm(q), _linear(q)),
+        lambda q: all_of(
+            above(q["v_drop_rel"], 0.2, 0.8), above(q["v_plateau"], 0.0, 0.5), near(q["t_noise_rel"], 0.015, 0.015),
+            _plain(q),
+        ),
+        with_it=frozenset({"not_learning", "val_below_train"}),
+        from_zero=True,
     ),
     "metric_mismatch": Shown(
         ("stuck_metric",),
-        lambda q: all_of(above(q["t_drop_rel"], 0.2, 0.9), below(q["metric_gain"], 0.0, 0.1), _smooth(q), _linear(q)),
+        lambda q: all_of(
+            above(q["t_drop_rel"], 0.2, 0.9), near(q["metric_span"], 0.06, 0.06), near(q["metric_typical"], 0.3, 0.25),
+            _smooth(q), _plain(q),
+        ),
         below="val_metric",
         from_zero=True,
     ),
     "high_initial_loss": Shown(
         ("hockey_stick",),
         lambda q: all_of(
-            near(q["first_over_near"], 6.0, 4.0), near(q["near_over_last"], 2.0, 0.8), _smooth(q), _linear(q)
+            near(q["first_over_near"], 6.0, 4.0), near(q["near_over_last"], 2.0, 0.8), below(q["first_kink"], 0.0, 0.3),
+            below(q["t_count"], 50.0, 200.0), _smooth(q), _plain(q),
         ),
     ),
     "vanishing_gradients": Shown(
         ("vanishing",),
-        lambda q: all_of(near(q["grad_fall"], 4.0, 2.0), _calm(q), _linear(q)),
+        lambda q: all_of(near(q["grad_fall"], 5.0, 3.0), near(_part(q, "grad_fall_step"), 0.25, 0.25), _calm(q)),
         with_it=frozenset({"not_learning", "underfitting"}),
         below="grad_norm",
         from_zero=True,
     ),
     "exploding_gradients": Shown(
         ("plain",),
-        lambda q: all_of(near(q["grad_burst"], 3.0, 1.0), _smooth(q), _linear(q)),
+        lambda q: all_of(
+            near(q["grad_burst"], 3.0, 1.0), above(_part(q, "grad_burst_end") - _part(q, "grad_burst_step"), 0.0, 0.3),
+            _smooth(q), _plain(q),
+        ),
+        with_it=frozenset({"loss_spikes"}),
         below="grad_norm",
     ),
     "delayed_generalization": Shown(
         ("grokking",),
         lambda q: all_of(
-            near(q["bad_share"], 0.4, 0.3),
-            above(q["late_fall_rel"], 0.3, 0.9),
-            near(q["late_fall_at"], 0.4, 0.4),
-            _smooth(q),
-            _linear(q),
+            near(q["bad_share"], 0.4, 0.3), near(q["fit_at"], 0.15, 0.15), above(q["late_fall_rel"], 0.3, 0.9),
+            _smooth(q), _plain(q),
         ),
     ),
-}
+}  # fmt: skip
 """Label -> families and clauses, in the order of `LABELS`."""
 
 WIDTH = 640
@@ -212,20 +244,21 @@ def clear_runs(label: str) -> Iterator[tuple[Run, Finding]]:
     shown = SHOWN[label]
     sample = generate((SEED, LABELS.index(label)), DRAWN, trends=shown.trends, max_points=MOST)
     rules = judge(sample.batch)
-    score = np.where(_shows(label, sample, rules.present), shown.clear(rules.quantities), 0.0)
+    with np.errstate(invalid="ignore"):
+        score = np.where(_shows(label, sample, rules.degree), np.nan_to_num(shown.clear(rules.quantities)), 0.0)
     for row in np.argsort(-score, kind="stable")[: np.count_nonzero(score)]:
         yield run_of(sample.batch, int(row)), finding_of(sample, int(row), label)
 
 
-def _shows(label: str, sample: Sample, by_rule: BoolArray) -> BoolArray:
+def _shows(label: str, sample: Sample, by_rule: FloatArray) -> BoolArray:
     """(n,) the label is clearly there and no other is, but for those that go with it; the rules agree."""
     shown, column = SHOWN[label], LABELS.index(label)
     lengths = {name: channel.lengths for name, channel in sample.batch.channels.items()}
     other = np.array([name != label and name not in shown.with_it for name in LABELS])
     degree = sample.truth.degree * sample.truth.checked
     fits: BoolArray = (lengths["train_loss"] >= FEWEST) & (lengths["val_loss"] >= FEWEST / 2)
-    fits &= (degree[:, column] >= 0.999) & by_rule[:, column]
-    fits &= (degree[:, other] <= 0.5).all(axis=1) & ~by_rule[:, other].any(axis=1)
+    fits &= (degree[:, column] >= 0.999) & (by_rule[:, column] >= 0.999)
+    fits &= (np.maximum(degree, by_rule)[:, other] <= HINT).all(axis=1)
     return fits & (lengths[shown.below] >= FEWEST / 2) if shown.below else fits
 
 
@@ -251,16 +284,17 @@ def label_picture(label: str, run: Run, finding: Finding) -> str:
     if shown.below:
         other = panel(Run({"train_loss": run.channels[shown.below]}), finding, from_zero=shown.from_zero)
         panels.append(other.replace("train_loss", shown.below).replace(COLOURS["train_loss"], COLOURS["undetermined"]))
-    return for_an_image(stacked(panels, heights=[PANEL] * len(panels)), font=17)
+    return for_an_image(stacked(panels, heights=[PANEL] * len(panels)), font=16)
 
 
 def panel(run: Run, finding: Finding, *, from_zero: bool) -> str:
     """The plot that users see, on request with a value axis that begins at zero."""
-    with patch("curveclinic.svg.axes", _axes_from_zero if from_zero else axes):
+    with patch("curveclinic.svg.axes", axes_from_zero if from_zero else axes):
         return render_svg(run, [finding])
 
 
-def _axes_from_zero(series: Sequence[Series]) -> tuple[Axis, Axis]:
+def axes_from_zero(series: Sequence[Series]) -> tuple[Axis, Axis]:
+    """The axes that hold all series, a linear value axis from zero on."""
     x, y = axes(series)
     return x, y if y.log else replace(y, low=min(y.low, 0.0))
 
@@ -316,7 +350,8 @@ def for_an_image(svg: str, *, font: int) -> str:
 def main() -> None:
     """Draws the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("labels", nargs="*", choices=[*LABELS, []], metavar="LABEL", help="(default: everything)")
+    none: list[str] = []  # argparse looks for it among the choices
+    parser.add_argument("labels", nargs="*", choices=[*LABELS, none], metavar="LABEL", help="(default: everything)")
     options = parser.parse_args()
     (DOCS / "labels").mkdir(exist_ok=True)
     for label in options.labels or LABELS:

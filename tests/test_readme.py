@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from curveclinic import LABELS
+from curveclinic.synth.families import TRENDS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -63,7 +64,26 @@ def test_links_lead_somewhere(document) -> None:
 def test_every_label_has_a_small_picture(label) -> None:
     picture = ROOT / "docs" / "labels" / f"{label}.svg"
     assert 1_000 < picture.stat().st_size < 15_000
-    assert label in pictures.PICKS
+
+
+def test_every_label_has_a_way_to_choose_its_picture() -> None:
+    assert tuple(pictures.SHOWN) == LABELS
+    assert {name for shown in pictures.SHOWN.values() for name in shown.trends} <= set(TRENDS)
+
+
+@pytest.mark.parametrize("label", ["overfitting", "vanishing_gradients"])
+def test_the_run_of_a_picture_is_found_again(label, monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "DRAWN", 512)
+    picture = pictures.clearest_picture(label)
+    assert picture == pictures.clearest_picture(label)
+    assert picture.count("<svg") == 2 + bool(pictures.SHOWN[label].below)
+    assert ("grad_norm" in picture) == (label == "vanishing_gradients")
+
+
+def test_an_axis_from_zero_leaves_logarithms_alone() -> None:
+    level, decades = (pictures.Run.from_arrays({"train_loss": values}) for values in ([3.0, 2.9], [3.0, 0.003]))
+    low = [pictures.axes_from_zero(list(run.channels.values()))[1].low for run in (level, decades)]
+    assert low == [0.0, 0.003]
 
 
 def test_there_are_two_headline_commands() -> None:
