@@ -8,18 +8,18 @@ so no absolute unit reaches the network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.measures import CELLS, Cells
+from curveclinic.measures import Cells
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import resample
+from curveclinic.smoothing import middle_of_three, resample, row_median
 
 ENCODER_VERSION: Final = "5"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -65,6 +65,8 @@ def encode(batch: Batch) -> Encoded:
 
 def joined(parts: Sequence[Encoded]) -> Encoded:
     """Returns consecutive pieces of a batch as one."""
+    if len(parts) == 1:
+        return parts[0]
     return Encoded(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Encoded)})
 
 
@@ -98,16 +100,15 @@ def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     low, high = mean.copy(), mean.copy()
     inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:]) & (cells.size[:, None] > 0)
     presence = np.where(inside, 0.0, -1.0)
-    row, column = np.nonzero(np.arange(CELLS)[None, :] < cells.size[:, None])
-    if len(row):
-        place = np.clip((cells.steps[row, column] - start[row]) / span[row, 0] * BINS, 0, BINS - 1).astype(np.int64)
-        flat = row * BINS + place
+    place = np.clip((cells.steps - start[:, None]) / span * BINS, 0, BINS - 1).astype(np.int64)
+    flat = (np.arange(len(start))[:, None] * BINS + place)[cells.real]
+    if len(flat):
         first = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
         at = flat[first]
         width = np.diff(np.append(first, len(flat)))
-        mean.ravel()[at] = np.add.reduceat(cells.mean[row, column], first) / width
-        low.ravel()[at] = np.minimum.reduceat(cells.low[row, column], first)
-        high.ravel()[at] = np.maximum.reduceat(cells.high[row, column], first)
+        mean.ravel()[at] = np.add.reduceat(cells.mean[cells.real], first) / width
+        low.ravel()[at] = np.minimum.reduceat(cells.low[cells.real], first)
+        high.ravel()[at] = np.maximum.reduceat(cells.high[cells.real], first)
         presence.ravel()[at] = 1.0
     return _Bins(mean, low, high, presence)
 
@@ -116,14 +117,24 @@ def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, cells = piece.batch, piece.cells
     start, stop = _axis(cells)
-    train, val = _bins(cells["train_loss"], start, stop), _bins(cells["val_loss"], start, stop)
     rows = [np.broadcast_to(np.linspace(-1, 1, BINS), (batch.size, BINS))]
-    rows += _loss_rows(train, val, cells["train_loss"], cells["val_loss"])
-    rows += _companion_rows(batch, cells, start, stop)
-    tensor = np.stack(rows, axis=1)
     with np.errstate(all="ignore"):
-        bounded = np.clip(np.nan_to_num(tensor, nan=0.0, posinf=_LIMIT, neginf=-_LIMIT), -_LIMIT, _LIMIT)
-    return Encoded(bounded.astype(np.float32), features_of(batch, piece.quantities), start, stop)
+        train, val = _bins(cells["train_loss"], start, stop), _bins(cells["val_loss"], start, stop)
+        rows += _loss_rows(train, val, cells["train_loss"], cells["val_loss"])
+        rows += _companion_rows(batch, cells, start, stop)
+        tensor = _bounded(rows)
+    return Encoded(tensor, features_of(batch, piece.quantities), start, stop)
+
+
+def _bounded(rows: Sequence[FloatArray]) -> npt.NDArray[np.float32]:
+    """(n, len(rows), BINS) within the limits; what could not be calculated is 0."""
+    tensor = np.empty((len(rows[0]), len(rows), BINS), dtype=np.float32)
+    np.stack(rows, axis=1, out=tensor, casting="same_kind")
+    np.minimum(np.maximum(tensor, -_LIMIT, out=tensor), _LIMIT, out=tensor)
+    unknown = np.isnan(tensor)
+    if unknown.any():
+        tensor[unknown] = 0.0
+    return tensor
 
 
 def _axis(cells: dict[str, Cells]) -> tuple[FloatArray, FloatArray]:
@@ -138,10 +149,12 @@ def _axis(cells: dict[str, Cells]) -> tuple[FloatArray, FloatArray]:
 
 def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
     """Bins back from their view, divided by unit (n,)."""
-    with np.errstate(all="ignore"):
-        log_unit = np.log(np.maximum(unit, 1e-300))[:, None]
-        from_log = np.exp(np.clip(bins - log_unit, -700, 700))
-        return np.where(cells.log[:, None], from_log, bins * (cells.scale / unit)[:, None])
+    raw: FloatArray = bins * (cells.scale / unit)[:, None]
+    log = np.flatnonzero(cells.log)
+    if len(log):
+        log_unit = np.log(np.maximum(unit[log], 1e-300))[:, None]
+        raw[log] = np.exp(np.clip(bins[log] - log_unit, -700, 700))
+    return raw
 
 
 def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArray]:
@@ -156,7 +169,7 @@ def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArra
     highs = [np.where(h, high, -np.inf) for (_, high), h in zip(ranges, has, strict=True)]
     joint_low, joint_high = np.minimum(*lows), np.maximum(*highs)
     # logarithms relative to train's initial level (val's where there is no train)
-    first = np.where(has[0], np.median(parts[0][0][:, :3], axis=1), np.median(parts[1][0][:, :3], axis=1))
+    first = np.where(has[0], *(middle_of_three(*p[0][:, :3].T) for p in parts))
     positive = [np.where(h, p[1].min(axis=1) > 0, True) for p, h in zip(parts, has, strict=True)]
     use_log = positive[0] & positive[1] & (first > 0)
     rows: list[FloatArray] = []
@@ -180,26 +193,32 @@ def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """-1 at low, 1 at high, compressed logarithmically outside."""
-    with np.errstate(all="ignore"):
-        unit = (values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0
-    unit = np.nan_to_num(unit, posinf=1e30, neginf=-1e30)
-    return np.where(np.abs(unit) <= 1, unit, np.sign(unit) * (1.0 + np.log(np.maximum(np.abs(unit), 1.0))))
+    unit: FloatArray = (values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0
+    far = np.abs(unit) > 1
+    if far.any():
+        outside = unit[far]
+        unit[far] = np.copysign(1.0 + np.log(np.abs(outside)), outside)
+    return unit
 
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
-    with np.errstate(all="ignore"):
-        ratio = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
-        linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
+    ratio: FloatArray = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
+    if use.all():
+        return ratio
+    linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
     return np.where(use[:, None], ratio, linear)
 
 
 def _companion_rows(batch: Batch, cells: dict[str, Cells], start: FloatArray, stop: FloatArray) -> list[FloatArray]:
     rows: list[FloatArray] = []
-    for name in ("train_metric", "val_metric"):
-        rows += _metric_rows(cells[name], _bins(cells[name], start, stop), batch.metric_sign)
-    rows += _rate_rows(cells["lr"], _bins(cells["lr"], start, stop))
-    return rows + _gradient_rows(cells["grad_norm"], _bins(cells["grad_norm"], start, stop))
+    for name, rows_of_channel in _COMPANIONS.items():
+        if cells[name].size.any():
+            rows += rows_of_channel(cells[name], _bins(cells[name], start, stop), batch.metric_sign)
+        else:
+            nothing, outside = (np.broadcast_to(value, (batch.size, BINS)) for value in (0.0, -1.0))
+            rows += [nothing] * (sum(row.startswith(f"{name}__") for row in TENSOR_CHANNELS) - 1) + [outside]
+    return rows
 
 
 def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
@@ -209,7 +228,7 @@ def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray
     return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
 
 
-def _rate_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
+def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """The learning rate over its peak, and its logarithm."""
     raw = np.where(cells.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
@@ -218,10 +237,10 @@ def _rate_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
     return [np.where(has, relative, 0.0), np.where(has, logarithm, 0.0), bins.presence]
 
 
-def _gradient_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
+def _gradient_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """Powers of ten of the gradient norm about its median."""
     mean, high = (_log10(x, cells) for x in (bins.mean, bins.high))
-    middle = np.median(mean, axis=1, keepdims=True)
+    middle = row_median(mean)[:, None]
     has = (cells.size > 0)[:, None]
     return [np.where(has, mean - middle, 0.0), np.where(has, high - middle, 0.0), bins.presence]
 
@@ -229,6 +248,15 @@ def _gradient_rows(cells: Cells, bins: _Bins) -> list[FloatArray]:
 def _log10(bins: FloatArray, cells: Cells) -> FloatArray:
     natural = np.where(cells.log[:, None], bins, np.log(np.maximum(bins * cells.scale[:, None], 1e-300)))
     return np.asarray(natural / np.log(10.0))
+
+
+_COMPANIONS: Final[dict[str, Callable[[Cells, _Bins, FloatArray], list[FloatArray]]]] = {
+    "train_metric": _metric_rows,
+    "val_metric": _metric_rows,
+    "lr": _rate_rows,
+    "grad_norm": _gradient_rows,
+}
+"""Channel beside the losses -> its rows from its cells, its bins and the sign of the metric; presence is the last."""
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

@@ -26,8 +26,8 @@ RATIOS: Final = (
     *(f"t_{name}" for name in _RATIOS),
     *(f"v_{name}" for name in _RATIOS),
     "gap_growth_v", "gap_growth_t", "gap_ratio", "gap_level", "val_over_train_start",
-    "val_over_train_end", "val_over_train_mid", "t_late_log_fall", "below", "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared",
-    "v_noise_over_t", "v_jitter",
+    "val_over_train_end", "val_over_train_mid", "t_late_log_fall", "below",
+    "late_fall_rel", "late_fall_error", "bad_gap", "jump_shared", "v_noise_over_t", "v_jitter",
     "metric_gain", "metric_span", "metric_trend", "metric_reversal", "first_over_near", "near_over_last", "first_kink",
     "grad_burst", "grad_growth", "grad_end_log10", "grad_fall",
 )  # fmt: skip
@@ -58,11 +58,11 @@ _SMALLEST: Final = 300.0
 
 def features_of(batch: Batch, quantities: Quantities) -> npt.NDArray[np.float32]:
     """(n, len(FEATURE_NAMES)) float32, finite and within +-14; what could not be measured is 0."""
-    measured = np.stack([quantities[name] for name in MEASURES], axis=1)
+    measured = np.array([quantities[name] for name in MEASURES]).T
     raw = np.concatenate([measured, extract_selected(batch)], axis=1)
-    with np.errstate(all="ignore"):
-        raw = np.nan_to_num(raw, nan=0.0, posinf=1e30, neginf=-1e30)
-        scale = np.ones(raw.shape[1])
-        scale[: len(RATIOS)] = _SMALLEST
+    raw[np.isnan(raw)] = 0.0
+    scale = np.ones(raw.shape[1])
+    scale[: len(RATIOS)] = _SMALLEST
+    with np.errstate(over="ignore"):
         squashed = np.sign(raw) * np.log1p(np.abs(raw) * scale)
     return np.asarray(np.clip(squashed, -_LIMIT, _LIMIT), dtype=np.float32)

@@ -63,7 +63,7 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     whole = -(-width // size) * size
     real = (np.arange(whole) < rows.lengths[:, None]).reshape(m, -1, size)
     # Padded with the last point, which the last chunk holds anyway.
-    cells = np.pad(rows.values, [(0, 0), (0, whole - width)], mode="edge").reshape(m, -1, size)  # (m, K, size)
+    cells = rows.values.take(np.minimum(np.arange(whole), width - 1), axis=1).reshape(m, -1, size)  # (m, K, size)
     result: FloatArray
     if f_agg in ("min", "max"):
         result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)

@@ -217,7 +217,6 @@ def test_units_of_the_loss_do_not_matter(factor: float) -> None:
     assert {name: float(d) for name, d in zip(FEATURE_NAMES, apart, strict=True) if d > 1e-4} == {}
 
 
-@pytest.mark.xfail(reason="texture._swings takes rounding for movement (`rest != 0`): v_swing jumps from 0 to 9")
 def test_units_do_not_matter_on_short_curves() -> None:
     short = {"train_loss": np.array([3.0, 2.0, 1.5, 1.2]), "val_loss": np.array([1.8626, 0.9326, 0.6216])}
     plain, other = encode(batch_of(short)), encode(batch_of({name: v * 7.0 for name, v in short.items()}))

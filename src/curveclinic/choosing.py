@@ -12,13 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.labels import LAYER_PREFIX
+from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, Name, Points, parse, quoted
 from curveclinic.run import MetricGoal
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
+
+_OURS = frozenset(CHANNELS)
+"""Names that mean themselves: where there are no others, nothing is to be chosen."""
 
 Part = tuple[str, ...]
 """Words that tell one part of a loss from another; () is the total."""
@@ -57,6 +60,9 @@ def choose(
     Raises:
         InputError: `train_loss` or `val_loss` matches nothing.
     """
+    if train_loss is None and val_loss is None and table.keys() <= _OURS:
+        ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
+        return Choice(ours, (), metric_goal)
     names = [parse(raw) for raw in table if len(table[raw][1])]
     size = {name.raw: len(table[name.raw][1]) for name in names}
     picked: dict[str, list[Name]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -44,6 +45,15 @@ class NetworkOpinion:
     onset: FloatArray
     end: FloatArray
     severity: npt.NDArray[np.int8]
+
+
+def joined(parts: Sequence[NetworkOpinion]) -> NetworkOpinion:
+    """Returns the opinions on consecutive pieces of a batch as one."""
+    if len(parts) == 1:
+        return parts[0]
+    names = ("probability", "onset", "end", "severity")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return NetworkOpinion(threshold=parts[0].threshold, **arrays)
 
 
 class Classifier:

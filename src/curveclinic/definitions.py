@@ -8,6 +8,7 @@ The same table judges the generator's latent curves (truth) and logged ones (rul
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce, wraps
 from typing import Final
 
 import numpy as np
@@ -28,14 +29,12 @@ def below(x: FloatArray, present: float, absent: float) -> FloatArray:
 
 def all_of(*degrees: FloatArray) -> FloatArray:
     """Every clause holds."""
-    out: FloatArray = np.minimum.reduce(degrees)
-    return out
+    return reduce(np.minimum, degrees)
 
 
 def any_of(*degrees: FloatArray) -> FloatArray:
     """At least one clause holds."""
-    out: FloatArray = np.maximum.reduce(degrees)
-    return out
+    return reduce(np.maximum, degrees)
 
 
 def where_logged(x: FloatArray, degree: FloatArray) -> FloatArray:
@@ -43,17 +42,33 @@ def where_logged(x: FloatArray, degree: FloatArray) -> FloatArray:
     return np.where(np.isnan(x), 1.0, degree)
 
 
+def _once(define: Callable[[Quantities], FloatArray]) -> Callable[[Quantities], FloatArray]:
+    """Keeps the degree, which several definitions ask for, among the quantities it was made of."""
+
+    @wraps(define)
+    def kept(q: Quantities) -> FloatArray:
+        name = define.__name__
+        if name not in q:
+            q[name] = define(q)
+        return q[name]
+
+    return kept
+
+
+@_once
 def _learns(q: Quantities) -> FloatArray:
     """Train falls clearly: by 3-8 % of its level, and by more than its error."""
     relative = any_of(above(q["t_drop_rel"], 0.03, 0.08), 1.0 - q["t_positive"])
     return all_of(relative, above(q["t_drop_snr"], 3.0, 6.0))
 
 
+@_once
 def _no_schedule(q: Quantities) -> FloatArray:
     """No cyclic learning rate that would explain bumps."""
     return 1.0 - above(q["lr_cycles"], 0.1, 0.3)
 
 
+@_once
 def _overfitting(q: Quantities) -> FloatArray:
     falls = any_of(above(q["t_after_low"], 0.005, 0.03), below(q["t_floor"], 0.08, 0.25))
     return all_of(any_of(_val_rises(q), _gap_widens(q)), falls, _learns(q), 1.0 - _delayed_generalization(q))
@@ -110,6 +125,7 @@ def _underfitting(q: Quantities) -> FloatArray:
     )
 
 
+@_once
 def _not_learning(q: Quantities) -> FloatArray:
     still = any_of(all_of(below(q["t_drop_rel"], 0.008, 0.018), q["t_positive"]), below(q["t_drop_snr"], 1.5, 4.0))
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0))
@@ -150,6 +166,7 @@ def _slow_start(q: Quantities) -> FloatArray:
     )
 
 
+@_once
 def _divergence(q: Quantities) -> FloatArray:
     return all_of(
         above(q["t_rise_drop"], 0.6, 1.0),
@@ -165,6 +182,7 @@ def _non_finite(q: Quantities) -> FloatArray:
     return (np.nan_to_num(q["t_bad"]) + np.nan_to_num(q["v_bad"]) > 0).astype(np.float64)
 
 
+@_once
 def _oscillation(q: Quantities) -> FloatArray:
     # batch noise has no memory and leaves val alone
     moving = any_of(above(q["t_swing_persistence"], 0.1, 0.35), above(q["swing_shared"], 0.3, 0.6))
@@ -207,6 +225,7 @@ def _val_spikes(q: Quantities) -> FloatArray:
     )
 
 
+@_once
 def _noisy_validation(q: Quantities) -> FloatArray:
     return all_of(
         above(q["v_noise_over_t"], 2.0, 4.0),
@@ -314,6 +333,7 @@ def _exploding_gradients(q: Quantities) -> FloatArray:
     return any_of(above(q["grad_burst"], 1.6, 2.0), above(q["grad_growth"], 1.8, 2.3))
 
 
+@_once
 def _delayed_generalization(q: Quantities) -> FloatArray:
     return all_of(
         # train is low early and stays so
@@ -358,5 +378,6 @@ DEFINITIONS: Final[dict[str, Callable[[Quantities], FloatArray]]] = {
 
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
+    known = dict(q)
     with np.errstate(invalid="ignore"):
-        return np.stack([define(q) for define in DEFINITIONS.values()], axis=1)
+        return np.stack([define(known) for define in DEFINITIONS.values()], axis=1)

@@ -140,7 +140,8 @@ def _oscillation(case: _Case) -> str:
     if train is None:
         return ""
     late = train.since(train.step_at(0.1)).values
-    low, high = (float(np.quantile(late, q, method="lower")) for q in (0.1, 0.9))
+    ordered = np.sort(late)
+    low, high = (float(ordered[int((len(late) - 1) * q)]) for q in (0.1, 0.9))
     signs = np.sign(late / 2 - median(late) / 2)
     turns = int((np.diff(signs[signs != 0]) != 0).sum())
     return (

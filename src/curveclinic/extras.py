@@ -35,9 +35,8 @@ def channel_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping
 
 def _share_not_finite(batch: Batch, name: str) -> FloatArray:
     channel = batch.channels[name]
-    bad = np.concatenate([[0], np.cumsum(~np.isfinite(channel.values))])[channel.offsets]
-    with np.errstate(all="ignore"):
-        return np.where(channel.lengths > 0, np.diff(bad) / np.maximum(channel.lengths, 1), np.nan)
+    bad = channel.lengths - channel.finite().lengths
+    return np.where(channel.lengths > 0, bad / np.maximum(channel.lengths, 1), np.nan)
 
 
 def _bad_steps(batch: Batch) -> Quantities:
@@ -45,9 +44,9 @@ def _bad_steps(batch: Batch) -> Quantities:
     first, last = np.full(batch.size, np.nan), np.full(batch.size, -np.inf)
     for name in ("train_loss", "val_loss"):
         channel = batch.channels[name]
-        bad = ~np.isfinite(channel.values)
-        if not bad.any():
+        if channel.finite() is channel:
             continue
+        bad = ~np.isfinite(channel.values)
         row = np.repeat(np.arange(batch.size), channel.lengths)[bad]
         np.fmin.at(first, row, channel.steps[bad])
         at_end = np.zeros(len(bad), dtype=bool)
@@ -129,7 +128,7 @@ def _around(channel: Ragged, at: IntArray, reach: int) -> FloatArray:
         channel.values[np.minimum(channel.offsets[:-1] + np.clip(at + k, 0, last), len(channel.values) - 1)]
         for k in range(-reach, reach + 1)
     ]
-    middle = np.sort(np.stack(points), axis=0)[reach]
+    middle = np.sort(points, axis=0)[reach] if reach else points[0]
     return np.where(channel.lengths > 0, middle, np.nan)
 
 

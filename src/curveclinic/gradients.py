@@ -6,7 +6,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import FloatArray
-from curveclinic.smoothing import masked_median, wide_median
+from curveclinic.smoothing import masked_median, row_median, wide_median
 from curveclinic.texture import first_step, last_step
 from curveclinic.trends import Quantities
 
@@ -49,7 +49,7 @@ def _course(cells: Cells) -> Quantities:
     edge = np.maximum(size // 8, 3)
     early = masked_median(mid, cells.real & (column < edge))
     late = masked_median(mid, cells.real & (column >= size - edge))
-    highest = np.maximum(early, np.median(base, axis=1))
+    highest = np.maximum(early, row_median(base))
     burst, growth = np.where(counted, raw - base, 0.0), np.where(counted, base - lowest, 0.0)
     surge = np.maximum(burst, growth)
     high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)

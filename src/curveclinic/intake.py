@@ -165,7 +165,7 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
             data = {**inner, **{k: data[k] for k in (*RUN_COLUMNS, "id") if k in data}}
     table = table_from_mapping(data, forced=(options.train_loss, options.val_loss))
     run_id = next((str(data[k]) for k in (*RUN_COLUMNS, "id") if isinstance(data.get(k), (str, int))), "")
-    return run_from_table(table, options, replace(origin, run_id=origin.run_id or run_id))
+    return run_from_table(table, options, replace(origin, run_id=run_id) if run_id and not origin.run_id else origin)
 
 
 def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] = ()) -> dict[str, Points]:

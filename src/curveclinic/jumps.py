@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import moving_mean
+from curveclinic.smoothing import alike, columns, moving_mean
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -68,7 +68,7 @@ def jumps_of(cells: Cells) -> Jumps:
     limit = np.maximum(np.maximum(_NOISE * cells.noise, _SPREAD * np.ptp(base, axis=1)), _LEVEL * size + 1e-12)
     half = np.full(len(limit), _AROUND)
     mean = moving_mean(prominence, half, np.maximum(cells.size, 1))
-    around = np.clip(mean * (2 * _AROUND + 1) - prominence, 0.0, None) / (2 * _AROUND)
+    around = np.maximum(mean * (2 * _AROUND + 1) - prominence, 0.0) / (2 * _AROUND)
     isolated = np.where(prominence > _ISOLATED * around, prominence, 0.0)
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
 
@@ -80,12 +80,11 @@ def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
     three = cells.middle3
-    column, last = np.arange(CELLS)[None, :], cells.size[:, None] - 1
-    start = np.arange(len(three))[:, None] * CELLS
+    column, last = np.arange(CELLS)[None, :], alike(cells.size)[:, None] - 1
     # next to an end the window of three holds the cell itself, and is then the larger of the two others
-    before = three.ravel().take(start + np.maximum(column - 2, 1))
-    soon = three.ravel().take(start + np.clip(np.minimum(column + 2, last - 1), 0, CELLS - 1))
-    late = level.ravel().take(start + np.clip(np.minimum(column + _SLOW, last), 0, CELLS - 1))
+    before = three.take(np.maximum(column[0] - 2, 1), axis=1)
+    soon = columns(three, np.maximum(np.minimum(column + 2, last - 1), 0))
+    late = columns(level, np.maximum(np.minimum(column + _SLOW, last), 0))
     late = np.where(column + _SLOW <= last, late, np.inf)
     base = np.maximum(before, np.minimum(soon, late))
     base = np.maximum(base, _shoulders(cells))

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, resample
+from curveclinic.smoothing import even_grid, resample, row_median
 
 EPS = 1e-12
 """Smallest divisor, in units of a channel's largest magnitude."""
@@ -80,7 +80,7 @@ def in_log(level: Level, wanted: BoolArray) -> Level:
         return level
     view, error, noise = level.view.copy(), level.error.copy(), level.noise.copy()
     # errors are constant in the linear view: the logarithm's are those at a typical level
-    typical = np.maximum(np.median(view[change], axis=1), EPS)
+    typical = np.maximum(row_median(view[change]), EPS)
     view[change] = np.log(level.linear[change]) + np.log(np.maximum(level.unit[change], _TINY))[:, None]
     error[change] /= typical
     noise[change] /= typical

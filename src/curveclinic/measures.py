@@ -122,20 +122,23 @@ def segment_min(values: FloatArray, offsets: IntArray) -> FloatArray:
 
 
 def _reduce(ufunc: np.ufunc, values: FloatArray, offsets: IntArray) -> FloatArray:
-    out = np.full(len(offsets) - 1, np.nan)
-    filled = np.flatnonzero(np.diff(offsets) > 0)
-    if len(filled):
-        out[filled] = ufunc.reduceat(values, offsets[filled])
+    filled = offsets[1:] > offsets[:-1]
+    if filled.all() and len(filled):
+        whole: FloatArray = ufunc.reduceat(values, offsets[:-1])
+        return whole
+    out = np.full(len(filled), np.nan)
+    if filled.any():
+        out[filled] = ufunc.reduceat(values, offsets[:-1][filled])
     return out
 
 
 def cells_of(channel: Ragged) -> Cells:
     """Reduces one channel of many runs to cells; non-finite points are left out."""
     finite = channel.finite()
+    if not len(finite.values):
+        return _empty(channel.size)
     lengths = finite.lengths
     size = np.minimum(lengths, CELLS)
-    if not len(finite.values):
-        return _empty(len(size))
     values, log, scale = view_of(finite)
     rough = _third_difference(values, finite.offsets)
     layout = _Layout.of(finite.offsets, lengths, size)
@@ -146,11 +149,13 @@ def cells_of(channel: Ragged) -> Cells:
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
     noise = masked_median(dense_rough, inner) * per_cell
-    noise = np.where(lengths <= CELLS, np.minimum(noise, _zigzag(mean, size)), noise)
+    few = lengths <= CELLS
+    if few.any():
+        noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
     of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
+    low, high = (mean if layout.starts is None else layout.extremes(f, values) for f in (np.minimum, np.maximum))
     return Cells(
-        steps, mean, layout.extremes(np.minimum, values), layout.extremes(np.maximum, values),
-        size.astype(np.int64), lengths, log, scale,
+        steps, mean, low, high, size, lengths, log, scale,
         noise=noise,
         cell_noise=of_means,
         late_noise=masked_median(dense_rough, late) * per_cell,
@@ -220,12 +225,10 @@ class _Layout:
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
-    filled = np.flatnonzero(size > 0)
+    filled = size > 0
+    last = finite.steps[np.maximum(finite.offsets[1:] - 1, 0)]
+    np.copyto(steps, last[:, None], where=filled[:, None] & (np.arange(CELLS) >= size[:, None] - 1))
     steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
-    last = finite.steps[finite.offsets[1:][filled] - 1]
-    steps[filled] = np.where(np.arange(CELLS) >= size[filled, None] - 1, last[:, None], steps[filled])
-    single = filled[size[filled] == 1]
-    steps[single] = finite.steps[finite.offsets[:-1][single]][:, None]
 
 
 def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
@@ -260,9 +263,8 @@ def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
     """(n,) half width of the mean in `smooth`, in cells: none for a clean curve, up to an eighth for noise."""
-    with np.errstate(all="ignore"):
-        ratio = np.nan_to_num(cells.cell_noise / np.maximum(spread, _TINY))
-    return np.rint(np.clip(ratio, 0.0, _SMOOTHED) * cells.size * (cells.size >= 8))
+    ratio = np.minimum(cells.cell_noise / np.maximum(spread, _TINY), _SMOOTHED)
+    return np.rint(ratio * cells.size * (cells.size >= 8))
 
 
 def smooth(cells: Cells) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -102,8 +103,8 @@ def merge(
     by_rule = _left_to_rules(counts, decided_by_rule)
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)
-    ours = by_rule | np.isin(LABELS, _SEVERITY_BY_RULE)
-    judged = (_loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None] & rules.checked
+    ours = by_rule | _columns(_SEVERITY_BY_RULE)
+    judged = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None] & rules.checked
     return Verdicts(
         probability=np.where(by_rule, probability, network.probability),
         present=np.where(by_rule, rules.present, found),
@@ -115,15 +116,19 @@ def merge(
     )
 
 
-def _loss_points(counts: IntArray) -> IntArray:
-    """(n,) finite points of the longer loss."""
+def loss_points(counts: IntArray) -> IntArray:
+    """(n,) finite points of the longer loss of `rules.finite_counts`; -1 where both are absent."""
     return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
 
 
+def _columns(labels: Collection[str]) -> BoolArray:
+    """(20,) True at the given labels."""
+    return np.array([label in labels for label in LABELS])
+
+
 def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArray:
-    short = _loss_points(counts) < SHORTEST_FOR_NETWORK
-    named = np.isin(LABELS, sorted(ALWAYS_BY_RULE | decided_by_rule))
-    return short[:, None] | named[None, :]
+    short = loss_points(counts) < SHORTEST_FOR_NETWORK
+    return short[:, None] | _columns(ALWAYS_BY_RULE | decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

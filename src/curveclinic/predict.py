@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,10 +15,10 @@ from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.labels import HEALTHY, LABELS
-from curveclinic.merge import Verdicts, merge
+from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.quantities import measured
-from curveclinic.ragged import Batch
+from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import RuleOpinion, finite_counts, joined, judge, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.symptoms import SYMPTOMS
@@ -102,6 +103,7 @@ def _warn_without_weights() -> None:
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     batch = Batch.from_runs(runs)
     counts, reasons = finite_counts(batch), why_unchecked(batch)
+    points = loss_points(counts).tolist()
     rules, network = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
@@ -112,19 +114,18 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        yield _diagnosis(run, i, rows, reasons[i], _loss_points(run))
+        yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
 def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None]:
     """Both opinions on a batch; every run is measured once."""
     if classifier is None:
         return judge(batch), None
+    from curveclinic.classifier import joined as joined_network
     from curveclinic.model.encoder import encode_measured
-    from curveclinic.model.encoder import joined as joined_encodings
 
-    pairs = [(opinion_on(piece), encode_measured(piece)) for piece in measured(batch)]
-    encoded = joined_encodings([code for _, code in pairs])
-    return joined([opinion for opinion, _ in pairs]), classifier.judge_encoded(encoded)
+    pairs = [(opinion_on(piece), classifier.judge_encoded(encode_measured(piece))) for piece in measured(batch)]
+    return joined([opinion for opinion, _ in pairs]), joined_network([opinion for _, opinion in pairs])
 
 
 class _Rows:
@@ -133,17 +134,19 @@ class _Rows:
     def __init__(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
-        self.present = [np.flatnonzero(row).tolist() for row in verdicts.present]
+        self.present = _true_columns(verdicts.present)
         self.by_rule = verdicts.by_rule
         self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
-        self.rule_present = [np.flatnonzero(row).tolist() for row in rules.present]
+        self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
 
 
-def _loss_points(run: Run) -> int:
-    """Finite points of the longer loss."""
-    losses = [run.channels[name].values for name in ("train_loss", "val_loss") if name in run.channels]
-    return max((int(np.isfinite(values).sum()) for values in losses), default=0)
+def _true_columns(mask: BoolArray) -> list[list[int]]:
+    """Columns of the True cells of each row."""
+    columns: list[list[int]] = [[] for _ in mask]
+    for row, column in zip(*(index.tolist() for index in mask.nonzero()), strict=True):
+        columns[row].append(column)
+    return columns
 
 
 def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: int) -> Diagnosis:
@@ -154,7 +157,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
     return Diagnosis(
         verdict="findings" if findings else "healthy",
         labels=tuple(finding.label for finding in findings) or (HEALTHY,),
-        probabilities={label: p for label, p, fine in zip(LABELS, rows.probability[i], checked, strict=True) if fine},
+        probabilities=dict(compress(zip(LABELS, rows.probability[i], strict=True), checked)),
         findings=tuple(findings),
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
@@ -190,8 +193,15 @@ def _logged_step(run: Run, step: float) -> float | None:
     """The logged step nearest to an estimated one; None for none."""
     if not math.isfinite(step):
         return None
-    nearest = [float(s.steps[np.abs(s.steps - step).argmin()]) for s in run.channels.values() if len(s)]
+    nearest = [_nearest(s.steps, step) for s in run.channels.values() if len(s)]
     return min(nearest, key=lambda logged: abs(logged - step))
+
+
+def _nearest(steps: FloatArray, step: float) -> float:
+    """The increasing step nearest to another, the smaller one of two."""
+    at = min(int(steps.searchsorted(step)), len(steps) - 1)
+    before, after = float(steps[max(at - 1, 0)]), float(steps[at])
+    return before if abs(before - step) <= abs(after - step) else after
 
 
 def _too_little(run: Run, points: int) -> str:

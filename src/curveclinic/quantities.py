@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from curveclinic.extras import channel_quantities
 from curveclinic.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, cells_of
@@ -64,5 +62,8 @@ def measure(batch: Batch) -> Measured:
 
 def measured(batch: Batch) -> Iterator[Measured]:
     """Yields the batch in measured pieces, in order; one empty piece for an empty batch."""
-    for start in range(0, max(batch.size, 1), _CHUNK):
-        yield measure(batch.take(np.arange(start, min(start + _CHUNK, batch.size))))
+    if batch.size <= _CHUNK:
+        yield measure(batch)
+        return
+    for start in range(0, batch.size, _CHUNK):
+        yield measure(batch.part(start, min(start + _CHUNK, batch.size)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,13 +42,17 @@ class Ragged:
         """Number of runs."""
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> IntArray:
         """(n,) number of points of every run."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
+        return self._finite
+
+    @cached_property
+    def _finite(self) -> Ragged:
         keep = np.isfinite(self.values)
         if keep.all():
             return self
@@ -61,12 +66,18 @@ class Ragged:
         index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         return Ragged(self.steps[index], self.values[index], offsets)
 
+    def part(self, start: int, stop: int) -> Ragged:
+        """Returns consecutive runs without copying their points."""
+        first, last = self.offsets[start], self.offsets[stop]
+        return Ragged(self.steps[first:last], self.values[first:last], self.offsets[start : stop + 1] - first)
+
     @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
-        offsets = np.concatenate([[0], np.cumsum([len(v) for _, v in parts])]).astype(np.int64)
+        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
         if not len(parts):
-            return cls(np.empty(0), np.empty(0), np.zeros(1, dtype=np.int64))
+            return cls(np.empty(0), np.empty(0), offsets)
+        np.cumsum([len(v) for _, v in parts], out=offsets[1:])
         return cls(
             np.concatenate([s for s, _ in parts]).astype(np.float64, copy=False),
             np.concatenate([v for _, v in parts]).astype(np.float64, copy=False),
@@ -80,13 +91,12 @@ class Block:
 
     Attributes:
         rows: (m,) index of each run in the batch.
-        steps, values: (m, L) float64, padded on the right (steps by the last step, values by the last value).
+        values: (m, L) float64, padded on the right with the last value.
         mask: (m, L) True at real points.
         lengths: (m,) number of real points, at least 1.
     """
 
     rows: IntArray
-    steps: FloatArray
     values: FloatArray
     mask: BoolArray
     lengths: IntArray
@@ -108,7 +118,7 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
         position = np.arange(width)
         mask = position < lengths[rows, None]
         index = channel.offsets[rows, None] + np.minimum(position, lengths[rows, None] - 1)
-        yield Block(rows, channel.steps[index], channel.values[index], mask, lengths[rows])
+        yield Block(rows, channel.values[index], mask, lengths[rows])
         start = stop
 
 
@@ -142,14 +152,26 @@ class Batch:
             self.layer_ratio[rows],
         )
 
+    def part(self, start: int, stop: int) -> Batch:
+        """Returns consecutive runs without copying their points."""
+        return Batch(
+            {name: channel.part(start, stop) for name, channel in self.channels.items()},
+            self.num_classes[start:stop],
+            self.metric_sign[start:stop],
+            self.layer_ratio[start:stop],
+        )
+
     @classmethod
     def from_runs(cls, runs: Sequence[Run]) -> Batch:
         """Packs runs into one batch; the only place where runs are walked one by one."""
         empty = (np.empty(0), np.empty(0))
+        absent = Ragged(*empty, np.zeros(len(runs) + 1, dtype=np.int64))
         packed: dict[str, Ragged] = {}
         for name in CHANNELS:
             parts = [run.channels.get(name) for run in runs]
-            packed[name] = Ragged.from_list([empty if s is None else (s.steps, s.values) for s in parts])
+            logged = any(s is not None for s in parts)
+            pairs = [empty if s is None else (s.steps, s.values) for s in parts] if logged else []
+            packed[name] = Ragged.from_list(pairs) if logged else absent
         return cls(
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),

@@ -35,6 +35,9 @@ _MIN_POINTS: Final = {
 
 _DEFAULT_POINTS = 5
 
+_ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values() for names in required))
+"""Every set of channels one of which a label needs."""
+
 OVERRULED: Final = (
     # a run that blows up is described by that
     ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
@@ -83,6 +86,8 @@ def judge(batch: Batch) -> RuleOpinion:
 
 def joined(parts: Sequence[RuleOpinion]) -> RuleOpinion:
     """Returns the opinions on consecutive pieces of a batch as one."""
+    if len(parts) == 1:
+        return parts[0]
     names = ("degree", "present", "checked", "onset", "end", "severity")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     quantities = {key: np.concatenate([part.quantities[key] for part in parts]) for key in parts[0].quantities}
@@ -109,37 +114,37 @@ def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
 
 def overrule(degree: FloatArray) -> FloatArray:
     """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
-    out: FloatArray = degree.copy()
+    columns = [np.array(column) for column in degree.T]
     for winner, losers in OVERRULED:
-        room = 1.0 - out[:, [LABELS.index(winner)]]
-        columns = [LABELS.index(label) for label in losers]
+        room = 1.0 - columns[LABELS.index(winner)]
         # at a degree of exactly one half the winner is present and the loser is not
-        room = np.where(room <= 1.0 - PRESENT, np.minimum(room, np.nextafter(PRESENT, 0.0)), room)
-        out[:, columns] = np.minimum(out[:, columns], room)
-    return out
+        room[room == 1.0 - PRESENT] = np.nextafter(PRESENT, 0.0)
+        for loser in map(LABELS.index, losers):
+            columns[loser] = np.minimum(columns[loser], room)
+    return np.stack(columns, axis=1)
 
 
 def finite_counts(batch: Batch) -> IntArray:
     """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
-    columns = []
-    for name in CHANNELS:
+    out = np.empty((batch.size, len(CHANNELS)), dtype=np.int64)
+    for column, name in enumerate(CHANNELS):
         channel = batch.channels[name]
-        good = np.concatenate([[0], np.cumsum(np.isfinite(channel.values))])[channel.offsets]
-        columns.append(np.where(channel.lengths > 0, np.diff(good), -1))
-    out: IntArray = np.stack(columns, axis=1).astype(np.int64)
+        out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
     return out
 
 
 def checked_labels(counts: IntArray) -> BoolArray:
     """(n, 20) labels whose channels hold enough finite points."""
-    out = np.ones((len(counts), len(LABELS)), dtype=bool)
+    by_name = dict(zip(CHANNELS, counts.T, strict=True))
+    best = {names: np.maximum.reduce([by_name[name] for name in names]) for names in _ALTERNATIVES}
+    out = np.empty((len(counts), len(LABELS)), dtype=bool)
     for column, label in enumerate(LABELS):
-        for alternatives in REQUIRED[label]:
-            best = counts[:, [CHANNELS.index(name) for name in alternatives]].max(axis=1)
-            out[:, column] &= best >= _points_needed(label)
+        fewest = best[REQUIRED[label][0]]
+        for names in REQUIRED[label][1:]:
+            fewest = np.minimum(fewest, best[names])
+        out[:, column] = fewest >= _points_needed(label)
     # a loss of NaN from the first row on can be judged on that alone
-    losses = counts[:, [CHANNELS.index("train_loss"), CHANNELS.index("val_loss")]].max(axis=1)
-    out[:, LABELS.index("non_finite")] = losses >= 0
+    out[:, LABELS.index("non_finite")] = best["train_loss", "val_loss"] >= 0
     return out
 
 

@@ -26,6 +26,9 @@ _STORED_INF = 1.797e308
 MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 """Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
 
+_PLAIN = frozenset((float, int))
+"""Types of the cells of most lists: never missing, never text."""
+
 _TEXT_VALUES = {
     "nan": np.nan,
     "inf": np.inf,
@@ -149,6 +152,8 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
         return _drop_missing(data[1], steps, values)
     values = _numbers(name, data)
+    if _is_plain(data):
+        return None, values
     # A gap keeps its place on the implied axis: position, not count, is the step.
     keep = _present(data, len(values))
     if keep.all():
@@ -157,13 +162,20 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
 
 
 def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    keep = _present(source, len(values)) & np.isfinite(steps)
-    return steps[keep], values[keep]
+    keep = np.isfinite(steps)
+    if not _is_plain(source):
+        keep &= _present(source, len(values))
+    return (steps, values) if keep.all() else (steps[keep], values[keep])
+
+
+def _is_plain(source: Any) -> bool:
+    """Whether the data can hold numbers only, so that no cell needs a look."""
+    if isinstance(source, np.ndarray):
+        return bool(source.dtype != object)
+    return isinstance(source, (list, tuple)) and _PLAIN.issuperset(map(type, source))
 
 
 def _present(source: Any, size: int) -> npt.NDArray[np.bool_]:
-    if isinstance(source, np.ndarray) and source.dtype != object:
-        return np.ones(size, dtype=bool)
     return np.fromiter((not _is_missing(v) for v in source), dtype=bool, count=size)
 
 
@@ -175,6 +187,8 @@ def _is_missing(value: Any) -> bool:
 
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
+    if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
+        return _with_inf(data)
     if data is None or isinstance(data, (str, bytes, Mapping)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
@@ -185,8 +199,12 @@ def _numbers(name: str, data: Any) -> FloatArray:
         array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
     if array.ndim != 1:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
-    overflow = np.abs(array) >= _STORED_INF
-    return np.where(overflow, np.copysign(np.inf, array), array) if overflow.any() else array
+    return _with_inf(array)
+
+
+def _with_inf(values: FloatArray) -> FloatArray:
+    overflow = np.abs(values) >= _STORED_INF
+    return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
 
 def _listed(name: str, data: Any) -> list[Any]:
@@ -230,7 +248,7 @@ def _implied_steps(count: int, longest: int) -> FloatArray:
 
 def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]:
     """Makes steps strictly increasing: later writes win over earlier ones (restarts, duplicates)."""
-    if len(steps) < 2 or bool(np.all(steps[1:] > steps[:-1])):
+    if len(steps) < 2 or bool((steps[1:] > steps[:-1]).all()):
         return Series(steps, values), ""
     if len(steps) > 2 and bool(np.all(steps == steps[0])):
         counted = np.arange(1, len(steps) + 1, dtype=np.float64)

@@ -21,8 +21,20 @@ _EVEN_FULL = 1.0
 def median3(values: FloatArray) -> FloatArray:
     """Centred running median of three; the first and last column stay as they are."""
     out: FloatArray = values.copy()
-    a, b, c = values[:, :-2], values[:, 1:-1], values[:, 2:]
-    out[:, 1:-1] = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    out[:, 1:-1] = middle_of_three(values[:, :-2], values[:, 1:-1], values[:, 2:])
+    return out
+
+
+def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
+    """Median of three arrays, cell by cell."""
+    return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+
+def row_median(values: FloatArray) -> FloatArray:
+    """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
+    half = values.shape[1] // 2
+    ordered = np.partition(values, (half - 1, half), axis=1)
+    out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
 
 
@@ -68,38 +80,36 @@ def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
 
 def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
     """Centred mean of +-half[i] cells; the window shrinks to a third of that towards the ends."""
+    moving = half > 0
+    if not moving.all():
+        out: FloatArray = values.copy()
+        if moving.any():
+            out[moving] = moving_mean(values[moving], half[moving], size[moving])
+        return out
     n, width = values.shape
-    if not half.any():
-        return values
-    if (size == width).all() and (half == half[0]).all():
-        return _uniform_mean(values, int(half[0]))
     total = np.zeros((n, width + 1))
     np.cumsum(values, axis=1, out=total[:, 1:])
-    position = np.arange(width)[None, :]
-    last = np.maximum(size[:, None] - 1, 0)
-    half = half[:, None]
+    half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
+    position = np.minimum(np.arange(width), last)
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
-    low = np.clip(position - reach, 0, last)
-    high = np.clip(position + reach, 0, last)
-    start = np.arange(n)[:, None] * (width + 1)
-    flat = total.ravel()
-    out: FloatArray = (flat.take(start + high + 1) - flat.take(start + low)) / (high - low + 1)
-    still = half[:, 0] == 0
-    out[still] = values[still]
-    if int(last.min(initial=width - 1)) < width - 1:
-        out = np.where(position <= last, out, np.take_along_axis(out, np.broadcast_to(last, (n, 1)), 1))
-    return out
+    low, high = np.maximum(position - reach, 0), np.minimum(position + reach, last)
+    means: FloatArray = (columns(total, high + 1) - columns(total, low)) / (high - low + 1)
+    return means
 
 
-def _uniform_mean(values: FloatArray, half: int) -> FloatArray:
-    """`moving_mean` of full rows with one width: the same sums, from one row of indices."""
+def alike(numbers: IntArray) -> IntArray:
+    """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
+    return numbers[:1] if len(numbers) and (numbers == numbers[0]).all() else numbers
+
+
+def columns(values: FloatArray, index: IntArray) -> FloatArray:
+    """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
     n, width = values.shape
-    total = np.zeros((n, width + 1))
-    np.cumsum(values, axis=1, out=total[:, 1:])
-    position = np.arange(width)
-    reach = np.minimum(half, np.maximum(np.minimum(position, width - 1 - position), half // 3))
-    low, high = np.maximum(position - reach, 0), np.minimum(position + reach, width - 1)
-    out: FloatArray = (total[:, high + 1] - total[:, low]) / (high - low + 1)
+    out: FloatArray
+    if len(index) != n:
+        out = values.take(index[0], axis=1)
+    else:
+        out = values.ravel().take(index + np.arange(0, n * width, width)[:, None])
     return out
 
 
@@ -114,7 +124,7 @@ def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray
     """(n, G) fractional column of every grid step."""
     low = steps[:, :1]
     span = np.maximum(steps[:, -1:] - low, _TINY)
-    asked = np.clip((grid - low) / span, 0.0, 1.0)
+    asked = np.minimum(np.maximum((grid - low) / span, 0.0), 1.0)
     last = np.maximum(size[:, None] - 1, 1)
     unit = (steps - low) / span
     straying = np.abs(unit * last - np.minimum(np.arange(steps.shape[1]), last)).max(axis=1, initial=0.0)
@@ -141,11 +151,8 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
-    n, width = values.shape
     left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
-    start = np.arange(n)[:, None] * width
-    flat = values.ravel()
-    y0, y1 = flat.take(start + left), flat.take(start + np.minimum(left + 1, width - 1))
+    y0, y1 = columns(values, left), columns(values, np.minimum(left + 1, values.shape[1] - 1))
     out: FloatArray = y0 + (position - left) * (y1 - y0)
     single = size <= 1
     if single.any():

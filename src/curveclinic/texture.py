@@ -14,7 +14,7 @@ from curveclinic.levels import EPS
 from curveclinic.measures import CELLS, Cells
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import even_grid, masked_sort, moving_mean, quantile_of, resample
+from curveclinic.smoothing import even_grid, masked_sort, moving_mean, quantile_of, resample, row_median
 from curveclinic.trends import Quantities
 
 _GRID = 64
@@ -118,7 +118,7 @@ def jitter_ratio(t: Cells, v: Cells, like_t: Cells, like_v: Cells) -> tuple[Floa
 
 def _unit(cells: Cells, log: BoolArray) -> FloatArray:
     """Factor from view units to the units two channels are compared in."""
-    relative = 1.0 / np.maximum(np.abs(np.median(cells.mean, axis=1)), EPS)
+    relative = 1.0 / np.maximum(np.abs(row_median(cells.mean)), EPS)
     return np.where(cells.log, 1.0, np.where(log, relative, cells.scale))
 
 

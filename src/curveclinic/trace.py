@@ -13,6 +13,9 @@ from curveclinic.run import Run
 _EDGE = 0.05
 """Share of the points that "at the start" and "at the end" are the median of (at least one point)."""
 
+_FEW = 32
+"""Values up to which Python sorts faster than NumPy is called."""
+
 _CANDIDATES = 32
 """Points looked at more closely in search of the largest jump."""
 
@@ -89,9 +92,10 @@ class Trace:
         """Index of the point that stands out most, and the medians of up to five points before and after it."""
         best, height = len(self.values) - 1, -math.inf
         before, after = self.start, self.end
+        values: list[float] = self.values.tolist()
         for i in self._candidates():
-            sides = median(self.values[max(i - 5, 0) : i]), median(self.values[i + 1 : i + 6])
-            above = float(self.values[i]) / 2 - max(sides) / 2
+            sides = _middle(values[max(i - 5, 0) : i]), _middle(values[i + 1 : i + 6])
+            above = values[i] / 2 - max(sides) / 2
             if above > height:
                 best, height, (before, after) = i, above, sides
         return best, before, after
@@ -101,7 +105,7 @@ class Trace:
         if len(self.values) < 3:
             return []
         scaled = self.values / max(float(np.abs(self.values).max()), 1e-300)
-        padded = np.pad(scaled, 5, mode="edge")
+        padded = scaled[np.clip(np.arange(-5, len(scaled) + 5), 0, len(scaled) - 1)]
         around = np.convolve(padded, np.full(11, 1 / 11), mode="valid")
         height = (scaled - around)[1:-1]
         return sorted((np.argsort(-height, kind="stable")[:_CANDIDATES] + 1).tolist())
@@ -112,15 +116,24 @@ def trace_of(run: Run, channel: str) -> Trace | None:
     series = run.channels.get(channel)
     if series is None:
         return None
-    finite = np.isfinite(series.values)
-    if not finite.any():
-        return None
-    return Trace(channel.replace("_", " "), series.steps[finite], series.values[finite])
+    steps, values = series.steps, series.values
+    finite = np.isfinite(values)
+    if not finite.all():
+        steps, values = steps[finite], values[finite]
+    return Trace(channel.replace("_", " "), steps, values) if len(values) else None
 
 
 def median(values: FloatArray) -> float:
     """Lower median: always a logged value, and safe at 1e308."""
-    return float(np.partition(values, (len(values) - 1) // 2)[(len(values) - 1) // 2])
+    if len(values) <= _FEW:
+        return _middle(values.tolist())
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _middle(values: list[float]) -> float:
+    """Lower median of a few values."""
+    return sorted(values)[(len(values) - 1) // 2]
 
 
 def share(part: float, whole: float) -> float | None:

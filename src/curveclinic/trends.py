@@ -35,7 +35,7 @@ def trend_quantities(train: Level, val: Level) -> Quantities:
     q = _one_channel(in_log(train, log), "t_") | _one_channel(in_log(val, log), "v_")
     both = (train.count > 1) & (val.count > 1)
     pair = _pair_quantities(train, val, log)
-    return q | {name: np.where(both, value, np.nan) for name, value in pair.items()}
+    return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
 
 
 def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
@@ -50,7 +50,8 @@ def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
 
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
     """Change of the raw level as a share of the level `base` (view units) that it starts from."""
-    return np.where(log, np.expm1(np.clip(change, -700.0, 700.0)), change / np.maximum(np.abs(base), EPS))
+    linear: FloatArray = change / np.maximum(np.abs(base), EPS)
+    return np.where(log, np.expm1(np.clip(change, -700.0, 700.0)), linear) if log.any() else linear
 
 
 def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
