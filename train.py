@@ -28,7 +28,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import calibration_errors, choose_thresholds, f1_scores, fit_calibration
-from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode, to_shares
+from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
 from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
@@ -107,7 +107,7 @@ def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...]) -> Blocks:
 
 def blocks_of(sample: Sample) -> Blocks:
     """Encodes labelled runs; the tensor is stored in half precision."""
-    coded, truth = encode(sample.batch), sample.truth
+    coded, truth = encode_measured(sample.seen), sample.truth
     to_the_end = np.isnan(truth.end) & ~np.isnan(truth.onset)
     ends = np.where(to_the_end, coded.stop[:, None], truth.end)
     spans = [to_shares(steps, coded.start, coded.stop) for steps in (truth.onset, ends)]
@@ -298,7 +298,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small training that only shows that everything works")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
-    parser.add_argument("--budget", type=float, default=32.0, help="minutes of the whole training loop")
+    parser.add_argument("--budget", type=float, default=25.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"

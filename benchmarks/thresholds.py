@@ -29,10 +29,10 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import judge
 from curveclinic.sidecar import SIDECAR_NAME
 
-GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
-"""Thresholds tried."""
+GRID = np.round(np.arange(0.25, 0.91, 0.05), 2)
+"""Thresholds tried: what is likelier absent than present three to one is not worth a word."""
 
-_PULL = 0.15
+_PULL = 0.1
 """F1 given up for every unit of distance from one half: few positives decide, the prior is one half."""
 
 _QUIET = 0.5

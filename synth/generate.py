@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curveclinic.quantities import Measured, measure
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.synth.families import EXTRAS, TRENDS
 from curveclinic.synth.logger import Logged, write_log
@@ -26,11 +27,13 @@ class Sample:
     Attributes:
         batch: the runs as logged.
         logged: the runs with their clean twins and parts.
+        seen: what was measured on the logged runs, ready for the encoder.
         truth: labels by visible effect.
         family: (n,) index into `TREND_NAMES`.
     """
 
     logged: Logged
+    seen: Measured
     truth: Truth
     family: IntArray
 
@@ -85,4 +88,5 @@ def generate(
     plan, family = draw_plan(rng, count, trends)
     plan.points = np.minimum(plan.points, max_points)
     logged = write_log(rng, plan, latent(plan))
-    return Sample(logged, judge(logged), family)
+    seen = measure(logged.batch)
+    return Sample(logged, seen, judge(logged, seen), family)

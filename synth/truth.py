@@ -19,7 +19,7 @@ from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, Cells, cells_of, segment_min
-from curveclinic.quantities import channel_quantities, measure, trend_quantities
+from curveclinic.quantities import Measured, channel_quantities, trend_quantities
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
 from curveclinic.rules import overrule
 from curveclinic.severity import severities
@@ -28,10 +28,10 @@ from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
 from curveclinic.trends import Quantities
 
-ARGUABLE_WEIGHT: Final = 0.3
+ARGUABLE_WEIGHT: Final = 0.2
 """Training weight of an arguable cell."""
 
-ARGUABLE_TARGET: Final = 0.1
+ARGUABLE_TARGET: Final = 0.15
 """Training target of an arguable cell: silence, not denial."""
 
 _DOUBT: Final = 0.3
@@ -74,9 +74,8 @@ class Truth:
     severe: FloatArray
 
 
-def judge(logged: Logged) -> Truth:
-    """Labels n logged runs."""
-    seen = measure(logged.batch)
+def judge(logged: Logged, seen: Measured) -> Truth:
+    """Labels n logged runs; seen is what can be measured on them."""
     q = seen.quantities | _latent_quantities(logged, seen.cells)
     degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen.quantities))
     degree = _settled(degree)
@@ -103,9 +102,9 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     """What only the cause can settle is arguable where the cause says otherwise."""
     out: FloatArray = degree.copy()
     j = LABELS.index("high_initial_loss")
-    # the cost of an untrained model is known here; a fast learner in a long log started no higher
+    # the cost of an untrained model is known here; a fast learner in a long log started no higher, but looks like it
     excess = above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
-    out[:, j] = excess
+    out[:, j] = np.where(excess > 0, excess, np.minimum(out[:, j], _DOUBT))
     j = LABELS.index("not_learning")
     # noise hides the descent, or a trained model is tuned at its level: silence is better than denial
     out[:, j] = np.where(parts["idle"] == 0, np.minimum(out[:, j], _DOUBT), out[:, j])
