@@ -1,6 +1,6 @@
 """Trains curveclinic's network on synthetic runs and writes `weights/`.
 
-    python train.py                 # full quality, about 45 minutes on 2 CPU cores
+    python train.py                 # full quality, about 28 minutes on 2 CPU cores
     python train.py --quick         # under 3 minutes, to see that everything works
     python train.py --resume        # goes on from the last checkpoint, e.g. in slices: --minutes 8
 

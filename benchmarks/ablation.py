@@ -13,7 +13,7 @@ Runs are drawn once and kept in `runs/ablation/` (about 0.5 GB, ignored by git) 
 generator and the encoder make of a few of them, so that a change of either draws anew. About 4 minutes a variant on two
 cores.
 
-What it does not show: how the shipped network does, which sees some twenty-five times as many runs (accuracy.py says that);
+What it does not show: how the shipped network does, which sees many times as many runs (accuracy.py says that);
 differences smaller than those between two seeds.
 """
 
