@@ -10,7 +10,7 @@ instead of the truth. Networks make the same number of steps with `train.py`'s o
 the same bootstrap resamples.
 
 Runs are drawn once and kept in `runs/ablation/` (about 0.5 GB, ignored by git) under a fingerprint of what the
-generator and the encoder make of a few of them, so that a change of either draws anew. About 4 minutes a variant on two
+generator and the encoder make of a few of them, so that a change of either draws anew. About 2 minutes a variant on two
 cores.
 
 What it does not show: how the shipped network does, which sees many times as many runs (accuracy.py says that);
@@ -214,9 +214,9 @@ def main() -> None:
     parser.add_argument("records", type=Path, nargs="+", help="yardsticks, JSON lines")
     parser.add_argument("--only", nargs="+", choices=[*SHAPES, BOOSTING], help="train these variants only")
     parser.add_argument("--rules-labels", action="store_true", help="also train the network on the rules' labels")
-    parser.add_argument("--count", type=int, default=40_000, help="synthetic runs to train on")
-    parser.add_argument("--held-out", type=int, default=6144, help="synthetic runs to calibrate on")
-    parser.add_argument("--steps", type=int, default=1800, help=f"steps of {BATCH} runs")
+    parser.add_argument("--count", type=int, default=20_480, help="synthetic runs to train on")
+    parser.add_argument("--held-out", type=int, default=4096, help="synthetic runs to calibrate on")
+    parser.add_argument("--steps", type=int, default=900, help=f"steps of {BATCH} runs")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for the drawn runs")
     parser.add_argument("--out", type=Path, default=RESULTS / "ablation.csv")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap resamples")

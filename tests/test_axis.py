@@ -87,3 +87,10 @@ def test_number():
 def test_axes_of_a_run():
     run = Run.from_arrays({"train_loss": ([0, 50], [1.0, 2.0]), "val_loss": ([0, 100], [1.0, 3.0])})
     assert axes(list(run.channels.values())) == (Axis(0.0, 100.0), Axis(1.0, 3.0))
+
+
+def test_thinning_keeps_the_first_of_equal_lows_and_the_last_of_equal_highs():
+    one = series([1, 2] * 100)
+    x, _ = axes([one])
+    (kept,) = strokes(one, x, 2)
+    assert kept.tolist() == [0, 99, 100, 199]

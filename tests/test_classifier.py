@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hand_curves import SHOWS, healthy
 
+from curveclinic import classifier
 from curveclinic.classifier import Classifier, load_classifier
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
@@ -149,6 +150,8 @@ def test_an_unknown_or_missing_key_is_an_error(tmp_path: Path) -> None:
         load_classifier(write(tmp_path, colour="blue"))
     with pytest.raises(WeightsError, match=r"unknown or missing keys \['thresholds'\]"):
         read_sidecar(write(tmp_path, thresholds=None) / SIDECAR_NAME)
+    with pytest.raises(WeightsError, match=r"thresholds unknown or missing for .*'overfitting'"):
+        read_sidecar(write(tmp_path, thresholds={"typo": 0.5}) / SIDECAR_NAME)
 
 
 def test_other_labels_are_an_error(tmp_path: Path) -> None:
@@ -220,3 +223,8 @@ def test_the_stand_in_decides_for_predict_pathology(classifier: Classifier, monk
     assert (finding.source, finding.severity, finding.rule_agrees) == ("model", "mild", False)
     assert finding.probability == pytest.approx(0.9)
     assert (finding.onset, finding.end) == (16.0, 45.0)
+
+
+def test_a_file_that_onnxruntime_refuses_is_an_error_of_the_weights() -> None:
+    with pytest.raises(WeightsError, match="cannot load it"):
+        classifier._session(b"no graph at all")

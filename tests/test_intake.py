@@ -60,7 +60,7 @@ def test_many_runs_keep_their_places_and_bad_ones_become_errors():
     assert not single
     assert values(runs[0]) == [1]
     assert [type(r) for r in runs[1:]] == [InputError] * 4
-    assert str(runs[1]) == "no loss column; found 'acc'; name it with train_loss='...'"
+    assert str(runs[1]) == "no loss column; found 'acc'; call it 'train_loss'"
     assert "expected a number" in str(runs[2])
     assert "found int" in str(runs[3])
     assert "empty mapping" in str(runs[4])
@@ -88,6 +88,8 @@ def test_a_generator_of_runs_is_many():
         ({}, "found an empty mapping"),
         ({"train_loss": 3.0}, "train_loss: found float, expected a sequence"),
         ({"acc": [1, 2]}, "no loss column; found 'acc'"),
+        ({"loss": [None, None], "acc": [1, 2]}, "no point in 'loss'; expected numbers"),
+        ({"a": {"loss": [2, 1]}, "b": {"loss": np.ones(2)}}, r"found runs by name, 'a', 'b'; hand over their list"),
         ({"train_loss": [[1, 2]]}, "expected one dimension"),
         (pl.LazyFrame({"loss": [1]}), r"call .collect\(\)"),
     ],
@@ -100,6 +102,11 @@ def test_a_single_bad_input_raises(data, message):
 def test_a_bad_goal_is_refused():
     with pytest.raises(InputError, match="expected 'max', 'min' or None"):
         runs_from({"train_loss": [1]}, metric_goal="up")
+
+
+def test_a_bad_number_of_classes_is_refused_for_all_runs():
+    with pytest.raises(InputError, match="num_classes: found '10'"):
+        runs_from([{"train_loss": [1]}], num_classes="10")
 
 
 def test_overrides():
@@ -173,9 +180,9 @@ def test_list_columns_are_one_run_per_row(frame):
 def test_a_bad_run_of_a_table_is_an_error_in_its_place():
     runs, _ = runs_from(pa.table({"run_id": ["a", "b"], "loss": [[2.0, 1.0], None], "acc": [[1.0], [1.0]]}))
     assert values(runs[0]) == [2, 1]
-    assert str(runs[1]) == "no loss column; found 'acc'; name it with train_loss='...'"
+    assert str(runs[1]) == "no loss column; found 'acc'; call it 'train_loss'"
     runs, _ = runs_from(pa.table({"run_id": ["a", "a", "b"], "loss": [2.0, 1.0, None], "acc": [1.0, 1.0, 1.0]}))
-    assert (values(runs[0]), type(runs[1])) == ([2, 1], InputError)
+    assert (values(runs[0]), str(runs[1])) == ([2, 1], "b: no loss column; found 'acc'; call it 'train_loss'")
 
 
 def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
@@ -226,6 +233,23 @@ def test_pandas_column_of_nan_is_a_dead_train_loss_or_no_validation():
     run = one(pd.DataFrame({"loss": [np.nan] * 4, "val_loss": [np.nan] * 4}))
     assert set(run.channels) == {"train_loss"}
     assert np.isnan(values(run)).all()
+
+
+def test_pandas_column_of_nan_is_not_logged_where_another_train_loss_is():
+    frame = pd.concat(
+        [pd.DataFrame({"run_id": "a", "train_loss": [2.0, 1.0]}), pd.DataFrame({"run_id": "b", "loss": [4.0, 3.0]})]
+    )
+    runs, _ = runs_from(frame)
+    assert [values(run) for run in runs] == [[2, 1], [4, 3]]
+
+
+IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(IDS), pl.DataFrame(IDS), pa.table(IDS)], ids=["pd", "pl", "pa"])
+def test_whole_numbers_are_exact_run_ids(frame):
+    runs, _ = runs_from(frame)
+    assert [run.run_id for run in runs] == [str(2**60), str(2**60 + 1), "7"]
 
 
 def test_nothing_heavy_is_imported_for_plain_data():

@@ -107,6 +107,10 @@ def test_a_name_is_split_quantity_component(raw, split, quantity, component):
         (["loss", "grad_norm", "grad_norm/a", "grad_norm/b"], {
             "train_loss": "loss", "grad_norm": "grad_norm", "grad_norm/a": "grad_norm/a", "grad_norm/b": "grad_norm/b",
         }),
+        (["loss", "grad_norm/l1", "grad_norm/l2"], {
+            "train_loss": "loss", "grad_norm/l1": "grad_norm/l1", "grad_norm/l2": "grad_norm/l2",
+        }),
+        (["loss", "grad_norm/l2"], {"train_loss": "loss", "grad_norm": "grad_norm/l2"}),
     ],
 )  # fmt: skip
 def test_the_alias_table_picks(names, expected):
@@ -120,6 +124,11 @@ def test_parts_logged_on_both_sides_are_added_up_and_said():
     assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
     assert choice.channels["val_loss"][1].tolist() == [6.0, 6.0]
     assert "train_loss <- train/a_loss + train/b_loss + train/c_loss" in choice.notes
+
+
+def test_norms_of_layers_alone_are_said_not_to_be_judged():
+    (note,) = choose({"train_loss": points([2.0, 1.0]), "grad_norm/fc": points([1.0, 1.0])}).notes
+    assert note == "norms of single layers are not judged without that of the whole net; log grad_norm, too"
 
 
 def test_parts_at_other_steps_are_not_added_up():

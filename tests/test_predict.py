@@ -1,4 +1,5 @@
 import json
+import pickle
 import warnings
 from dataclasses import dataclass, field
 
@@ -200,6 +201,19 @@ def test_a_span_of_the_network_never_ends_before_it_starts(use):
     use(StandIn({"oscillation": 0.9}, onset=20.0, end=5.0))
     finding = predict_pathology(healthy()).findings[0]
     assert (finding.onset, finding.end) == (20.0, None)
+
+
+def test_what_has_no_start_gets_no_span(use):
+    use(StandIn({"undertrained": 0.9}, onset=20.0, end=25.0))
+    finding = predict_pathology(healthy()).findings[0]
+    assert (finding.source, finding.onset, finding.end) == ("model", None, None)
+
+
+def test_a_diagnosis_can_be_pickled(use):
+    d = predict_pathology(SHOWS["overfitting"])
+    copied = pickle.loads(pickle.dumps(d))
+    assert copied == d
+    assert copied.to_dict() == d.to_dict()
 
 
 def test_where_the_network_has_no_onset_the_rule_gives_it(use):

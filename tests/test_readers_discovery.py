@@ -2,6 +2,7 @@ import json
 import os
 
 import pytest
+from output_cases import diagnosis, overfit_run
 
 from curveclinic.errors import LogError
 from curveclinic.readers import (
@@ -14,6 +15,7 @@ from curveclinic.readers import (
     read_source,
     read_stdin,
 )
+from curveclinic.writers import error_row, row, write_rows
 
 CSV = "epoch,loss\n0,2\n1,1\n"
 
@@ -66,6 +68,14 @@ def test_what_is_no_log_is_passed_over_in_a_folder_but_not_when_named(tree):
         "logs/data.csv", "logs/junk.csv", "logs/empty.csv", "logs/config.json", "logs/readme.md",
     ]  # fmt: skip
     assert failures[0].reason == "logs/data.csv: no loss column; found 'age'; name it with --train-loss"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_the_output_of_an_earlier_scan_is_no_log(tree, tmp_path, suffix):
+    tree({"logs/run.csv": CSV})
+    rows = [row(diagnosis(overfit_run())), row(diagnosis(overfit_run())), error_row("a.csv", "csv", "broken")]
+    write_rows(rows, tmp_path / f"logs/out{suffix}")
+    assert ids(["logs"]) == ["run.csv"]
 
 
 def test_a_log_without_a_loss_is_reported_even_in_a_folder(tree):

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -61,6 +64,8 @@ def test_short_and_dull_runs_are_runs(values):
         (([1, 2], [1, 2, 3]), "train_loss: 2 steps but 3 values; give one step for every value"),
         (object(), "train_loss: found object, expected a sequence of numbers"),
         ([10**400], "expected a number"),
+        ((v for v in [2.0, 1.0]), "train_loss: found generator, expected a sequence of numbers"),
+        ({2.0, 1.0}, "train_loss: found set, expected a sequence of numbers"),
     ],
 )
 def test_what_is_no_series_is_refused(data, message):
@@ -77,3 +82,23 @@ def test_torch_tensors_that_belong_to_a_graph_are_read():
     torch = pytest.importorskip("torch")
     run = Run.from_arrays({"train_loss": torch.tensor([2.0, 1.0], requires_grad=True)})
     assert series(run) == ([1, 2], [2, 1])
+
+
+def test_masked_points_are_missing():
+    run = Run.from_arrays({"train_loss": np.ma.masked_invalid([3.0, np.nan, 1.0])})
+    assert series(run) == ([1, 3], [3, 1])
+
+
+@pytest.mark.parametrize("found", [0, 1, -1, True, 2.5, "10"])
+def test_what_is_no_number_of_classes_is_refused(found):
+    with pytest.raises(InputError, match=r"num_classes: found .* expected a whole number of 2 or more"):
+        Run.from_arrays({"train_loss": [1]}, num_classes=found)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))])
+def test_a_run_can_be_copied_and_pickled(copied):
+    run = copied(Run.from_arrays({"train_loss": [2, 1]}, run_id="a", num_classes=np.int64(10), notes=["n"]))
+    assert series(run) == ([1, 2], [2, 1])
+    assert (run.run_id, run.num_classes, run.notes) == ("a", 10, ("n",))
+    with pytest.raises(TypeError):
+        run.channels["val_loss"] = None

@@ -11,7 +11,7 @@ import numpy as np
 from curveclinic.choosing import choose
 from curveclinic.errors import InputError
 from curveclinic.grid import OTHER_UNITS, Grid, tables
-from curveclinic.naming import Points, quoted
+from curveclinic.naming import Points, parse, quoted
 from curveclinic.run import MetricGoal, Run
 
 
@@ -40,7 +40,7 @@ class Origin:
     path: str = ""
     format: str = ""
     notes: tuple[str, ...] = ()
-    advice: str = "name it with train_loss='...'"
+    advice: str = "call it 'train_loss'"
 
 
 def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, one_axis: bool = False) -> Run:
@@ -57,7 +57,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     """
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
-        raise InputError(f"no loss column; found {quoted(table)}; {origin.advice}")
+        raise InputError(_no_loss(table, origin))
     channels, notes = (choice.channels, ()) if one_axis else share_axis(choice.channels)
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
@@ -68,6 +68,13 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         format=origin.format,
         notes=(*origin.notes, *choice.notes, *notes),
     )
+
+
+def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
+    empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
+    if empty:
+        return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
+    return f"no loss column; found {quoted(table)}; {origin.advice}"
 
 
 def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:

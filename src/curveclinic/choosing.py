@@ -77,7 +77,10 @@ def choose(
     metrics, goal = _metrics([n for n in names if n.raw not in used], size, bare_is_train=_is_bare(train))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
-    picked.update(_norms(names))
+    norms = _norms(names)
+    picked.update(norms)
+    if norms and "grad_norm" not in norms:
+        notes.append("norms of single layers are not judged without that of the whole net; log grad_norm, too")
     channels = {}
     for channel, sources in picked.items():
         if sources:
@@ -262,8 +265,16 @@ def _first_group(names: Sequence[Name]) -> list[Name]:
 
 def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
     norms = [n for n in names if n.quantity == "grad_norm"]
-    picked = {LAYER_PREFIX + n.component[0]: [n] for n in norms if n.component}
-    whole = [n for n in norms if not n.component]
+    beside_l1 = any(re.fullmatch(r"l\d+", n.component[0]) for n in norms if n.component)
+    picked: dict[str, list[Name]] = {}
+    whole = []
+    for n in norms:
+        if beside_l1 and n.raw.endswith("/l2"):  # beside l1 and l3 a layer, not the L2 norm of the net
+            picked[f"{LAYER_PREFIX}l2"] = [n]
+        elif n.component:
+            picked[LAYER_PREFIX + n.component[0]] = [n]
+        else:
+            whole.append(n)
     if whole:
         picked["grad_norm"] = [min(whole, key=lambda n: len(tokens(n.raw)))]
     return picked

@@ -158,4 +158,11 @@ def _session(content: bytes) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no base but this
+        first = str(error).splitlines()[0][:200]
+        raise WeightsError(
+            f"{ONNX_NAME}: onnxruntime {ort.__version__} cannot load it ({first}); "
+            "upgrade onnxruntime, reinstall curveclinic or retrain with train.py"
+        ) from error

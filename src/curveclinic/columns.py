@@ -130,7 +130,7 @@ def _from_arrow(column: Any) -> Cells:
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
         missing = column.is_null().to_numpy(zero_copy_only=False)
         filled = column.fill_null(0) if column.null_count else column
-        return filled.to_numpy(zero_copy_only=False).astype(np.float64), missing
+        return filled.to_numpy(zero_copy_only=False), missing
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _object_array([_list_values(v) for v in column]), None
     return _object_array(column.to_pylist()), None
@@ -146,7 +146,8 @@ def _list_values(scalar: Any) -> Any:
 
 def _from_polars(column: Any) -> Cells:
     if column.dtype.is_numeric():
-        return column.cast(float).fill_null(0.0).to_numpy(), column.is_null().to_numpy()
+        exact = column if column.dtype.is_integer() else column.cast(float)  # a run id may not fit a float
+        return exact.fill_null(0).to_numpy(), column.is_null().to_numpy()
     return _object_array(column.to_list()), None
 
 
@@ -192,7 +193,7 @@ def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column
 
     A NaN with a later finite value in its column is missing. A block of NaN at the end is real if it is
     longer than the column's usual gap; of it, the rows the column's cadence leads to are kept. A column
-    of nothing but NaN is real if it is a train loss.
+    of nothing but NaN is real if it is the run's only train loss.
     """
     finite = {name: column.rows[~np.isnan(column.values)] for name, column in columns.items()}
     rare = [rows for rows in finite.values() if 0 < len(rows) <= max(1, n_rows // 20) and rows[-1] >= n_rows - 2]
@@ -200,17 +201,28 @@ def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column
     out = {}
     for name, column in columns.items():
         is_nan = np.isnan(column.values)
-        keep = ~is_nan | _real_nans(name, column, finite[name], summary)
+        keep = ~is_nan
+        if len(finite[name]):
+            keep |= _real_nans(column, finite[name], summary)
+        else:
+            keep |= _is_dead_loss(name, finite)
         if keep.any():
             out[name] = Column(column.rows[keep], column.values[keep])
     return out
 
 
-def _real_nans(name: str, column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
-    is_nan = np.isnan(column.values)
-    if not len(finite):
+def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> bool:
+    """Whether a column of NaN is a train loss, not one that only other runs of a concatenated frame log."""
+
+    def part(name: str) -> tuple[str, ...] | None:
         known = parse(name)
-        return is_nan & (known.quantity == "loss" and known.split in ("train", ""))
+        return known.component if known.quantity == "loss" and known.split in ("train", "") else None
+
+    return part(name) is not None and not any(len(rows) and part(name) == part(other) for other, rows in finite.items())
+
+
+def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
+    is_nan = np.isnan(column.values)
     gaps = np.diff(finite)
     widest, usual = (int(gaps.max()), int(np.median(gaps))) if len(gaps) else (int(finite[-1]) + 1, int(finite[-1]) + 1)
     trailing = is_nan & (column.rows > finite[-1])

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from curveclinic.run import Run
+from curveclinic.run import Run, constructor_call
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,6 +83,9 @@ class Diagnosis:
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
         object.__setattr__(self, "unchecked", MappingProxyType(dict(self.unchecked)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return constructor_call(self)
 
     @property
     def is_healthy(self) -> bool:

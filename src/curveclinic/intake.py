@@ -15,8 +15,9 @@ from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, r
 from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError
 from curveclinic.grid import RUN_COLUMNS, flatten, grid_from_rows
-from curveclinic.naming import Points, parse
-from curveclinic.run import MetricGoal, Run, as_points
+from curveclinic.naming import Points, parse, quoted
+from curveclinic.run import MetricGoal, Run, as_points, check_num_classes
+from curveclinic.vocabulary import ADVERSARIAL, SPLITS, tokens
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
@@ -48,6 +49,7 @@ def runs_from(
     """
     if metric_goal not in (None, "max", "min"):
         raise InputError(f"metric_goal: found {metric_goal!r}, expected 'max', 'min' or None")
+    check_num_classes(num_classes)
     options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal, train_loss=train_loss, val_loss=val_loss)
     if _is_one(data):
         runs, single = _one(data, options)
@@ -124,7 +126,25 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         if isinstance(epochs, list) and "epoch" not in history:
             history["epoch"] = epochs
         return [run_from_mapping(history, options, Origin())], True
+    named = runs_by_name(data)
+    if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
+        raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
     return [run_from_mapping(data, options, Origin())], True
+
+
+def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns name -> history of a mapping that holds several; empty if it is one run."""
+    parts = {str(name): value for name, value in data.items() if isinstance(value, Mapping)}
+    if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
+        return {}
+    return parts if all(_is_history(part) for part in parts.values()) else {}
+
+
+def _is_history(part: Mapping[str, Any]) -> bool:
+    return any(
+        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == 0
+        for name, value in part.items()
+    )
 
 
 def _completed(run: Run, options: ReadOptions) -> Run:
@@ -146,7 +166,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
         return made, False
     grid = grid_from_frame(frame)
     runs = runs_from_grid(grid, options, Origin(), split=False)
-    return [run if run.channels else InputError(run.notes[-1]) for run in runs], grid.run_of is None
+    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs], grid.run_of is None
 
 
 def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:

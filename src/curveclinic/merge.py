@@ -22,6 +22,9 @@ ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 _SEVERITY_BY_RULE: Final = ("val_below_train", "val_spikes")
 """Labels that are a notice unless a measured number says otherwise."""
 
+_WITHOUT_SPAN: Final = ("undertrained",)
+"""Labels without a start; the network's span heads are not trained on them and say anything."""
+
 _DEGREES: Final = (0.0, PRESENT, 1.0)
 _PROBABILITIES: Final = (0.02, 0.5, 0.9)
 """A rule is right in about nine of ten clear cases, and misses about one in fifty."""
@@ -133,7 +136,7 @@ def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArr
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:
     """The network's span where it has one, else the rules'; a span never ends before it starts."""
-    ours = by_rule | ~np.isfinite(network.onset)
+    ours = by_rule | ~np.isfinite(network.onset) | _columns(_WITHOUT_SPAN)
     onset = np.where(ours, rules.onset, network.onset)
     end = np.where(ours, rules.end, network.end)
     return onset, np.where(end < onset, np.nan, end)

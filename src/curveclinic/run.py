@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -84,7 +85,11 @@ class Run:
                 raise InputError(
                     f"unknown channel {name!r}; expected one of {', '.join(CHANNELS)} or {LAYER_PREFIX}<layer>"
                 )
+        check_num_classes(self.num_classes)
         object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return constructor_call(self)
 
     @classmethod
     def from_arrays(
@@ -136,6 +141,18 @@ class Run:
         return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
 
 
+def constructor_call(value: Any) -> tuple[Any, ...]:
+    """Returns how to pickle or copy a frozen dataclass whose mappings are read-only: by building it anew."""
+    held = (getattr(value, field.name) for field in fields(value))
+    return type(value), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in held)
+
+
+def check_num_classes(found: Any) -> None:
+    """Raises an InputError for what is no number of classes; None is an unknown one."""
+    if found is not None and not (isinstance(found, Integral) and int(found) >= 2):
+        raise InputError(f"num_classes: found {found!r}, expected a whole number of 2 or more, or None")
+
+
 def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     """Returns (steps, values) of a channel's raw data without its missing points.
 
@@ -171,7 +188,7 @@ def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[F
 def _is_plain(source: Any) -> bool:
     """Whether the data can hold numbers only, so that no cell needs a look."""
     if isinstance(source, np.ndarray):
-        return bool(source.dtype != object)
+        return bool(source.dtype != object) and not isinstance(source, np.ma.MaskedArray)
     return isinstance(source, (list, tuple)) and _PLAIN.issuperset(map(type, source))
 
 
@@ -189,7 +206,7 @@ def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
     if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
         return _with_inf(data)
-    if data is None or isinstance(data, (str, bytes, Mapping)) or np.isscalar(data):
+    if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
         data = data.detach().cpu().numpy()

@@ -65,5 +65,8 @@ def read_sidecar(path: Path) -> Sidecar:
         raise WeightsError(f"{path.name}: unknown or missing keys {found}; {expected}; retrain with train.py")
     if tuple(body["labels"]) != LABELS:
         raise WeightsError(f"{path.name}: made for other labels than this version's; retrain with train.py")
+    if set(body["thresholds"]) != set(LABELS):
+        odd = sorted(set(body["thresholds"]) ^ set(LABELS))
+        raise WeightsError(f"{path.name}: thresholds unknown or missing for {odd}; retrain with train.py")
     tuples = {key: tuple(body[key]) for key in ("labels", "tensor_channels", "feature_names", "decided_by_rule")}
     return Sidecar(**{**body, **tuples})

@@ -38,9 +38,9 @@ LOSS_WORDS: Final = {
 
 NEVER: Final = _words(
     "scale scaler weight weights runtime z balancing balance aux auxiliary best std var variance time seconds "
-    "throughput delta patience ratio count"
+    "throughput delta patience ratio count probability"
 )
-"""Words that make a name with `loss` in it something else."""
+"""Words that make a name with `loss` in it something else; `probability_loss_spikes` is a column of our own scans."""
 
 REWARDS: Final = _words("reward rewards return returns episode")
 """Words of reinforcement learning: a falling reward is no falling loss."""

@@ -8,7 +8,8 @@ from typing import Any
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
 from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import row_steps
+from curveclinic.grid import Grid, row_steps
+from curveclinic.naming import Points
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -51,5 +52,11 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
         ]
         return usable(made, ids, origin)
     except InputError as error:
-        logged = grid is None or row_steps(grid, None)[0]
-        raise (LogError if logged else NoCurvesError)(f"{source.path}: {error}") from None
+        raise (LogError if _is_logged(lists, grid) else NoCurvesError)(f"{source.path}: {error}") from None
+
+
+def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
+    """Whether a table without a loss is a log at all: numbers in its lists, or rows with a step."""
+    if grid is not None:
+        return bool(row_steps(grid, None)[0])
+    return any(len(values) for _, series in lists or () for _, values in series.values())

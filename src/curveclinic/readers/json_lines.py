@@ -17,9 +17,6 @@ from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 from curveclinic.vocabulary import SPLITS
 
-_MAX_LINE = 64 * 1024 * 1024
-"""A longer line is no row of a log."""
-
 
 def sniff(head: bytes) -> bool:
     """Says whether the first line is a whole JSON dict and the next one, if any, begins another."""
@@ -61,8 +58,6 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    if len(line) > _MAX_LINE:
-        return None
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

@@ -9,12 +9,11 @@ from typing import Any
 from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import flatten, grid_from_rows
-from curveclinic.intake import run_from_mapping, table_from_mapping
+from curveclinic.intake import run_from_mapping, runs_by_name, table_from_mapping
 from curveclinic.naming import parse
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
-from curveclinic.vocabulary import SPLITS
 
 
 def sniff(head: bytes) -> bool:
@@ -44,7 +43,7 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
         InputError: there is none in it.
     """
     if isinstance(document, Mapping):
-        parts = _runs_by_name(document)
+        parts = runs_by_name(document)
         if not parts:
             return [run_from_mapping(document, options, origin)]
         return _each(list(parts.values()), list(parts), options, origin)
@@ -88,18 +87,3 @@ def _each(items: Sequence[Mapping[str, Any]], names: Sequence[str], options: Rea
         attempt(run_from_mapping, item, options, replace(origin, run_id=i)) for item, i in zip(items, ids, strict=True)
     ]
     return usable(made, ids, origin)
-
-
-def _runs_by_name(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Returns name -> history of a document that holds several; empty if it is one run."""
-    parts = {name: value for name, value in document.items() if isinstance(value, Mapping)}
-    if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
-        return {}
-    return parts if all(_is_history(part) for part in parts.values()) else {}
-
-
-def _is_history(part: Mapping[str, Any]) -> bool:
-    return any(
-        isinstance(value, Sequence) and not isinstance(value, str) and parse(name).rank == 0
-        for name, value in part.items()
-    )
