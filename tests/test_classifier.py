@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from hand_curves import SHOWS, healthy
 
-from curveclinic import classifier
-from curveclinic.classifier import Classifier, load_classifier
+from curveclinic.classifier import Classifier, _session, load_classifier
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
@@ -227,4 +226,4 @@ def test_the_stand_in_decides_for_predict_pathology(classifier: Classifier, monk
 
 def test_a_file_that_onnxruntime_refuses_is_an_error_of_the_weights() -> None:
     with pytest.raises(WeightsError, match="cannot load it"):
-        classifier._session(b"no graph at all")
+        _session(b"no graph at all")
