@@ -135,8 +135,8 @@ def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArr
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """The network's span where it has one, else the rules'; a span never ends before it starts."""
-    ours = by_rule | ~np.isfinite(network.onset) | _columns(_WITHOUT_SPAN)
+    """The measured span where the rules find the label too, else the network's; a span never ends before it starts."""
+    ours = by_rule | rules.present | ~np.isfinite(network.onset) | _columns(_WITHOUT_SPAN)
     onset = np.where(ours, rules.onset, network.onset)
     end = np.where(ours, rules.end, network.end)
     return onset, np.where(end < onset, np.nan, end)
