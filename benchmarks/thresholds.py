@@ -4,8 +4,8 @@
 
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. For each label the threshold is the one with the best
-F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as half a
-false alarm, smoothed over its neighbours and pulled a little towards one half. A label goes to the rules where they
+F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as a
+false alarm, smoothed over its neighbours and pulled towards one value for all. A label goes to the rules where they
 beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
 and deciders chosen without them. What it does not show: the rules' own cuts were set with both yardsticks in sight.
 
@@ -32,17 +32,20 @@ from curveclinic.sidecar import SIDECAR_NAME
 GRID = np.round(np.arange(0.25, 0.91, 0.05), 2)
 """Thresholds tried: what is likelier absent than present three to one is not worth a word."""
 
-_PULL = 0.1
-"""F1 given up for every unit of distance from one half: few positives decide, the prior is one half."""
+_PRIOR = 0.35
+"""Threshold of a label that says nothing for another one: calibrated on synthetic runs, the network is shy on real ones."""
 
-_QUIET = 0.5
-"""Weight of a finding nobody scored on a run without any symptom, as a share of a false alarm."""
+_PULL = 0.4
+"""F1 given up for every unit of distance from the prior: few positives decide."""
+
+_QUIET = 1.0
+"""Weight of a finding nobody scored on a run without any symptom, in false alarms."""
 
 _MARGIN = 0.2
 """F1 by which the rules must beat the network before they decide a label."""
 
 _FEWEST = 4
-"""Positives a label needs before a threshold is fitted; below that it is one half."""
+"""Positives a label needs before a threshold is fitted; below that it is the prior."""
 
 
 def costs(records: list[Record]) -> tuple[FloatArray, FloatArray]:
@@ -61,8 +64,8 @@ def f1_of(present: BoolArray, hit: FloatArray, cost: FloatArray) -> float:
 def threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray) -> float:
     """The threshold of one label."""
     if hit.sum() < _FEWEST:
-        return 0.5
-    scores = np.array([f1_of(probability >= t, hit, cost) - _PULL * abs(t - 0.5) for t in GRID])
+        return _PRIOR
+    scores = np.array([f1_of(probability >= t, hit, cost) - _PULL * abs(t - _PRIOR) for t in GRID])
     smooth = np.convolve(np.pad(scores, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
     return float(GRID[smooth.argmax()])
 
