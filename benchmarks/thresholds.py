@@ -33,7 +33,7 @@ GRID = np.round(np.arange(0.25, 0.91, 0.05), 2)
 """Thresholds tried: what is likelier absent than present three to one is not worth a word."""
 
 _PRIOR = 0.35
-"""Threshold of a label that says nothing for another one: calibrated on synthetic runs, the network is shy on real ones."""
+"""Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""
 
 _PULL = 0.4
 """F1 given up for every unit of distance from the prior: few positives decide."""
