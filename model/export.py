@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnxruntime as ort
 import torch
 
@@ -32,6 +33,25 @@ def export_onnx(model: Calibrated, path: Path) -> None:
         input_names=["tensor", "features"], output_names=["probability", "severe", "span"],
         dynamic_shapes=({0: batch}, {0: batch}),
     )  # fmt: skip
+
+
+def strip(path: Path) -> None:
+    """Takes out of an ONNX file what torch notes about the machine it was exported on: source paths, stack traces."""
+    model = onnx.load(path)
+    graph = model.graph
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.initializer,
+        *graph.input,
+        *graph.output,
+        *graph.value_info,
+        *model.functions,
+    ):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    onnx.save(model, path)
 
 
 def largest_difference(
@@ -68,6 +88,7 @@ def write_weights(model: Calibrated, folder: Path, sidecar: Mapping[str, Any], c
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / (ONNX_NAME + ".new")
     export_onnx(model, fresh)
+    strip(fresh)
     worst = largest_difference(model, fresh, *check)
     if worst > TOLERANCE:
         fresh.unlink()

@@ -188,6 +188,7 @@ def test_the_onnx_file(exported: tuple[Calibrated, Path]) -> None:
     _, folder = exported
     assert sorted(path.name for path in folder.iterdir()) == sorted([ONNX_NAME, SIDECAR_NAME])
     assert (folder / ONNX_NAME).stat().st_size < 1_000_000
+    assert str(Path(torch.__file__).parent).encode() not in (folder / ONNX_NAME).read_bytes(), "paths of this machine"
     session = ort.InferenceSession(str(folder / ONNX_NAME), providers=["CPUExecutionProvider"])
     assert [(i.name, i.type, i.shape[1:]) for i in session.get_inputs()] == [
         ("tensor", "tensor(float)", [len(TENSOR_CHANNELS), BINS]),
