@@ -1,1 +1,1 @@
-"""Placeholder docstring."""
+"""The shipped weights: the ONNX file, its sidecar and the model card."""
