@@ -27,7 +27,7 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from curveclinic.labels import LABELS
-from curveclinic.model.calibrate import calibration_errors, choose_thresholds, f1_scores, fit_calibration
+from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
 from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
@@ -262,12 +262,9 @@ def evaluate(net: CurveNet, config: Config) -> tuple[dict[str, Any], dict[str, t
     unseen = [draw((config.seed, 4, k), BLOCK, trends[k % 2]) for k in range(count)]
     fit, test = joined(unseen[: count // 2]), joined(unseen[count // 2 :])
     logits, _ = logits_of(net, fit, config.device)
-    degree = np.where(fit.weight > 0.5, fit.target, 0.5)
-    calibration = fit_calibration(logits, degree, fit.weight)
-    scale, shift = (np.array([calibration[label][k] for label in LABELS]) for k in (0, 1))
-    thresholds = choose_thresholds(1 / (1 + np.exp(-(logits * scale + shift))), degree, fit.weight)
+    calibration, thresholds = calibrate(logits, fit.target, fit.weight)
     logits, spans = logits_of(net, test, config.device)
-    probability = 1 / (1 + np.exp(-(logits * scale + shift)))
+    probability = probabilities(logits, calibration)
     report = {"runs": len(test.target), "calibration_runs": config.held_out // 2}
     return report | measured(probability, spans, test, thresholds), calibration, thresholds
 

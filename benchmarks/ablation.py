@@ -42,7 +42,7 @@ from yardstick import RESULTS, Record, load_records
 import train
 from curveclinic.classifier import NetworkOpinion
 from curveclinic.labels import LABELS
-from curveclinic.model.calibrate import choose_thresholds, fit_calibration
+from curveclinic.model.calibrate import calibrate, probabilities
 from curveclinic.model.encoder import TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
@@ -136,24 +136,11 @@ def boosting(data: train.Blocks, seed: int) -> Judge:
     return lambda blocks: np.stack([model.decision_function(blocks.features) for model in models], axis=1)
 
 
-def calibrated(judged: Judge, held: train.Blocks) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Scale, shift and threshold (20,) of every label, from held-out synthetic runs as in `train.py`."""
-    logits = judged(held)
-    degree = np.where(held.weight > 0.5, held.target, 0.5)
-    fit = fit_calibration(logits, degree, held.weight)
-    scale, shift = (np.array([fit[label][k] for label in LABELS]) for k in (0, 1))
-    chosen = choose_thresholds(_sigmoid(logits * scale + shift), degree, held.weight)
-    return scale, shift, np.array([chosen[label] for label in LABELS])
-
-
-def _sigmoid(x: FloatArray) -> FloatArray:
-    return 0.5 * (1.0 + np.tanh(0.5 * x))
-
-
 def measured(judged: Judge, held: train.Blocks, yard: Yardstick, draws: int) -> dict[str, FloatArray]:
     """Measure -> (draws + 1,) values of a variant, alone, on a yardstick."""
-    scale, shift, threshold = calibrated(judged, held)
-    probability = _sigmoid(judged(yard.blocks) * scale + shift)
+    calibration, thresholds = calibrate(judged(held), held.target, held.weight)
+    probability = probabilities(judged(yard.blocks), calibration)
+    threshold = np.array([thresholds[label] for label in LABELS])
     nowhere = np.full(probability.shape, np.nan)
     says = NetworkOpinion(probability, threshold, nowhere, nowhere, np.zeros(probability.shape, dtype=np.int8))
     opinion = network_alone(yard.batch, yard.rules, says)

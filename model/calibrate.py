@@ -39,6 +39,22 @@ def fit_calibration(logits: FloatArray, degree: FloatArray, checked: FloatArray)
     return out
 
 
+def calibrate(
+    logits: FloatArray, target: FloatArray, weight: FloatArray
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """Platt's scale and shift, and the threshold, of every label from training targets and weights (n, 20)."""
+    degree = np.where(weight > 0.5, target, 0.5)
+    calibration = fit_calibration(logits, degree, weight)
+    return calibration, choose_thresholds(probabilities(logits, calibration), degree, weight)
+
+
+def probabilities(logits: FloatArray, calibration: Mapping[str, tuple[float, float]]) -> FloatArray:
+    """(n, 20) calibrated probabilities."""
+    scale, shift = (np.array([calibration[label][k] for label in LABELS]) for k in (0, 1))
+    out: FloatArray = 0.5 * (1.0 + np.tanh(0.5 * (logits * scale + shift)))
+    return out
+
+
 def choose_thresholds(probability: FloatArray, degree: FloatArray, checked: FloatArray) -> dict[str, float]:
     """The F1-best threshold of each label whose false alarms on clearly-absent cells stay below `MAX_FALSE_ALARM`."""
     out = {}

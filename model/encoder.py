@@ -18,7 +18,7 @@ import numpy.typing as npt
 from curveclinic.measures import Cells
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.smoothing import middle_of_three, resample, row_median
 
 ENCODER_VERSION: Final = "5"
@@ -267,8 +267,3 @@ def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:
 def to_shares(steps: FloatArray, start: FloatArray, stop: FloatArray) -> FloatArray:
     """Shares (n, k) of the run of steps (n, k)."""
     return np.clip((steps - start[:, None]) / np.maximum(stop - start, 1e-300)[:, None], 0.0, 1.0)
-
-
-def rows_of(names: tuple[str, ...]) -> IntArray:
-    """Tensor rows of the given channel names (ablation)."""
-    return np.array([TENSOR_CHANNELS.index(name) for name in names])

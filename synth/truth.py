@@ -16,6 +16,7 @@ import numpy as np
 from curveclinic import texture
 from curveclinic.definitions import above, degrees
 from curveclinic.diagnosis import SEVERITIES
+from curveclinic.jumps import visible_height
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, Cells, cells_of, segment_min
@@ -26,6 +27,7 @@ from curveclinic.severity import severities
 from curveclinic.smoothing import even_grid, masked_median, resample
 from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
+from curveclinic.synth.texture import SWINGS
 from curveclinic.trends import Quantities
 
 ARGUABLE_WEIGHT: Final = 0.2
@@ -210,7 +212,7 @@ def _jump_truth(height: FloatArray, count: FloatArray, level: Level, prefix: str
     typical = np.median(np.abs(level.view), axis=1)
     seen = np.where(level.log, height, np.expm1(np.minimum(height, 50.0)) * typical)
     size = np.where(level.log, 1.0, np.abs(level.view).mean(axis=1))
-    limit = np.maximum(np.maximum(6.0 * level.noise, 0.12 * np.ptp(level.view, axis=1)), 0.05 * size + _TINY)
+    limit = visible_height(level.noise, np.ptp(level.view, axis=1), size)
     return {prefix + "jumps": np.where(height > 0, count, 0.0), prefix + "jump_size": seen / limit}
 
 
@@ -219,7 +221,9 @@ def _swing_truth(parts: Mapping[str, FloatArray], level: Level, prefix: str, fac
     size = parts["swinging"] * factor * np.where(level.log, 1.0, typical)
     ordered = np.sort(level.view, axis=1)
     trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
-    restless = np.isin(parts["swing_kind"], (2, 5))  # another value at every point
+    restless = np.isin(
+        parts["swing_kind"], [SWINGS.index(kind) for kind in ("alternating", "wild")]
+    )  # another value at every point
     turns = 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05
     begin = level.steps[:, 0] + np.maximum(parts["swing_from"], 0.0) * (level.steps[:, -1] - level.steps[:, 0])
     return {

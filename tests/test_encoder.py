@@ -17,7 +17,6 @@ from curveclinic.model.encoder import (
     TENSOR_CHANNELS,
     Encoded,
     encode,
-    rows_of,
     to_shares,
     to_steps,
 )
@@ -182,7 +181,6 @@ def test_names() -> None:
     assert len(set(TENSOR_CHANNELS)) == len(TENSOR_CHANNELS)
     assert FEATURE_NAMES[: len(MEASURES)] == MEASURES == (*RATIOS, *SHARES, *COUNTS)
     assert all("__" in name for name in FEATURE_NAMES[len(MEASURES) :])
-    np.testing.assert_array_equal(rows_of(("time", TENSOR_CHANNELS[-1])), [0, len(TENSOR_CHANNELS) - 1])
 
 
 def test_features_say_what_happens() -> None:

@@ -22,11 +22,14 @@ from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
 
-_BATCH = 512
-"""Runs a call of onnxruntime; throughput is flat from 64 on."""
-
 _NOTICE_LABELS = ("val_below_train", "val_spikes")
 """Labels that are only worth knowing unless severe."""
+
+_TO_THE_END = 0.97
+"""Share of the run from which an end is the last point."""
+
+_BATCH = 512
+"""Runs a call of onnxruntime; throughput is flat from 64 on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,8 @@ class Classifier:
 
     def judge_encoded(self, encoded: Encoded) -> NetworkOpinion:
         """Judges encoded runs."""
+        from curveclinic.model.encoder import to_steps
+
         size = len(encoded.start)
         outputs = [
             self._run(encoded.tensor[i : i + _BATCH], encoded.features[i : i + _BATCH]) for i in range(0, size, _BATCH)
@@ -85,10 +90,8 @@ class Classifier:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
         probability, severe, span = (np.concatenate(parts).astype(np.float64) for parts in zip(*outputs, strict=True))
-        width = (encoded.stop - encoded.start)[:, None]
-        onset = encoded.start[:, None] + span[:, :, 0] * width
-        end = encoded.start[:, None] + np.maximum(span[:, :, 0], span[:, :, 1]) * width
-        end = np.where(span[:, :, 1] > 0.97, np.nan, end)
+        onset, end = to_steps(span[:, :, 0], encoded), to_steps(span.max(axis=2), encoded)
+        end = np.where(span[:, :, 1] > _TO_THE_END, np.nan, end)
         return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:

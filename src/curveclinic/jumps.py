@@ -60,12 +60,18 @@ class Jumps:
         return out
 
 
+def visible_height(noise: FloatArray, spread: FloatArray, size: FloatArray) -> FloatArray:
+    """(n,) height from which a jump is seen: above noise, a share of the range and of the level, view units."""
+    height: FloatArray = np.maximum(np.maximum(_NOISE * noise, _SPREAD * spread), _LEVEL * size + 1e-12)
+    return height
+
+
 def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
     base = cells.middle5
     prominence = _prominence(cells, base)
     size = np.where(cells.log, 1.0, np.abs(base).mean(axis=1))
-    limit = np.maximum(np.maximum(_NOISE * cells.noise, _SPREAD * np.ptp(base, axis=1)), _LEVEL * size + 1e-12)
+    limit = visible_height(cells.noise, np.ptp(base, axis=1), size)
     half = np.full(len(limit), _AROUND)
     mean = moving_mean(prominence, half, np.maximum(cells.size, 1))
     around = np.maximum(mean * (2 * _AROUND + 1) - prominence, 0.0) / (2 * _AROUND)

@@ -53,7 +53,6 @@ class Cells:
         scale: (n,) factor the raw values were divided by before the view (1 in the log view).
         noise: (n,) robust standard deviation of single points about a smooth curve, view units.
         cell_noise: (n,) the same of cell means.
-        late_noise: (n,) noise of single points over the last half.
     """
 
     steps: FloatArray
@@ -66,7 +65,6 @@ class Cells:
     scale: FloatArray
     noise: FloatArray
     cell_noise: FloatArray
-    late_noise: FloatArray
 
     def take(self, rows: IntArray) -> Cells:
         """Returns the given runs, in that order."""
@@ -145,7 +143,6 @@ def cells_of(channel: Ragged) -> Cells:
     mean, steps, dense_rough = (layout.means(x) for x in (values, finite.steps, rough))
     _exact_ends(steps, finite, size)
     inner = np.arange(CELLS) < size[:, None]
-    late = inner & (np.arange(CELLS) >= size[:, None] // 2)
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
     noise = masked_median(dense_rough, inner) * per_cell
@@ -158,14 +155,13 @@ def cells_of(channel: Ragged) -> Cells:
         steps, mean, low, high, size, lengths, log, scale,
         noise=noise,
         cell_noise=of_means,
-        late_noise=masked_median(dense_rough, late) * per_cell,
     )  # fmt: skip
 
 
 def _empty(n: int) -> Cells:
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)
-    return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat, flat)
+    return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
 
 
 def _zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
