@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from curveclinic import texture
-from curveclinic.definitions import above, degrees
+from curveclinic.definitions import degrees
+from curveclinic.degrees import above
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.jumps import visible_height
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
