@@ -148,7 +148,7 @@ def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantiti
     cells = {name: cells_of(c) for name, c in logged.clean.channels.items()}
     levels = {name: _level(logged, name, cells[name], written[name]) for name in ("train_loss", "val_loss")}
     train, val = levels["train_loss"], levels["val_loss"]
-    q = trend_quantities(train, val)
+    q = trend_quantities(Level.stacked([train, val]))
     still = dict(cells)
     for name in ("train_metric", "val_metric"):
         still[name] = replace(cells[name], noise=written[name].noise, cell_noise=0.0 * cells[name].noise)
@@ -254,6 +254,6 @@ def _jitter_truth(
     seen = [written[name] for name in ("train_loss", "val_loss")]
     clean_seen = [_in_view(clean[name], written[name]) for name in ("train_loss", "val_loss")]
     added = [replace(cells, mean=cells.mean - level) for cells, level in zip(seen, clean_seen, strict=True)]
-    ratio, jitter = texture.jitter_ratio(*added, *seen)
+    ratio, jitter = texture.jitter_ratio(Cells.stacked(added), Cells.stacked(seen))
     swung = parts["swinging"] * parts["swing_val"] > 0.5 * val.noise
     return {"v_noise_over_t": np.where(swung, 1.0, ratio), "v_jitter": np.where(swung, 0.0, jitter)}

@@ -6,6 +6,7 @@ curve, the generator's truth to the latent one, the features hand them to the ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -69,6 +70,15 @@ class Cells:
     def take(self, rows: IntArray) -> Cells:
         """Returns the given runs, in that order."""
         return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def part(self, start: int, stop: int) -> Cells:
+        """Returns consecutive runs without copying them."""
+        return Cells(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+
+    @classmethod
+    def stacked(cls, channels: Sequence[Cells]) -> Cells:
+        """Returns the runs of several channels one after another, as the runs of one."""
+        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
 
     @cached_property
     def middle3(self) -> FloatArray:
@@ -134,7 +144,7 @@ def cells_of(channel: Ragged) -> Cells:
     """Reduces one channel of many runs to cells; non-finite points are left out."""
     finite = channel.finite()
     if not len(finite.values):
-        return _empty(channel.size)
+        return no_cells(channel.size)
     lengths = finite.lengths
     size = np.minimum(lengths, CELLS)
     values, log, scale = view_of(finite)
@@ -158,7 +168,8 @@ def cells_of(channel: Ragged) -> Cells:
     )  # fmt: skip
 
 
-def _empty(n: int) -> Cells:
+def no_cells(n: int) -> Cells:
+    """Cells of a channel that none of n runs has."""
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)

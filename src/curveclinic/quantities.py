@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from curveclinic.extras import channel_quantities
 from curveclinic.levels import Level, level_of, make_level, raw_pair
-from curveclinic.measures import Cells, cells_of
-from curveclinic.ragged import Batch
+from curveclinic.labels import CHANNELS
+from curveclinic.measures import Cells, cells_of, no_cells
+from curveclinic.ragged import Batch, Ragged
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, trend_quantities
 
@@ -30,6 +31,8 @@ __all__ = [
     "trend_quantities",
 ]
 
+_LOSSES = ("train_loss", "val_loss")
+
 _CHUNK = 256
 """Runs measured together: a few hundred keep every (runs, cells) array in the processor's cache."""
 
@@ -41,23 +44,34 @@ class Measured:
     Attributes:
         batch: the runs.
         quantities: name -> (n,).
-        levels: smooth levels of both losses.
         cells: every channel reduced to cells.
     """
 
     batch: Batch
     quantities: Quantities
-    levels: dict[str, Level]
     cells: dict[str, Cells]
 
 
 def measure(batch: Batch) -> Measured:
     """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache."""
-    cells = {name: cells_of(channel) for name, channel in batch.channels.items()}
-    levels = {name: level_of(cells[name]) for name in ("train_loss", "val_loss")}
-    q = trend_quantities(levels["train_loss"], levels["val_loss"])
-    q |= texture_quantities(batch, cells) | channel_quantities(batch, levels, cells)
-    return Measured(batch, q, levels, cells)
+    cells, losses = _cells(batch)
+    level = level_of(losses)
+    q = trend_quantities(level) | texture_quantities(batch.channels["train_loss"], losses)
+    levels = {name: level.part(k * batch.size, (k + 1) * batch.size) for k, name in enumerate(_LOSSES)}
+    return Measured(batch, q | channel_quantities(batch, levels, cells), cells)
+
+
+def _cells(batch: Batch) -> tuple[dict[str, Cells], Cells]:
+    """Cells of every channel, and those of both losses as one channel of train's runs and then val's.
+
+    All channels are reduced in one go: for a single run it is calls that cost.
+    """
+    n, channels = batch.size, batch.channels
+    logged = (*_LOSSES, *(name for name in CHANNELS if name not in _LOSSES and len(channels[name].values)))
+    together = cells_of(Ragged.stacked([channels[name] for name in logged]))
+    cells = {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
+    absent = [name for name in CHANNELS if name not in cells]
+    return cells | dict.fromkeys(absent, no_cells(n)), together.part(0, 2 * n)
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

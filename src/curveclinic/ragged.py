@@ -72,6 +72,16 @@ class Ragged:
         return Ragged(self.steps[first:last], self.values[first:last], self.offsets[start : stop + 1] - first)
 
     @classmethod
+    def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
+        """Returns the runs of several channels one after another, as the runs of one."""
+        before = np.cumsum([0, *(len(channel.values) for channel in channels)])
+        return cls(
+            np.concatenate([channel.steps for channel in channels]),
+            np.concatenate([channel.values for channel in channels]),
+            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before[:-1], strict=True))]),
+        )
+
+    @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
         offsets = np.zeros(len(parts) + 1, dtype=np.int64)

@@ -5,9 +5,13 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 
 _TINY = 1e-12
 
@@ -163,6 +167,17 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
 def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
     """(n, points) evenly spaced steps."""
     return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
+
+
+def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """The first and the second half of the rows: train's and val's where both losses are stacked."""
+    n = len(rows) // 2
+    return rows[:n], rows[n:]
+
+
+def twice(rows: AnyArray) -> AnyArray:
+    """The rows, and the same rows again: for each run of two stacked losses what both of them share."""
+    return np.concatenate((rows, rows))
 
 
 def first_true(mask: BoolArray) -> IntArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, in_log, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true
+from curveclinic.smoothing import first_true, halves, twice
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -26,15 +26,25 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-def trend_quantities(train: Level, val: Level) -> Quantities:
+def by_loss(losses: Quantities) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
+    n = len(next(iter(losses.values()))) // 2
+    train = {f"t_{name}": value[:n] for name, value in losses.items()}
+    return train | {f"v_{name}": value[n:] for name, value in losses.items()}
+
+
+def trend_quantities(losses: Level) -> Quantities:
     """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
 
     One run has one view: where either loss spans decades, both are looked at in logarithms.
+
+    Args:
+        losses: train's n runs, then val's.
     """
-    log = (train.log & (train.count > 0)) | (val.log & (val.count > 0))
-    q = _one_channel(in_log(train, log), "t_") | _one_channel(in_log(val, log), "v_")
-    both = (train.count > 1) & (val.count > 1)
-    pair = _pair_quantities(train, val, log)
+    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
+    q = by_loss(_one_channel(in_log(losses, twice(log))))
+    both = np.logical_and(*halves(losses.count > 1))
+    pair = _pair_quantities(losses, log)
     return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
 
 
@@ -61,14 +71,12 @@ def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
     return first_true(band > 2 * tolerance[:, None])
 
 
-def _one_channel(level: Level, prefix: str) -> Quantities:
+def _one_channel(level: Level) -> Quantities:
     """Trend quantities of one loss channel; NaN where it is absent."""
     ends = _Ends.of(level)
     q = _changes(level, ends) | _places(level, ends)
     absent = level.count == 0
-    if not absent.any():
-        return {prefix + name: value for name, value in q.items()}
-    return {prefix + name: np.where(absent, np.nan, value) for name, value in q.items()}
+    return {name: np.where(absent, np.nan, value) for name, value in q.items()} if absent.any() else q
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +187,9 @@ class _Pair:
         return np.arange(len(self.t))
 
 
-def _pair_quantities(train: Level, val: Level, log: BoolArray) -> Quantities:
-    pair = _Pair(*raw_pair(train, val))
-    positive = train.positive & val.positive
+def _pair_quantities(losses: Level, log: BoolArray) -> Quantities:
+    pair, val = _Pair(*raw_pair(losses)), losses.part(len(log), 2 * len(log))
+    positive = np.logical_and(*halves(losses.positive))
     return _gap_quantities(pair, positive) | _below_quantities(pair, val, positive) | _late_quantities(pair, val, log)
 
 
