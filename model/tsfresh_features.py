@@ -141,6 +141,19 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV)."""
 
 
+def _together(*channels: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[IntArray, ...]]:
+    """Channels, the names of the features of any of them, and the columns of those that each one needs."""
+    names = tuple(dict.fromkeys(name for channel in channels for name in SELECTED[channel]))
+    return channels, names, tuple(np.array([names.index(name) for name in SELECTED[channel]]) for channel in channels)
+
+
+_TOGETHER: Final = (
+    _together("train_loss", "val_loss"),
+    *(_together(channel) for channel in SELECTED if channel not in ("train_loss", "val_loss")),
+)
+"""Channels whose features are worked out together: the losses share most of what is costly."""
+
+
 def feature_names() -> tuple[str, ...]:
     """Full names of the selected features, in the order of the columns of `extract_selected`."""
     return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
@@ -148,7 +161,11 @@ def feature_names() -> tuple[str, ...]:
 
 def extract_selected(batch: Batch) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
-    parts = [extract(batch.channels[channel], names) for channel, names in SELECTED.items()]
+    parts = []
+    for channels, names, columns in _TOGETHER:
+        values = extract(Ragged.stacked([batch.channels[channel] for channel in channels]), names)
+        by_channel = values.reshape(len(channels), batch.size, len(names))
+        parts += [by_channel[k].take(own, axis=1) for k, own in enumerate(columns)]
     return np.concatenate(parts, axis=1)
 
 

@@ -45,11 +45,13 @@ class Measured:
         batch: the runs.
         quantities: name -> (n,).
         cells: every channel reduced to cells.
+        losses: those of both losses as one channel: train's n runs, then val's.
     """
 
     batch: Batch
     quantities: Quantities
     cells: dict[str, Cells]
+    losses: Cells
 
 
 def measure(batch: Batch) -> Measured:
@@ -58,7 +60,7 @@ def measure(batch: Batch) -> Measured:
     level = level_of(losses)
     q = trend_quantities(level) | texture_quantities(batch.channels["train_loss"], losses)
     levels = {name: level.part(k * batch.size, (k + 1) * batch.size) for k, name in enumerate(_LOSSES)}
-    return Measured(batch, q | channel_quantities(batch, levels, cells), cells)
+    return Measured(batch, q | channel_quantities(batch, levels, cells), cells, losses)
 
 
 def _cells(batch: Batch) -> tuple[dict[str, Cells], Cells]:
