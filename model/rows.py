@@ -57,6 +57,11 @@ class Rows:
         self.points = values if full else np.where(self.mask, values, np.nan)
         self._memo: dict[tuple[Any, ...], Any] = {}
 
+    def take(self, index: IntArray) -> Rows:
+        """Returns the given rows, in that order, no wider than they need to be."""
+        lengths = self.lengths[index]
+        return Rows(self.values[index, : lengths.max(initial=1)], lengths)
+
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
         if key not in self._memo:

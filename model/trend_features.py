@@ -78,12 +78,17 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
     """Share of the sum of squares in one of equal segments; NaN for an all-zero row."""
-    size, longer = np.divmod(rows.lengths, num_segments)
-    start, stop = (i * size + np.minimum(i, longer) for i in (segment_focus, segment_focus + 1))
-    row = np.arange(len(size))
-    whole: FloatArray = rows.energy[row, rows.lengths]
-    part: FloatArray = rows.energy[row, stop] - rows.energy[row, start]
-    return part / np.where(whole == 0.0, np.nan, whole)
+    shares: FloatArray = rows.once(("energy", num_segments), lambda: _energy_shares(rows, num_segments))
+    return shares[segment_focus]
+
+
+def _energy_shares(rows: Rows, segments: int) -> FloatArray:
+    """(segments, m) shares of the sum of squares."""
+    size, longer = np.divmod(rows.lengths, segments)
+    edge = np.arange(segments + 1)[:, None]
+    reached = rows.energy[np.arange(len(size)), edge * size + np.minimum(edge, longer)]
+    parts: FloatArray = reached[1:] - reached[:-1]
+    return parts / np.where(reached[-1] == 0.0, np.nan, reached[-1])
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -141,19 +142,6 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV)."""
 
 
-def _together(*channels: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[IntArray, ...]]:
-    """Channels, the names of the features of any of them, and the columns of those that each one needs."""
-    names = tuple(dict.fromkeys(name for channel in channels for name in SELECTED[channel]))
-    return channels, names, tuple(np.array([names.index(name) for name in SELECTED[channel]]) for channel in channels)
-
-
-_TOGETHER: Final = (
-    _together("train_loss", "val_loss"),
-    *(_together(channel) for channel in SELECTED if channel not in ("train_loss", "val_loss")),
-)
-"""Channels whose features are worked out together: the losses share most of what is costly."""
-
-
 def feature_names() -> tuple[str, ...]:
     """Full names of the selected features, in the order of the columns of `extract_selected`."""
     return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
@@ -161,17 +149,18 @@ def feature_names() -> tuple[str, ...]:
 
 def extract_selected(batch: Batch) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
-    parts = []
-    for channels, names, columns in _TOGETHER:
-        values = extract(Ragged.stacked([batch.channels[channel] for channel in channels]), names)
-        by_channel = values.reshape(len(channels), batch.size, len(names))
-        parts += [by_channel[k].take(own, axis=1) for k, own in enumerate(columns)]
-    return np.concatenate(parts, axis=1)
+    losses = ("train_loss", "val_loss")
+    parts = _measure([batch.channels[channel] for channel in losses], tuple(SELECTED[channel] for channel in losses))
+    parts += [measure(batch.channels[channel], SELECTED[channel]) for channel in SELECTED if channel not in losses]
+    return _defined(np.concatenate(parts, axis=1))
 
 
 def extract(channel: Ragged, names: Sequence[str]) -> FloatArray:
     """Returns `measure` with 0 for what is not defined: (n, len(names)), finite."""
-    values = measure(channel, names)
+    return _defined(measure(channel, names))
+
+
+def _defined(values: FloatArray) -> FloatArray:
     values[~np.isfinite(values)] = 0.0
     return values
 
@@ -186,15 +175,70 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     Returns:
         (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
     """
-    values = np.full((channel.size, len(names)), np.nan)
-    if not len(channel.values):
-        return values
-    plan = [_parse(name) for name in names]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for index, rows in _slabs(normalise(channel)):
-            for column, (calculator, parameters) in enumerate(plan):
-                values[index, column] = calculator(rows, **parameters)
-    return values
+    return _measure([channel], (tuple(names),))[0]
+
+
+def _measure(channels: Sequence[Ragged], names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
+    """`measure` of several channels of n runs, each with its names; what all of them ask for is worked out once."""
+    n, plan = channels[0].size, _plan(names)
+    values = np.full((len(channels) * n, plan.width), np.nan)
+    if any(len(channel.values) for channel in channels):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for index, rows in _slabs(normalise(Ragged.stacked(channels))):
+                for group in plan.groups:
+                    if group.channel is None:
+                        values[index, group.columns] = group.of(rows)
+                    elif len(own := np.flatnonzero(index // n == group.channel)):
+                        values[index[own], group.columns] = group.of(rows.take(own))
+    return [values[k * n : (k + 1) * n].take(columns, axis=1) for k, columns in enumerate(plan.columns)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Features worked out on the same rows.
+
+    Attributes:
+        channel: the only channel that asks for them; None where all of them go by the same calculators.
+        columns: where the values go.
+        features: calculator and parameters of each.
+    """
+
+    channel: int | None
+    columns: slice
+    features: tuple[tuple[Calculator, dict[str, Any]], ...]
+
+    def of(self, rows: Rows) -> FloatArray:
+        """(m, features) values."""
+        return np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Groups of features, their number, and the columns that belong to each channel."""
+
+    groups: tuple[_Group, ...]
+    width: int
+    columns: tuple[IntArray, ...]
+
+
+@cache
+def _plan(names: tuple[tuple[str, ...], ...]) -> _Plan:
+    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly."""
+    shared = set.intersection(*({_parse(name)[0] for name in own} for own in names))
+    everyone = dict.fromkeys(name for own in names for name in own if _parse(name)[0] in shared)
+    kinds: list[tuple[int | None, list[str]]] = [(None, list(everyone))]
+    kinds += [(k, [name for name in own if name not in everyone]) for k, own in enumerate(names)]
+    groups, place = [], {}
+    for channel, group in kinds:
+        if group:
+            columns = slice(len(place), len(place) + len(group))
+            groups.append(_Group(channel, columns, tuple(_parse(name) for name in group)))
+            place |= {(channel, name): columns.start + i for i, name in enumerate(group)}
+    return _Plan(
+        tuple(groups),
+        len(place),
+        tuple(np.array([place[None if name in everyone else k, name] for name in own]) for k, own in enumerate(names)),
+    )
 
 
 def normalise(channel: Ragged) -> Ragged:
