@@ -144,7 +144,7 @@ def encode_measured(piece: Measured) -> Encoded:
             else:
                 tensor[:, rows.stop - 1] = -1.0
         _bound(tensor)
-    return Encoded(tensor, features_of(batch, piece.quantities), start, stop)
+    return Encoded(tensor, features_of(piece), start, stop)
 
 
 def _bound(tensor: npt.NDArray[np.float32]) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.measures import segment_max, segment_min, view_of
+from curveclinic.measures import View, segment_max, segment_min
 from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
-from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged, blocks
+from curveclinic.quantities import Measured
+from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
 
 Calculator = Callable[..., FloatArray]
 """(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
@@ -147,11 +148,11 @@ def feature_names() -> tuple[str, ...]:
     return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
 
 
-def extract_selected(batch: Batch) -> FloatArray:
+def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
     losses = ("train_loss", "val_loss")
-    parts = _measure([batch.channels[channel] for channel in losses], tuple(SELECTED[channel] for channel in losses))
-    parts += [measure(batch.channels[channel], SELECTED[channel]) for channel in SELECTED if channel not in losses]
+    parts = _measure(piece.view, tuple(SELECTED[channel] for channel in losses))
+    parts += [measure(piece.batch.channels[channel], SELECTED[channel]) for channel in SELECTED if channel not in losses]
     return _defined(np.concatenate(parts, axis=1))
 
 
@@ -175,16 +176,16 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     Returns:
         (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
     """
-    return _measure([channel], (tuple(names),))[0]
+    return _measure(View.of(channel), (tuple(names),))[0]
 
 
-def _measure(channels: Sequence[Ragged], names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
-    """`measure` of several channels of n runs, each with its names; what all of them ask for is worked out once."""
-    n, plan = channels[0].size, _plan(names)
-    values = np.full((len(channels) * n, plan.width), np.nan)
-    if any(len(channel.values) for channel in channels):
+def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
+    """`measure` of channels stacked on one another, each with its names; what all of them need is worked out once."""
+    plan, n = _plan(names), view.points.size // len(names)
+    values = np.full((view.points.size, plan.width), np.nan)
+    if len(view.points.values):
         with np.errstate(divide="ignore", invalid="ignore"):
-            for index, rows in _slabs(normalise(Ragged.stacked(channels))):
+            for index, rows in _slabs(_between_0_and_1(view)):
                 for group in plan.groups:
                     if group.channel is None:
                         values[index, group.columns] = group.of(rows)
@@ -247,13 +248,16 @@ def normalise(channel: Ragged) -> Ragged:
     The view is `measures.view_of` (log(v) for a positive curve with max / min above 30, else v), then
     (view - min) / (max - min). Give these values to tsfresh to recompute a feature.
     """
-    finite = channel.finite()
-    view, _, _ = view_of(finite)
-    low = segment_min(view, finite.offsets)
-    span = segment_max(view, finite.offsets) - low
-    view -= np.repeat(low, finite.lengths)
-    view /= np.repeat(np.where(span > 0.0, span, 1.0), finite.lengths)
-    return Ragged(finite.steps, view, finite.offsets)
+    return _between_0_and_1(View.of(channel))
+
+
+def _between_0_and_1(view: View) -> Ragged:
+    points = view.points
+    low = segment_min(points.values, points.offsets)
+    span = segment_max(points.values, points.offsets) - low
+    values = points.values - np.repeat(low, points.lengths)
+    values /= np.repeat(np.where(span > 0.0, span, 1.0), points.lengths)
+    return Ragged(points.steps, values, points.offsets)
 
 
 def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:

@@ -10,7 +10,7 @@ from curveclinic.gradients import gradient_quantities, schedule_quantities
 from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells, segment_min, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import resample
+from curveclinic.smoothing import middle_of_three, resample
 from curveclinic.trends import Quantities
 
 _FEWEST_METRICS = 4
@@ -60,6 +60,8 @@ def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
     for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
+        if not cells[metric].size.any():
+            continue
         fallback = "train_loss" if loss == "val_loss" else loss
         for companion in dict.fromkeys((fallback, loss)):
             enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
@@ -102,8 +104,9 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
     near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
-    first = _around(channel, np.zeros_like(count), 0)
-    near, next_, last = (_around(channel, at, 1) for at in (near_at, 2 * near_at, count - 2))
+    around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
+    first = around[1, 0]  # single, for nothing comes before it
+    near, next_, last = middle_of_three(*around[:, 1:])
     fine = (count >= 4) & (segment_min(channel.values, channel.offsets) > 0)
     with np.errstate(all="ignore"):
         fall, further = np.log(first / near), np.log(near / next_)
@@ -119,17 +122,13 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     return kept | {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, first, near, t)}
 
 
-def _around(channel: Ragged, at: IntArray, reach: int) -> FloatArray:
-    """(n,) median of the points within `reach` of an index, kept inside the run; NaN for an empty run."""
-    if not len(channel.values):
-        return np.full(channel.size, np.nan)
-    last = np.maximum(channel.lengths - 1, 0)
-    points = [
-        channel.values[np.minimum(channel.offsets[:-1] + np.clip(at + k, 0, last), len(channel.values) - 1)]
-        for k in range(-reach, reach + 1)
-    ]
-    middle = np.sort(points, axis=0)[reach] if reach else points[0]
-    return np.where(channel.lengths > 0, middle, np.nan)
+def _around(channel: Ragged, at: IntArray) -> FloatArray:
+    """(3, k, n) points before, at and after k places in every run, kept inside the run; NaN for an empty run."""
+    near = at + np.arange(-1, 2)[:, None, None]
+    index = channel.offsets[:-1] + np.minimum(np.maximum(near, 0), channel.lengths - 1)
+    points: FloatArray = np.append(channel.values, np.nan)[index]
+    points[:, :, channel.lengths == 0] = np.nan
+    return points
 
 
 def _collapsed_step(channel: Ragged, first: FloatArray, near: FloatArray, t: Cells) -> FloatArray:

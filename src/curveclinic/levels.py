@@ -79,7 +79,7 @@ def make_level(
         peak = np.where(log, 1.0, np.maximum(np.maximum(top, -view.min(axis=1)), _TINY))
         linear = view / peak[:, None]
         linear[log] = np.exp(np.minimum(view[log] - top[log, None], 0.0))
-        unit = np.where(log, np.exp(np.clip(top, -690.0, 709.0)), scale * peak)
+        unit = np.where(log, np.exp(np.minimum(np.maximum(top, -690.0), 709.0)), scale * peak)
     return Level(steps, view, linear, unit, error, noise, count, log, positive)
 
 

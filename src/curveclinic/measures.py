@@ -96,6 +96,31 @@ class Cells:
         return np.arange(CELLS) < self.size[:, None]
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """The finite points of one channel of n runs in their view.
+
+    Attributes:
+        points: steps and viewed values.
+        log, scale: (n,) as in `view_of`.
+    """
+
+    points: Ragged
+    log: BoolArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, channel: Ragged) -> View:
+        """Returns the view of a logged channel."""
+        finite = channel.finite()
+        values, log, scale = view_of(finite)
+        return cls(Ragged(finite.steps, values, finite.offsets), log, scale)
+
+    def part(self, start: int, stop: int) -> View:
+        """Returns consecutive runs without copying their points."""
+        return View(self.points.part(start, stop), self.log[start:stop], self.scale[start:stop])
+
+
 def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Returns finite values in the view DESIGN's definitions use: log where a positive curve spans decades.
 
@@ -142,16 +167,19 @@ def _reduce(ufunc: np.ufunc, values: FloatArray, offsets: IntArray) -> FloatArra
 
 def cells_of(channel: Ragged) -> Cells:
     """Reduces one channel of many runs to cells; non-finite points are left out."""
-    finite = channel.finite()
-    if not len(finite.values):
-        return no_cells(channel.size)
-    lengths = finite.lengths
+    return cells_in(View.of(channel))
+
+
+def cells_in(view: View) -> Cells:
+    """Reduces one viewed channel of many runs to cells."""
+    points, lengths = view.points, view.points.lengths
+    if not len(points.values):
+        return no_cells(points.size)
     size = np.minimum(lengths, CELLS)
-    values, log, scale = view_of(finite)
-    rough = _third_difference(values, finite.offsets)
-    layout = _Layout.of(finite.offsets, lengths, size)
-    mean, steps, dense_rough = (layout.means(x) for x in (values, finite.steps, rough))
-    _exact_ends(steps, finite, size)
+    rough = _third_difference(points.values, points.offsets)
+    layout = _Layout.of(points.offsets, lengths, size)
+    mean, steps, dense_rough = (layout.means(x) for x in (points.values, points.steps, rough))
+    _exact_ends(steps, points, size)
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
@@ -160,9 +188,9 @@ def cells_of(channel: Ragged) -> Cells:
     if few.any():
         noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
     of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
-    low, high = (mean if layout.starts is None else layout.extremes(f, values) for f in (np.minimum, np.maximum))
+    low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
     return Cells(
-        steps, mean, low, high, size, lengths, log, scale,
+        steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
         cell_noise=of_means,
     )  # fmt: skip

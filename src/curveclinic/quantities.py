@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from curveclinic.extras import channel_quantities
 from curveclinic.levels import Level, level_of, make_level, raw_pair
 from curveclinic.labels import CHANNELS
-from curveclinic.measures import Cells, cells_of, no_cells
+from curveclinic.measures import Cells, View, cells_in, no_cells
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, trend_quantities
@@ -46,34 +46,30 @@ class Measured:
         quantities: name -> (n,).
         cells: every channel reduced to cells.
         losses: those of both losses as one channel: train's n runs, then val's.
+        view: the points of both losses in their view, in the same order.
     """
 
     batch: Batch
     quantities: Quantities
     cells: dict[str, Cells]
     losses: Cells
+    view: View
 
 
 def measure(batch: Batch) -> Measured:
     """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache."""
-    cells, losses = _cells(batch)
-    level = level_of(losses)
-    q = trend_quantities(level) | texture_quantities(batch.channels["train_loss"], losses)
-    levels = {name: level.part(k * batch.size, (k + 1) * batch.size) for k, name in enumerate(_LOSSES)}
-    return Measured(batch, q | channel_quantities(batch, levels, cells), cells, losses)
-
-
-def _cells(batch: Batch) -> tuple[dict[str, Cells], Cells]:
-    """Cells of every channel, and those of both losses as one channel of train's runs and then val's.
-
-    All channels are reduced in one go: for a single run it is calls that cost.
-    """
     n, channels = batch.size, batch.channels
+    # all channels are reduced in one go: for a single run it is calls that cost
     logged = (*_LOSSES, *(name for name in CHANNELS if name not in _LOSSES and len(channels[name].values)))
-    together = cells_of(Ragged.stacked([channels[name] for name in logged]))
-    cells = {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
-    absent = [name for name in CHANNELS if name not in cells]
-    return cells | dict.fromkeys(absent, no_cells(n)), together.part(0, 2 * n)
+    view = View.of(Ragged.stacked([channels[name] for name in logged]))
+    together = cells_in(view)
+    cells = dict.fromkeys(CHANNELS, no_cells(n))
+    cells |= {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
+    losses = together.part(0, 2 * n)
+    level = level_of(losses)
+    levels = {name: level.part(k * n, (k + 1) * n) for k, name in enumerate(_LOSSES)}
+    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses)
+    return Measured(batch, q | channel_quantities(batch, levels, cells), cells, losses, view.part(0, 2 * n))
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

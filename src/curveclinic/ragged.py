@@ -102,13 +102,11 @@ class Block:
     Attributes:
         rows: (m,) index of each run in the batch.
         values: (m, L) float64, padded on the right with the last value.
-        mask: (m, L) True at real points.
         lengths: (m,) number of real points, at least 1.
     """
 
     rows: IntArray
     values: FloatArray
-    mask: BoolArray
     lengths: IntArray
 
 
@@ -116,19 +114,15 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
     """Yields dense blocks that together hold every run of at least `min_points` points once."""
     lengths = channel.lengths
     order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] >= max(min_points, 1)]
-    start = 0
+    ascending = lengths[order]
+    start = int(ascending.searchsorted(max(min_points, 1)))
     while start < len(order):
-        shortest = lengths[order[start]]
-        stop = int(np.searchsorted(lengths[order], max(shortest * _BLOCK_GROWTH, shortest + 1), side="left"))
-        longest = lengths[order[stop - 1]]
-        stop = min(stop, start + max(1, int(_BLOCK_CELLS // longest)))
-        rows = order[start:stop]
-        width = int(lengths[rows[-1]])
-        position = np.arange(width)
-        mask = position < lengths[rows, None]
-        index = channel.offsets[rows, None] + np.minimum(position, lengths[rows, None] - 1)
-        yield Block(rows, channel.values[index], mask, lengths[rows])
+        shortest = int(ascending[start])
+        stop = int(ascending.searchsorted(max(shortest * _BLOCK_GROWTH, shortest + 1)))
+        stop = min(stop, start + max(1, _BLOCK_CELLS // int(ascending[stop - 1])))
+        rows, within = order[start:stop], ascending[start:stop]
+        index = channel.offsets[rows, None] + np.minimum(np.arange(within[-1]), within[:, None] - 1)
+        yield Block(rows, channel.values[index], within)
         start = stop
 
 

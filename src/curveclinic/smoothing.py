@@ -5,6 +5,7 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -32,6 +33,12 @@ def median3(values: FloatArray) -> FloatArray:
 def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
     """Median of three arrays, cell by cell."""
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+
+
+def row_mean(values: FloatArray) -> FloatArray:
+    """(n,) `np.mean` of rows, without its overhead."""
+    out: FloatArray = np.add.reduce(values, axis=1) / values.shape[1]
+    return out
 
 
 def row_median(values: FloatArray) -> FloatArray:
@@ -92,7 +99,7 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         return out
     n, width = values.shape
     total = np.zeros((n, width + 1))
-    np.cumsum(values, axis=1, out=total[:, 1:])
+    np.add.accumulate(values, axis=1, out=total[:, 1:])
     half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
     position = np.minimum(np.arange(width), last)
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
@@ -134,7 +141,7 @@ def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray
     straying = np.abs(unit * last - np.minimum(np.arange(steps.shape[1]), last)).max(axis=1, initial=0.0)
     out: FloatArray = asked * last
     allowed = np.where(size == steps.shape[1], _EVEN_FULL, _EVEN)
-    uneven = np.flatnonzero((straying > allowed) & (size > 1))
+    uneven = ((straying > allowed) & (size > 1)).nonzero()[0]
     if len(uneven):
         out[uneven] = _searched(unit[uneven], size[uneven], asked[uneven])
     return out
@@ -142,14 +149,14 @@ def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray
 
 def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:
     n, width = unit.shape
-    unit = np.clip(unit, 0.0, 1.0)
+    unit = np.minimum(np.maximum(unit, 0.0), 1.0)
     unit[np.arange(width) >= size[:, None]] = 1.5  # padding sorts after every grid point
     row = np.arange(n)[:, None]
     right = np.searchsorted((unit + 2.0 * row).ravel(), (asked + 2.0 * row).ravel(), side="right").reshape(asked.shape)
-    right = np.clip(right - width * row, 1, np.maximum(size[:, None] - 1, 1))
+    right = np.minimum(np.maximum(right - width * row, 1), np.maximum(size[:, None] - 1, 1))
     flat = unit.ravel()
     x0, x1 = flat.take(row * width + right - 1), flat.take(row * width + right)
-    out: FloatArray = right - 1 + np.clip((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0, 1.0)
+    out: FloatArray = right - 1 + np.minimum(np.maximum((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0), 1.0)
     return out
 
 
@@ -166,7 +173,13 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
 
 def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
     """(n, points) evenly spaced steps."""
-    return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
+    return start[:, None] + (stop - start)[:, None] * _shares(points)
+
+
+@cache
+def _shares(points: int) -> FloatArray:
+    """(points,) evenly spaced from 0 to 1."""
+    return np.linspace(0.0, 1.0, points)
 
 
 def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:

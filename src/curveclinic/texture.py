@@ -9,10 +9,10 @@ import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
 from curveclinic.levels import EPS, common_grid
-from curveclinic.measures import CELLS, Cells
-from curveclinic.periods import autocorrelation_peak
-from curveclinic.ragged import BoolArray, FloatArray, Ragged
-from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, resample, row_median, twice
+from curveclinic.measures import CELLS, Cells, View
+from curveclinic.periods import period_in
+from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, resample, row_mean, row_median, twice
 from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
@@ -25,18 +25,18 @@ _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
 
-def texture_quantities(train: Ragged, losses: Cells) -> Quantities:
+def texture_quantities(train: View, losses: Cells) -> Quantities:
     """Estimates of what rides on the level.
 
     Args:
-        train: the train loss of n runs.
+        train: the points of the train loss of n runs.
         losses: train's n runs, then val's.
     """
     jumps = jumps_of(losses)
     q = by_loss(_jump_quantities(losses, jumps) | _swings(losses))
     q["jump_shared"] = _shared_jumps(losses, jumps)
     q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, losses)
-    q["period_strength"], q["period"] = autocorrelation_peak(train)
+    q["period_strength"], q["period"] = period_in(train)
     q["swing_shared"] = _shared_swings(losses)
     return q
 
@@ -71,7 +71,7 @@ def _swings(cells: Cells) -> Quantities:
     rest[np.abs(rest) <= _ROUNDING * np.abs(cells.mean).max(axis=1, keepdims=True)] = 0.0
     moving = rest != 0
     amplitude = quantile_of(*masked_sort(np.abs(rest), moving), 0.7)
-    level = np.abs(wide).mean(axis=1)
+    level = row_mean(np.abs(wide))
     ordered = np.sort(wide, axis=1)
     trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
@@ -94,13 +94,11 @@ def _jitter(cells: Cells) -> FloatArray:
 def _late_jitter(cells: Cells) -> FloatArray:
     """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out."""
     jitter, column, size = _jitter(cells), np.arange(CELLS)[None, :], cells.size[:, None]
-    halves = []
-    for inside in (column < size // 2, column >= size // 2):
-        ordered, count = masked_sort(jitter, inside & (column >= 1) & (column < size - 1))
-        kept = np.ceil(_STEADY * count).astype(np.int64)
-        total = np.where(np.arange(CELLS) < kept[:, None], ordered, 0.0).sum(axis=1)
-        halves.append(total / np.maximum(kept, 1))
-    out: FloatArray = np.minimum(halves[0], halves[1])
+    inner, late = (column >= 1) & (column < size - 1), column >= size // 2
+    ordered, count = masked_sort(twice(jitter), np.concatenate((inner & ~late, inner & late)))
+    kept = np.ceil(_STEADY * count).astype(np.int64)
+    total = np.where(column < kept[:, None], ordered, 0.0).sum(axis=1)
+    out: FloatArray = np.minimum(*halves(total / np.maximum(kept, 1)))
     return out
 
 

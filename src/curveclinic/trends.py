@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, in_log, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, twice
+from curveclinic.smoothing import first_true, halves, row_mean, twice
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -51,9 +51,9 @@ def trend_quantities(losses: Level) -> Quantities:
 def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
     """Initial or end level: a single point of a clean curve, the mean of up to a tenth of a noisy one."""
     width = level.view.shape[1]
-    reach = np.rint(np.clip(level.error / spread, 0.0, _EDGE) * width).astype(np.int64)
+    reach = np.rint(np.minimum(np.maximum(level.error / spread, 0.0), _EDGE) * width).astype(np.int64)
     part = level.view[:, ::-1] if end else level.view
-    total = np.cumsum(part[:, : int(_EDGE * width) + 2], axis=1)
+    total = np.add.accumulate(part[:, : int(_EDGE * width) + 2], axis=1)
     out: FloatArray = total[np.arange(len(reach)), reach] / (reach + 1)
     return out
 
@@ -61,7 +61,7 @@ def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
     """Change of the raw level as a share of the level `base` (view units) that it starts from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
-    return np.where(log, np.expm1(np.clip(change, -700.0, 700.0)), linear) if log.any() else linear
+    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
 
 
 def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
@@ -166,7 +166,7 @@ def _step(level: Level, column: IntArray) -> FloatArray:
 def _late_level(level: Level, spread: FloatArray) -> FloatArray:
     """Level at four fifths of the run, averaged over a window of a clearly noisy curve."""
     width = level.view.shape[1]
-    around = level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))].mean(axis=1)
+    around = row_mean(level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))])
     return np.where(level.error > 0.02 * spread, around, level.view[:, int(width * _LATE)])
 
 
@@ -200,7 +200,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     v_low, v_high, t_low, t_high = v[pair.row, low_at], v.max(axis=1), t.min(axis=1), t.max(axis=1)
     v_range, t_range = np.maximum(v_high - v_low, EPS), np.maximum(t_high - t_low, EPS)
     last = slice(-max(width // 20, 1), None)
-    t_end, v_end = t[:, last].mean(axis=1), v[:, last].mean(axis=1)
+    t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
     t_at_low = t[pair.row, low_at]
     gap_low, gap_end = v_low - t_at_low, v_end - t_end
     half = width // 2
@@ -244,7 +244,7 @@ def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantitie
 
 def _raw_noise(pair: _Pair, val: Level) -> FloatArray:
     """Scatter of single val points in the pair's unit, for a linear view."""
-    out: FloatArray = val.noise * np.ptp(pair.v, axis=1) / np.maximum(np.ptp(val.view, axis=1), EPS)
+    out: FloatArray = val.noise * (pair.v.max(axis=1) - pair.v.min(axis=1)) / np.maximum((val.view.max(axis=1) - val.view.min(axis=1)), EPS)
     return out
 
 
@@ -268,8 +268,8 @@ def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
         "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
         "late_fall": fall / v_range,
         "late_fall_rel": np.where(log & val.positive, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
-        "late_fall_error": fall / np.maximum(val.error * v_range / np.maximum(np.ptp(val.view, axis=1), EPS), EPS),
-        "bad_share": bad.mean(axis=1),
+        "late_fall_error": fall / np.maximum(val.error * v_range / np.maximum((val.view.max(axis=1) - val.view.min(axis=1)), EPS), EPS),
+        "bad_share": np.count_nonzero(bad, axis=1) / width,
         "bad_gap": (pair.v[row, worst_at] - t[row, worst_at]) / np.maximum(np.abs(pair.v[row, worst_at]), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
