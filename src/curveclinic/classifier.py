@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,14 @@ from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
 
-_NOTICE_LABELS = ("val_below_train", "val_spikes")
-"""Labels that are only worth knowing unless severe."""
+_SEVERE: Final = np.int8(SEVERITIES.index("severe"))
+_ALWAYS_SEVERE: Final = np.isin(LABELS, ("divergence", "non_finite"))
+"""(20,) labels that are severe whatever the network says."""
+
+_UNLESS_SEVERE: Final = np.where(
+    np.isin(LABELS, ("val_below_train", "val_spikes")), SEVERITIES.index("notice"), SEVERITIES.index("mild")
+).astype(np.int8)
+"""(20,) severity of what is not severe: some labels are only worth knowing."""
 
 _TO_THE_END = 0.97
 """Share of the run from which an end is the last point."""
@@ -99,12 +105,7 @@ class Classifier:
 
 
 def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:
-    out = np.full(severe.shape, SEVERITIES.index("mild"), dtype=np.int8)
-    for label in _NOTICE_LABELS:
-        out[:, LABELS.index(label)] = SEVERITIES.index("notice")
-    out[severe > 0.5] = SEVERITIES.index("severe")
-    for label in ("divergence", "non_finite"):
-        out[:, LABELS.index(label)] = SEVERITIES.index("severe")
+    out: npt.NDArray[np.int8] = np.where((severe > 0.5) | _ALWAYS_SEVERE, _SEVERE, _UNLESS_SEVERE)
     return out
 
 

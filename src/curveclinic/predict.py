@@ -102,7 +102,8 @@ def _warn_without_weights() -> None:
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     batch = Batch.from_runs(runs)
-    counts, reasons = finite_counts(batch), why_unchecked(batch)
+    counts = finite_counts(batch)
+    reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
     rules, network = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])

@@ -61,4 +61,4 @@ _SPANS: Final[dict[str, Callable[[Quantities], Span]]] = {
 def spans(q: Quantities) -> Span:
     """(n, 20) onset and end of every label, whether it is present or not."""
     pairs = [_SPANS[label](q) for label in LABELS]
-    return np.stack([p[0] for p in pairs], axis=1), np.stack([p[1] for p in pairs], axis=1)
+    return np.array([onset for onset, _ in pairs]).T, np.array([end for _, end in pairs]).T
