@@ -74,13 +74,18 @@ def autocorrelation(rows: Rows, *, lag: int) -> FloatArray:
 def c3(rows: Rows, *, lag: int) -> FloatArray:
     """Mean product of three points a lag apart; 0 for runs too short."""
     first, second, third = _lagged(rows, lag)
-    return np.nan_to_num(rows.mean_of(third * second * first, 2 * lag))
+    return _or_zero(rows.mean_of(third * second * first, 2 * lag))
 
 
 def time_reversal_asymmetry_statistic(rows: Rows, *, lag: int) -> FloatArray:
     """Mean of x[t + 2 lag]^2 x[t + lag] - x[t + lag] x[t]^2; 0 for runs too short."""
     first, second, third = _lagged(rows, lag)
-    return np.nan_to_num(rows.mean_of(second * (third * third - first * first), 2 * lag))
+    return _or_zero(rows.mean_of(second * (third * third - first * first), 2 * lag))
+
+
+def _or_zero(values: FloatArray) -> FloatArray:
+    """The values, 0 for NaN."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _lagged(rows: Rows, lag: int) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -21,7 +21,7 @@ def row_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
     """
     m, width = cells.shape
     if m == 0 or counts.min() >= width:
-        total: FloatArray = cells.sum(axis=1)
+        total: FloatArray = np.add.reduce(cells, axis=1)
         return total
     padded = np.empty((m, width + 2))
     padded[:, 1:-1] = cells
@@ -111,7 +111,8 @@ class Rows:
     @cached_property
     def changes(self) -> FloatArray:
         """(m, L - 1) differences of neighbours."""
-        return np.diff(self.points, axis=1)
+        changes: FloatArray = self.points[:, 1:] - self.points[:, :-1]
+        return changes
 
     @cached_property
     def path(self) -> FloatArray:
@@ -126,13 +127,14 @@ class Rows:
     @cached_property
     def total(self) -> FloatArray:
         """(m, L) running sum."""
-        return np.cumsum(self.points, axis=1)
+        total: FloatArray = np.add.accumulate(self.points, axis=1)
+        return total
 
     @cached_property
     def energy(self) -> FloatArray:
         """(m, L + 1) running sum of squares, from 0."""
         energy = np.zeros((self.values.shape[0], self.values.shape[1] + 1))
-        np.cumsum(self.points * self.points, axis=1, out=energy[:, 1:])
+        np.add.accumulate(self.points * self.points, axis=1, out=energy[:, 1:])
         return energy
 
     @cached_property

@@ -176,6 +176,8 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     Returns:
         (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
     """
+    if not len(channel.values):
+        return np.full((channel.size, len(names)), np.nan)
     return _measure(View.of(channel), (tuple(names),))[0]
 
 
@@ -189,7 +191,7 @@ def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]
                 for group in plan.groups:
                     if group.channel is None:
                         values[index, group.columns] = group.of(rows)
-                    elif len(own := np.flatnonzero(index // n == group.channel)):
+                    elif len(own := (index // n == group.channel).nonzero()[0]):
                         values[index[own], group.columns] = group.of(rows.take(own))
     return [values[k * n : (k + 1) * n].take(columns, axis=1) for k, columns in enumerate(plan.columns)]
 
