@@ -20,7 +20,7 @@ from curveclinic.measures import Cells
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import halves, middle_of_three, resample, row_median, twice
+from curveclinic.smoothing import halves, middle_of_three, row_median, twice
 
 ENCODER_VERSION: Final = "5"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -114,7 +114,7 @@ def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     start, span = start[:, None], np.maximum(stop - start, 1e-300)[:, None]
     centre = start + (stop[:, None] - start) * _CENTRES
     curves = np.empty((3, len(start), BINS))
-    curves[:] = resample(cells.steps, cells.mean, cells.size, centre)
+    curves[:] = cells.at(centre)
     inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:])
     presence = np.where(inside, 0.0, -1.0)
     place = np.minimum(np.maximum((cells.steps - start) / span * BINS, 0), BINS - 1).astype(np.int64)
@@ -122,7 +122,7 @@ def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     first = np.append(0, (bin_of[1:] != bin_of[:-1]).nonzero()[0] + 1)
     at = bin_of[first]
     mean, low, high = curves.reshape(3, -1)
-    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / np.diff(first, append=len(bin_of))
+    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / np.diff(np.append(first, len(bin_of)))
     low[at] = np.minimum.reduceat(cells.low[cells.real], first)
     high[at] = np.maximum.reduceat(cells.high[cells.real], first)
     presence.reshape(-1)[at] = 1.0

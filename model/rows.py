@@ -158,7 +158,7 @@ class Rows:
     def quantile(self, q: float) -> FloatArray:
         """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side."""
         position = (self.n - 1.0) * q
-        below = np.floor(position).astype(np.int64)
+        below = position.astype(np.int64)
         weight = position - below
         row = np.arange(len(below))
         low = self.ordered[row, below]

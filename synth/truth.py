@@ -148,11 +148,12 @@ def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantiti
     cells = {name: cells_of(c) for name, c in logged.clean.channels.items()}
     levels = {name: _level(logged, name, cells[name], written[name]) for name in ("train_loss", "val_loss")}
     train, val = levels["train_loss"], levels["val_loss"]
-    q = trend_quantities(Level.stacked([train, val]))
+    losses = Level.stacked([train, val])
+    q = trend_quantities(losses)
     still = dict(cells)
     for name in ("train_metric", "val_metric"):
         still[name] = replace(cells[name], noise=written[name].noise, cell_noise=0.0 * cells[name].noise)
-    q |= channel_quantities(logged.clean, levels, still)
+    q |= channel_quantities(logged.clean, losses, still)
     for name in ("t_bad", "v_bad", "bad_first_step", "bad_last_step"):
         q.pop(name)  # a fact of the logged points
     bare = {n: noise_added(logged.batch.channels[n].finite(), logged.textured[n], written[n]) for n in levels}

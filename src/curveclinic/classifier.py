@@ -95,9 +95,10 @@ class Classifier:
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
-        probability, severe, span = (np.concatenate(parts).astype(np.float64) for parts in zip(*outputs, strict=True))
-        onset, end = to_steps(span[:, :, 0], encoded), to_steps(span.max(axis=2), encoded)
-        end = np.where(span[:, :, 1] > _TO_THE_END, np.nan, end)
+        probability, severe, span = (np.concatenate(parts, dtype=np.float64) for parts in zip(*outputs, strict=True))
+        first, last = span[:, :, 0], span[:, :, 1]
+        onset, end = to_steps(first, encoded), to_steps(np.maximum(first, last), encoded)
+        end[last > _TO_THE_END] = np.nan
         return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
@@ -109,6 +110,7 @@ def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:
     return out
 
 
+@cache
 def weights_folder() -> Path:
     """Folder of the shipped weights."""
     return Path(str(files("curveclinic.weights")))

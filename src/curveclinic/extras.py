@@ -20,10 +20,16 @@ _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
 
-def channel_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
-    """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points."""
+def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
+    """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points.
+
+    Args:
+        batch: n runs.
+        losses: levels of train's n runs, then val's.
+        cells: every channel reduced to cells.
+    """
     return (
-        _metric_quantities(batch, levels, cells)
+        _metric_quantities(batch, losses, cells)
         | _first_values(batch, cells["train_loss"])
         | gradient_quantities(cells["grad_norm"])
         | schedule_quantities(cells["lr"])
@@ -55,21 +61,21 @@ def _bad_steps(batch: Batch) -> Quantities:
     return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
 
 
-def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
+def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
-    out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
-    for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
-        if not cells[metric].size.any():
-            continue
-        fallback = "train_loss" if loss == "val_loss" else loss
-        for companion in dict.fromkeys((fallback, loss)):
-            enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
-            rows = np.flatnonzero(enough)
-            if len(rows):
-                q = _metric_course(cells[metric].take(rows), levels[companion].take(rows), batch.metric_sign[rows])
-                for name, value in q.items():
-                    out[name][rows] = value
+    nothing = np.full(batch.size, np.nan)
+    if not (cells["train_metric"].size.any() or cells["val_metric"].size.any()):
+        return {f"metric_{name}": nothing for name in names}
+    out = {f"metric_{name}": nothing.copy() for name in names}
+    train, val = 0, batch.size  # where each loss begins
+    for metric, companion in (("train_metric", train), ("val_metric", train), ("val_metric", val)):
+        logged = losses.count[companion : companion + batch.size] > 1
+        rows = np.flatnonzero((cells[metric].count >= _FEWEST_METRICS) & logged)
+        if len(rows):
+            q = _metric_course(cells[metric].take(rows), losses.take(companion + rows), batch.metric_sign[rows])
+            for name, value in q.items():
+                out[name][rows] = value
     return out
 
 

@@ -24,11 +24,12 @@ _CYCLE = 0.01
 
 def gradient_quantities(cells: Cells) -> Quantities:
     """Growth of the gradient norm in powers of ten: bursts over the running median, start against end."""
-    rows = (cells.count >= _FEWEST).nonzero()[0]
-    out = {name: np.full(len(cells.size), np.nan) for name in _NAMES}
-    if len(rows):
-        for name, value in _course(cells.take(rows)).items():
-            out[name][rows] = value
+    rows, nothing = (cells.count >= _FEWEST).nonzero()[0], np.full(len(cells.size), np.nan)
+    if not len(rows):
+        return dict.fromkeys(_NAMES, nothing)
+    out = {name: nothing.copy() for name in _NAMES}
+    for name, value in _course(cells.take(rows)).items():
+        out[name][rows] = value
     return out
 
 

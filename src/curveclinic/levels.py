@@ -61,7 +61,7 @@ def level_of(cells: Cells) -> Level:
     """Estimates the level from logged points."""
     level = smooth(cells)
     steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
-    view = resample(cells.steps, level, cells.size, steps)
+    view = cells.axis.interpolate(level, steps)
     spread = np.maximum(view.max(axis=1) - view.min(axis=1), EPS)
     averaged = 2.0 * smoothing_width(cells, spread) + 1.0
     error = cells.cell_noise / np.sqrt(averaged)

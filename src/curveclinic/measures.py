@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import masked_median, masked_quantile, median3, moving_mean, running_median
+from curveclinic.smoothing import StepAxis, masked_median, masked_quantile, median3, moving_mean, running_median
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -89,6 +89,15 @@ class Cells:
     def middle5(self) -> FloatArray:
         """(n, CELLS) running median of five cells, real cells only."""
         return running_median(self.mean, self.size)
+
+    @cached_property
+    def axis(self) -> StepAxis:
+        """Where the cells lie along the steps."""
+        return StepAxis.of(self.steps, self.size)
+
+    def at(self, grid: FloatArray) -> FloatArray:
+        """(n, G) means at grid steps (n, G), linear between cells."""
+        return self.axis.interpolate(self.mean, grid)
 
     @cached_property
     def real(self) -> BoolArray:
@@ -234,7 +243,7 @@ class _Layout:
     def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
         before = np.cumsum(size) - size
         index = before[:, None] + np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
-        index, absent = np.minimum(index, size.sum() - 1), np.flatnonzero(size == 0)
+        index, absent = np.minimum(index, size.sum() - 1), (size == 0).nonzero()[0]
         if lengths.max() <= CELLS:
             return cls(index, absent, None, None)
         row = np.repeat(np.arange(len(size)), size)
@@ -254,7 +263,8 @@ class _Layout:
 
     def _spread(self, cells: FloatArray) -> FloatArray:
         out: FloatArray = cells.take(self.index)
-        out[self.absent] = 0.0
+        if len(self.absent):
+            out[self.absent] = 0.0
         return out
 
 

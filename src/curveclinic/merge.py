@@ -120,7 +120,7 @@ def merge(
 
 
 def loss_points(counts: IntArray) -> IntArray:
-    """(n,) finite points of the longer loss of `rules.finite_counts`; -1 where both are absent."""
+    """(n,) finite points of the longer loss of `Batch.finite_counts`; -1 where both are absent."""
     return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
 
 

@@ -67,9 +67,8 @@ def measure(batch: Batch) -> Measured:
     cells |= {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
     losses = together.part(0, 2 * n)
     level = level_of(losses)
-    levels = {name: level.part(k * n, (k + 1) * n) for k, name in enumerate(_LOSSES)}
-    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses)
-    return Measured(batch, q | channel_quantities(batch, levels, cells), cells, losses, view.part(0, 2 * n))
+    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | channel_quantities(batch, level, cells)
+    return Measured(batch, q, cells, losses, view.part(0, 2 * n))
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

@@ -147,6 +147,16 @@ class Batch:
         """Number of runs."""
         return len(self.num_classes)
 
+    @cached_property
+    def finite_counts(self) -> IntArray:
+        """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
+        out = np.full((self.size, len(CHANNELS)), -1)
+        for column, name in enumerate(CHANNELS):
+            channel = self.channels[name]
+            if len(channel.values):
+                out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
+        return out
+
     def take(self, rows: IntArray) -> Batch:
         """Returns the given runs, in that order."""
         return Batch(

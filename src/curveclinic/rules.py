@@ -45,7 +45,7 @@ _ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values
 """Every set of channels one of which a label needs."""
 
 _COLUMNS: Final = tuple(np.array([CHANNELS.index(name) for name in names]) for names in _ALTERNATIVES)
-"""The same as columns of `finite_counts`."""
+"""The same as columns of `Batch.finite_counts`."""
 
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
 """(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
@@ -114,7 +114,7 @@ def joined(parts: Sequence[RuleOpinion]) -> RuleOpinion:
 def opinion_on(piece: Measured) -> RuleOpinion:
     """Judges measured runs."""
     quantities = piece.quantities
-    checked = checked_labels(finite_counts(piece.batch))
+    checked = checked_labels(piece.batch.finite_counts)
     degree = overrule(np.where(checked, degrees(quantities), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
@@ -140,16 +140,6 @@ def overrule(degree: FloatArray) -> FloatArray:
     return np.ascontiguousarray(columns.T)
 
 
-def finite_counts(batch: Batch) -> IntArray:
-    """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
-    out = np.full((batch.size, len(CHANNELS)), -1)
-    for column, name in enumerate(CHANNELS):
-        channel = batch.channels[name]
-        if len(channel.values):
-            out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
-    return out
-
-
 def checked_labels(counts: IntArray) -> BoolArray:
     """(n, 20) labels whose channels hold enough finite points."""
     best = np.stack([counts[:, columns].max(axis=1) for columns in _COLUMNS], axis=1)
@@ -160,7 +150,7 @@ def checked_labels(counts: IntArray) -> BoolArray:
 
 
 def why_unchecked(counts: IntArray) -> list[dict[str, str]]:
-    """Returns for every run, by its `finite_counts`: label -> why it cannot be judged."""
+    """Returns for every run, by its row of `Batch.finite_counts`: label -> why it cannot be judged."""
     return [dict(_reasons(tuple(row))) for row in np.minimum(counts, _POINTS.max()).tolist()]
 
 

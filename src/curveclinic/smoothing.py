@@ -5,6 +5,7 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
@@ -128,23 +129,47 @@ def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatA
     """Linear interpolation of padded cells (n, CELLS) at grid steps (n, G); clamped at the ends."""
     if steps.shape == grid.shape and np.array_equal(steps, grid):
         return values
-    return interpolate(values, size, positions(steps, size, grid))
+    return StepAxis.of(steps, size).interpolate(values, grid)
 
 
-def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
-    """(n, G) fractional column of every grid step."""
-    low = steps[:, :1]
-    span = np.maximum(steps[:, -1:] - low, _TINY)
-    asked = np.minimum(np.maximum((grid - low) / span, 0.0), 1.0)
-    last = np.maximum(size[:, None] - 1, 1)
-    unit = (steps - low) / span
-    straying = np.abs(unit * last - np.minimum(np.arange(steps.shape[1]), last)).max(axis=1, initial=0.0)
-    out: FloatArray = asked * last
-    allowed = np.where(size == steps.shape[1], _EVEN_FULL, _EVEN)
-    uneven = ((straying > allowed) & (size > 1)).nonzero()[0]
-    if len(uneven):
-        out[uneven] = _searched(unit[uneven], size[uneven], asked[uneven])
-    return out
+@dataclass(frozen=True, eq=False)
+class StepAxis:
+    """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
+
+    Attributes:
+        low, span: (n, 1) first step, and the distance from there to the last one.
+        unit: (n, CELLS) share of that distance at which each cell lies.
+        size: (n,) number of real cells.
+        uneven: runs whose steps are not evenly spaced.
+    """
+
+    low: FloatArray
+    span: FloatArray
+    unit: FloatArray
+    size: IntArray
+    uneven: IntArray
+
+    @classmethod
+    def of(cls, steps: FloatArray, size: IntArray) -> StepAxis:
+        """Returns the axis of padded steps (n, CELLS)."""
+        low, width = steps[:, :1], steps.shape[1]
+        span = np.maximum(steps[:, -1:] - low, _TINY)
+        unit, last = (steps - low) / span, np.maximum(size[:, None] - 1, 1)
+        straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
+        allowed = np.where(size == width, _EVEN_FULL, _EVEN)
+        return cls(low, span, unit, size, ((straying > allowed) & (size > 1)).nonzero()[0])
+
+    def positions(self, grid: FloatArray) -> FloatArray:
+        """(n, G) fractional column of every grid step."""
+        asked = np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0)
+        out: FloatArray = asked * np.maximum(self.size[:, None] - 1, 1)
+        if len(self.uneven):
+            out[self.uneven] = _searched(self.unit[self.uneven], self.size[self.uneven], asked[self.uneven])
+        return out
+
+    def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
+        """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
+        return interpolate(values, self.size, self.positions(grid))
 
 
 def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:
@@ -195,9 +220,7 @@ def twice(rows: AnyArray) -> AnyArray:
 
 def first_true(mask: BoolArray) -> IntArray:
     """(n,) column of the first True of each row, the row's width where there is none."""
-    at = mask.argmax(axis=1)
-    out: IntArray = np.where(mask[np.arange(len(mask)), at], at, mask.shape[1]).astype(np.int64)
-    return out
+    return np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1])
 
 
 def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:
@@ -209,7 +232,7 @@ def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArr
 
 def quantile_of(ordered: FloatArray, count: IntArray, q: float) -> FloatArray:
     """(n,) lower quantile of what `masked_sort` returned, 0 for an empty row."""
-    pick = np.maximum(np.floor((count - 1) * q), 0).astype(np.int64)
+    pick = ((count - 1) * q).astype(np.int64)  # 0 for an empty row
     return np.where(count > 0, ordered[np.arange(len(ordered)), pick], 0.0)
 
 

@@ -19,7 +19,7 @@ _LAST = 0.02
 
 def _open(start: FloatArray) -> Span:
     """From a step to the last point."""
-    return start, np.full(len(start), np.nan)
+    return start, start * np.nan
 
 
 def _until(start: FloatArray, end: FloatArray, q: Quantities, prefix: str = "t_") -> Span:
@@ -37,7 +37,7 @@ _SPANS: Final[dict[str, Callable[[Quantities], Span]]] = {
     "overfitting": lambda q: _open(q["v_low_step"]),
     "underfitting": lambda q: _open(q["t_plateau_step"]),
     "not_learning": lambda q: _open(q["t_first_step"]),
-    "undertrained": lambda q: _open(np.full(len(q["t_count"]), np.nan)),
+    "undertrained": lambda q: _open(q["t_count"] * np.nan),
     "slow_start": lambda q: _until(q["t_first_step"], q["t_fallen_step"], q),
     "divergence": lambda q: _open(q["t_low_step"]),
     "non_finite": lambda q: (q["bad_first_step"], q["bad_last_step"]),

@@ -12,7 +12,7 @@ from curveclinic.levels import EPS, common_grid
 from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, resample, row_mean, row_median, twice
+from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, row_mean, row_median, twice
 from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
@@ -134,7 +134,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
     grid = twice(common_grid(losses.steps, _GRID))
-    curves = resample(losses.steps, losses.mean, losses.size, grid)
+    curves = losses.at(grid)
     size, half = np.full(len(grid), _GRID), np.full(len(grid), _GRID // 8)
     a, b = halves(curves - moving_mean(curves, half, size))
     norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
