@@ -119,10 +119,11 @@ def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     presence = np.where(inside, 0.0, -1.0)
     place = np.minimum(np.maximum((cells.steps - start) / span * BINS, 0), BINS - 1).astype(np.int64)
     bin_of = (np.arange(0, len(start) * BINS, BINS)[:, None] + place)[cells.real]
-    first = np.append(0, (bin_of[1:] != bin_of[:-1]).nonzero()[0] + 1)
+    edges = np.concatenate(([0], (bin_of[1:] != bin_of[:-1]).nonzero()[0] + 1, [len(bin_of)]))
+    first = edges[:-1]
     at = bin_of[first]
     mean, low, high = curves.reshape(3, -1)
-    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / np.diff(np.append(first, len(bin_of)))
+    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / (edges[1:] - first)
     low[at] = np.minimum.reduceat(cells.low[cells.real], first)
     high[at] = np.maximum.reduceat(cells.high[cells.real], first)
     presence.reshape(-1)[at] = 1.0

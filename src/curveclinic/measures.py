@@ -237,7 +237,7 @@ class _Layout:
     index: IntArray
     absent: IntArray
     starts: IntArray | None
-    width: FloatArray | None
+    width: IntArray | None
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
@@ -248,8 +248,8 @@ class _Layout:
             return cls(index, absent, None, None)
         row = np.repeat(np.arange(len(size)), size)
         column = np.arange(len(row)) - np.repeat(before, size)
-        starts = (offsets[row] + column * lengths[row] // np.maximum(size[row], 1)).astype(np.int64)
-        return cls(index, absent, starts, np.diff(np.append(starts, offsets[-1])).astype(np.float64))
+        starts = offsets[row] + column * lengths[row] // size[row]
+        return cls(index, absent, starts, np.concatenate((starts[1:], offsets[-1:])) - starts)
 
     def means(self, values: FloatArray) -> FloatArray:
         """(n, CELLS) mean of each cell's points."""
