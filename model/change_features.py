@@ -52,7 +52,8 @@ def change_quantiles(rows: Rows, *, ql: float, qh: float, isabs: bool, f_agg: Li
     """Mean or variance of the (absolute) changes that start and end between two quantiles; 0 without any."""
     if ql >= qh:
         return np.zeros_like(rows.n)
-    inside = (rows.points >= rows.quantile(ql)[:, None]) & (rows.points <= rows.quantile(qh)[:, None])
+    low, high = rows.quantile(np.array([[ql], [qh]]))
+    inside = (rows.points >= low[:, None]) & (rows.points <= high[:, None])
     both = inside[:, 1:] & inside[:, :-1]
     count = np.maximum(row_counts(both), 1.0)
     changes = np.abs(rows.changes) if isabs else rows.changes

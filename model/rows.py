@@ -155,12 +155,15 @@ class Rows:
         """(m,) number of Fourier coefficients."""
         return self.lengths // 2 + 1
 
-    def quantile(self, q: float) -> FloatArray:
-        """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side."""
+    def quantile(self, q: float | FloatArray) -> FloatArray:
+        """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side.
+
+        (k, m) for several, q (k, 1).
+        """
         position = (self.n - 1.0) * q
         below = position.astype(np.int64)
         weight = position - below
-        row = np.arange(len(below))
+        row = np.arange(len(self.lengths))
         low = self.ordered[row, below]
         step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
         return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)

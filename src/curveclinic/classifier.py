@@ -72,11 +72,7 @@ class Classifier:
         self._session = session
         self.sidecar = sidecar
         self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
-
-    @property
-    def decided_by_rule(self) -> frozenset[str]:
-        """Labels whose rule decides."""
-        return frozenset(self.sidecar.decided_by_rule)
+        self.decided_by_rule = frozenset(sidecar.decided_by_rule)
 
     def judge(self, batch: Batch) -> NetworkOpinion:
         """Judges every run of a batch; runs without a finite loss get whatever an empty input gives."""

@@ -132,7 +132,7 @@ def _columns(labels: frozenset[str]) -> BoolArray:
 
 def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArray:
     short = loss_points(counts) < SHORTEST_FOR_NETWORK
-    return short[:, None] | _columns(ALWAYS_BY_RULE | decided_by_rule)
+    return short[:, None] | _columns(ALWAYS_BY_RULE) | _columns(decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

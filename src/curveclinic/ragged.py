@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -74,25 +75,21 @@ class Ragged:
     @classmethod
     def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
         """Returns the runs of several channels one after another, as the runs of one."""
-        before = np.cumsum([0, *(len(channel.values) for channel in channels)])
+        before = accumulate((len(channel.values) for channel in channels), initial=0)
         return cls(
             np.concatenate([channel.steps for channel in channels]),
             np.concatenate([channel.values for channel in channels]),
-            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before[:-1], strict=True))]),
+            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before, strict=False))]),
         )
 
     @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
-        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+        offsets = np.array([0, *accumulate(len(v) for _, v in parts)], dtype=np.int64)
         if not len(parts):
             return cls(np.empty(0), np.empty(0), offsets)
-        np.cumsum([len(v) for _, v in parts], out=offsets[1:])
-        return cls(
-            np.concatenate([s for s, _ in parts]).astype(np.float64, copy=False),
-            np.concatenate([v for _, v in parts]).astype(np.float64, copy=False),
-            offsets,
-        )
+        steps, values = (np.concatenate([part[k] for part in parts], dtype=np.float64) for k in (0, 1))
+        return cls(steps, values, offsets)
 
 
 @dataclass(frozen=True, eq=False)

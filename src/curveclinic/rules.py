@@ -44,8 +44,11 @@ _POINTS: Final = np.array([_MIN_POINTS.get(label, _DEFAULT_POINTS) for label in 
 _ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values() for names in required))
 """Every set of channels one of which a label needs."""
 
-_COLUMNS: Final = tuple(np.array([CHANNELS.index(name) for name in names]) for names in _ALTERNATIVES)
-"""The same as columns of `Batch.finite_counts`."""
+_COLUMNS: Final = np.array([CHANNELS.index(name) for names in _ALTERNATIVES for name in names])
+"""The same as columns of `Batch.finite_counts`, one set after another."""
+
+_STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
+"""Where each set begins in `_COLUMNS`."""
 
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
 """(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
@@ -142,8 +145,8 @@ def overrule(degree: FloatArray) -> FloatArray:
 
 def checked_labels(counts: IntArray) -> BoolArray:
     """(n, 20) labels whose channels hold enough finite points."""
-    best = np.stack([counts[:, columns].max(axis=1) for columns in _COLUMNS], axis=1)
-    out: BoolArray = np.minimum(*best[:, _NEEDED].swapaxes(0, 1)) >= _POINTS
+    best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
+    out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
     # a loss of NaN from the first row on can be judged on that alone
     out[:, LABELS.index("non_finite")] = best[:, _ALTERNATIVES.index(("train_loss", "val_loss"))] >= 0
     return out

@@ -104,8 +104,8 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
     half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
     position = np.minimum(np.arange(width), last)
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
-    low, high = np.maximum(position - reach, 0), np.minimum(position + reach, last)
-    means: FloatArray = (columns(total, high + 1) - columns(total, low)) / (high - low + 1)
+    low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
+    means: FloatArray = (columns(total, stop) - columns(total, low)) / (stop - low)
     return means
 
 

@@ -135,8 +135,9 @@ def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
     grid = twice(common_grid(losses.steps, _GRID))
     curves = losses.at(grid)
-    size, half = np.full(len(grid), _GRID), np.full(len(grid), _GRID // 8)
-    a, b = halves(curves - moving_mean(curves, half, size))
-    norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    size = np.full(len(grid), _GRID)
+    rest = curves - moving_mean(curves, size // 8, size)
+    a, b = halves(rest)
+    norm = np.sqrt(np.multiply(*halves((rest * rest).sum(axis=1))))
     both = np.logical_and(*halves(losses.size > 0))
     return (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)

@@ -172,11 +172,20 @@ def _late_level(level: Level, spread: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Both raw levels on common steps, in one unit."""
+    """Both raw levels on common steps, in one unit, and how low and how high (n,) they get."""
 
     grid: FloatArray
     t: FloatArray
     v: FloatArray
+    t_low: FloatArray
+    t_high: FloatArray
+    v_low: FloatArray
+    v_high: FloatArray
+
+    @classmethod
+    def of(cls, losses: Level) -> _Pair:
+        grid, t, v = raw_pair(losses)
+        return cls(grid, t, v, t.min(axis=1), t.max(axis=1), v.min(axis=1), v.max(axis=1))
 
     @property
     def column(self) -> IntArray:
@@ -188,50 +197,61 @@ class _Pair:
 
 
 def _pair_quantities(losses: Level, log: BoolArray) -> Quantities:
-    pair, val = _Pair(*raw_pair(losses)), losses.part(len(log), 2 * len(log))
+    pair, val = _Pair.of(losses), losses.part(len(log), 2 * len(log))
     positive = np.logical_and(*halves(losses.positive))
-    return _gap_quantities(pair, positive) | _below_quantities(pair, val, positive) | _late_quantities(pair, val, log)
+    view_range = np.maximum(val.view.max(axis=1) - val.view.min(axis=1), EPS)
+    return (
+        _gap_quantities(pair, positive)
+        | _below_quantities(pair, val, positive, val.noise * (pair.v_high - pair.v_low) / view_range)
+        | _late_quantities(pair, log & val.positive, val.error / view_range)
+    )
 
 
 def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     """The gap between val and train at the val minimum, half way and at the end."""
     t, v, width = pair.t, pair.v, pair.t.shape[1]
     low_at = v.argmin(axis=1)
-    v_low, v_high, t_low, t_high = v[pair.row, low_at], v.max(axis=1), t.min(axis=1), t.max(axis=1)
-    v_range, t_range = np.maximum(v_high - v_low, EPS), np.maximum(t_high - t_low, EPS)
+    v_range, t_range = np.maximum(pair.v_high - pair.v_low, EPS), np.maximum(pair.t_high - pair.t_low, EPS)
     last = slice(-max(width // 20, 1), None)
     t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
     t_at_low = t[pair.row, low_at]
-    gap_low, gap_end = v_low - t_at_low, v_end - t_end
+    gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     half = width // 2
-    late = v[:, half:]
+    late, t_half, t_last, v_last = v[:, half:], t[:, half], t[:, -1], v[:, -1]
     return {
         "gap_end": gap_end,
         "gap_growth_v": (gap_end - gap_low) / v_range,
         "gap_growth_t": (gap_end - gap_low) / t_range,
         "gap_ratio": np.where(gap_low > 0, gap_end / np.maximum(gap_low, EPS), np.nan),
-        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v[:, -1]), EPS),
+        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
         # below 1: what val logs first is better than what train began with, so it has improved before
         "val_over_train_start": np.where(positive, v[:, 0] / np.maximum(t[:, 0], EPS), np.nan),
-        "val_over_train_end": v[:, -1] / np.maximum(np.abs(t[:, -1]), EPS),
-        "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t[:, half], EPS), np.nan),
+        "val_over_train_end": v_last / np.maximum(np.abs(t_last), EPS),
+        "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t_half, EPS), np.nan),
         "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
-        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
-        "t_late_log_fall": np.log(np.maximum(t[:, half], EPS) / np.maximum(t[:, -1], EPS)),
+        "t_late_fall": (t_half - t_last) / t_range,
+        "t_late_log_fall": np.log(np.maximum(t_half, EPS) / np.maximum(t_last, EPS)),
         "t_after_low": (t_at_low - t_end) / t_range,
-        "t_floor": (t_end - t_low) / t_range,
+        "t_floor": (t_end - pair.t_low) / t_range,
     }
 
 
-def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantities:
-    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin."""
+def _below_quantities(pair: _Pair, val: Level, positive: BoolArray, raw_noise: FloatArray) -> Quantities:
+    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin.
+
+    Args:
+        pair: both raw levels.
+        val: the level of val in its view.
+        positive: all values of both are above 0.
+        raw_noise: scatter of single val points in the pair's unit, for a linear view.
+    """
     t, v = pair.t, pair.v
-    span = np.maximum(t.max(axis=1), v.max(axis=1)) - np.minimum(t.min(axis=1), v.min(axis=1))
+    span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
     unit = np.maximum(0.2 * span, EPS)[:, None]
     by_level = np.where(positive[:, None], np.maximum(0.03 * np.abs(t), EPS), np.inf)
     # single points count, so what a fifth of them exceed by chance is taken off
     in_log = v * np.expm1(np.minimum(_FIFTH * val.noise, 10.0))[:, None]
-    scatter = np.where(val.log[:, None], in_log, _FIFTH * _raw_noise(pair, val)[:, None])
+    scatter = np.where(val.log[:, None], in_log, (_FIFTH * raw_noise)[:, None])
     margin = (t - v - scatter) / np.minimum(unit, by_level)
     inside = margin >= 1.0
     width = t.shape[1]
@@ -242,23 +262,23 @@ def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantitie
     }
 
 
-def _raw_noise(pair: _Pair, val: Level) -> FloatArray:
-    """Scatter of single val points in the pair's unit, for a linear view."""
-    out: FloatArray = val.noise * (pair.v.max(axis=1) - pair.v.min(axis=1)) / np.maximum((val.view.max(axis=1) - val.view.min(axis=1)), EPS)
-    return out
+def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantities:
+    """Train is low, val still bad: how long, and how far val falls after it.
 
-
-def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
-    """Train is low, val still bad: how long, and how far val falls after it."""
-    t, column, row, width = pair.t, pair.column, pair.row, pair.t.shape[1]
-    v = np.where((log & val.positive)[:, None], np.log(np.maximum(pair.v, EPS)), pair.v)
-    t_low = t.min(axis=1)
-    t_range = np.maximum(t.max(axis=1) - t_low, EPS)
-    v_range = np.maximum(v.max(axis=1) - v.min(axis=1), EPS)
+    Args:
+        pair: both raw levels.
+        log: val is looked at in logarithms.
+        error: standard error of val's level as a share of its range.
+    """
+    t, v, column, row, width = pair.t, pair.v, pair.column, pair.row, pair.t.shape[1]
+    t_low, v_low, v_high = pair.t_low, pair.v_low, pair.v_high
+    if log.any():
+        v, v_low, v_high = (np.where(log, np.log(np.maximum(x.T, EPS)), x.T).T for x in (v, v_low, v_high))
+    t_range, v_range = np.maximum(pair.t_high - t_low, EPS), np.maximum(v_high - v_low, EPS)
     fit_at = np.minimum(first_true(t <= (t_low + _FIT * t_range)[:, None]), width - 1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
-    peak = v[row, worst_at]
+    worst, peak = pair.v[row, worst_at], v[row, worst_at]
     low = np.where(column >= worst_at[:, None], v, np.inf).min(axis=1)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
@@ -267,10 +287,10 @@ def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
         "fit_at": fit_at / (width - 1),
         "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
         "late_fall": fall / v_range,
-        "late_fall_rel": np.where(log & val.positive, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
-        "late_fall_error": fall / np.maximum(val.error * v_range / np.maximum((val.view.max(axis=1) - val.view.min(axis=1)), EPS), EPS),
+        "late_fall_rel": np.where(log, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
+        "late_fall_error": fall / np.maximum(error * v_range, EPS),
         "bad_share": np.count_nonzero(bad, axis=1) / width,
-        "bad_gap": (pair.v[row, worst_at] - t[row, worst_at]) / np.maximum(np.abs(pair.v[row, worst_at]), EPS),
+        "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
         "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],
