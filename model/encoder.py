@@ -188,8 +188,8 @@ def _loss_rows(losses: Cells, bins: _Bins) -> FloatArray:
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
     use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
     rows = np.empty((_ROWS_OF_LOSS, len(has), BINS))
-    rows[:3] = _between(raw, low, high)
-    rows[3] = _between(raw[0], twice(joint_low), twice(joint_high))
+    lows, highs = np.array([low, low, low, twice(joint_low)]), np.array([high, high, high, twice(joint_high)])
+    rows[:4] = _between(raw.take(_MEAN_LOW_HIGH_MEAN, axis=0), lows, highs)
     rows[4:7] = _log_ratio(raw, twice(first), twice(use_log), twice(joint_low), twice(joint_high))
     if not has.all():
         rows[:7, ~has] = 0.0
@@ -209,8 +209,8 @@ def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """-1 at low (n,), 1 at high, compressed logarithmically outside."""
-    unit: FloatArray = (values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0
+    """Values (..., BINS) with -1 at low (...), 1 at high, compressed logarithmically outside."""
+    unit: FloatArray = (values - low[..., None]) / np.maximum(high - low, 1e-300)[..., None] * 2.0 - 1.0
     far = np.abs(unit) > 1
     if far.any():
         outside = unit[far]
@@ -272,6 +272,9 @@ _ROWS: Final[dict[str, slice]] = {
     for name in CHANNELS
 }
 """Channel -> its rows in the tensor."""
+
+_MEAN_LOW_HIGH_MEAN: Final = np.array([0, 1, 2, 0])
+"""What is shown of a loss's bins: all over its own range, the mean again over the range train and val share."""
 
 _ROWS_OF_LOSS: Final = _ROWS["train_loss"].stop - _ROWS["train_loss"].start
 _LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop + 1)

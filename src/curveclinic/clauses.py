@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -108,22 +108,32 @@ def where_logged(x: Quantity, statement: Statement) -> Joined:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """Statements of one depth and kind, worked out together.
+    """Statements of one depth, worked out together as smallest values: the largest is minus the smallest of minus all.
 
     Attributes:
-        ufunc: joins the degrees of the parts.
         parts: row of every part, one statement after another.
-        contrary: (len(parts), 1) 1.0 where a part's contrary is meant, else 0.0.
+        offset, factor: (len(parts), 1) make of a part's degree x what is compared: x or -x, or of its contrary
+            1 - x or x - 1.
         starts: where each statement's parts begin.
+        sign: (len(starts), 1) -1.0 where the smallest is minus the statement's degree, else 1.0.
     """
 
-    ufunc: np.ufunc
     parts: _RowIndex
-    contrary: FloatArray
+    offset: FloatArray
+    factor: FloatArray
     starts: _RowIndex
+    sign: FloatArray
 
-
-_UFUNCS: Final[dict[str, np.ufunc]] = {"all": np.minimum, "any": np.maximum}
+    @classmethod
+    def of(cls, statements: Sequence[Joined], rows: Mapping[Statement, int]) -> _Step:
+        """Returns the step of statements whose parts have a row."""
+        parts = [part for statement in statements for part in statement.parts]
+        sign = np.array([[1.0 if statement.how == "all" else -1.0] for statement in statements])
+        each = np.repeat(sign, [len(statement.parts) for statement in statements], axis=0)
+        contrary = np.array([[isinstance(part, Not)] for part in parts])
+        starts = np.cumsum([0, *(len(statement.parts) for statement in statements[:-1])])
+        index = np.array([rows[_bare(part)] for part in parts])
+        return cls(index, np.where(contrary, each, 0.0), np.where(contrary, -each, each), starts, sign)
 
 
 class Program:
@@ -151,10 +161,9 @@ class Program:
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)
         degrees[first:done] = ~np.isnan(values.take(self._logged, axis=0))
         for step in self._steps:
-            # |0 - x| is x, |1 - x| its contrary
-            parts = np.abs(step.contrary - degrees.take(step.parts, axis=0))
+            parts = step.offset + step.factor * degrees.take(step.parts, axis=0)
             stop = done + len(step.starts)
-            step.ufunc.reduceat(parts, step.starts, axis=0, out=degrees[done:stop])
+            np.multiply(np.minimum.reduceat(parts, step.starts, axis=0), step.sign, out=degrees[done:stop])
             done = stop
         return degrees.take(self._out, axis=0)
 
@@ -172,15 +181,8 @@ def _steps(joined: Sequence[Joined], rows: dict[Statement, int]) -> Iterator[_St
     waiting = list(joined)
     while waiting:
         ready = [s for s in waiting if all(_bare(part) in rows for part in s.parts)]
-        for how, ufunc in _UFUNCS.items():
-            together = [s for s in ready if s.how == how]
-            if not together:
-                continue
-            parts = [part for s in together for part in s.parts]
-            starts = np.cumsum([0, *(len(s.parts) for s in together[:-1])])
-            contrary = np.array([[float(isinstance(part, Not))] for part in parts])
-            yield _Step(ufunc, np.array([rows[_bare(part)] for part in parts]), contrary, starts)
-            rows |= {s: len(rows) + k for k, s in enumerate(together)}
+        yield _Step.of(ready, rows)
+        rows |= {s: len(rows) + k for k, s in enumerate(ready)}
         waiting = [s for s in waiting if s not in rows]
 
 

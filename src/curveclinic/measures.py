@@ -13,7 +13,17 @@ from functools import cached_property
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import StepAxis, masked_median, masked_quantile, median3, moving_mean, running_median
+from curveclinic.smoothing import (
+    StepAxis,
+    halves,
+    masked_median,
+    masked_quantile,
+    median3,
+    moving_mean,
+    running_median,
+    twice,
+)
+
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -143,8 +153,8 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     top, bottom = segment_max(channel.values, channel.offsets), segment_min(channel.values, channel.offsets)
     with np.errstate(all="ignore"):
         log = (bottom > 0) & (top / np.maximum(bottom, 1e-300) > LOG_SPAN)
-    magnitude = np.maximum(np.abs(top), np.abs(bottom))
-    scale = np.where(log | (magnitude == 0) | ~np.isfinite(magnitude), 1.0, magnitude)
+        magnitude = np.maximum(top, -bottom)
+        scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
     values = channel.values / np.repeat(scale, lengths)
     if log.any():
@@ -192,16 +202,18 @@ def cells_in(view: View) -> Cells:
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
-    noise = masked_median(dense_rough, inner) * per_cell
+    rough_median, rough_of_means = halves(
+        masked_median(np.concatenate((dense_rough, _dense_third_difference(mean, size))), twice(inner))
+    )
+    noise = rough_median * per_cell
     few = lengths <= CELLS
     if few.any():
         noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
-    of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
     low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
-        cell_noise=of_means,
+        cell_noise=MAD_TO_STD / _THIRD_DIFF_STD * rough_of_means,
     )  # fmt: skip
 
 

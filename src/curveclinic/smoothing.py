@@ -111,7 +111,7 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
 
 def alike(numbers: IntArray) -> IntArray:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
-    return numbers[:1] if len(numbers) and (numbers == numbers[0]).all() else numbers
+    return numbers[:1] if len(numbers) > 1 and (numbers == numbers[0]).all() else numbers
 
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
