@@ -101,7 +101,7 @@ class _Bins:
 def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     """Bins of one channel; runs without it are zeros, and marked as outside."""
     rows = np.flatnonzero(cells.size > 0)
-    if len(rows) == len(start):
+    if 0 < len(rows) == len(start):
         return _filled_bins(cells, start, stop)
     curves, presence = np.zeros((3, len(start), BINS)), np.full((len(start), BINS), -1.0)
     if len(rows):
@@ -137,7 +137,7 @@ def encode_measured(piece: Measured) -> Encoded:
     tensor = np.zeros((batch.size, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
     tensor[:, 0] = _TIME
     with np.errstate(all="ignore"):
-        tensor[:, _LOSS_ROWS] = _loss_rows(losses, _bins(losses, twice(start), twice(stop)))
+        _fill_losses(tensor, losses, _bins(losses, twice(start), twice(stop)))
         for name, rows_of_channel in _COMPANIONS.items():
             cells, rows = piece.cells[name], _ROWS[name]
             if cells.size.any():
@@ -175,8 +175,8 @@ def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
     return raw
 
 
-def _loss_rows(losses: Cells, bins: _Bins) -> FloatArray:
-    """(n, rows of both losses and their gap, BINS) from train's n runs and then val's."""
+def _fill_losses(tensor: npt.NDArray[np.float32], losses: Cells, bins: _Bins) -> None:
+    """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
     has = losses.size > 0
     size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
     unit = np.maximum(np.maximum(*halves(size)), 1e-300)
@@ -187,19 +187,18 @@ def _loss_rows(losses: Cells, bins: _Bins) -> FloatArray:
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
     use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
-    rows = np.empty((_ROWS_OF_LOSS, len(has), BINS))
+    logs = _log_ratio(raw, twice(first), twice(use_log), twice(joint_low), twice(joint_high))
     lows, highs = np.array([low, low, low, twice(joint_low)]), np.array([high, high, high, twice(joint_high)])
-    rows[:4] = _between(raw.take(_MEAN_LOW_HIGH_MEAN, axis=0), lows, highs)
-    rows[4:7] = _log_ratio(raw, twice(first), twice(use_log), twice(joint_low), twice(joint_high))
+    linear = _between(raw.take(_MEAN_LOW_HIGH_MEAN, axis=0), lows, highs)
+    gap = np.subtract(*halves(logs[0])[::-1]) * 4.0
     if not has.all():
-        rows[:7, ~has] = 0.0
-    rows[7] = bins.presence
-    train, val = halves(rows[4])
-    gap = np.minimum(np.maximum(4.0 * (val - train), -_LIMIT), _LIMIT)
-    gap[~np.logical_and(*halves(has))] = 0.0
+        linear[:, ~has] = logs[:, ~has] = 0.0
+        gap[~np.logical_and(*halves(has))] = 0.0
     n = len(gap)
-    by_run = rows.reshape(_ROWS_OF_LOSS, 2, n, BINS).transpose(2, 1, 0, 3).reshape(n, 2 * _ROWS_OF_LOSS, BINS)
-    return np.concatenate((by_run, gap[:, None]), axis=1)
+    rows = tensor[:, _LOSS_ROWS].reshape(n, 2, -1, BINS).transpose(2, 1, 0, 3)  # (rows of a loss, 2, n, BINS), a view
+    rows[:4], rows[4:7] = linear.reshape(4, 2, n, BINS), logs.reshape(3, 2, n, BINS)
+    rows[7] = bins.presence.reshape(2, n, BINS)
+    tensor[:, _LOSS_ROWS.stop] = gap
 
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -210,7 +209,10 @@ def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """Values (..., BINS) with -1 at low (...), 1 at high, compressed logarithmically outside."""
-    unit: FloatArray = (values - low[..., None]) / np.maximum(high - low, 1e-300)[..., None] * 2.0 - 1.0
+    unit: FloatArray = values - low[..., None]
+    unit /= np.maximum(high - low, 1e-300)[..., None]
+    unit *= 2.0
+    unit -= 1.0
     far = np.abs(unit) > 1
     if far.any():
         outside = unit[far]
@@ -220,7 +222,10 @@ def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArra
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
-    ratio: FloatArray = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
+    ratio: FloatArray = np.maximum(values, 1e-300)
+    ratio /= np.maximum(first, 1e-300)[:, None]
+    np.log(ratio, out=ratio)
+    ratio *= 0.5
     if use.all():
         return ratio
     linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
@@ -276,9 +281,8 @@ _ROWS: Final[dict[str, slice]] = {
 _MEAN_LOW_HIGH_MEAN: Final = np.array([0, 1, 2, 0])
 """What is shown of a loss's bins: all over its own range, the mean again over the range train and val share."""
 
-_ROWS_OF_LOSS: Final = _ROWS["train_loss"].stop - _ROWS["train_loss"].start
-_LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop + 1)
-"""Rows of both losses, and of the gap between them."""
+_LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
+"""Rows of both losses; the gap between them follows."""
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

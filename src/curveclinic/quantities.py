@@ -33,8 +33,8 @@ __all__ = [
 
 _LOSSES = ("train_loss", "val_loss")
 
-_CHUNK = 256
-"""Runs measured together: a few hundred keep every (runs, cells) array in the processor's cache."""
+_CHUNK = 128
+"""Runs measured together: a hundred or two keep every (runs of both losses, cells) array in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
