@@ -91,11 +91,13 @@ class _Bins:
 
     @property
     def mean(self) -> FloatArray:
-        return self.curves[0]
+        mean: FloatArray = self.curves[0]
+        return mean
 
     @property
     def high(self) -> FloatArray:
-        return self.curves[2]
+        high: FloatArray = self.curves[2]
+        return high
 
 
 def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
@@ -171,8 +173,14 @@ def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
     log = cells.log.nonzero()[0]
     if len(log):
         log_unit = np.log(np.maximum(unit[log], 1e-300))[:, None]
-        raw[:, log] = np.exp(np.minimum(np.maximum(bins[:, log] - log_unit, -700), 700))
+        raw[:, log] = _exp(bins[:, log] - log_unit)
     return raw
+
+
+def _exp(values: FloatArray) -> FloatArray:
+    """Exponentials, none of them 0 or infinite."""
+    out: FloatArray = np.exp(np.minimum(np.maximum(values, -700), 700))
+    return out
 
 
 def _fill_losses(tensor: npt.NDArray[np.float32], losses: Cells, bins: _Bins) -> None:
@@ -195,7 +203,7 @@ def _fill_losses(tensor: npt.NDArray[np.float32], losses: Cells, bins: _Bins) ->
         linear[:, ~has] = logs[:, ~has] = 0.0
         gap[~np.logical_and(*halves(has))] = 0.0
     n = len(gap)
-    rows = tensor[:, _LOSS_ROWS].reshape(n, 2, -1, BINS).transpose(2, 1, 0, 3)  # (rows of a loss, 2, n, BINS), a view
+    rows = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
     rows[:4], rows[4:7] = linear.reshape(4, 2, n, BINS), logs.reshape(3, 2, n, BINS)
     rows[7] = bins.presence.reshape(2, n, BINS)
     tensor[:, _LOSS_ROWS.stop] = gap
@@ -234,14 +242,14 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: Float
 
 def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
     """A metric over its own range; larger is better after the sign."""
-    value = np.where(cells.log[:, None], np.exp(np.minimum(np.maximum(bins.mean, -700), 700)), bins.mean) * sign[:, None]
+    value = np.where(cells.log[:, None], _exp(bins.mean), bins.mean) * sign[:, None]
     low, high = _range(value)
     return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
 
 
 def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """The learning rate over its peak, and its logarithm."""
-    raw = np.where(cells.log[:, None], np.exp(np.minimum(np.maximum(bins.mean, -700), 700)), bins.mean * cells.scale[:, None])
+    raw = np.where(cells.log[:, None], _exp(bins.mean), bins.mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
     has = (cells.size > 0)[:, None]
     logarithm = np.log10(np.maximum(relative, 1e-6)) / 3.0

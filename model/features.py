@@ -65,4 +65,5 @@ def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     raw[np.isnan(raw)] = 0.0
     with np.errstate(over="ignore"):
         squashed = np.sign(raw) * np.log1p(np.abs(raw) * _SCALE)
-    return np.minimum(np.maximum(squashed, -_LIMIT), _LIMIT).astype(np.float32)
+    features: npt.NDArray[np.float32] = np.minimum(np.maximum(squashed, -_LIMIT), _LIMIT).astype(np.float32)
+    return features

@@ -79,7 +79,8 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
     """Share of the sum of squares in one of equal segments; NaN for an all-zero row."""
     shares: FloatArray = rows.once(("energy", num_segments), lambda: _energy_shares(rows, num_segments))
-    return shares[segment_focus]
+    share: FloatArray = shares[segment_focus]
+    return share
 
 
 def _energy_shares(rows: Rows, segments: int) -> FloatArray:

@@ -152,7 +152,8 @@ def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
     losses = ("train_loss", "val_loss")
     parts = _measure(piece.view, tuple(SELECTED[channel] for channel in losses))
-    parts += [measure(piece.batch.channels[channel], SELECTED[channel]) for channel in SELECTED if channel not in losses]
+    channels = piece.batch.channels
+    parts += [measure(channels[name], features) for name, features in SELECTED.items() if name not in losses]
     return _defined(np.concatenate(parts, axis=1))
 
 
@@ -212,7 +213,8 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        return np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        values: FloatArray = np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +233,8 @@ def _plan(names: tuple[tuple[str, ...], ...]) -> _Plan:
     everyone = dict.fromkeys(name for own in names for name in own if _parse(name)[0] in shared)
     kinds: list[tuple[int | None, list[str]]] = [(None, list(everyone))]
     kinds += [(k, [name for name in own if name not in everyone]) for k, own in enumerate(names)]
-    groups, place = [], {}
+    groups: list[_Group] = []
+    place: dict[tuple[int | None, str], int] = {}
     for channel, group in kinds:
         if group:
             columns = slice(len(place), len(place) + len(group))

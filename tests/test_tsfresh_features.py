@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from curveclinic import quantities
 from curveclinic.labels import CHANNELS
 from curveclinic.model.tsfresh_features import (
     CANDIDATES,
@@ -17,7 +18,6 @@ from curveclinic.model.tsfresh_features import (
     measure,
     normalise,
 )
-from curveclinic import quantities
 from curveclinic.ragged import Batch, FloatArray, Ragged
 from curveclinic.run import Run
 

@@ -140,10 +140,11 @@ class Program:
     """Statements made ready to be worked out for many runs."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
-        found = {part: None for statement in statements for part in _parts(statement)}
+        found = dict.fromkeys(part for statement in statements for part in _parts(statement))
         clauses = [part for part in found if isinstance(part, Clause)]
         logged = [part for part in found if isinstance(part, Logged)]
-        self._names = tuple(dict.fromkeys(part.name for part in (*clauses, *logged)))
+        names = [part.name for part in clauses] + [part.name for part in logged]
+        self._names = tuple(dict.fromkeys(names))
         self._clauses = np.array([self._names.index(clause.name) for clause in clauses])
         self._absent = np.array([[clause.absent] for clause in clauses])
         self._present = np.array([[clause.present] for clause in clauses])

@@ -16,7 +16,6 @@ from curveclinic.clauses import Names, Program, Statement, above, all_of, any_of
 from curveclinic.ragged import FloatArray
 from curveclinic.trends import Quantities
 
-
 _ONE_POINT = 1e-12
 """Less than one point's share of any run."""
 
@@ -89,7 +88,9 @@ def _underfitting(q: Names) -> Statement:
 
 
 def _not_learning(q: Names) -> Statement:
-    still = any_of(all_of(below(q["t_drop_rel"], 0.008, 0.018), holds(q["t_positive"])), below(q["t_drop_snr"], 1.5, 4.0))
+    still = any_of(
+        all_of(below(q["t_drop_rel"], 0.008, 0.018), holds(q["t_positive"])), below(q["t_drop_snr"], 1.5, 4.0)
+    )
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0))
     return all_of(any_of(still, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
 

@@ -24,7 +24,6 @@ from curveclinic.smoothing import (
     twice,
 )
 
-
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curveclinic.extras import channel_quantities
-from curveclinic.levels import Level, level_of, make_level, raw_pair
 from curveclinic.labels import CHANNELS
+from curveclinic.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.texture import texture_quantities

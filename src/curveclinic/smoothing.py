@@ -220,7 +220,8 @@ def twice(rows: AnyArray) -> AnyArray:
 
 def first_true(mask: BoolArray) -> IntArray:
     """(n,) column of the first True of each row, the row's width where there is none."""
-    return np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1])
+    at: IntArray = mask.argmax(axis=1)
+    return np.where(mask.any(axis=1), at, mask.shape[1])
 
 
 def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:

@@ -140,4 +140,5 @@ def _shared_swings(losses: Cells) -> FloatArray:
     a, b = halves(rest)
     norm = np.sqrt(np.multiply(*halves((rest * rest).sum(axis=1))))
     both = np.logical_and(*halves(losses.size > 0))
-    return (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
+    out: FloatArray = (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
+    return out
