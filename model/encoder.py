@@ -89,16 +89,6 @@ class _Bins:
     curves: FloatArray
     presence: FloatArray
 
-    @property
-    def mean(self) -> FloatArray:
-        mean: FloatArray = self.curves[0]
-        return mean
-
-    @property
-    def high(self) -> FloatArray:
-        high: FloatArray = self.curves[2]
-        return high
-
 
 def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     """Bins of one channel; runs without it are zeros, and marked as outside."""
@@ -242,14 +232,16 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: Float
 
 def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
     """A metric over its own range; larger is better after the sign."""
-    value = np.where(cells.log[:, None], _exp(bins.mean), bins.mean) * sign[:, None]
+    mean = bins.curves[0]
+    value = np.where(cells.log[:, None], _exp(mean), mean) * sign[:, None]
     low, high = _range(value)
     return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
 
 
 def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """The learning rate over its peak, and its logarithm."""
-    raw = np.where(cells.log[:, None], _exp(bins.mean), bins.mean * cells.scale[:, None])
+    mean = bins.curves[0]
+    raw = np.where(cells.log[:, None], _exp(mean), mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
     has = (cells.size > 0)[:, None]
     logarithm = np.log10(np.maximum(relative, 1e-6)) / 3.0
@@ -258,7 +250,7 @@ def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
 
 def _gradient_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """Powers of ten of the gradient norm about its median."""
-    mean, high = (_log10(x, cells) for x in (bins.mean, bins.high))
+    mean, high = (_log10(x, cells) for x in bins.curves[::2])
     middle = row_median(mean)[:, None]
     has = (cells.size > 0)[:, None]
     return [np.where(has, mean - middle, 0.0), np.where(has, high - middle, 0.0), bins.presence]

@@ -45,5 +45,5 @@ def test_nan_is_absent_and_a_missing_channel_excuses():
 
 
 def test_only_the_contrary_can_be_subtracted():
-    with pytest.raises(ValueError, match="found 2.0 - statement"):
+    with pytest.raises(ValueError, match=r"found 2\.0 - statement"):
         2.0 - above(Q["a"], 0.0, 1.0)

@@ -13,16 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import (
-    StepAxis,
-    halves,
-    masked_median,
-    masked_quantile,
-    median3,
-    moving_mean,
-    running_median,
-    twice,
-)
+from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
+from curveclinic.smoothing import StepAxis, halves, masked_median, median3, moving_mean, running_median, twice
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -35,15 +27,6 @@ MAD_TO_STD = 1.4826
 
 _MEAN_TO_STD = 1.2533
 """Standard deviation of a normal distribution over its mean absolute deviation."""
-
-_THIRD_DIFF_STD = np.sqrt(20.0)
-"""Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
-
-_ZIGZAG_QUANTILE = 0.65
-"""Quantile of the distances in `_zigzag`: a third of them is 0 in white noise, spikes are rarer than the others."""
-
-_MID_TO_STD = 1.0 / 0.651
-"""Standard deviation of white noise over that quantile of its distances."""
 
 _SMOOTHED = 0.12
 """Largest half width of the mean in `smooth`, as a share of the cells."""
@@ -194,25 +177,25 @@ def cells_in(view: View) -> Cells:
     if not len(points.values):
         return no_cells(points.size)
     size = np.minimum(lengths, CELLS)
-    rough = _third_difference(points.values, points.offsets)
+    rough = third_difference(points.values, points.offsets)
     layout = _Layout.of(points.offsets, lengths, size)
     mean, steps, dense_rough = (layout.means(x) for x in (points.values, points.steps, rough))
     _exact_ends(steps, points, size)
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
-    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
+    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
     rough_median, rough_of_means = halves(
-        masked_median(np.concatenate((dense_rough, _dense_third_difference(mean, size))), twice(inner))
+        masked_median(np.concatenate((dense_rough, dense_third_difference(mean, size))), twice(inner))
     )
     noise = rough_median * per_cell
     few = lengths <= CELLS
     if few.any():
-        noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
+        noise = np.where(few, np.minimum(noise, zigzag(mean, size)), noise)
     low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
-        cell_noise=MAD_TO_STD / _THIRD_DIFF_STD * rough_of_means,
+        cell_noise=MAD_TO_STD / THIRD_DIFF_STD * rough_of_means,
     )  # fmt: skip
 
 
@@ -221,17 +204,6 @@ def no_cells(n: int) -> Cells:
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
-
-
-def _zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
-    """(n,) standard deviation of single points by how far they lie from the middle of themselves and their neighbours.
-
-    Blind to slopes, and a spike spoils one point only, where the third difference is spoilt at four: with few points
-    that matters.
-    """
-    column = np.arange(CELLS)
-    inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,36 +257,6 @@ def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     last = finite.steps[np.maximum(finite.offsets[1:] - 1, 0)]
     np.copyto(steps, last[:, None], where=filled[:, None] & (np.arange(CELLS) >= size[:, None] - 1))
     steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
-
-
-def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
-    """|x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| inside runs, the neighbour's value near their ends.
-
-    A smooth curve, even a steep one, has next to none; runs of fewer than 4 points have none.
-    """
-    out = np.zeros(len(values))
-    if len(values) >= 4:
-        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
-    lengths = np.diff(offsets)
-    long = lengths >= 4
-    first, stop = offsets[:-1][long], offsets[1:][long]
-    out[first], out[stop - 2], out[stop - 1] = out[first + 1], out[stop - 3], out[stop - 3]
-    if not long.all():
-        out[np.repeat(~long, lengths)] = 0.0
-    return out
-
-
-def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
-    out = np.empty_like(mean)
-    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
-    out[:, 0] = out[:, 1]
-    out[:, -2:] = out[:, -3:-2]
-    short = size < CELLS
-    if short.any():
-        last = np.maximum(size[short, None] - 3, 0)
-        kept = np.take_along_axis(out[short], np.minimum(np.arange(CELLS), last), axis=1)
-        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
-    return out
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
