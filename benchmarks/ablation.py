@@ -122,8 +122,8 @@ def network(shape: Shape, data: train.Blocks, steps: int, seed: int) -> Judge:
     training = train.Training(shape, lr=LR, device="cpu")
     rng = np.random.default_rng((seed, 3))
     for k in range(steps):
-        rows = np.sort(rng.integers(0, len(data.target), BATCH))
-        training.step(train.tensors(data, rows, "cpu"), k / steps)
+        rows, pairs = train.paired(data, np.sort(rng.integers(0, len(data.target), BATCH)))
+        training.step(train.tensors(data, rows, "cpu"), torch.from_numpy(pairs), k / steps)
     return lambda blocks: train.logits_of(training.averaged.module, blocks, "cpu")[0]
 
 

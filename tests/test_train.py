@@ -30,6 +30,7 @@ from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 
 SMALL = Shape(3, 5, width=4, hidden=8)
+NO_PAIRS = torch.zeros((0, 2), dtype=torch.int64)
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +103,7 @@ def batch_for(shape: Shape, size: int = 64) -> tuple[torch.Tensor, ...]:
 def test_steps_learn() -> None:
     torch.manual_seed(0)
     training = Training(SMALL, lr=1e-2, device="cpu")
-    losses = [training.step(batch_for(SMALL), i / 200) for i in range(200)]
+    losses = [training.step(batch_for(SMALL), NO_PAIRS, i / 200) for i in range(200)]
     assert training.steps == 200
     assert losses[0] == pytest.approx(np.log(2), abs=0.1)
     assert losses[-1] < 0.05
@@ -115,7 +116,7 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
     rates = []
     for steps, done in ((0, 0.0), (99, 0.0), (400, 0.0), (400, 0.5), (400, 1.0)):
         training.steps = steps
-        training.step(batch_for(SMALL), done)
+        training.step(batch_for(SMALL), NO_PAIRS, done)
         rates.append(training.optimiser.param_groups[0]["lr"])
     np.testing.assert_allclose(rates, [1 / 200, 0.5, 1.0, 0.5, 0.001], rtol=3e-3)
 
@@ -124,13 +125,13 @@ def test_a_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     first = Training(SMALL, lr=1e-2, device="cpu")
     for _ in range(3):
-        first.step(batch_for(SMALL), 0.1)
+        first.step(batch_for(SMALL), NO_PAIRS, 0.1)
     first.save(tmp_path / "checkpoint.pt", {"step": 3, "seconds": 1.5, "runs": 64, "slice": 1})
     second = Training(SMALL, lr=1e-2, device="cpu")
     assert second.load(tmp_path / "checkpoint.pt", "cpu") == {"step": 3, "seconds": 1.5, "runs": 64, "slice": 1}
     for training in (first, second):
         torch.manual_seed(1)  # dropout
-        training.step(batch_for(SMALL), 0.1)
+        training.step(batch_for(SMALL), NO_PAIRS, 0.1)
     assert first.steps == second.steps == 4
     for a, b in zip(first.result.state_dict().values(), second.result.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b)
