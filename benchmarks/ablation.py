@@ -155,7 +155,8 @@ def yardstick_of(path: Path) -> Yardstick:
     batch = Batch.from_runs([record.run for record in records])
     coded = encode(batch)
     none = np.zeros((batch.size, len(LABELS)), np.float32)
-    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2))
+    alone = np.zeros(batch.size, np.int32)
+    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2), alone)
     return Yardstick(path.resolve().parent.name, records, batch, judge(batch), blocks)
 
 
