@@ -34,6 +34,7 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
 from curveclinic.quantities import Measured
+from curveclinic.ragged import IntArray
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, generate
 from curveclinic.synth.retold import retell
@@ -109,17 +110,22 @@ class Blocks:
 
 def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
     """Draws, labels and encodes runs; as many again, times `twins`, are told another way."""
+    return joined([blocks_of(*part) for part in told(seed, count, trends, twins)])
+
+
+def told(
+    seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float
+) -> Iterator[tuple[Measured, Truth, IntArray]]:
+    """Yields labelled runs and then their twins, each with the distance to the row of its full log."""
     sample = generate(seed, count, trends=trends, max_points=MAX_POINTS)
-    blocks = blocks_of(sample.seen, sample.truth)
-    if not twins:
-        return blocks
-    rows, seen, truth = retell(np.random.default_rng((*seed, 1)), sample.seen, sample.truth, int(twins * count))
-    told_again = blocks_of(seen, truth)
-    told_again.partner = (rows - count - np.arange(len(rows))).astype(np.int32)
-    return joined([blocks, told_again])
+    yield sample.seen, sample.truth, np.zeros(count, dtype=np.int64)
+    if twins:
+        rng = np.random.default_rng((*seed, 1))
+        rows, seen, truth = retell(rng, sample.seen, sample.truth, int(twins * count))
+        yield seen, truth, rows - count - np.arange(len(rows))
 
 
-def blocks_of(seen: Measured, truth: Truth) -> Blocks:
+def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
     """Encodes labelled runs; the tensor is stored in half precision."""
     coded = encode_measured(seen)
     to_the_end = np.isnan(truth.end) & ~np.isnan(truth.onset)
@@ -132,7 +138,7 @@ def blocks_of(seen: Measured, truth: Truth) -> Blocks:
         truth.weight.astype(np.float32),
         truth.severe.astype(np.float32),
         np.stack(spans, axis=2).astype(np.float32),
-        np.zeros(len(truth.target), dtype=np.int32),
+        partner.astype(np.int32),
     )
 
 

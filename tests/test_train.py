@@ -53,7 +53,7 @@ def test_held_out_families_are_never_trained_on() -> None:
 
 def test_blocks_hold_what_the_loss_takes() -> None:
     sample = generate((1, 2), 300, max_points=400)
-    blocks = train.blocks_of(sample.seen, sample.truth)
+    blocks = train.blocks_of(sample.seen, sample.truth, np.zeros(300, dtype=np.int64))
     assert blocks.tensor.shape == (300, len(TENSOR_CHANNELS), BINS)
     assert (blocks.tensor.dtype, blocks.features.dtype) == (np.float16, np.float32)
     assert blocks.features.shape == (300, len(FEATURE_NAMES))
@@ -75,6 +75,20 @@ def test_same_seed_same_blocks() -> None:
         np.testing.assert_array_equal(array, getattr(second, name))
     other = train.draw((3, 1, 5), 64, train.SEEN)
     assert (other.features != first.features).any()
+
+
+def test_a_twin_knows_its_full_log() -> None:
+    blocks = train.draw((3, 1, 4), 64, train.SEEN, twins=0.5)
+    assert len(blocks.target) == 96
+    assert (blocks.partner[:64] == 0).all()
+    rows, pairs = train.paired(blocks, np.array([2, 70, 90]))
+    assert rows[:3].tolist() == [2, 70, 90]
+    np.testing.assert_array_equal(pairs, [[1, 3], [2, 4]])
+    assert (rows[3:] < 64).all()
+    trend = LABELS.index("overfitting")
+    whole = np.arange(64, 96) + blocks.partner[64:]
+    np.testing.assert_array_equal(blocks.target[64:, trend], blocks.target[whole, trend])
+    np.testing.assert_array_equal(blocks.weight[64:, trend], blocks.weight[whole, trend])
 
 
 def test_tensors_and_joined() -> None:
