@@ -13,7 +13,7 @@ from curveclinic.model.network import CurveNet, Shape, disagreement, loss_of
 
 Batch = tuple[Tensor, ...]
 
-STEADINESS = 4.0
+STEADINESS = 10.0
 """Weight of the disagreement between a run and its twin beside the loss."""
 
 
