@@ -140,5 +140,5 @@ def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: 
 
 def rate_points(plan: Plan, latent: Latent, axis: Axis) -> Points:
     """Learning rates, which are logged as they are."""
-    rate = values_at(latent.lr, axis.run, axis.time)
+    rate = values_at(latent.rate, axis.run, axis.time) * plan.lr_peak[axis.run]
     return rate, rate
