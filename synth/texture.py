@@ -30,11 +30,12 @@ def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: Flo
         where = np.flatnonzero(kind == index)
         if r > 0 and len(where):
             white[where] = lfilter([np.sqrt(1 - r * r)], [1.0, -r], white[where])
-    s = skew[run]
-    heavy = s > 0
     # shifted log-normal of unit variance: a batch loss near zero is skewed to the right
-    e = np.exp(s[heavy] ** 2)
-    white[heavy] = (np.exp(s[heavy] * np.clip(white[heavy], -4, 4)) - np.sqrt(e)) / np.sqrt(e * (e - 1.0))
+    heavy = np.flatnonzero((skew > 0)[run])
+    s, e = skew[run[heavy]], np.exp(skew**2)
+    middle, width = np.sqrt(e), np.sqrt(np.maximum(e * (e - 1.0), 1e-12))
+    bulge = np.exp(s * np.clip(white[heavy], -4, 4))
+    white[heavy] = (bulge - middle[run[heavy]]) / width[run[heavy]]
     return white
 
 
@@ -63,16 +64,15 @@ def swings(
 
 
 def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:
-    """(total,) repeated pattern of unit variance with each run's period in points; 0 where it has none."""
+    """(total,) repeated pattern of unit variance with each run's period in points."""
     n = len(period)
-    phase = np.mod(index + 0.0, np.maximum(period[run], 1.0)) / np.maximum(period[run], 1.0)
+    phase = np.mod(index / period[run], 1.0)
     out = np.zeros(len(run))
     for harmonic, weight in ((1, 1.0), (2, 0.7), (3, 0.5), (5, 0.4)):
         size, shift = rng.normal(0, weight, n), rng.random(n)
         out += size[run] * np.sin(2 * np.pi * (harmonic * phase + shift[run]))
     ramp = (rng.random(n) < 0.35)[run]
-    out = np.where(ramp, np.where(rng.random(n)[run] < 0.5, 1, -1) * (phase - 0.5) * 3.46, out / np.sqrt(0.95))
-    return np.where(period[run] > 0, out, 0.0)
+    return np.where(ramp, np.where(rng.random(n)[run] < 0.5, 1, -1) * (phase - 0.5) * 3.46, out / np.sqrt(0.95))
 
 
 def spike_train(
