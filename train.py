@@ -33,8 +33,11 @@ from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Training
+from curveclinic.quantities import Measured
 from curveclinic.synth.families import TRENDS
-from curveclinic.synth.generate import BLOCK, Sample, generate
+from curveclinic.synth.generate import BLOCK, generate
+from curveclinic.synth.retold import retell
+from curveclinic.synth.truth import Truth
 
 HELD_OUT = (
     "overfit_after_drop", "warmup_start", "settles_at_chance", "slow_turn",
@@ -45,6 +48,9 @@ HELD_OUT = (
 SEEN = tuple(name for name in TRENDS if name not in HELD_OUT)
 MAX_POINTS = 4000
 """Longest run drawn: the encoder puts any length on 128 bins, longer runs only take longer to draw."""
+
+TWINS = 0.3
+"""Runs told another way, thinned or with a trace of noise, for every run drawn."""
 
 SHAPE = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
 
@@ -100,14 +106,19 @@ class Blocks:
     spans: np.ndarray[Any, Any]
 
 
-def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...]) -> Blocks:
-    """Draws, labels and encodes runs."""
-    return blocks_of(generate(seed, count, trends=trends, max_points=MAX_POINTS))
+def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
+    """Draws, labels and encodes runs; as many again, times `twins`, are told another way."""
+    sample = generate(seed, count, trends=trends, max_points=MAX_POINTS)
+    blocks = blocks_of(sample.seen, sample.truth)
+    if not twins:
+        return blocks
+    rng = np.random.default_rng((*seed, 1))
+    return joined([blocks, blocks_of(*retell(rng, sample.seen, sample.truth, int(twins * count)))])
 
 
-def blocks_of(sample: Sample) -> Blocks:
+def blocks_of(seen: Measured, truth: Truth) -> Blocks:
     """Encodes labelled runs; the tensor is stored in half precision."""
-    coded, truth = encode_measured(sample.seen), sample.truth
+    coded = encode_measured(seen)
     to_the_end = np.isnan(truth.end) & ~np.isnan(truth.onset)
     ends = np.where(to_the_end, coded.stop[:, None], truth.end)
     spans = [to_shares(steps, coded.start, coded.stop) for steps in (truth.onset, ends)]
@@ -125,7 +136,7 @@ def _worker(seed: int, index: int, stride: int, first: int, out: mp.Queue[Blocks
     torch.set_num_threads(1)
     number = first * stride + index
     while True:
-        out.put(draw((seed, 1, number), BLOCK, SEEN))
+        out.put(draw((seed, 1, number), BLOCK, SEEN, TWINS))
         number += stride
 
 

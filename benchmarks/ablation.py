@@ -102,7 +102,7 @@ def _in_processes(seeds: list[tuple[int, ...]], *, rules_labels: bool) -> list[t
 def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool) -> train.Blocks:
     """A block of encoded runs, labelled by the truth or by the rules."""
     sample = generate(seed, BLOCK, trends=trends, max_points=train.MAX_POINTS)
-    blocks = train.blocks_of(sample)
+    blocks = train.blocks_of(sample.seen, sample.truth)
     if rules_labels:
         opinion = judge(sample.batch)
         blocks.target, blocks.weight = opinion.present.astype(np.float32), opinion.checked.astype(np.float32)
@@ -111,7 +111,8 @@ def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool
 
 def _fingerprint(seed: int) -> str:
     """Changes when the generator or the encoder makes something else of a seed."""
-    probe = train.blocks_of(generate((seed, 0), 64, max_points=train.MAX_POINTS))
+    sample = generate((seed, 0), 64, max_points=train.MAX_POINTS)
+    probe = train.blocks_of(sample.seen, sample.truth)
     return hashlib.sha256(b"".join(array.tobytes() for array in vars(probe).values())).hexdigest()[:12]
 
 

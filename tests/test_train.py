@@ -52,7 +52,7 @@ def test_held_out_families_are_never_trained_on() -> None:
 
 def test_blocks_hold_what_the_loss_takes() -> None:
     sample = generate((1, 2), 300, max_points=400)
-    blocks = train.blocks_of(sample)
+    blocks = train.blocks_of(sample.seen, sample.truth)
     assert blocks.tensor.shape == (300, len(TENSOR_CHANNELS), BINS)
     assert (blocks.tensor.dtype, blocks.features.dtype) == (np.float16, np.float32)
     assert blocks.features.shape == (300, len(FEATURE_NAMES))
