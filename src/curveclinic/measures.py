@@ -158,6 +158,15 @@ def cells_of(channel: Ragged) -> Cells:
     )  # fmt: skip
 
 
+def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
+    lengths = channel.lengths
+    if not len(channel.values):
+        return [np.zeros((channel.size, CELLS)) for _ in values]
+    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
+    return [layout.means(x) for x in values]
+
+
 def _empty(n: int) -> Cells:
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)

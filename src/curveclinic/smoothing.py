@@ -33,7 +33,7 @@ def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2
-    ordered = np.partition(values, (half - 1, half), axis=1)
+    ordered = np.sort(values, axis=1)  # numpy sorts rows of this length faster than it partitions them
     out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
 
