@@ -42,8 +42,10 @@ def overlay(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> Overlay:
     parts = _known(plan)
     parts |= _spikes_known("spike", t, plan.spikes, *spikes)
     parts |= _spikes_known("val_spike", v, plan.val_spikes, *val_spikes)
-    shared = plan.spike_shared[v.run] * spikes[0][nearest(t, v)]
-    return Overlay(train, v_wave + val_spikes[0] + shared, spikes[0], parts)
+    val = v_wave + val_spikes[0]
+    sharing, points = v.of((plan.spikes > 0) & (plan.spike_shared > 0))
+    val[sharing] += plan.spike_shared[points.run] * spikes[0][nearest(t, points)]
+    return Overlay(train, val, spikes[0], parts)
 
 
 def _waves(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[FloatArray, FloatArray]:

@@ -12,6 +12,9 @@ from curveclinic.synth.descent import FloatArray, IntArray
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
 """Lag-one correlations of the noise."""
 
+_RECOVERY: Final = 24
+"""Points after which a spike has gone."""
+
 SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts", "wild")
 """Kinds of swing: a jittered sine, correlated noise, up and down each point, kick and decay, sine that comes and goes,
 a different value at every point (the weights jump about: val does the same)."""
@@ -47,20 +50,21 @@ def swings(
     phase = rng.random(n)[run] + cycles[run] * time
     wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase))
     wander = wander + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
-    angle = 2 * np.pi * (phase + wander)
-    out = np.sin(angle)
-    k = kind[run]
-    second = np.sin(2 * np.pi * (1.618 * phase + rng.random(n)[run]))
-    third = np.sin(2 * np.pi * (2.41 * phase + rng.random(n)[run] + wander))
-    out = np.where(k == 1, 0.8 * out + 0.6 * second + 0.5 * third, out)
-    jitter = 0.6 + 0.8 * rng.random(len(run))
-    out = np.where(k == 2, np.where(index % 2 == 0, 1.0, -1.0) * jitter, out)
-    saw = np.mod(phase + wander, 1.0)
-    out = np.where(k == 3, 2.2 * np.exp(-4.0 * saw) - 0.54, out)
-    wild = np.clip(rng.standard_normal(len(run)), -2.2, 2.8)
-    out = np.where(k == 5, wild, out)
-    bursts = np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1)
-    return np.where(k == 4, out * bursts * 1.4, out)
+    out = np.sin(2 * np.pi * (phase + wander))
+    places = [np.flatnonzero(kind[run] == k) for k in range(len(SWINGS))]
+    at = places[1]
+    second = np.sin(2 * np.pi * (1.618 * phase[at] + rng.random(n)[run[at]]))
+    third = np.sin(2 * np.pi * (2.41 * phase[at] + rng.random(n)[run[at]] + wander[at]))
+    out[at] = 0.8 * out[at] + 0.6 * second + 0.5 * third
+    at = places[2]
+    out[at] = np.where(index[at] % 2 == 0, 1.0, -1.0) * (0.6 + 0.8 * rng.random(len(at)))
+    at = places[3]
+    out[at] = 2.2 * np.exp(-4.0 * np.mod(phase[at] + wander[at], 1.0)) - 0.54
+    at = places[4]
+    out[at] *= 1.4 * np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase[at] + rng.random(n)[run[at]])), 0, 1)
+    at = places[5]
+    out[at] = np.clip(rng.standard_normal(len(at)), -2.2, 2.8)
+    return out
 
 
 def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:
@@ -91,6 +95,18 @@ def spike_train(
     row = np.repeat(np.arange(len(count)), wanted)
     if not len(row):
         return out, first, last
+    room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
+    at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
+    at = np.minimum(at, lengths[row] - 2)
+    height = size[row] * np.exp(rng.normal(0, 0.35, len(row)))
+    np.fmin.at(first, row, at.astype(float))
+    np.fmax.at(last, row, at.astype(float))
+    later = np.arange(_RECOVERY)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fade = np.where(later > 0, np.exp(-later / tail[row, None]), 1.0)
+    spike, k = np.nonzero((fade > 0.03) & (at[:, None] + later < lengths[row, None]))
+    np.maximum.at(out, (offsets[row] + at)[spike] + k, height[spike] * fade[spike, k])
+    return out, first, last
     room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
     at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
     at = np.minimum(at, lengths[row] - 2)

@@ -16,6 +16,9 @@ from curveclinic.trends import Quantities
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
 
+_BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
+"""Metrics and the losses they are held against: val's metric wins over train's."""
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
@@ -59,15 +62,15 @@ def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
-    for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
-        fallback = "train_loss" if loss == "val_loss" else loss
-        for companion in dict.fromkeys((fallback, loss)):
-            enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
-            rows = np.flatnonzero(enough)
-            if len(rows):
-                q = _metric_course(cells[metric].take(rows), levels[companion].take(rows), batch.metric_sign[rows])
-                for name, value in q.items():
-                    out[name][rows] = value
+    told = np.zeros(batch.size, dtype=bool)
+    for metric, loss in _BEST_METRIC_FIRST:
+        enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[loss].count > 1)
+        rows = np.flatnonzero(enough & ~told)
+        if len(rows):
+            q = _metric_course(cells[metric].take(rows), levels[loss].take(rows), batch.metric_sign[rows])
+            for name, value in q.items():
+                out[name][rows] = value
+            told[rows] = True
     return out
 
 

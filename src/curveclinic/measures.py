@@ -136,6 +136,8 @@ def cells_of(channel: Ragged) -> Cells:
     if not len(finite.values):
         return _empty(channel.size)
     lengths = finite.lengths
+    if not lengths.all():
+        return _among_absent(finite)
     size = np.minimum(lengths, CELLS)
     values, log, scale = view_of(finite)
     rough = _third_difference(values, finite.offsets)
@@ -145,17 +147,32 @@ def cells_of(channel: Ragged) -> Cells:
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
-    noise = masked_median(dense_rough, inner) * per_cell
+    middle = masked_median(dense_rough, inner)
+    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / _THIRD_DIFF_STD)
     few = lengths <= CELLS
     if few.any():
         noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
-    of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
+    if not few.all():
+        several = _dense_third_difference(mean[~few])
+        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / _THIRD_DIFF_STD)
     low, high = (mean if layout.starts is None else layout.extremes(f, values) for f in (np.minimum, np.maximum))
     return Cells(
         steps, mean, low, high, size, lengths, log, scale,
         noise=noise,
-        cell_noise=of_means,
+        cell_noise=cell_noise,
     )  # fmt: skip
+
+
+def _among_absent(channel: Ragged) -> Cells:
+    """Cells of a finite channel that some runs lack, reduced without them."""
+    rows = np.flatnonzero(channel.lengths)
+    packed = Ragged(channel.steps, channel.values, np.append(channel.offsets[rows], channel.offsets[-1]))
+    found, out = cells_of(packed), {}
+    for f in fields(found):
+        values = getattr(found, f.name)
+        out[f.name] = np.full((channel.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
+        out[f.name][rows] = values
+    return Cells(**out)
 
 
 def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
@@ -253,16 +270,12 @@ def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     return out
 
 
-def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
+def _dense_third_difference(mean: FloatArray) -> FloatArray:
+    """`_third_difference` of rows whose cells are all filled."""
     out = np.empty_like(mean)
     out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
-    short = size < CELLS
-    if short.any():
-        last = np.maximum(size[short, None] - 3, 0)
-        kept = np.take_along_axis(out[short], np.minimum(np.arange(CELLS), last), axis=1)
-        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
     return out
 
 
