@@ -87,7 +87,7 @@ def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) 
     share = (index + np.repeat(first, counts)) / np.repeat(np.maximum(whole, 1), counts)
     share = np.clip(share, 0.0, 1.0)
     time = np.repeat(plan.window_start, counts) + np.repeat(plan.window_end - plan.window_start, counts) * share
-    axis = Axis(offsets, run, index, share, time, _steps(plan, counts, index, share))
+    axis = Axis(offsets, run, index, share, time, _steps(plan, counts, run, index, share))
     again = (axis.steps[1:] <= axis.steps[:-1]) & (run[1:] == run[:-1])
     if not again.any():
         return axis
@@ -95,11 +95,11 @@ def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) 
     return replace(axis.part(kept), offsets=_offsets(np.bincount(run[kept], minlength=len(counts))))
 
 
-def _steps(plan: Plan, counts: IntArray, index: IntArray, share: FloatArray) -> FloatArray:
+def _steps(plan: Plan, counts: IntArray, run: IntArray, index: IntArray, share: FloatArray) -> FloatArray:
     """Steps on one axis for all channels: train point i lies at first + i * size."""
     place = index.astype(np.float64)
     apart = np.flatnonzero(np.repeat(counts != plan.points, counts))
-    place[apart] = np.maximum(share * np.repeat(plan.points, counts) - 1.0, 0.0)[apart]
+    place[apart] = np.maximum(share[apart] * plan.points[run[apart]] - 1.0, 0.0)
     return np.repeat(plan.first_step, counts) + np.rint(place * np.repeat(plan.step_size * 16, counts)) / 16
 
 
@@ -128,38 +128,38 @@ def train_points(plan: Plan, curve: FloatArray, axis: Axis) -> tuple[FloatArray,
     single = axis.where((kind == _EVAL) | (kind == _STEP))
     values[single] = values_at(curve, axis.run[single], axis.time[single])
     mean = axis.where((kind == _EPOCH) | (kind == _WINDOW))
-    points = axis.part(mean)
-    values[mean] = _averaged(curve, points, np.maximum(points.time - gap[points.run], 0.0))
+    run, time = axis.run[mean], axis.time[mean]
+    values[mean] = _averaged(curve, run, np.maximum(time - gap[run], 0.0), time)
     lagged = axis.where(kind == EMA)
-    points = axis.part(lagged)
-    values[lagged] = _lagging(curve, points, (plan.ema * gap)[points.run])
+    run = axis.run[lagged]
+    values[lagged] = _lagging(curve, run, axis.time[lagged], (plan.ema * gap)[run])
     running = axis.where(kind == _RUNNING)
-    points = axis.part(running)
-    begin = _epoch_start(plan, points)
-    values[running] = _averaged(curve, points, np.minimum(begin, points.time))
-    thin[running] = 1 / np.sqrt(np.maximum((points.time - begin) / gap[points.run], 1.0))
+    run, time = axis.run[running], axis.time[running]
+    begin = _epoch_start(plan, run, time)
+    values[running] = _averaged(curve, run, np.minimum(begin, time), time)
+    thin[running] = 1 / np.sqrt(np.maximum((time - begin) / gap[run], 1.0))
     return values, thin
 
 
-def _averaged(curve: FloatArray, axis: Axis, low: FloatArray) -> FloatArray:
-    """Mean over the planned time from low (total,) to each point."""
-    width = axis.time - low
+def _averaged(curve: FloatArray, run: IntArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Mean over the planned time from low (total,) to high (total,)."""
+    width = high - low
     total = np.zeros(len(low))
     for node, weight in _GAUSS:
-        total += weight * values_at(curve, axis.run, low + node * width)
+        total += weight * values_at(curve, run, low + node * width)
     return total
 
 
-def _lagging(curve: FloatArray, axis: Axis, lag: FloatArray) -> FloatArray:
+def _lagging(curve: FloatArray, run: IntArray, time: FloatArray, lag: FloatArray) -> FloatArray:
     """Exponential average over the planned time before each point; lag (total,) is its time constant."""
     total = np.zeros(len(lag))
     for node, weight in _LAGUERRE:
-        total += weight * values_at(curve, axis.run, axis.time - node * lag)
+        total += weight * values_at(curve, run, time - node * lag)
     return total
 
 
-def _epoch_start(plan: Plan, axis: Axis) -> FloatArray:
+def _epoch_start(plan: Plan, run: IntArray, time: FloatArray) -> FloatArray:
     """Planned time at which each point's epoch began."""
-    first = plan.window_start[axis.run]
-    epoch = (plan.window_end - plan.window_start)[axis.run] / plan.epochs[axis.run]
-    return np.floor(np.maximum((axis.time - first) / epoch - 1e-9, 0.0)) * epoch + first
+    first = plan.window_start[run]
+    epoch = ((plan.window_end - plan.window_start) / plan.epochs)[run]
+    return np.floor(np.maximum((time - first) / epoch - 1e-9, 0.0)) * epoch + first

@@ -224,9 +224,8 @@ class _Layout:
         index, absent = np.minimum(index, size.sum() - 1), np.flatnonzero(size == 0)
         if lengths.max() <= CELLS:
             return cls(index, absent, None, None)
-        row = np.repeat(np.arange(len(size)), size)
-        column = np.arange(len(row)) - np.repeat(before, size)
-        starts = (offsets[row] + column * lengths[row] // np.maximum(size[row], 1)).astype(np.int64)
+        column = np.arange(size.sum()) - np.repeat(before, size)
+        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
         return cls(index, absent, starts, np.diff(np.append(starts, offsets[-1])).astype(np.float64))
 
     def means(self, values: FloatArray) -> FloatArray:

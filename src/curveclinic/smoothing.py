@@ -40,7 +40,9 @@ def row_median(values: FloatArray) -> FloatArray:
 
 def median5(values: FloatArray) -> FloatArray:
     """Centred running median of five; of three next to the ends, which stay as they are."""
-    out = median3(values)
+    out: FloatArray = values.copy()
+    for k in (1, values.shape[1] - 2):
+        out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
     out[:, 2:-2] = _middle(*(values[:, k : values.shape[1] - 4 + k] for k in range(5)))
     return out
 
@@ -59,14 +61,12 @@ def _middle(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, e: Float
 def running_median(values: FloatArray, size: IntArray) -> FloatArray:
     """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
     out = median5(values)
-    width = values.shape[1]
-    short = size < width
-    if short.any():
-        position = np.arange(width)
-        part, last = values[short], size[short, None] - 1
-        # the window of the second to last real cell must not see the padding
-        edge = np.where(position == last - 1, median3(part), out[short])
-        out[short] = np.where((position >= last) | (size[short, None] < 8), part, edge)
+    out[size < 8] = values[size < 8]
+    # the window of the second to last real cell must not see the padding
+    rows = np.flatnonzero((size >= 8) & (size < values.shape[1]))
+    if len(rows):
+        at = size[rows] - 2
+        out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
     return out
 
 
@@ -152,8 +152,12 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
     left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
-    y0, y1 = columns(values, left), columns(values, np.minimum(left + 1, values.shape[1] - 1))
-    out: FloatArray = y0 + (position - left) * (y1 - y0)
+    weight = position - left
+    n, width = values.shape
+    left += np.arange(0, n * width, width)[:, None]
+    flat = values.ravel()
+    y0 = flat.take(left)
+    out: FloatArray = y0 + weight * (flat.take(left + 1, mode="clip") - y0)
     single = size <= 1
     if single.any():
         out[single] = values[single, :1]
