@@ -42,7 +42,7 @@ def latent(plan: Plan) -> Latent:
     left = decay(plan.decay, done, plan.rate, plan.shape, plan.plateau)
     held = rate * (1 - left)
     train, val = _train(plan, left, held), _val(plan, left, held)
-    blown, train_metric, val_metric, log_grad = (np.zeros_like(left) for _ in range(4))
+    blown, train_metric, val_metric, log_grad = (np.zeros(left.shape) for _ in range(4))
     rows, some = plan.where(plan.blow_kind > 0)
     blow, blown[rows] = _blow_up(some, train[rows])
     train[rows] *= np.exp(np.clip(blow, -60, 75))
@@ -190,7 +190,10 @@ def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -
 
 def _learned(plan: Plan, left: FloatArray, blown: FloatArray) -> FloatArray:
     """Share of the metric's gain that train has made."""
-    learned = np.where(_column(plan.train_mode) == 1, 0.0, (1 - left**0.8) * (1 - blown))
+    learned = 1 - left**0.8
+    rows = np.flatnonzero(plan.blow_kind > 0)
+    learned[rows] *= 1 - blown[rows]
+    learned[plan.train_mode == 1] = 0.0
     rows, some = plan.where(plan.metric_kind == 5)
     learned[rows] = _U ** (0.3 + _column(some.shape))
     return learned

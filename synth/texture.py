@@ -68,15 +68,17 @@ def swings(
 
 
 def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:
-    """(total,) repeated pattern of unit variance with each run's period in points."""
-    n = len(period)
-    phase = np.mod(index / period[run], 1.0)
-    out = np.zeros(len(run))
+    """(total,) repeated pattern of unit variance; period (n,) is each run's in whole points, 0 for none."""
+    n, length = len(period), period.astype(np.int64)
+    first, row = np.cumsum(length) - length, np.repeat(np.arange(n), length)
+    phase = (np.arange(len(row)) - first[row]) / length[row]
+    once = np.zeros(len(row))
     for harmonic, weight in ((1, 1.0), (2, 0.7), (3, 0.5), (5, 0.4)):
         size, shift = rng.normal(0, weight, n), rng.random(n)
-        out += size[run] * np.sin(2 * np.pi * (harmonic * phase + shift[run]))
-    ramp = (rng.random(n) < 0.35)[run]
-    return np.where(ramp, np.where(rng.random(n)[run] < 0.5, 1, -1) * (phase - 0.5) * 3.46, out / np.sqrt(0.95))
+        once += size[row] * np.sin(2 * np.pi * (harmonic * phase + shift[row]))
+    ramp, sign = rng.random(n) < 0.35, np.where(rng.random(n) < 0.5, 1, -1)
+    once = np.where(ramp[row], sign[row] * (phase - 0.5) * 3.46, once / np.sqrt(0.95))
+    return np.asarray(once[first[run] + index % length[run]])
 
 
 def spike_train(
