@@ -35,19 +35,21 @@ _HIDDEN_BY_THINNING: Final = (
 """Textures: single points and patterns that every k-th point may miss."""
 
 
-def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -> tuple[Measured, Truth]:
-    """Returns up to `count` twins of measured, labelled runs with their truth.
+def retell(
+    rng: np.random.Generator, seen: Measured, truth: Truth, count: int
+) -> tuple[IntArray, Measured, Truth]:
+    """Returns the rows of runs that are told again, (count,), their twins as measured, and what these show.
 
     Args:
         rng: draws which runs are told again and how.
-        seen: the runs.
+        seen: the runs; some must be long enough to be thinned.
         truth: what they show.
-        count: twins wanted; fewer where too few runs are long enough to be thinned.
+        count: twins wanted.
     """
     rows, stride, noise = _draw(rng, seen, count)
     batch = _noisy(rng, thinned(seen.batch.take(rows), stride), noise)
     twin = measure(batch)
-    return twin, _truth(truth.take(rows), stride, degrees(twin.quantities))
+    return rows, twin, _truth(truth.take(rows), stride, degrees(twin.quantities))
 
 
 def thinned(batch: Batch, stride: IntArray) -> Batch:
@@ -70,7 +72,7 @@ def _draw(rng: np.random.Generator, seen: Measured, count: int) -> tuple[IntArra
     stride = np.where(_shortest(seen.batch) >= _FEWEST_KEPT * stride, stride, 1)
     noise = np.where(_steady(seen.quantities) & (rng.random(n) < np.where(stride > 1, 0.15, 0.5)), _NOISE, 0.0)
     rows = np.flatnonzero((stride > 1) | (noise > 0))
-    rows = np.sort(rng.permutation(rows)[:count])
+    rows = np.sort(rng.choice(rows, count, replace=len(rows) < count))
     return rows, stride[rows], noise[rows]
 
 

@@ -31,7 +31,7 @@ def test_thinned_keeps_every_stride_th_point_of_each_channel_from_its_first(samp
 
 
 def test_twins_are_runs_of_the_sample_with_fewer_points_or_other_values(sample: Sample) -> None:
-    twin, truth = retell(np.random.default_rng(0), sample.seen, sample.truth, 100)
+    _, twin, truth = retell(np.random.default_rng(0), sample.seen, sample.truth, 100)
     assert twin.batch.size == len(truth.target) == 100
     points = twin.batch.channels["train_loss"].lengths
     assert points.min() >= 5
@@ -39,34 +39,33 @@ def test_twins_are_runs_of_the_sample_with_fewer_points_or_other_values(sample: 
 
 
 def test_same_seed_same_twins(sample: Sample) -> None:
-    one, other = (retell(np.random.default_rng(7), sample.seen, sample.truth, 64)[0] for _ in range(2))
+    one, other = (retell(np.random.default_rng(7), sample.seen, sample.truth, 64)[1] for _ in range(2))
     for name, channel in one.batch.channels.items():
         np.testing.assert_array_equal(channel.values, other.batch.channels[name].values)
 
 
 def test_trends_keep_the_truth_of_the_full_log(sample: Sample) -> None:
-    _, truth = retell(np.random.default_rng(1), sample.seen, sample.truth, 512)
-    full, kept = ({tuple(row) for row in np.nan_to_num(t.onset, nan=-1.0)} for t in (sample.truth, truth))
-    assert kept <= full
+    rows, _, truth = retell(np.random.default_rng(1), sample.seen, sample.truth, 512)
+    np.testing.assert_array_equal(truth.target[:, TREND], sample.truth.target[rows, TREND])
+    np.testing.assert_array_equal(truth.onset, sample.truth.onset[rows])
     assert (truth.target[:, TREND] == 1.0).any()
-    assert set(np.unique(truth.target[:, TREND])) <= set(np.unique(sample.truth.target[:, TREND]))
 
 
 def test_a_texture_that_thinning_hides_becomes_arguable() -> None:
     sample = generate(4, 2048, max_points=2000)
-    twin, truth = retell(np.random.default_rng(2), sample.seen, sample.truth, 2048)
+    _, twin, truth = retell(np.random.default_rng(2), sample.seen, sample.truth, 2048)
     target, weight = truth.target[:, SPIKES], truth.weight[:, SPIKES]
     shown = degrees(twin.quantities)[:, SPIKES] > 0
     assert (target[shown] == 1.0).any()
-    assert (target[~shown] < 1.0).all()
-    assert (target == ARGUABLE_TARGET).any()
+    assert (target[~shown] == ARGUABLE_TARGET).any()
+
     assert (weight[target == ARGUABLE_TARGET] <= ARGUABLE_WEIGHT).all()
 
 
 def test_a_nan_that_thinning_removes_is_absent() -> None:
     sample = generate(5, 1024, max_points=2000)
     fact = LABELS.index("non_finite")
-    twin, truth = retell(np.random.default_rng(3), sample.seen, sample.truth, 1024)
+    _, twin, truth = retell(np.random.default_rng(3), sample.seen, sample.truth, 1024)
     bad = np.zeros(twin.batch.size, dtype=bool)
     for name in ("train_loss", "val_loss"):
         channel = twin.batch.channels[name]
