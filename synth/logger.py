@@ -87,7 +87,7 @@ def _printed(values: FloatArray) -> FloatArray:
     with np.errstate(all="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))
         factor = _TENS.take((_LARGEST + 5 - exponent).astype(np.int64), mode="clip")
-        return np.rint(values * factor) / factor
+        return np.asarray(np.rint(values * factor) / factor)
 
 
 def _broken(plan: Plan, axis: Axis, values: FloatArray, loss: int) -> FloatArray:

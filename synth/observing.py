@@ -159,7 +159,7 @@ def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: 
 
 def _power_of_ten(exponent: FloatArray) -> FloatArray:
     """10 ** exponent; numpy's exp is several times as fast as its power."""
-    return np.exp(exponent * np.log(10.0))
+    return np.asarray(np.exp(exponent * np.log(10.0)))
 
 
 def rate_points(plan: Plan, latent: Latent, axis: Axis) -> Points:

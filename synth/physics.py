@@ -202,10 +202,11 @@ def _learned(plan: Plan, left: FloatArray, blown: FloatArray) -> FloatArray:
 def _log_grad(plan: Plan, train: FloatArray, blown: FloatArray) -> FloatArray:
     """Gradient norms of runs that log them, log10."""
     follow = np.where(plan.grad_kind == 4, 1.0, 0.3 * (plan.shape - 0.3))
+    early = np.where(plan.schedule_b < 0.5, 0.5, 0.0)
     with np.errstate(all="ignore"):
         fall = np.log10(np.maximum(train, 1e-300) / _column(plan.start))
-    base = _column(np.log10(plan.grad_level)) + _column(follow) * np.clip(fall, -8, 2)
-    base += _column(0.5 * (plan.schedule_b < 0.5)) * np.exp(-80.0 * _U)
+    base: FloatArray = _column(np.log10(plan.grad_level)) + _column(follow) * np.clip(fall, -8, 2)
+    base += _column(early) * np.exp(-80.0 * _U)
     rows, some = plan.where(plan.grad_kind == 1)
     base[rows] += _column(some.grad_size) * np.expm1(-_U * (4 + 60 * _column(some.schedule_b)))
     rows, some = plan.where(plan.grad_kind == 3)
