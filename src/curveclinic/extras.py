@@ -16,6 +16,9 @@ from curveclinic.trends import Quantities
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
 
+_BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
+"""Metrics and the losses they are held against: val's metric wins over train's."""
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
@@ -59,29 +62,37 @@ def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
-    for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
-        fallback = "train_loss" if loss == "val_loss" else loss
-        for companion in dict.fromkeys((fallback, loss)):
-            enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
-            rows = np.flatnonzero(enough)
-            if len(rows):
-                q = _metric_course(cells[metric].take(rows), levels[companion].take(rows), batch.metric_sign[rows])
-                for name, value in q.items():
-                    out[name][rows] = value
+    told = np.zeros(batch.size, dtype=bool)
+    for metric, loss in _BEST_METRIC_FIRST:
+        enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[loss].count > 1)
+        rows = np.flatnonzero(enough & ~told)
+        if len(rows):
+            low_at = levels[loss].view[rows].argmin(axis=1)
+            q = _metric_course(cells[metric].take(rows), levels[loss].steps[rows], low_at, batch.metric_sign[rows])
+            for name, value in q.items():
+                out[name][rows] = value
+            told[rows] = True
     return out
 
 
-def _metric_course(cells: Cells, loss: Level, sign: FloatArray) -> Quantities:
-    """Quantities of runs that have both; the metric is divided by its largest magnitude."""
+def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: FloatArray) -> Quantities:
+    """Quantities of runs that have a metric and its loss, the metric divided by its largest magnitude.
+
+    Args:
+        cells: of the metric.
+        steps: (n, G) grid of the loss.
+        low_at: (n,) column at which the loss is lowest.
+        sign: (n,) 1 where a larger metric is better, else -1.
+    """
     level = smooth(cells)
     log = cells.log[:, None]
     level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
     noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
-    course = resample(cells.steps, level, cells.size, loss.steps) * sign[:, None]
+    course = resample(cells.steps, level, cells.size, steps) * sign[:, None]
     width = course.shape[1]
     early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
     tail = course[:, -width // 12 :].mean(axis=1)
-    at_low = course[np.arange(len(course)), loss.view.argmin(axis=1)]
+    at_low = course[np.arange(len(course)), low_at]
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
     typical = 0.02 * np.abs(course).mean(axis=1) + EPS
     middle, top = np.abs(level).mean(axis=1), cells.mean.max(axis=1)

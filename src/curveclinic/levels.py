@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, resample, row_median
+from curveclinic.smoothing import even_grid, resample, resample_even, row_median
 
 EPS = 1e-12
 """Smallest divisor, in units of a channel's largest magnitude."""
@@ -95,8 +95,7 @@ def raw_pair(train: Level, val: Level) -> tuple[FloatArray, FloatArray, FloatArr
     stop = np.maximum(np.minimum(train.steps[:, -1], val.steps[:, -1]), start)
     width = train.steps.shape[1]
     grid = even_grid(start, stop, width)
-    full = np.full(len(start), width)
     unit = np.maximum(np.maximum(train.unit, val.unit), _TINY)
-    t = resample(train.steps, train.linear, full, grid) * (train.unit / unit)[:, None]
-    v = resample(val.steps, val.linear, full, grid) * (val.unit / unit)[:, None]
+    t = resample_even(train.steps, train.linear, grid) * (train.unit / unit)[:, None]
+    v = resample_even(val.steps, val.linear, grid) * (val.unit / unit)[:, None]
     return grid, t, v

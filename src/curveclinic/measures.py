@@ -136,6 +136,8 @@ def cells_of(channel: Ragged) -> Cells:
     if not len(finite.values):
         return _empty(channel.size)
     lengths = finite.lengths
+    if not lengths.all():
+        return _among_absent(finite)
     size = np.minimum(lengths, CELLS)
     values, log, scale = view_of(finite)
     rough = _third_difference(values, finite.offsets)
@@ -145,17 +147,41 @@ def cells_of(channel: Ragged) -> Cells:
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
-    noise = masked_median(dense_rough, inner) * per_cell
+    middle = masked_median(dense_rough, inner)
+    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / _THIRD_DIFF_STD)
     few = lengths <= CELLS
     if few.any():
         noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
-    of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
+    if not few.all():
+        several = _dense_third_difference(mean[~few])
+        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / _THIRD_DIFF_STD)
     low, high = (mean if layout.starts is None else layout.extremes(f, values) for f in (np.minimum, np.maximum))
     return Cells(
         steps, mean, low, high, size, lengths, log, scale,
         noise=noise,
-        cell_noise=of_means,
+        cell_noise=cell_noise,
     )  # fmt: skip
+
+
+def _among_absent(channel: Ragged) -> Cells:
+    """Cells of a finite channel that some runs lack, reduced without them."""
+    rows = np.flatnonzero(channel.lengths)
+    packed = Ragged(channel.steps, channel.values, np.append(channel.offsets[rows], channel.offsets[-1]))
+    found, out = cells_of(packed), {}
+    for f in fields(found):
+        values = getattr(found, f.name)
+        out[f.name] = np.full((channel.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
+        out[f.name][rows] = values
+    return Cells(**out)
+
+
+def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
+    lengths = channel.lengths
+    if not len(channel.values):
+        return [np.zeros((channel.size, CELLS)) for _ in values]
+    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
+    return [layout.means(x) for x in values]
 
 
 def _empty(n: int) -> Cells:
@@ -198,9 +224,8 @@ class _Layout:
         index, absent = np.minimum(index, size.sum() - 1), np.flatnonzero(size == 0)
         if lengths.max() <= CELLS:
             return cls(index, absent, None, None)
-        row = np.repeat(np.arange(len(size)), size)
-        column = np.arange(len(row)) - np.repeat(before, size)
-        starts = (offsets[row] + column * lengths[row] // np.maximum(size[row], 1)).astype(np.int64)
+        column = np.arange(size.sum()) - np.repeat(before, size)
+        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
         return cls(index, absent, starts, np.diff(np.append(starts, offsets[-1])).astype(np.float64))
 
     def means(self, values: FloatArray) -> FloatArray:
@@ -244,16 +269,12 @@ def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     return out
 
 
-def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
+def _dense_third_difference(mean: FloatArray) -> FloatArray:
+    """`_third_difference` of rows whose cells are all filled."""
     out = np.empty_like(mean)
     out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
-    short = size < CELLS
-    if short.any():
-        last = np.maximum(size[short, None] - 3, 0)
-        kept = np.take_along_axis(out[short], np.minimum(np.arange(CELLS), last), axis=1)
-        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
     return out
 
 
