@@ -9,7 +9,7 @@ on the tests that `suggest_lr` calls usable; the share it calls useless is a row
 those where some rate lowers the loss by a tenth or more after all.
 
 - steepest, lowest / 10, blow-up / 10: what `suggest_lr` reads off, taken as it is (blow-up where it was reached)
-- longest valley: the point at two thirds of the longest falling subsequence of the raw losses (fastai's default)
+- longest valley: the middle of the longest falling subsequence of the raw losses (fastai's default)
 
 What it does not show: large models, other data, schedules, long trainings (where smaller rates win).
 """
@@ -134,7 +134,7 @@ def _batches(count: int, batch: int, seed: int) -> Iterator[Tensor]:
 
 
 def longest_valley(losses: FloatArray) -> float:
-    """Rate at half of the last but one third of the longest falling subsequence, as fastai's default suggests."""
+    """Rate in the middle of the longest falling subsequence, counted as fastai's default does."""
     length = np.ones(len(losses), dtype=int)
     for i in range(1, len(losses)):
         higher = length[:i][losses[:i] > losses[i]]

@@ -48,6 +48,13 @@ def test_units_of_the_loss_change_nothing(unit):
     assert scaled.blow_up == pytest.approx(plain.blow_up)
 
 
+@pytest.mark.parametrize("peak", [1e3, 1e30, 1.7e308])
+def test_the_height_of_the_blow_up_changes_nothing(peak):
+    plain = sweep(noise=0.05)
+    blown = np.where(RATES > 0.5, peak, plain)
+    assert suggest_lr(RATES, blown).suggestion == suggest_lr(RATES, plain).suggestion
+
+
 def test_a_fall_right_before_the_blow_up_is_not_followed_to_its_brink():
     loss = np.where(RATES < 0.1, 2.3 - 1.5 * np.clip(np.log10(RATES / 0.02), 0, None), 50.0)
     found = suggest_lr(RATES, loss)
@@ -96,7 +103,7 @@ def noisy(values, scale, seed=0):
         (RATES, noisy(np.full(100, 2.3), 0.001), "stays flat at every learning rate"),
         (RATES, noisy(np.full(100, 2.3), 0.3), "the noise, "),
         (RATES, noisy(sweep(drop=0.1, blow=0.0), 0.3), "as large as any fall"),
-        (RATES, sweep(drop=0.0), "stays flat up to 0.4"),
+        (RATES, sweep(drop=0.0), "stays flat up to 0.013 and then only rises"),
         (RATES, 2.3 + np.linspace(0, 40, 100), "1e-07, the first learning rate, is already too large"),
         (RATES, np.full(100, NAN), "not finite from 1e-07 on, which leaves 0 learning rates"),
         (RATES, np.where(np.arange(100) > 6, INF, 2.3), "which leaves 7 learning rates"),

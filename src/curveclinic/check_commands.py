@@ -27,9 +27,11 @@ class CheckResult(Protocol):
     """What every check answers."""
 
     @property
-    def passed(self) -> bool: ...  # noqa: D102
+    def passed(self) -> bool:
+        """Whether the test passes."""
 
-    def to_dict(self) -> dict[str, object]: ...  # noqa: D102
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON-safe data."""
 
 
 def lr_range(args: argparse.Namespace) -> int:

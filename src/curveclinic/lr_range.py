@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.levels import Level, level_of
@@ -57,7 +56,10 @@ _START = 6
 """Grid points that make the initial level: the first 5 % of the test."""
 
 _HEADROOM = 2.0
-"""Drops above the initial level that are kept of the blow-up."""
+"""Drops above the initial level at which the blow-up is cut off."""
+
+_WINDOW = 5
+"""Losses whose median tells the blow-up from a jump."""
 
 _MARGIN = 3.0
 """Times that the suggestion stays below the rate of the lowest loss, where steps begin to overshoot: as good as the
@@ -196,7 +198,10 @@ def _one_loss_a_rate(rates: FloatArray, raw: FloatArray) -> tuple[FloatArray, Fl
 
 def _read(decades: FloatArray, raw: FloatArray, broken: float | None) -> LrRangeTest:
     """Reads the fall from finite losses over log10 of the rate."""
-    level = level_of(cells_of(Ragged.from_list([(decades, _capped(raw))])))
+    kept = _cut(raw)
+    if len(kept) < len(raw):
+        broken = float(10.0 ** decades[len(kept)])
+    level = level_of(cells_of(Ragged.from_list([(decades[: len(kept)], kept)])))
     curve, grid = moving_mean(level.view, _SMOOTH, _GRID)[0], 10.0 ** level.steps[0]
     start, lowest = float(curve[:_START].mean()), int(curve.argmin())
     drop = start - float(curve[lowest]) if lowest >= _START else 0.0
@@ -212,25 +217,27 @@ def _read(decades: FloatArray, raw: FloatArray, broken: float | None) -> LrRange
     cap = float(grid[lowest]) / _MARGIN
     return LrRangeTest(
         usable=True,
-        suggestion=_rounded(min(float(grid[steepest]), cap)),
+        suggestion=float(f"{min(float(grid[steepest]), cap):.1e}"),  # a range test knows no more digits
         descent_begin=float(grid[begin]),
         descent_end=float(grid[end]),
         steepest=float(grid[steepest]),
         lowest=float(grid[lowest]),
         blow_up=blow_up,
-        reason=_why(
-            level, drop / abs(start) if start else np.nan, capped=grid[steepest] > cap, open_end=blow_up is None
-        ),
+        reason=_why(level, drop, start, capped=grid[steepest] > cap, open_end=blow_up is None),
     )
 
 
-def _capped(raw: FloatArray) -> FloatArray:
-    """Losses with the blow-up cut off at twice the drop above the start, else it would drown the drop's own scale."""
-    rough = np.median(np.lib.stride_tricks.sliding_window_view(raw, 5), axis=1)
+def _cut(raw: FloatArray) -> FloatArray:
+    """Losses up to the blow-up and a little into it: its height would drown the scale of the fall and of its noise."""
+    rough = np.median(np.lib.stride_tricks.sliding_window_view(raw, _WINDOW), axis=1)
     start, lowest = float(rough[0]), float(rough.min())
-    return np.minimum(
-        raw, start + _HEADROOM * max(start - lowest, float(np.abs(np.diff(raw)).mean()), _SMALL * abs(start))
-    )
+    with np.errstate(over="ignore"):
+        jump = float(np.median(np.abs(np.diff(raw))))
+        ceiling = start + _HEADROOM * max(start - lowest, jump, _SMALL * abs(start))
+    high = rough > ceiling
+    high[: int(rough.argmin())] = False
+    end = int(high.argmax()) + _WINDOW if high.any() else len(raw)
+    return np.minimum(raw[: max(end, _FEWEST)], ceiling)
 
 
 def _fall_fault(level: Level, curve: FloatArray, start: float, drop: float) -> str:
@@ -272,28 +279,21 @@ def _slopes(curve: FloatArray) -> FloatArray:
     """(G,) change over `_REACH` grid points to either side, fewer at the ends, for each point."""
     at = np.arange(len(curve))
     low, high = np.maximum(at - _REACH, 0), np.minimum(at + _REACH, len(curve) - 1)
-    slopes: npt.NDArray[np.float64] = (curve[high] - curve[low]) / (high - low)
+    slopes: FloatArray = (curve[high] - curve[low]) / (high - low)
     return slopes
 
 
-def _why(level: Level, share: float, *, capped: bool, open_end: bool) -> str:
+def _why(level: Level, drop: float, start: float, *, capped: bool, open_end: bool) -> str:
     """The reason of a suggestion."""
-    if capped:
-        text = "a third of the rate of the lowest loss, because the steepest fall comes right before it"
-    else:
-        text = "the loss falls fastest there"
-    if not level.log[0] and np.isfinite(share):
-        text += f"; in all it falls by {percent(share)} of its initial level"
+    text = "a third of the rate of the lowest loss, because the steepest fall comes right before it"
+    text = text if capped else "the loss falls fastest there"
+    if not level.log[0] and start > 0:
+        text += f"; in all it falls by {percent(drop / start)} of its initial level"
     return f"{text}; the blow-up was not reached, so larger rates may do as well" if open_end else text
 
 
 def _unusable(reason: str) -> LrRangeTest:
     return LrRangeTest(False, None, None, None, None, None, None, reason)
-
-
-def _rounded(rate: float) -> float:
-    """Two significant digits: a range test knows no more."""
-    return float(f"{rate:.1e}")
 
 
 def _rate(rate: float | None) -> str:
