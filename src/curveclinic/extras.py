@@ -16,6 +16,9 @@ from curveclinic.trends import Quantities
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
 
+_BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
+"""Metrics and the losses they are held against: val's metric wins over train's."""
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
@@ -68,28 +71,40 @@ def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
     if not (cells["train_metric"].size.any() or cells["val_metric"].size.any()):
         return {f"metric_{name}": nothing for name in names}
     out = {f"metric_{name}": nothing.copy() for name in names}
-    train, val = 0, batch.size  # where each loss begins
-    for metric, companion in (("train_metric", train), ("val_metric", train), ("val_metric", val)):
-        logged = losses.count[companion : companion + batch.size] > 1
-        rows = np.flatnonzero((cells[metric].count >= _FEWEST_METRICS) & logged)
+    told = np.zeros(batch.size, dtype=bool)
+    loss_begins = {"train_loss": 0, "val_loss": batch.size}
+    for metric, loss in _BEST_METRIC_FIRST:
+        begin = loss_begins[loss]
+        enough = (cells[metric].count >= _FEWEST_METRICS) & (losses.count[begin : begin + batch.size] > 1)
+        rows = np.flatnonzero(enough & ~told)
         if len(rows):
-            q = _metric_course(cells[metric].take(rows), losses.take(companion + rows), batch.metric_sign[rows])
+            at = begin + rows
+            low_at = losses.view[at].argmin(axis=1)
+            q = _metric_course(cells[metric].take(rows), losses.steps[at], low_at, batch.metric_sign[rows])
             for name, value in q.items():
                 out[name][rows] = value
+            told[rows] = True
     return out
 
 
-def _metric_course(cells: Cells, loss: Level, sign: FloatArray) -> Quantities:
-    """Quantities of runs that have both; the metric is divided by its largest magnitude."""
+def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: FloatArray) -> Quantities:
+    """Quantities of runs that have a metric and its loss, the metric divided by its largest magnitude.
+
+    Args:
+        cells: of the metric.
+        steps: (n, G) grid of the loss.
+        low_at: (n,) column at which the loss is lowest.
+        sign: (n,) 1 where a larger metric is better, else -1.
+    """
     level = smooth(cells)
     log = cells.log[:, None]
     level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
     noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
-    course = resample(cells.steps, level, cells.size, loss.steps) * sign[:, None]
+    course = resample(cells.steps, level, cells.size, steps) * sign[:, None]
     width = course.shape[1]
     early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
     tail = course[:, -width // 12 :].mean(axis=1)
-    at_low = course[np.arange(len(course)), loss.view.argmin(axis=1)]
+    at_low = course[np.arange(len(course)), low_at]
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
     typical = 0.02 * np.abs(course).mean(axis=1) + EPS
     middle, top = np.abs(level).mean(axis=1), cells.mean.max(axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, halves, resample, row_median, twice
+from curveclinic.smoothing import even_grid, halves, resample_even, row_median, twice
 
 EPS = 1e-12
 """Smallest divisor, in units of a channel's largest magnitude."""
@@ -106,7 +106,7 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
         losses: train's n runs, then val's.
     """
     grid = common_grid(losses.steps, losses.steps.shape[1])
-    both = resample(losses.steps, losses.linear, np.full(len(grid) * 2, grid.shape[1]), twice(grid))
+    both = resample_even(losses.steps, losses.linear, twice(grid))
     unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
     t, v = halves(both * (losses.unit / twice(unit))[:, None])
     return grid, t, v

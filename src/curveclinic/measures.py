@@ -14,7 +14,7 @@ import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, halves, masked_median, median3, moving_mean, running_median, twice
+from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, running_median
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -176,6 +176,8 @@ def cells_in(view: View) -> Cells:
     points, lengths = view.points, view.points.lengths
     if not len(points.values):
         return no_cells(points.size)
+    if not lengths.all():
+        return _among_absent(view)
     size = np.minimum(lengths, CELLS)
     rough = third_difference(points.values, points.offsets)
     layout = _Layout.of(points.offsets, lengths, size)
@@ -184,19 +186,41 @@ def cells_in(view: View) -> Cells:
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
-    rough_median, rough_of_means = halves(
-        masked_median(np.concatenate((dense_rough, dense_third_difference(mean, size))), twice(inner))
-    )
-    noise = rough_median * per_cell
+    middle = masked_median(dense_rough, inner)
+    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / THIRD_DIFF_STD)
     few = lengths <= CELLS
     if few.any():
         noise = np.where(few, np.minimum(noise, zigzag(mean, size)), noise)
+    if not few.all():
+        several = dense_third_difference(mean[~few])
+        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / THIRD_DIFF_STD)
     low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
-        cell_noise=MAD_TO_STD / THIRD_DIFF_STD * rough_of_means,
+        cell_noise=cell_noise,
     )  # fmt: skip
+
+
+def _among_absent(view: View) -> Cells:
+    """Cells of a channel that some runs lack, reduced without them."""
+    points, rows = view.points, view.points.lengths.nonzero()[0]
+    packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
+    found, out = cells_in(View(packed, view.log[rows], view.scale[rows])), {}
+    for f in fields(found):
+        values = getattr(found, f.name)
+        out[f.name] = np.full((points.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
+        out[f.name][rows] = values
+    return Cells(**out)
+
+
+def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
+    lengths = channel.lengths
+    if not len(channel.values):
+        return [np.zeros((channel.size, CELLS)) for _ in values]
+    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
+    return [layout.means(x) for x in values]
 
 
 def no_cells(n: int) -> Cells:
@@ -229,9 +253,8 @@ class _Layout:
         index, absent = np.minimum(index, size.sum() - 1), (size == 0).nonzero()[0]
         if lengths.max() <= CELLS:
             return cls(index, absent, None, None)
-        row = np.repeat(np.arange(len(size)), size)
-        column = np.arange(len(row)) - np.repeat(before, size)
-        starts = offsets[row] + column * lengths[row] // size[row]
+        column = np.arange(size.sum()) - np.repeat(before, size)
+        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
         return cls(index, absent, starts, np.concatenate((starts[1:], offsets[-1:])) - starts)
 
     def means(self, values: FloatArray) -> FloatArray:

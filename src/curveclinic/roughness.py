@@ -45,16 +45,10 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     return out
 
 
-def dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
-    """The same of padded rows (n, CELLS)."""
+def dense_third_difference(mean: FloatArray) -> FloatArray:
+    """`third_difference` of rows (n, CELLS) whose cells are all filled."""
     out = np.empty_like(mean)
     out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
-    width = mean.shape[1]
-    short = size < width
-    if short.any():
-        last = np.maximum(size[short, None] - 3, 0)
-        kept = np.take_along_axis(out[short], np.minimum(np.arange(width), last), axis=1)
-        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
     return out
