@@ -29,6 +29,9 @@ _NOISE: Final = 0.01
 _STEADY_DROP: Final = 0.1
 """Relative drop of both losses from which a percent of noise hides nothing."""
 
+_FAINT_WEIGHT: Final = 0.5
+"""Training weight of what the full log shows and the measures of the twin do not."""
+
 _HIDDEN_BY_THINNING: Final = (
     "oscillation", "loss_spikes", "val_spikes", "periodic_loss", "exploding_gradients", "vanishing_gradients",
 )  # fmt: skip
@@ -97,12 +100,12 @@ def _noisy(rng: np.random.Generator, batch: Batch, noise: FloatArray) -> Batch:
 
 
 def _truth(full: Truth, stride: IntArray, rule: FloatArray) -> Truth:
-    """The full log's truth; a texture the twin does not show any more is arguable, a lost NaN is absent."""
+    """The full log's truth, with less weight where the twin does not show it; a lost texture is arguable."""
     target, weight = full.target.copy(), full.weight.copy()
-    for label in _HIDDEN_BY_THINNING:
-        j = LABELS.index(label)
-        gone = (target[:, j] == 1.0) & (stride > 1) & (rule[:, j] <= 0)
-        target[gone, j], weight[gone, j] = ARGUABLE_TARGET, np.minimum(weight[gone, j], ARGUABLE_WEIGHT)
+    gone = (target == 1.0) & (stride > 1)[:, None] & (rule <= 0)
+    texture = gone & np.isin(LABELS, _HIDDEN_BY_THINNING)
+    target[texture], weight[texture] = ARGUABLE_TARGET, ARGUABLE_WEIGHT
+    weight[gone & ~texture] = _FAINT_WEIGHT
     fact = LABELS.index("non_finite")
     target[:, fact] = rule[:, fact]
     return Truth(full.degree, full.checked, target, weight, full.onset, full.end, full.severe)
