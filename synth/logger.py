@@ -75,14 +75,14 @@ def _channel(
     keep = (has[run] > 0) & (rng.random(len(run)) >= plan.missing[run])
     values, *twins = points
     written = _broken(plan, axis, values, loss) if loss else values.copy()
-    written = _printed(written)
+    written = printed(written)
     huge = ~(np.abs(written) < _OVERFLOW)
     written[huge] = np.where(np.isnan(written[huge]), np.nan, np.inf)
     keep &= np.append(True, (steps[1:] > steps[:-1]) | (run[1:] != run[:-1]))
     return _kept(axis, written, keep), *(_kept(axis, twin, keep & np.isfinite(written)) for twin in twins)
 
 
-def _printed(values: FloatArray) -> FloatArray:
+def printed(values: FloatArray) -> FloatArray:
     """Six significant digits, as most loggers print."""
     with np.errstate(all="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))

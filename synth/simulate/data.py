@@ -12,8 +12,8 @@ from torch import Tensor
 from curveclinic.synth.simulate.recipe import ORDERS, Recipe
 from curveclinic.synth.simulate.tasks import Task
 
-POOL: Final = 640
-"""Validation samples of a replica: its own val set is the first few, the whole pool is the view without noise."""
+POOL: Final = {"vector": 640, "image": 400, "tokens": 192, "series": 400}
+"""Validation samples of a replica by kind of task: its own val set is the first few, all are the view without noise."""
 
 _BLOCKS: Final = 6
 """Blocks that unshuffled data come in."""
@@ -49,9 +49,9 @@ def column(values: object, device: torch.device | str, dims: int = 2) -> Tensor:
 def make_data(task: Task, recipe: Recipe, generator: torch.Generator) -> Data:
     """Draws a data set a replica and damages it as the recipe says."""
     device, r = generator.device, recipe.size
-    n = int(recipe.n_train.max())
-    x, y = task.draw(generator, r, task.whole or n + POOL)
-    x_val, y_val = x[:, n : n + POOL], y[:, n : n + POOL]
+    n, pool = int(recipe.n_train.max()), POOL[task.kind]
+    x, y = task.draw(generator, r, task.whole or n + pool)
+    x_val, y_val = x[:, n : n + pool], y[:, n : n + pool]
     x, y = x[:, :n], y[:, :n]
     leak = column(recipe.val_leak, device) > 0
     seen = torch.arange(x_val.shape[1], device=device)[None] % column(recipe.n_train, device).long()

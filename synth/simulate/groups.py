@@ -22,7 +22,7 @@ _SHORTEST, _LONGEST = 100, 3000
 _EVALS: Final = (30, 60, 110)
 """Evaluations of a training; a third of the groups each."""
 
-_COST: Final = 1.8e5
+_COST: Final = 1.2e5
 """Samples that a replica of a small MLP may cost, evaluations included."""
 
 _SIMPLE: Final = ("linear", "mlp_narrow")
@@ -110,7 +110,7 @@ def _group(
         recipe.n_train = np.minimum(recipe.n_train, TASKS[task].whole - 40)
     evals = int(rng.choice(_EVALS))
     allowed = _COST * NETS[net].speed * (4.0 if patient else 1.0)
-    evals = int(np.clip(allowed * 0.6 / (min(n_train, 512) + 640), 25, evals))
+    evals = int(np.clip(allowed * 0.6 / (min(n_train, 400) + 500), 25, evals))
     steps = int(np.clip(allowed / (3.0 * batch), 150, steps))
     stride = max(steps // evals, 1)
     error, lag = bool(rng.random() < 0.5), float(rng.choice([0.01, 0.1, 0.1, 0.3]))

@@ -20,7 +20,7 @@ from curveclinic.synth.simulate.tasks import TASKS, Task
 DENSE: Final = 1500
 """Most recorded steps of a training."""
 
-_VIEWED: Final = 512
+_VIEWED: Final = {"vector": 512, "image": 320, "tokens": 160, "series": 320}
 """Training samples of an evaluation: enough for a view of the loss without the noise of batches."""
 
 _OVERFLOW: Final = 65504.0
@@ -108,6 +108,7 @@ class _Training:
         self.device = generator.device
         self.net: Net = NETS[setting.net]
         self.task: Task = TASKS[setting.task]
+        self.viewed = _VIEWED[self.task.kind]
         layout = self.net.weights(input_width(data.x, self.task.kind), max(self.task.classes, 1))
         self.shapes = [w.shape for w in layout]
         self.sizes = [w.size for w in layout]
@@ -123,7 +124,7 @@ class _Training:
         self.columns = {name: column(value, self.device) for name, value in recipe.as_dict().items()}
         self.n_train = torch.as_tensor(recipe.n_train, device=self.device)[:, None]
         self.first_val = self._first(data.y_val.shape[1], recipe.n_val)
-        self.first_train = self._first(min(data.x.shape[1], _VIEWED), recipe.n_train)
+        self.first_train = self._first(min(data.x.shape[1], self.viewed), recipe.n_train)
 
     def _first(self, width: int, count: IntArray) -> Tensor:
         """(R, width) weights of a mean over the first samples."""
@@ -254,7 +255,7 @@ class _Training:
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[Tensor, ...]:
-        each, metric = self._losses(self.data.x[:, :_VIEWED], self.data.y[:, :_VIEWED], train=True)
+        each, metric = self._losses(self.data.x[:, : self.viewed], self.data.y[:, : self.viewed], train=True)
         weight = self.first_train
         mean = (each * weight).sum(1)
         var = ((each - mean[:, None]) ** 2 * weight).sum(1)

@@ -1,0 +1,110 @@
+"""`simulated`: seed, count and a cache in, labelled logs of real trainings out; what `generate` returns for drawn ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from curveclinic.definitions import degrees
+from curveclinic.labels import LABELS
+from curveclinic.quantities import Measured, measure
+from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
+from curveclinic.rules import overrule
+from curveclinic.synth.draws import Rng
+from curveclinic.synth.generate import Sample
+from curveclinic.synth.logger import Logged
+from curveclinic.synth.simulate.parts import known_noise, measured_parts, textured_train, trend_of
+from curveclinic.synth.simulate.record import Cache, load, rows_where
+from curveclinic.synth.simulate.views import Views, views_of
+from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge, noise_added
+
+_APART: Final = 0.9
+"""Degrees that differ by more, between the view without noise and the log itself, are arguable."""
+
+
+class Simulations:
+    """A cache with its views, read once and drawn from often.
+
+    Attributes:
+        cache: the trainings.
+        families: names of all families, sorted; a sample's `family` is an index into them.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.views: Views = views_of(cache)
+        self.families, self._family = np.unique(cache.family.astype(str), return_inverse=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Simulations:
+        """Reads a cache from its file."""
+        return cls(load(path))
+
+    def rows(self, families: Sequence[str]) -> IntArray:
+        """Trainings of the given families."""
+        return rows_where(self.cache, np.isin(self.cache.family.astype(str), list(families)))
+
+    def draw(self, seed: int | Sequence[int], count: int, *, families: Sequence[str] | None = None) -> Sample:
+        """Returns `count` labelled logs; the same seed and cache give the same bytes.
+
+        Args:
+            seed: seed of `numpy.random.default_rng`.
+            count: number of logs; a training is logged differently every time.
+            families: draw from these only; None draws from all.
+        """
+        rng = np.random.default_rng(seed)
+        rows = np.arange(self.cache.size) if families is None else self.rows(families)
+        book = draw_book(rng, self.cache, rows, count)
+        written = write(rng, self.cache, self.views, book)
+        seen = measure(written.batch)
+        logged = _logged(rng, self.cache, book, written, seen)
+        truth = _doubted(judge(logged, seen), seen)
+        return Sample(logged, seen, truth, self._family[book.row])
+
+
+def simulated(
+    seed: int | Sequence[int], count: int, cache: Simulations, *, families: Sequence[str] | None = None
+) -> Sample:
+    """Returns `count` labelled logs of simulated trainings."""
+    return cache.draw(seed, count, families=families)
+
+
+def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured) -> Logged:
+    """The logs with their views and what is measured of their textures."""
+    finite = {name: written.batch.channels[name].finite() for name in ("train_loss", "val_loss")}
+    trend = {name: trend_of(written.level[name]) for name in finite}
+    cells = seen.cells
+    scatter = noise_added(finite["train_loss"], trend["train_loss"], cells["train_loss"])
+    fixed = cache.numbers["fixed_order"][book.row]
+    known = {
+        "train_loss": known_noise(seen, finite["train_loss"], written.noise, scatter, fixed),
+        "val_loss": noise_added(finite["val_loss"], written.level["val_loss"], cells["val_loss"]),
+    }
+    textured = {
+        "train_loss": textured_train(rng, seen, finite["train_loss"], known["train_loss"]),
+        "val_loss": written.level["val_loss"],
+    }
+    cost = cache.numbers["cost"][book.row] * book.unit
+    parts = measured_parts(seen, trend["train_loss"], known, scatter=scatter, fixed=fixed, cost=cost)
+    clean = dict(written.batch.channels) | trend | written.metric
+    clean |= {name: written.batch.channels[name].finite() for name in ("lr", "grad_norm")}
+    return Logged(written.batch, _like(written.batch, clean), textured, parts)
+
+
+def _like(batch: Batch, channels: dict[str, Ragged]) -> Batch:
+    return replace(batch, channels=channels)
+
+
+def _doubted(truth: Truth, seen: Measured) -> Truth:
+    """Where the view without noise and the log itself say opposite things, neither is taken at its word."""
+    by_log: FloatArray = overrule(degrees(seen.quantities))
+    apart = (np.abs(truth.degree - by_log) >= _APART) & truth.checked
+    apart[:, LABELS.index("non_finite")] = False
+    target = np.where(apart, ARGUABLE_TARGET, truth.target)
+    weight = np.where(apart, ARGUABLE_WEIGHT, truth.weight)
+    return replace(truth, target=target, weight=weight)
