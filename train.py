@@ -32,9 +32,13 @@ from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, en
 from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
-from curveclinic.model.training import Training
+from curveclinic.model.training import Batch, Training
+from curveclinic.quantities import Measured
+from curveclinic.ragged import IntArray
 from curveclinic.synth.families import TRENDS
-from curveclinic.synth.generate import BLOCK, Sample, generate
+from curveclinic.synth.generate import BLOCK, generate
+from curveclinic.synth.retold import retell
+from curveclinic.synth.truth import Truth
 
 HELD_OUT = (
     "overfit_after_drop", "warmup_start", "settles_at_chance", "slow_turn",
@@ -45,6 +49,9 @@ HELD_OUT = (
 SEEN = tuple(name for name in TRENDS if name not in HELD_OUT)
 MAX_POINTS = 4000
 """Longest run drawn: the encoder puts any length on 128 bins, longer runs only take longer to draw."""
+
+TWINS = 0.35
+"""Runs told another way, thinned or with a trace of noise, for every run drawn."""
 
 SHAPE = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
 
@@ -90,7 +97,7 @@ class Config:
 
 @dataclass(eq=False)
 class Blocks:
-    """Encoded, labelled runs; arrays share their first axis."""
+    """Encoded, labelled runs; arrays share their first axis. A twin's full log lies `partner` rows away, else 0."""
 
     tensor: np.ndarray[Any, Any]
     features: np.ndarray[Any, Any]
@@ -98,16 +105,29 @@ class Blocks:
     weight: np.ndarray[Any, Any]
     severe: np.ndarray[Any, Any]
     spans: np.ndarray[Any, Any]
+    partner: np.ndarray[Any, Any]
 
 
-def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...]) -> Blocks:
-    """Draws, labels and encodes runs."""
-    return blocks_of(generate(seed, count, trends=trends, max_points=MAX_POINTS))
+def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
+    """Draws, labels and encodes runs; as many again, times `twins`, are told another way."""
+    return joined([blocks_of(*part) for part in told(seed, count, trends, twins)])
 
 
-def blocks_of(sample: Sample) -> Blocks:
+def told(
+    seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float
+) -> Iterator[tuple[Measured, Truth, IntArray]]:
+    """Yields labelled runs and then their twins, each with the distance to the row of its full log."""
+    sample = generate(seed, count, trends=trends, max_points=MAX_POINTS)
+    yield sample.seen, sample.truth, np.zeros(count, dtype=np.int64)
+    if twins:
+        rng = np.random.default_rng((*seed, 1))
+        rows, seen, truth = retell(rng, sample.seen, sample.truth, int(twins * count))
+        yield seen, truth, rows - count - np.arange(len(rows))
+
+
+def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
     """Encodes labelled runs; the tensor is stored in half precision."""
-    coded, truth = encode_measured(sample.seen), sample.truth
+    coded = encode_measured(seen)
     to_the_end = np.isnan(truth.end) & ~np.isnan(truth.onset)
     ends = np.where(to_the_end, coded.stop[:, None], truth.end)
     spans = [to_shares(steps, coded.start, coded.stop) for steps in (truth.onset, ends)]
@@ -118,6 +138,7 @@ def blocks_of(sample: Sample) -> Blocks:
         truth.weight.astype(np.float32),
         truth.severe.astype(np.float32),
         np.stack(spans, axis=2).astype(np.float32),
+        partner.astype(np.int32),
     )
 
 
@@ -125,7 +146,7 @@ def _worker(seed: int, index: int, stride: int, first: int, out: mp.Queue[Blocks
     torch.set_num_threads(1)
     number = first * stride + index
     while True:
-        out.put(draw((seed, 1, number), BLOCK, SEEN))
+        out.put(draw((seed, 1, number), BLOCK, SEEN, TWINS))
         number += stride
 
 
@@ -134,8 +155,12 @@ class Pool:
 
     def __init__(self, config: Config, first: int) -> None:
         label = (len(LABELS),)
-        shapes = ((len(TENSOR_CHANNELS), BINS), (len(FEATURE_NAMES),), label, label, label, (*label, 2))
-        self.data = Blocks(*(np.zeros((config.pool, *shape), np.float32) for shape in shapes))
+        shapes = ((len(TENSOR_CHANNELS), BINS), (len(FEATURE_NAMES),), label, label, label, (*label, 2), ())
+        rows = BLOCK + int(TWINS * BLOCK)
+        kinds = (np.float32,) * 6 + (np.int32,)
+        # whole blocks only: a twin and its full log are overwritten together
+        capacity = config.pool // rows * rows
+        self.data = Blocks(*(np.zeros((capacity, *shape), kind) for shape, kind in zip(shapes, kinds, strict=True)))
         self.drawn = 0
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(maxsize=4)
@@ -172,19 +197,27 @@ class Pool:
             worker.terminate()
 
 
-def batches(pool: Pool, config: Config, rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Endless random batches from the pool, which keeps filling meanwhile."""
+def batches(pool: Pool, config: Config, rng: np.random.Generator) -> Iterator[tuple[Batch, torch.Tensor]]:
+    """Endless random batches from the pool, which keeps filling meanwhile, and their pairs; see `paired`."""
     used = 0
     while True:
         pool.collect(wait=used > config.reuse * pool.drawn)
-        rows = np.sort(rng.integers(0, pool.size, config.batch))
-        used += config.batch
-        yield tensors(pool.data, rows, config.device)
+        rows, pairs = paired(pool.data, np.sort(rng.integers(0, pool.size, config.batch)))
+        used += len(rows)
+        yield tensors(pool.data, rows, config.device), torch.from_numpy(pairs).to(config.device)
 
 
-def tensors(data: Blocks, rows: Any, device: str) -> tuple[torch.Tensor, ...]:
+def paired(data: Blocks, rows: Any) -> tuple[Any, Any]:
+    """Adds the full log of every twin among the rows; returns the rows and (m, 2) places of twin and full log."""
+    twins = np.flatnonzero(data.partner[rows])
+    full = rows[twins] + data.partner[rows[twins]]
+    return np.concatenate([rows, full]), np.stack([twins, len(rows) + np.arange(len(twins))], axis=1)
+
+
+def tensors(data: Blocks, rows: Any, device: str) -> Batch:
     """The given rows as float32 tensors on the device."""
-    arrays = (np.asarray(array[rows], dtype=np.float32) for array in vars(data).values())
+    names = ("tensor", "features", "target", "weight", "severe", "spans")
+    arrays = (np.asarray(getattr(data, name)[rows], dtype=np.float32) for name in names)
     return tuple(torch.from_numpy(array).to(device) for array in arrays)
 
 
@@ -207,7 +240,7 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
         for batch in batches(pool, config, rng):
             seconds = before + time.monotonic() - began
             done = min(seconds / (config.minutes * 60), 1.0)
-            loss = training.step(batch, done)
+            loss = training.step(*batch, done)
             smooth = loss if smooth is None else 0.99 * smooth + 0.01 * loss
             if seconds - shown > 30 or done >= 1:
                 shown, f1 = seconds, macro_f1(training.result, held, config.device)

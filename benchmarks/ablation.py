@@ -4,10 +4,10 @@
     python benchmarks/ablation.py ... --only "curves only" --rules-labels
 
 Every variant learns from the same synthetic runs, is calibrated on the same held-out ones, and is scored alone (as the
-network is in accuracy.py) on the yardsticks: the network with curves and features, with either, scikit-learn's gradient
-boosting on the features, and with `--rules-labels` the network trained on what the RULES say of the synthetic runs
-instead of the truth. Networks make the same number of steps with `train.py`'s optimiser. `both - VARIANT` compares on
-the same bootstrap resamples.
+network is in accuracy.py) on the yardsticks: the network with curves and features, with either, without twins
+(`synth/retold.py`), scikit-learn's gradient boosting on the features, and with `--rules-labels` the network trained on
+what the RULES say of the synthetic runs instead of the truth. Networks make the same number of steps with `train.py`'s
+optimiser. `both - VARIANT` compares on the same bootstrap resamples.
 
 Runs are drawn once and kept in `runs/ablation/` (about 0.5 GB, ignored by git) under a fingerprint of what the
 generator and the encoder make of a few of them, so that a change of either draws anew. About 2 minutes a variant on two
@@ -47,8 +47,7 @@ from curveclinic.model.encoder import TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray
-from curveclinic.rules import RuleOpinion, judge
-from curveclinic.synth import generate
+from curveclinic.rules import RuleOpinion, judge, opinion_on
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK
 
@@ -65,6 +64,7 @@ SHAPES = {
 """The networks: variant -> what they see."""
 
 BOOSTING = "boosting on features"
+NO_TWINS = "both, no twins"
 RULES_LABELS = "both, rules' labels"
 
 Judge = Callable[[train.Blocks], FloatArray]
@@ -100,29 +100,32 @@ def _in_processes(seeds: list[tuple[int, ...]], *, rules_labels: bool) -> list[t
 
 
 def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool) -> train.Blocks:
-    """A block of encoded runs, labelled by the truth or by the rules."""
-    sample = generate(seed, BLOCK, trends=trends, max_points=train.MAX_POINTS)
-    blocks = train.blocks_of(sample)
-    if rules_labels:
-        opinion = judge(sample.batch)
-        blocks.target, blocks.weight = opinion.present.astype(np.float32), opinion.checked.astype(np.float32)
-    return blocks
+    """A block of encoded runs and their twins, labelled by the truth or by the rules."""
+    parts = []
+    for seen, truth, partner in train.told(seed, BLOCK, trends, train.TWINS):
+        blocks = train.blocks_of(seen, truth, partner)
+        if rules_labels:
+            opinion = opinion_on(seen)
+            blocks.target, blocks.weight = opinion.present.astype(np.float32), opinion.checked.astype(np.float32)
+        parts.append(blocks)
+    return train.joined(parts)
 
 
 def _fingerprint(seed: int) -> str:
     """Changes when the generator or the encoder makes something else of a seed."""
-    probe = train.blocks_of(generate((seed, 0), 64, max_points=train.MAX_POINTS))
+    probe = train.draw((seed, 0), 64, train.SEEN, train.TWINS)
     return hashlib.sha256(b"".join(array.tobytes() for array in vars(probe).values())).hexdigest()[:12]
 
 
-def network(shape: Shape, data: train.Blocks, steps: int, seed: int) -> Judge:
+def network(shape: Shape, data: train.Blocks, steps: int, seed: int, *, twins: bool = True) -> Judge:
     """Trains a network on fixed runs with the steps of `train.py`."""
+    usable = np.arange(len(data.target)) if twins else np.flatnonzero(data.partner == 0)
     torch.manual_seed(seed)
     training = train.Training(shape, lr=LR, device="cpu")
     rng = np.random.default_rng((seed, 3))
     for k in range(steps):
-        rows = np.sort(rng.integers(0, len(data.target), BATCH))
-        training.step(train.tensors(data, rows, "cpu"), k / steps)
+        rows, pairs = train.paired(data, np.sort(rng.choice(usable, BATCH)))
+        training.step(train.tensors(data, rows, "cpu"), torch.from_numpy(pairs), k / steps)
     return lambda blocks: train.logits_of(training.averaged.module, blocks, "cpu")[0]
 
 
@@ -154,17 +157,20 @@ def yardstick_of(path: Path) -> Yardstick:
     batch = Batch.from_runs([record.run for record in records])
     coded = encode(batch)
     none = np.zeros((batch.size, len(LABELS)), np.float32)
-    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2))
+    alone = np.zeros(batch.size, np.int32)
+    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2), alone)
     return Yardstick(path.resolve().parent.name, records, batch, judge(batch), blocks)
 
 
 def variants(options: argparse.Namespace) -> Iterator[tuple[str, Judge, train.Blocks]]:
     """Trains the variants asked for, with the runs that calibrate them."""
     data, held = _runs(options, rules_labels=False)
-    for name in options.only or [*SHAPES, BOOSTING]:
-        shape = SHAPES.get(name)
-        judged = network(shape, data, options.steps, options.seed) if shape else boosting(data, options.seed)
-        yield name, judged, held
+    for name in options.only or [*SHAPES, NO_TWINS, BOOSTING]:
+        if name == BOOSTING:
+            yield name, boosting(data, options.seed), held
+        else:
+            shape = SHAPES.get(name, SHAPES["both"])
+            yield name, network(shape, data, options.steps, options.seed, twins=name != NO_TWINS), held
     if options.rules_labels:
         data, held = _runs(options, rules_labels=True)
         yield RULES_LABELS, network(SHAPES["both"], data, options.steps, options.seed), held
@@ -199,7 +205,7 @@ def _rows(variant: str, yard: str, found: dict[str, FloatArray]) -> Iterator[Row
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, nargs="+", help="yardsticks, JSON lines")
-    parser.add_argument("--only", nargs="+", choices=[*SHAPES, BOOSTING], help="train these variants only")
+    parser.add_argument("--only", nargs="+", choices=[*SHAPES, NO_TWINS, BOOSTING], help="train these variants only")
     parser.add_argument("--rules-labels", action="store_true", help="also train the network on the rules' labels")
     parser.add_argument("--count", type=int, default=20_480, help="synthetic runs to train on")
     parser.add_argument("--held-out", type=int, default=4096, help="synthetic runs to calibrate on")

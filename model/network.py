@@ -28,11 +28,18 @@ class Shape:
 
 
 class CurveNet(nn.Module):
-    """Presence, severity and span of every label from encoded curves and features."""
+    """Presence, severity and span of every label from encoded curves and features.
+
+    Attributes:
+        shape: sizes.
+        halved: convolutions in bfloat16 while training, twice as fast where the processor has units for it; the
+            features, whose last digits matter, stay in float32.
+    """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
+        self.halved = False
         w = shape.width
         self.curves = nn.Sequential(
             nn.Conv1d(max(shape.channels, 1), w, 5, stride=2, padding=2), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 64)
@@ -57,7 +64,9 @@ class CurveNet(nn.Module):
         """Returns logits of presence (B, 20) and severity (B, 20), and spans (B, 20, 2) as shares of the run."""
         parts = []
         if self.shape.channels:
-            x = self.curves(tensor)  # (B, w, 16)
+            with torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.halved and self.training):
+                x = self.curves(tensor)  # (B, w, 16)
+            x = x.float()
             parts += [x.mean(dim=2), x.amax(dim=2), self.where(x).flatten(1)]
         if self.shape.features:
             parts.append(self.scalars(self.normalise(features)))
@@ -104,6 +113,20 @@ def loss_of(
     if bool(known_span.any()):
         total = total + 0.1 * nn.functional.smooth_l1_loss(span[known_span], spans[known_span], beta=0.05)
     return total
+
+
+def disagreement(presence: Tensor, target: Tensor, weight: Tensor, pairs: Tensor) -> Tensor:
+    """Mean squared difference of the probabilities of one run told two ways, where both have the same truth.
+
+    Args:
+        presence: (B, 20) logits.
+        target, weight: (B, 20).
+        pairs: (m, 2) rows of either telling; 0 without any.
+    """
+    one, other = pairs[:, 0], pairs[:, 1]
+    same = (target[one] == target[other]) & (weight[one] > 0) & (weight[other] > 0)
+    gap = torch.sigmoid(presence[one]) - torch.sigmoid(presence[other])
+    return (gap.square() * same).sum() / same.sum().clamp(min=1)
 
 
 def parameters_of(net: nn.Module) -> int:

@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from curveclinic.model.network import CurveNet, Shape, loss_of
+from curveclinic.model.network import CurveNet, Shape, disagreement, loss_of
+
+Batch = tuple[Tensor, ...]
+
+STEADINESS = 10.0
+"""Weight of the disagreement between a run and its twin beside the loss."""
 
 
 class Training:
@@ -19,6 +24,7 @@ class Training:
         self.lr = lr
         self.steps = 0
         self.net = CurveNet(shape).to(device)
+        self.net.halved = device != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
         self.averaged = torch.optim.swa_utils.AveragedModel(self.net, avg_fn=averaging, use_buffers=True)
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=lr, weight_decay=0.02)
 
@@ -27,19 +33,22 @@ class Training:
         """The network with averaged weights."""
         return cast(CurveNet, self.averaged.module)
 
-    def step(self, batch: tuple[Tensor, ...], done: float) -> float:
+    def step(self, batch: Batch, pairs: Tensor, done: float) -> float:
         """Makes one step and returns the loss.
 
         Args:
             batch: tensor, features, target, weight, severe and spans; see `network.loss_of`.
+            pairs: (m, 2) places in the batch of the same run told two ways.
             done: share of the whole training; the learning rate falls with it as half a cosine.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = float(self.lr * min(1.0, (self.steps + 1) / 200) * (0.5 * (1 + np.cos(np.pi * done)) + 1e-3))
         self.net.train()
-        loss = loss_of(self.net(batch[0], batch[1]), *batch[2:])
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        outputs = self.net(batch[0], batch[1])
+        loss = loss_of(outputs, *batch[2:])
+        total = loss + STEADINESS * disagreement(outputs[0], *batch[2:4], pairs)
+        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)

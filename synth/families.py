@@ -28,7 +28,7 @@ class Family:
 
 
 TRENDS: Final[dict[str, Family]] = {
-    "plain": Family(10.0, healthy.plain),
+    "plain": Family(14.0, healthy.plain),
     "clean_decay": Family(3.0, healthy.clean_decay),
     "memorised_flat": Family(4.5, healthy.memorised_flat),
     "fine_tuning": Family(3.5, healthy.fine_tuning),

@@ -57,11 +57,11 @@ def _task(rng: Rng, n: int) -> tuple[FloatArray, BoolArray, FloatArray]:
 
 
 def _descent(rng: Rng, n: int) -> Draw:
-    deep = rng.random(n) < 0.42
+    deep = rng.random(n) < 0.45
     return {
-        "floor": np.where(deep, log_uniform(rng, 3e-4, 0.1, n), rng.uniform(0.1, 0.85, n)),
+        "floor": np.where(deep, log_uniform(rng, 3e-4, 0.1, n), rng.uniform(0.08, 0.8, n)),
         "decay": pick(rng, [5, 5, 3, 5, 1.2, 0.8, 0.3, 2.0], n),
-        "rate": log_uniform(rng, 4.0, 700.0, n),
+        "rate": log_uniform(rng, 5.0, 1500.0, n),
         "schedule": pick(rng, [9, 3, 2, 1, 2, 1.2, 0.0, 0.0, 0.5, 0.6], n),
     }
 
@@ -76,16 +76,17 @@ def _logging(rng: Rng, points: IntArray) -> IntArray:
 def _noise(rng: Rng, logging: IntArray) -> FloatArray:
     """Relative noise of a point: most for a single batch."""
     n = len(logging)
-    single = (logging == LOGGING.index("step")) | (logging == LOGGING.index("running"))
-    noise = np.where(single, log_uniform(rng, 0.006, 0.45, n), log_uniform(rng, 2e-4, 0.05, n))
-    return np.where(logging >= LOGGING.index("window"), log_uniform(rng, 2e-3, 0.1, n), noise)
+    single = np.isin(logging, [LOGGING.index(kind) for kind in ("step", "ema", "running")])
+    noise = np.where(single, log_uniform(rng, 0.004, 0.35, n), log_uniform(rng, 2e-4, 0.035, n))
+    return np.where(logging == LOGGING.index("window"), log_uniform(rng, 1e-3, 0.07, n), noise)
 
 
 def _ratio(rng: Rng, per_epoch: BoolArray) -> FloatArray:
     """Train points per val point."""
     n = len(per_epoch)
     by_epoch = np.where(rng.random(n) < 0.93, 1.0, rng.uniform(1, 5, n))
-    return np.where(per_epoch, by_epoch, log_uniform(rng, 1.0, 50.0, n))
+    by_step = np.where(rng.random(n) < 0.3, 1.0, log_uniform(rng, 1.0, 40.0, n))
+    return np.where(per_epoch, by_epoch, by_step)
 
 
 def _gap(rng: Rng, n: int) -> FloatArray:
@@ -152,7 +153,7 @@ def _noise_details(rng: Rng, n: int) -> Draw:
         "skew": np.where(u(n) < 0.4, rng.uniform(0.1, 0.8, n), 0.0),
         "val_noise": log_uniform(rng, 2e-4, 0.03, n),
         "val_noise_power": np.where(u(n) < 0.6, 1.0, 0.3),
-        "val_rho": pick(rng, [3, 3, 3, 2], n),
+        "val_rho": pick(rng, [2, 3, 4, 3], n),
         "shared_noise": np.where(u(n) < 0.4, log_uniform(rng, 3e-4, 0.02, n), 0.0),
     }
 
@@ -199,11 +200,11 @@ def _writing(rng: Rng, n: int) -> Draw:
         "shift": np.zeros(n),
         "missing": np.where(u(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0),
         "restored": chance(rng, 0.02, n),
-        "has_val": chance(rng, 0.84, n),
+        "has_val": chance(rng, 0.88, n),
         "has_train_metric": chance(rng, 0.4, n),
         "has_val_metric": chance(rng, 0.62, n),
         "has_lr": chance(rng, 0.42, n),
-        "has_grad": chance(rng, 0.35, n),
+        "has_grad": chance(rng, 0.3, n),
     }
 
 
@@ -214,8 +215,8 @@ def _companions(rng: Rng, regression: BoolArray) -> Draw:
         "metric_noise": log_uniform(rng, 1e-3, 0.05, n),
         "metric_gain": rng.uniform(0.2, 1.0, n),
         "grad_kind": pick(rng, {0: 5, 4: 1.5}, n),
-        "grad_level": log_uniform(rng, 1e-3, 30, n),
-        "grad_noise": log_uniform(rng, 0.05, 0.6, n),
+        "grad_level": log_uniform(rng, 0.02, 30, n),
+        "grad_noise": log_uniform(rng, 0.07, 0.9, n),
         "grad_size": np.zeros(n),
     }
 

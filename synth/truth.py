@@ -8,7 +8,7 @@ small.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, Cells, cells_of, segment_min
 from curveclinic.quantities import Measured, channel_quantities, trend_quantities
-from curveclinic.ragged import BoolArray, FloatArray, Ragged
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.rules import overrule
 from curveclinic.severity import severities
 from curveclinic.smoothing import even_grid, masked_median, resample
@@ -35,6 +35,9 @@ ARGUABLE_WEIGHT: Final = 0.2
 
 ARGUABLE_TARGET: Final = 0.15
 """Training target of an arguable cell: silence, not denial."""
+
+LOOKALIKE_WEIGHT: Final = 0.5
+"""Training weight of a cell whose cause says no while the curve may well look like it."""
 
 _DOUBT: Final = 0.3
 """Degree of what is neither clearly there nor clearly absent."""
@@ -51,6 +54,8 @@ _ALSO_TRUE: Final = (
     ("periodic_loss", "oscillation"),
 )
 """(winner, loser) where a careful reader would not call the loser wrong."""
+
+_HIGH: Final = LABELS.index("high_initial_loss")
 
 _TINY: Final = 1e-12
 
@@ -75,6 +80,10 @@ class Truth:
     end: FloatArray
     severe: FloatArray
 
+    def take(self, rows: IntArray) -> Truth:
+        """Returns the given runs, in that order."""
+        return Truth(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
 
 def judge(logged: Logged, seen: Measured) -> Truth:
     """Labels n logged runs; seen is what can be measured on them."""
@@ -88,6 +97,8 @@ def judge(logged: Logged, seen: Measured) -> Truth:
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
     weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
+    fast = _fast_learner(q, logged.parts) & ~absent[:, _HIGH]
+    target[fast, _HIGH], weight[fast, _HIGH] = 0.0, LOOKALIKE_WEIGHT
     onset, end = spans(q)
     severe = (severities(q) >= SEVERITIES.index("severe")).astype(np.float64)
     return Truth(degree, checked, target, weight, onset, end, severe)
@@ -103,10 +114,13 @@ def checked_labels(channels: Mapping[str, Ragged]) -> BoolArray:
 def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatArray]) -> FloatArray:
     """What only the cause can settle is arguable where the cause says otherwise."""
     out: FloatArray = degree.copy()
-    j = LABELS.index("high_initial_loss")
-    # the cost of an untrained model is known here; a fast learner in a long log started no higher, but looks like it
-    excess = above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
-    out[:, j] = np.where(excess > 0, excess, np.minimum(out[:, j], _DOUBT))
+    excess = _excess(q, parts)
+    falls_at_once = above(q["first_over_near"], 1.3, 2.0)
+    out[:, _HIGH] = np.where(
+        excess > 0,
+        np.maximum(np.minimum(excess, falls_at_once), np.minimum(excess, _DOUBT)),
+        np.minimum(out[:, _HIGH], _DOUBT),
+    )
     j = LABELS.index("not_learning")
     # noise hides the descent, or a trained model is tuned at its level: silence is better than denial
     out[:, j] = np.where(parts["idle"] == 0, np.minimum(out[:, j], _DOUBT), out[:, j])
@@ -121,6 +135,16 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     # val improves, but its own noise hides it
     out[:, j] = np.where(q["v_drop_rel"] > 0.05, np.minimum(out[:, j], _DOUBT), out[:, j])
     return out
+
+
+def _excess(q: Quantities, parts: Mapping[str, FloatArray]) -> FloatArray:
+    """(n,) degree to which the first loss lies above the cost of an untrained model, which is known here."""
+    return above(q["first"] / parts["cost"], 2.0, 3.0) * (q["t_count"] >= 5)
+
+
+def _fast_learner(q: Quantities, parts: Mapping[str, FloatArray]) -> BoolArray:
+    """(n,) True where the run started no higher than an untrained model: a fast fall in a long log is no fault."""
+    return np.nan_to_num(_excess(q, parts)) <= 0
 
 
 def _settled(degree: FloatArray) -> FloatArray:

@@ -30,6 +30,7 @@ from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 
 SMALL = Shape(3, 5, width=4, hidden=8)
+NO_PAIRS = torch.zeros((0, 2), dtype=torch.int64)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_held_out_families_are_never_trained_on() -> None:
 
 def test_blocks_hold_what_the_loss_takes() -> None:
     sample = generate((1, 2), 300, max_points=400)
-    blocks = train.blocks_of(sample)
+    blocks = train.blocks_of(sample.seen, sample.truth, np.zeros(300, dtype=np.int64))
     assert blocks.tensor.shape == (300, len(TENSOR_CHANNELS), BINS)
     assert (blocks.tensor.dtype, blocks.features.dtype) == (np.float16, np.float32)
     assert blocks.features.shape == (300, len(FEATURE_NAMES))
@@ -74,6 +75,20 @@ def test_same_seed_same_blocks() -> None:
         np.testing.assert_array_equal(array, getattr(second, name))
     other = train.draw((3, 1, 5), 64, train.SEEN)
     assert (other.features != first.features).any()
+
+
+def test_a_twin_knows_its_full_log() -> None:
+    blocks = train.draw((3, 1, 4), 64, train.SEEN, twins=0.5)
+    assert len(blocks.target) == 96
+    assert (blocks.partner[:64] == 0).all()
+    rows, pairs = train.paired(blocks, np.array([2, 70, 90]))
+    assert rows[:3].tolist() == [2, 70, 90]
+    np.testing.assert_array_equal(pairs, [[1, 3], [2, 4]])
+    assert (rows[3:] < 64).all()
+    trend = LABELS.index("overfitting")
+    whole = np.arange(64, 96) + blocks.partner[64:]
+    np.testing.assert_array_equal(blocks.target[64:, trend], blocks.target[whole, trend])
+    np.testing.assert_array_equal(blocks.weight[64:, trend], blocks.weight[whole, trend])
 
 
 def test_tensors_and_joined() -> None:
@@ -102,7 +117,7 @@ def batch_for(shape: Shape, size: int = 64) -> tuple[torch.Tensor, ...]:
 def test_steps_learn() -> None:
     torch.manual_seed(0)
     training = Training(SMALL, lr=1e-2, device="cpu")
-    losses = [training.step(batch_for(SMALL), i / 200) for i in range(200)]
+    losses = [training.step(batch_for(SMALL), NO_PAIRS, i / 200) for i in range(200)]
     assert training.steps == 200
     assert losses[0] == pytest.approx(np.log(2), abs=0.1)
     assert losses[-1] < 0.05
@@ -115,7 +130,7 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
     rates = []
     for steps, done in ((0, 0.0), (99, 0.0), (400, 0.0), (400, 0.5), (400, 1.0)):
         training.steps = steps
-        training.step(batch_for(SMALL), done)
+        training.step(batch_for(SMALL), NO_PAIRS, done)
         rates.append(training.optimiser.param_groups[0]["lr"])
     np.testing.assert_allclose(rates, [1 / 200, 0.5, 1.0, 0.5, 0.001], rtol=3e-3)
 
@@ -124,13 +139,13 @@ def test_a_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     first = Training(SMALL, lr=1e-2, device="cpu")
     for _ in range(3):
-        first.step(batch_for(SMALL), 0.1)
+        first.step(batch_for(SMALL), NO_PAIRS, 0.1)
     first.save(tmp_path / "checkpoint.pt", {"step": 3, "seconds": 1.5, "runs": 64, "slice": 1})
     second = Training(SMALL, lr=1e-2, device="cpu")
     assert second.load(tmp_path / "checkpoint.pt", "cpu") == {"step": 3, "seconds": 1.5, "runs": 64, "slice": 1}
     for training in (first, second):
         torch.manual_seed(1)  # dropout
-        training.step(batch_for(SMALL), 0.1)
+        training.step(batch_for(SMALL), NO_PAIRS, 0.1)
     assert first.steps == second.steps == 4
     for a, b in zip(first.result.state_dict().values(), second.result.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b)

@@ -1,0 +1,110 @@
+"""The same run told another way: every k-th point, or a trace of added noise. What it shows stays what it showed.
+
+A verdict that changes when a log is thinned is one nobody trusts. A twin carries the truth of the full log, so that
+the network learns to read a coarse log as it would have read the fine one; only textures, which thinning can hide,
+ask whether they are still there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from curveclinic.definitions import degrees
+from curveclinic.labels import LABELS
+from curveclinic.quantities import Measured, Quantities, measure
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth
+
+_STRIDES: Final = (2, 3, 4, 4, 4, 5, 8, 20)
+"""Every how many-th point is kept; every fourth most often."""
+
+_FEWEST_KEPT: Final = 6
+"""Points the shorter loss keeps."""
+
+_NOISE: Final = 0.01
+"""Relative standard deviation of what a noisy twin adds."""
+
+_STEADY_DROP: Final = 0.1
+"""Relative drop of both losses from which a percent of noise hides nothing."""
+
+_HIDDEN_BY_THINNING: Final = (
+    "oscillation", "loss_spikes", "val_spikes", "periodic_loss", "exploding_gradients", "vanishing_gradients",
+)  # fmt: skip
+"""Textures: single points and patterns that every k-th point may miss."""
+
+
+def retell(
+    rng: np.random.Generator, seen: Measured, truth: Truth, count: int
+) -> tuple[IntArray, Measured, Truth]:
+    """Returns the rows of runs that are told again, (count,), their twins as measured, and what these show.
+
+    Args:
+        rng: draws which runs are told again and how.
+        seen: the runs; some must be long enough to be thinned.
+        truth: what they show.
+        count: twins wanted.
+    """
+    rows, stride, noise = _draw(rng, seen, count)
+    batch = _noisy(rng, thinned(seen.batch.take(rows), stride), noise)
+    twin = measure(batch)
+    return rows, twin, _truth(truth.take(rows), stride, degrees(twin.quantities))
+
+
+def thinned(batch: Batch, stride: IntArray) -> Batch:
+    """Every stride-th point of each channel of n runs, from the first; stride (n,)."""
+    channels = {name: _every(channel, stride) for name, channel in batch.channels.items()}
+    return Batch(channels, batch.num_classes, batch.metric_sign, batch.layer_ratio)
+
+
+def _every(channel: Ragged, stride: IntArray) -> Ragged:
+    index = np.arange(len(channel.values)) - np.repeat(channel.offsets[:-1], channel.lengths)
+    keep = index % np.repeat(stride, channel.lengths) == 0
+    counts = np.concatenate([[0], np.cumsum(keep)])
+    return Ragged(channel.steps[keep], channel.values[keep], counts[channel.offsets].astype(np.int64))
+
+
+def _draw(rng: np.random.Generator, seen: Measured, count: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Which runs (m,), every how many-th point of each (m,), and its noise (m,); each is changed one way at least."""
+    n = seen.batch.size
+    stride = rng.choice(_STRIDES, size=n)
+    stride = np.where(_shortest(seen.batch) >= _FEWEST_KEPT * stride, stride, 1)
+    noise = np.where(_steady(seen.quantities) & (rng.random(n) < np.where(stride > 1, 0.15, 0.5)), _NOISE, 0.0)
+    rows = np.flatnonzero((stride > 1) | (noise > 0))
+    rows = np.sort(rng.choice(rows, count, replace=len(rows) < count))
+    return rows, stride[rows], noise[rows]
+
+
+def _shortest(batch: Batch) -> IntArray:
+    """(n,) points of the shorter logged loss."""
+    train, val = (batch.channels[name].lengths for name in ("train_loss", "val_loss"))
+    return np.where((train > 0) & (val > 0), np.minimum(train, val), np.maximum(train, val))
+
+
+def _steady(q: Quantities) -> BoolArray:
+    """(n,) True where every logged loss falls so far that a percent of noise changes nothing."""
+    drops = (np.nan_to_num(q[name], nan=np.inf) for name in ("t_drop_rel", "v_drop_rel"))
+    return np.logical_and.reduce([drop > _STEADY_DROP for drop in drops])
+
+
+def _noisy(rng: np.random.Generator, batch: Batch, noise: FloatArray) -> Batch:
+    """All values but the learning rate, times 1 + noise * N(0, 1); noise (n,)."""
+    channels = dict(batch.channels)
+    for name, channel in batch.channels.items():
+        if name != "lr":
+            factor = 1.0 + np.repeat(noise, channel.lengths) * rng.standard_normal(len(channel.values))
+            channels[name] = Ragged(channel.steps, channel.values * factor, channel.offsets)
+    return Batch(channels, batch.num_classes, batch.metric_sign, batch.layer_ratio)
+
+
+def _truth(full: Truth, stride: IntArray, rule: FloatArray) -> Truth:
+    """The full log's truth; a texture the twin does not show any more is arguable, a lost NaN is absent."""
+    target, weight = full.target.copy(), full.weight.copy()
+    for label in _HIDDEN_BY_THINNING:
+        j = LABELS.index(label)
+        gone = (target[:, j] == 1.0) & (stride > 1) & (rule[:, j] <= 0)
+        target[gone, j], weight[gone, j] = ARGUABLE_TARGET, np.minimum(weight[gone, j], ARGUABLE_WEIGHT)
+    fact = LABELS.index("non_finite")
+    target[:, fact] = rule[:, fact]
+    return Truth(full.degree, full.checked, target, weight, full.onset, full.end, full.severe)
