@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,11 +51,6 @@ class Group:
     def families(self) -> list[str]:
         """Net x task x fault of each replica."""
         return [f"{self.setting.net} x {self.setting.task} x {fault}" for fault in self.faults]
-
-
-def held_out(family: str) -> bool:
-    """Whether a family is kept from training: one in eight, by its name alone."""
-    return zlib.crc32(family.encode()) % 8 == 0
 
 
 def draw_group(rng: Rng, replicas: int) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,15 @@ _APART: Final = 0.9
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""
 
 
+_HELD_OUT: Final = 8
+"""One family in this many is kept from training."""
+
+
+def held_out(family: str) -> bool:
+    """Whether a family, net x task x fault, is kept from training: by its name alone, whatever cache it is in."""
+    return zlib.crc32(family.encode()) % _HELD_OUT == 0
+
+
 class Simulations:
     """A cache with its views, read once and drawn from often.
 
@@ -44,6 +54,16 @@ class Simulations:
     def read(cls, path: Path) -> Simulations:
         """Reads a cache from its file."""
         return cls(load(path))
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Families that training may draw from."""
+        return tuple(str(name) for name in self.families if not held_out(name))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Families that training never sees."""
+        return tuple(str(name) for name in self.families if held_out(name))
 
     def rows(self, families: Sequence[str]) -> IntArray:
         """Trainings of the given families."""
