@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=20.0, help="no new group is begun after that")
     parser.add_argument("--workers", type=int, default=1, help="processes")
-    parser.add_argument("--replicas", type=int, default=32, help="networks trained at once; some hundreds suit a GPU")
+    parser.add_argument("--replicas", type=int, default=16, help="networks trained at once; some hundreds suit a GPU")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser
 

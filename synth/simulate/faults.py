@@ -93,8 +93,8 @@ def _unshuffled(rng: Rng, n: int) -> Draw:
 def _spiky(rng: Rng, n: int) -> Draw:
     wrong = rng.random(n) < 0.25
     return {
-        "corrupt": log_uniform(rng, 1e-3, 1e-2, n),
-        "corrupt_size": np.where(wrong, -1.0, log_uniform(rng, 3.0, 100.0, n)),
+        "corrupt": log_uniform(rng, 1.0, 9.0, n),
+        "corrupt_size": np.where(wrong, -1.0, log_uniform(rng, 4.0, 300.0, n)),
         "corrupt_until": np.where(rng.random(n) < 0.2, 0.3, 1.0),
     }
 
@@ -154,15 +154,16 @@ def _large_and_decayed(rng: Rng, n: int) -> Draw:
     return {**_grokking(rng, n), "init": rng.uniform(2.0, 6.0, n), "weight_decay": log_uniform(rng, 0.3, 5.0, n)}
 
 
-def _double_descent(rng: Rng, n: int) -> Draw:
+def _interpolated_noise(rng: Rng, n: int) -> Draw:
     share = rng.uniform(0.1, 0.3, n)
     return {
-        "optimiser": ints(n, OPTIMISERS.index("adam")),
+        **_no_regularisation(n),
+        "optimiser": ints(n, OPTIMISERS.index("adamw")),
+        "weight_decay": log_uniform(rng, 0.02, 1.0, n),
         "lr": log_uniform(rng, 3e-3, 2e-2, n),
         "label_noise": share,
         "val_label_noise": full(n, 0.0),
-        "n_train": np.rint(log_uniform(rng, 40, 200, n)).astype(np.int64),
-        **_no_regularisation(n),
+        "n_train": np.rint(log_uniform(rng, 60, 500, n)).astype(np.int64),
     }
 
 
@@ -243,10 +244,10 @@ _DEEP_NETS: Final = ("mlp_deep", "mlp_sigmoid", "mlp_tanh", "rnn")
 _NORM_NETS: Final = ("mlp_norm", "conv_norm")
 
 FAULTS: Final[dict[str, Fault]] = {
-    "hot": Fault(3.0, "learning_rate_too_high", factor=_times("lr", 4.0, 40.0)),
+    "hot": Fault(4.0, "learning_rate_too_high", factor=_times("lr", 4.0, 40.0)),
     "far_too_hot": Fault(3.0, "learning_rate_too_high", factor=_times("lr", 30.0, 3e3)),
-    "edge_of_stability": Fault(3.0, "learning_rate_too_high", _edge_of_stability),
-    "heavy_momentum": Fault(3.0, "momentum_too_high", _heavy_momentum),
+    "edge_of_stability": Fault(5.0, "learning_rate_too_high", _edge_of_stability),
+    "heavy_momentum": Fault(5.0, "momentum_too_high", _heavy_momentum),
     "cold": Fault(4.0, "learning_rate_too_low", factor=_times("lr", 3e-3, 0.1)),
     "frozen": Fault(2.0, "learning_rate_too_low", factor=_times("lr", 1e-7, 3e-4)),
     "long_warmup": Fault(1.0, "warm_up_too_long", _long_warmup),
@@ -291,10 +292,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "grokking": Fault(3.0, "memorised_first", _grokking, tasks=("modular_addition", "parity")),
     "large_and_decayed": Fault(3.0, "memorised_first", _large_and_decayed, nets=("mlp", "mlp_wide", "mlp_gelu"),
                                tasks=("teacher_classes", "rings", "parity", "polynomial", "teacher_values", "blobs")),
-    "double_descent": Fault(3.0, "double_descent", _double_descent, nets=("mlp_wide", "mlp_gelu", "mlp", "conv")),
+    "interpolated_noise": Fault(3.0, "label_noise_interpolated", _interpolated_noise, nets=("mlp_wide", "mlp_gelu", "mlp", "conv")),
     "stale_statistics": Fault(3.0, "batch_norm_statistics_lag", lambda rng, n: {"lr": log_uniform(rng, 0.01, 0.2, n)},
                               nets=_NORM_NETS),
-    "train_stale": Fault(3.0, "train_loss_logged_stale", _book("train_stale")),
+    "train_stale": Fault(4.0, "train_loss_logged_stale", _book("train_stale")),
     "swapped": Fault(1.0, "train_and_val_swapped", _book("swapped")),
     "metric_stale": Fault(2.0, "metric_logged_stale", _book("metric_stale")),
     "metric_of_another": Fault(1.5, "metric_of_another_run", _book("metric_of_another")),
@@ -303,7 +304,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "train_summed": Fault(1.0, "losses_in_other_units", _book("train_summed")),
     "val_of_another": Fault(1.5, "val_of_another_run", _book("val_of_another")),
     "val_repaired": Fault(2.0, "val_broken_then_repaired", _book("val_repaired")),
-    "evaluation_glitches": Fault(5.0, "evaluation_glitches", _book("evaluation_glitches")),
+    "evaluation_glitches": Fault(4.0, "evaluation_glitches", _book("evaluation_glitches")),
 }  # fmt: skip
 """Name -> fault. A new one is one more entry (and, where it changes what a recipe can say, one field there)."""
 

@@ -14,10 +14,16 @@ from curveclinic.synth.simulate.recipe import Recipe, draw_healthy
 from curveclinic.synth.simulate.tasks import TASKS
 from curveclinic.synth.simulate.trainer import Setting
 
-_SOUND: Final = 0.5
+_SOUND: Final = 0.25
 """Share of replicas without a fault; some of them overfit or stay undertrained all the same."""
 
 _SHORTEST, _LONGEST = 100, 3000
+_PATIENT: Final = 5000
+"""Longest training of a group that waits for its validation."""
+
+_SMALL: Final = {"modular_addition": (85, 129), "parity": (75, 180)}
+"""Range of training samples with which a net memorises first."""
+
 _EVALS: Final = (30, 60, 110)
 """Evaluations of a training; a third of the groups each."""
 
@@ -26,10 +32,10 @@ _COST: Final = 1.2e5
 
 _SIMPLE: Final = ("linear", "mlp_narrow")
 _SLOW: Final = ("tokens", "series")
-_LATE: Final = ("grokking", "large_and_decayed", "double_descent")
+_LATE: Final = ("grokking", "large_and_decayed", "interpolated_noise")
 """Faults that need long trainings and memory: they come in groups of their own."""
 
-_NET_WEIGHTS: Final = {"linear": 0.7, "mlp_narrow": 0.7, "conv": 1.2, "conv_norm": 0.8, "rnn": 1.2, "gru": 0.7,
+_NET_WEIGHTS: Final = {"linear": 1.3, "mlp_narrow": 1.3, "conv": 1.2, "conv_norm": 0.8, "rnn": 1.2, "gru": 0.7,
                        "attention": 1.2}  # fmt: skip
 
 
@@ -71,14 +77,15 @@ def draw_group(rng: Rng, replicas: int) -> Group:
 
 def _late_group(rng: Rng, replicas: int) -> Group:
     """Long full-batch trainings whose validation comes late, and sound ones beside them."""
-    fault = str(rng.choice(_LATE))
+    fault = str(rng.choice(_LATE, p=[0.5, 0.25, 0.25]))
     tasks = FAULTS[fault].tasks or ("blobs", "many_blobs", "teacher_classes", "bars")
     nets = FAULTS[fault].nets or ("mlp_wide", "mlp", "mlp_gelu")
     pairs = [(n, t) for n in nets for t in tasks if TASKS[t].kind in NETS[n].takes]
     net, task = pairs[rng.integers(len(pairs))]
     faults = [fault if rng.random() < 0.85 else HEALTHY for _ in range(replicas)]
-    n_train = int(rng.integers(60, 120)) if TASKS[task].whole else int(rng.integers(60, 200))
-    return _group(rng, net, task, faults, 64, n_train, int(rng.integers(1500, _LONGEST)), patient=True)
+    few, many = _SMALL.get(task, (80, 400))
+    n_train, steps = int(rng.integers(few, many)), int(rng.integers(2000, _PATIENT))
+    return _group(rng, net, task, faults, 64, n_train, steps, patient=True)
 
 
 def _faults(rng: Rng, net: str, task: str, replicas: int) -> list[str]:
@@ -103,7 +110,7 @@ def _group(
     if TASKS[task].whole:
         recipe.n_train = np.minimum(recipe.n_train, TASKS[task].whole - 40)
     evals = int(rng.choice(_EVALS))
-    allowed = _COST * NETS[net].speed * (4.0 if patient else 1.0)
+    allowed = _COST * NETS[net].speed * (6.0 if patient else 1.0)
     evals = int(np.clip(allowed * 0.6 / (min(n_train, 400) + 500), 25, evals))
     steps = int(np.clip(allowed / (3.0 * batch), 150, steps))
     stride = max(steps // evals, 1)

@@ -35,6 +35,10 @@ _SWAYED: Final = 0.03
 """Share of its range by which a view without noise may sway before its trend is taken instead."""
 
 
+_MOST: Final = 50.0
+"""Largest noise and pattern in log level: beyond it numbers overflow."""
+
+
 def trend_of(view: Ragged) -> Ragged:
     """The view without swings and jumps: smoothed by the shared measure where it is restless, else as it is."""
     cells = cells_of(view)
@@ -82,7 +86,7 @@ def known_noise(
 def textured_train(rng: Rng, seen: Measured, logged: Ragged, known: FloatArray) -> Ragged:
     """The train log less noise of the known size: what the dynamics, swings and jumps included, may have been."""
     cells, run = seen.cells["train_loss"], row_of(logged.offsets)
-    drawn = np.clip(rng.standard_normal(len(run)), -2.5, 2.5) * known[run]
+    drawn = np.clip(rng.standard_normal(len(run)), -2.5, 2.5) * np.minimum(known, _MOST)[run]
     moved = np.where(cells.log[run], logged.values * np.exp(-drawn), logged.values - drawn * cells.scale[run])
     return Ragged(logged.steps, moved, logged.offsets)
 
@@ -153,7 +157,7 @@ def _period_parts(
 ) -> dict[str, FloatArray]:
     """A pattern where the order of the data is fixed and the log repeats itself."""
     there = (fixed > 0) & (q["period_strength"] > _FIXED)
-    size = np.sqrt(np.clip(q["period_strength"], 0.0, 1.0)) * scatter / _typical(cells)
+    size = np.minimum(np.sqrt(np.clip(q["period_strength"], 0.0, 1.0)) * scatter / _typical(cells), _MOST)
     return {"period": np.where(there, q["period"], 0.0), "period_size": np.where(there, size, 0.0)}
 
 

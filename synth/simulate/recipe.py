@@ -68,7 +68,7 @@ class Recipe:
     target_shift: FloatArray
     order: IntArray
     # accidents
-    corrupt: FloatArray  # probability of a step with a bad batch
+    corrupt: FloatArray  # bad batches to be expected in the training
     corrupt_size: FloatArray  # its inputs' factor; below 0: wrong labels
     corrupt_until: FloatArray  # share of the training after which no more happen
     clipped_out: FloatArray  # 1: ReLU before the softmax

@@ -14,7 +14,7 @@ from curveclinic.definitions import degrees
 from curveclinic.labels import LABELS
 from curveclinic.quantities import Measured, measure
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
-from curveclinic.rules import overrule
+from curveclinic.rules import PRESENT, overrule
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.generate import Sample
 from curveclinic.synth.logger import Logged
@@ -24,9 +24,17 @@ from curveclinic.synth.simulate.views import Views, views_of
 from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
 from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge, noise_added
 
-_APART: Final = 0.9
+_APART: Final = 0.7
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""
 
+_TEXTURES: Final = [
+    LABELS.index(name) for name in ("oscillation", "loss_spikes", "val_spikes", "noisy_validation", "periodic_loss")
+]
+"""Labels that the log itself must show: how much of a texture a logger leaves is measured there alone."""
+
+
+_KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_loss")]
+"""Labels that are facts of the log, or that the cost of an untrained model settles, which the log does not tell."""
 
 _HELD_OUT: Final = 8
 """One family in this many is kept from training."""
@@ -123,8 +131,10 @@ def _like(batch: Batch, channels: dict[str, Ragged]) -> Batch:
 def _doubted(truth: Truth, seen: Measured) -> Truth:
     """Where the view without noise and the log itself say opposite things, neither is taken at its word."""
     by_log: FloatArray = overrule(degrees(seen.quantities))
-    apart = (np.abs(truth.degree - by_log) >= _APART) & truth.checked
-    apart[:, LABELS.index("non_finite")] = False
+    apart = np.abs(truth.degree - by_log) >= _APART
+    apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
+    apart &= truth.checked
+    apart[:, _KNOWN] = False
     target = np.where(apart, ARGUABLE_TARGET, truth.target)
     weight = np.where(apart, ARGUABLE_WEIGHT, truth.weight)
     return replace(truth, target=target, weight=weight)

@@ -120,7 +120,7 @@ class _Training:
         self.order = torch.arange(data.x.shape[1], device=self.device).repeat(recipe.size, 1)
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator, device=self.device)))
         early = np.arange(setting.steps)[None] < recipe.corrupt_until[:, None] * setting.steps
-        self.bad = (rng.random((recipe.size, setting.steps)) < recipe.corrupt[:, None]) & early
+        self.bad = (rng.random((recipe.size, setting.steps)) < recipe.corrupt[:, None] / setting.steps) & early
         self.columns = {name: column(value, self.device) for name, value in recipe.as_dict().items()}
         self.n_train = torch.as_tensor(recipe.n_train, device=self.device)[:, None]
         self.first_val = self._first(data.y_val.shape[1], recipe.n_val)
@@ -173,7 +173,7 @@ class _Training:
     def _indices(self, step: int) -> Tensor:
         """(R, B) samples of this step; epochs that begin are put in their order."""
         place = step % self.epoch
-        begins = np.flatnonzero((place == 0) & (self.epoch > 1))
+        begins = np.flatnonzero((place == 0) & (self.recipe.n_train > self.setting.batch))
         if len(begins):
             rows = torch.as_tensor(begins, device=self.device)
             key = self.data.order[rows]

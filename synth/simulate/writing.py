@@ -93,7 +93,10 @@ def draw_book(rng: Rng, cache: Cache, rows: IntArray, count: int) -> Book:
     by_step = pick(rng, [0, 0, 4, 3, 1.5, 1.2], count)
     kind = np.where(there >= _FEWEST, np.where(rng.random(count) < 0.55, pick(rng, [6, 1.2], count), by_step), by_step)
     evals = np.minimum(rng.choice([1, 1, 1, 2, 3, 6], count), np.maximum(there // _FEWEST, 1))
-    points = np.minimum(log_uniform(rng, 15, 1500, count), stop)
+    # a fixed order of the data shows in logs of steps only
+    ordered = (cache.numbers["fixed_order"][row] > 0) & (rng.random(count) < 0.7)
+    kind = np.where(ordered, np.minimum(np.maximum(by_step, _STEP), _WINDOW), kind)
+    points = np.minimum(np.where(ordered, log_uniform(rng, 150, 1500, count), log_uniform(rng, 15, 1500, count)), stop)
     by_epoch = kind <= _EVAL
     period = evals * stride
     scale = np.where(by_epoch & (rng.random(count) < 0.7), 1 / period, 1.0)
@@ -156,7 +159,7 @@ def write(rng: Rng, cache: Cache, views: Views, book: Book) -> Written:
 def _channels(rng: Rng, n: int) -> dict[str, BoolArray]:
     """Which channels a log has, and the share of its rows that is missing."""
     has_val = rng.random(n) < 0.9
-    there = {"train_loss": 1.0, "train_metric": 0.4, "val_metric": 0.66, "lr": 0.36, "grad_norm": 0.15}
+    there = {"train_loss": 1.0, "train_metric": 0.4, "val_metric": 0.66, "lr": 0.36, "grad_norm": 0.25}
     out = {name: rng.random(n) < share for name, share in there.items()}
     out["val_loss"], out["val_metric"] = has_val, out["val_metric"] & has_val
     out["missing"] = np.where(rng.random(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0)
