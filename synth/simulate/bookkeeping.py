@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.recipe import BOOKS, Recipe
-from curveclinic.synth.simulate.trainer import Records
+
+if TYPE_CHECKING:
+    from curveclinic.synth.simulate.trainer import Records
 
 Rows = IntArray
-Book = Callable[[Rng, Records, Rows, FloatArray], None]
+Book = Callable[[Rng, "Records", Rows, FloatArray], None]
 """(generator, copied records, rows, a number in 0..1 a row): changes those rows in place."""
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.synth.simulate.record import Cache
 
 _SMALLEST: Final = 1e-12
@@ -23,6 +23,15 @@ _WIDE: Final = 10
 
 _FAR: Final = 4.0
 """Mean absolute deviations beyond which a recorded value says nothing about the bias."""
+
+_FARTHEST: Final = 3.0
+"""Most of that in log level: sums over all trainings stay exact."""
+
+_SURE: Final = 2.5
+"""Standard errors that a bias must exceed to be believed."""
+
+_MEAN_STEP: Final = 1.128
+"""Mean absolute difference of two normal deviates, in standard deviations."""
 
 _KEY: Final = 1 << 16
 """More than the steps of a training: rows times this plus step is one increasing axis for all trainings."""
@@ -73,7 +82,7 @@ def _carried(values: FloatArray, offsets: IntArray) -> FloatArray:
     return np.where(own, values[np.maximum(last, 0)], 1.0)
 
 
-def _bias(logged: FloatArray, level: FloatArray, offsets: IntArray, *, usable: np.ndarray) -> FloatArray:
+def _bias(logged: FloatArray, level: FloatArray, offsets: IntArray, *, usable: BoolArray) -> FloatArray:
     """(total,) wide moving mean of logged over level; outliers are cut."""
     rows = row_of(offsets)
     with np.errstate(all="ignore"):
@@ -81,11 +90,25 @@ def _bias(logged: FloatArray, level: FloatArray, offsets: IntArray, *, usable: n
     fine = usable & np.isfinite(ratio)
     ratio = np.where(fine, ratio, 0.0)
     typical = np.add.reduceat(np.abs(ratio), offsets[:-1]) / np.maximum(np.add.reduceat(fine, offsets[:-1]), 1)
-    bound = (_FAR * typical + 0.01)[rows]
+    bound = np.minimum(_FAR * typical + 0.01, _FARTHEST)[rows]
     share = np.where(fine, np.exp(np.clip(ratio, -bound, bound)), 0.0)
     half = np.maximum(np.diff(offsets) // _WIDE, 3)
     total, count = (_moving_sum(x, offsets, half) for x in (share, fine.astype(np.float64)))
-    return np.where(count > 0, total / np.maximum(count, 1.0), 1.0)
+    bias = np.where(count > 0, total / np.maximum(count, 1.0), 1.0) - 1.0
+    error = _roughness(share, fine, offsets)[rows] / np.sqrt(np.maximum(count, 1.0))
+    # what the scatter of so many points explains is no bias
+    return 1.0 + bias * np.maximum(1.0 - (_SURE * error / np.maximum(np.abs(bias), 1e-9)) ** 2, 0.0)
+
+
+def _roughness(share: FloatArray, fine: BoolArray, offsets: IntArray) -> FloatArray:
+    """(n,) standard deviation of neighbouring points about each other, as of white noise."""
+    beside = np.zeros(len(share), dtype=bool)
+    beside[1:] = fine[1:] & fine[:-1]
+    beside[offsets[:-1]] = False
+    steps = np.where(beside, np.abs(share - np.append(0.0, share[:-1])), 0.0)
+    count = np.maximum(np.add.reduceat(beside, offsets[:-1]), 1)
+    out: FloatArray = np.add.reduceat(steps, offsets[:-1]) / count / _MEAN_STEP
+    return out
 
 
 def _moving_sum(values: FloatArray, offsets: IntArray, half: IntArray) -> FloatArray:
