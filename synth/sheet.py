@@ -121,11 +121,12 @@ def simulated_panels(
     simulations = Simulations.read(path)
     of_cause = np.unique(simulations.cache.family[simulations.cache.cause == family].astype(str))
     _known("family or cause", family, (*simulations.families, *np.unique(simulations.cache.cause.astype(str))))
+    names = [str(name) for name in simulations.families]
     families = None if family is None else [*of_cause, *([family] if family in simulations.families else [])]
     panels: list[Panel] = []
     for block in range(_MAX_BLOCKS):
         sample = simulations.draw((seed, block), BLOCK, families=families)
-        panels += [p for p in _panels(sample, simulations.families) if p.shows(label)][: count - len(panels)]
+        panels += [p for p in _panels(sample, names) if p.shows(label)][: count - len(panels)]
         if len(panels) >= count:
             break
     return panels

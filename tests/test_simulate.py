@@ -273,7 +273,7 @@ def test_what_is_no_cache_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.parquet.*curveclinic\.synth\.simulate"):
         load(tmp_path / "gone.parquet")
     pq.write_table(pa.table({"family": ["a"]}), tmp_path / "other.parquet")
-    with pytest.raises(InputError, match="no column.*val_loss.*simulate anew"):
+    with pytest.raises(InputError, match=r"no column.*val_loss.*simulate anew"):
         load(tmp_path / "other.parquet")
     with pytest.raises(InputError, match="nothing was simulated"):
         write_tables([], tmp_path / "empty.parquet")
@@ -350,7 +350,7 @@ def test_the_view_runs_through_the_middle_of_the_batches(simulations: Simulation
     for row in np.flatnonzero(np.char.endswith(stored.family.astype(str), "none")):
         piece = slice(stored.dense_offsets[row], stored.dense_offsets[row + 1])
         loss, level, noise = stored.dense["loss"][piece], views.train[piece], views.noise[piece]
-        assert abs(np.mean(loss / level) - 1) < 0.05
+        assert abs(np.mean((loss - level) / noise)) < 0.3
         assert 0.7 < np.std((loss - level) / noise) < 1.4
 
 
@@ -363,7 +363,6 @@ def test_held_out_families_are_disjoint(simulations: Simulations) -> None:
     assert {str(simulations.families[k]) for k in sample.family} <= set(simulations.seen)
     with pytest.raises(InputError, match="none of the families"):
         simulated(3, 10, simulations, families=["mlp x nothing x none"])
-
 
 
 def test_nothing_of_it_is_imported_at_run_time() -> None:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m curveclinic.synth.simulate", description=__doc__)
     parser.add_argument("--runs", type=int, default=5000)
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file; shards are kept beside it to resume from")
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file; shards stay beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=20.0, help="no new group is begun after that")
     parser.add_argument("--workers", type=int, default=1, help="processes")

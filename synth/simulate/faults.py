@@ -86,8 +86,7 @@ def _ascent(rng: Rng, n: int) -> Draw:
 
 
 def _unshuffled(rng: Rng, n: int) -> Draw:
-    by_content = pick(rng, {ORDERS.index("fixed"): 2, ORDERS.index("by_class"): 2, ORDERS.index("by_target_blocks"): 2}, n)
-    return {"order": by_content}
+    return {"order": pick(rng, {ORDERS.index(order): 1 for order in ("fixed", "by_class", "by_target_blocks")}, n)}
 
 
 def _spiky(rng: Rng, n: int) -> Draw:
@@ -238,9 +237,11 @@ def _overconfident(rng: Rng, n: int) -> Draw:
     }
 
 
-_MEMORY_NETS: Final = ("mlp", "mlp_wide", "mlp_tanh", "mlp_gelu", "mlp_deep", "mlp_norm", "conv", "conv_norm", "gru", "attention")
+_MEMORY_NETS: Final = (
+    "mlp", "mlp_wide", "mlp_tanh", "mlp_gelu", "mlp_deep", "mlp_norm", "conv", "conv_norm", "gru", "attention",
+)  # fmt: skip
+_BOUNDED_NETS: Final = ("mlp_sigmoid", "mlp_tanh", "rnn", "gru")
 _RELU_NETS: Final = ("mlp", "mlp_wide", "mlp_deep")
-_DEEP_NETS: Final = ("mlp_deep", "mlp_sigmoid", "mlp_tanh", "rnn")
 _NORM_NETS: Final = ("mlp_norm", "conv_norm")
 
 FAULTS: Final[dict[str, Fault]] = {
@@ -256,7 +257,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "zero_init": Fault(1.0, "initialisation_too_small", lambda rng, n: {"init": full(n, 1e-6)}),
     "huge_init": Fault(2.5, "initialisation_too_large", _huge_init),
     "loud_output": Fault(3.0, "output_initialisation", _loud_output),
-    "saturated": Fault(2.0, "saturated_units", _draws("init", 3.0, 30.0), nets=("mlp_sigmoid", "mlp_tanh", "rnn", "gru")),
+    "saturated": Fault(2.0, "saturated_units", _draws("init", 3.0, 30.0), nets=_BOUNDED_NETS),
     "deep_sigmoid": Fault(2.0, "saturated_units", nets=("mlp_sigmoid",)),
     "dead_relu": Fault(2.0, "dead_relu", _dead_units, nets=_RELU_NETS),
     "relu_before_softmax": Fault(1.0, "relu_before_softmax", lambda rng, n: {"clipped_out": full(n, 1.0)},
@@ -292,7 +293,8 @@ FAULTS: Final[dict[str, Fault]] = {
     "grokking": Fault(3.0, "memorised_first", _grokking, tasks=("modular_addition", "parity")),
     "large_and_decayed": Fault(3.0, "memorised_first", _large_and_decayed, nets=("mlp", "mlp_wide", "mlp_gelu"),
                                tasks=("teacher_classes", "rings", "parity", "polynomial", "teacher_values", "blobs")),
-    "interpolated_noise": Fault(3.0, "label_noise_interpolated", _interpolated_noise, nets=("mlp_wide", "mlp_gelu", "mlp", "conv")),
+    "interpolated_noise": Fault(3.0, "label_noise_interpolated", _interpolated_noise,
+                                nets=("mlp_wide", "mlp_gelu", "mlp", "conv")),
     "stale_statistics": Fault(3.0, "batch_norm_statistics_lag", lambda rng, n: {"lr": log_uniform(rng, 0.01, 0.2, n)},
                               nets=_NORM_NETS),
     "train_stale": Fault(4.0, "train_loss_logged_stale", _book("train_stale")),
@@ -310,4 +312,3 @@ FAULTS: Final[dict[str, Fault]] = {
 
 CAUSES: Final = (HEALTHY, *dict.fromkeys(fault.cause for fault in FAULTS.values()))
 """Every cause a simulated run can have."""
-

@@ -103,7 +103,9 @@ def _group(
     rng: Rng, net: str, task: str, faults: list[str], batch: int, n_train: int, steps: int, *, patient: bool = False
 ) -> Group:  # fmt: skip
     slow = NETS[net].speed < 0.3
-    recipe = draw_healthy(rng, len(faults), n_train=n_train, n_val=int(np.exp(rng.uniform(np.log(40), np.log(400)))), slow=slow)
+    recipe = draw_healthy(
+        rng, len(faults), n_train=n_train, n_val=int(np.exp(rng.uniform(np.log(40), np.log(400)))), slow=slow
+    )
     for name in dict.fromkeys(faults):
         if name != HEALTHY:
             _apply(rng, recipe, FAULTS[name], np.flatnonzero([fault == name for fault in faults]))

@@ -169,4 +169,4 @@ def _idle(trend: Ragged) -> FloatArray:
     low = np.full(trend.size, np.inf)
     np.fmin.at(low, row_of(trend.offsets), trend.values)
     with np.errstate(invalid="ignore"):
-        return (first - low <= _IDLE * np.abs(first)).astype(np.float64)
+        return np.where(first - low <= _IDLE * np.abs(first), 1.0, 0.0)

@@ -166,8 +166,8 @@ def rates(recipe: Recipe, steps: int) -> FloatArray:
         "one_cycle": np.where(u < peak, 0.04 + 0.96 * u / peak, 0.5 * (1 + np.cos(np.pi * (u - peak) / (1 - peak)))),
         "exponential": np.exp(-u * (1 + 5 * a)),
     }
-    out = np.choose(recipe.schedule[:, None], [np.broadcast_to(curves[name], (recipe.size, steps)) for name in SCHEDULES])
+    out = np.choose(
+        recipe.schedule[:, None], [np.broadcast_to(curves[name], (recipe.size, steps)) for name in SCHEDULES]
+    )
     warm = np.minimum(u / np.maximum(recipe.warmup[:, None], 1e-9), 1.0)
-    return recipe.lr[:, None] * np.maximum(out, 1e-4) * warm
-
-
+    return np.asarray(recipe.lr[:, None] * np.maximum(out, 1e-4) * warm)

@@ -79,7 +79,10 @@ def table_of(group: Group, records: Records, number: int) -> pa.Table:
         "every": np.full(n, every),
     }
     shared = {"step": records.step, "eval_step": records.eval_step}
-    lists = {name: np.broadcast_to(shared.get(name, getattr(records, name)), _shape(records, name)) for name in (*DENSE, *EVALUATED)}
+    lists = {
+        name: np.broadcast_to(shared.get(name, getattr(records, name)), _shape(records, name))
+        for name in (*DENSE, *EVALUATED)
+    }
     texts = {name: pa.array(columns[name]) for name in TEXTS}
     numbers = {name: pa.array(np.asarray(columns[name], dtype=np.float32)) for name in NUMBERS}
     return pa.table(texts | numbers | {name: _list_column(values) for name, values in lists.items()})
@@ -126,14 +129,18 @@ def load(path: Path) -> Cache:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: {error}; expected a file that `python -m curveclinic.synth.simulate` wrote") from error
+        raise InputError(
+            f"{path}: {error}; expected a file that `python -m curveclinic.synth.simulate` wrote"
+        ) from error
     missing = {*TEXTS, *NUMBERS, *DENSE, *EVALUATED} - set(table.column_names)
     if missing:
         raise InputError(f"{path}: no column {', '.join(sorted(missing))}; simulate anew, the format has changed")
     dense = {name: table[name].combine_chunks() for name in (*DENSE, *EVALUATED)}
     flat = {name: column.flatten().to_numpy(zero_copy_only=False).astype(np.float64) for name, column in dense.items()}
+    family, cause = (np.asarray(table[name].to_pylist(), dtype=object) for name in TEXTS)
     return Cache(
-        *(np.asarray(table[name].to_pylist(), dtype=object) for name in TEXTS),
+        family,
+        cause,
         {name: table[name].to_numpy().astype(np.float64) for name in NUMBERS},
         {name: flat[name] for name in DENSE},
         {name: flat[name] for name in EVALUATED},

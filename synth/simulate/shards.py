@@ -59,7 +59,8 @@ def _done(plan: Plan, todo: Sequence[tuple[int, Path]]) -> Iterator[None]:
     in_time = (job for job in todo if time.monotonic() < plan.until)
     if plan.workers <= 1:
         for number, path in in_time:
-            yield write_group(plan, number, path)
+            write_group(plan, number, path)
+            yield
         return
     context = mp.get_context("spawn")
     with ProcessPoolExecutor(plan.workers, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -68,8 +69,12 @@ def _done(plan: Plan, todo: Sequence[tuple[int, Path]]) -> Iterator[None]:
             running.add(pool.submit(write_group, plan, number, path))
             if len(running) > plan.workers:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
-        yield from (one.result() for one in running)
+                for one in done:
+                    one.result()
+                    yield
+        for one in running:
+            one.result()
+            yield
 
 
 def write_group(plan: Plan, number: int, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`simulated`: seed, count and a cache in, labelled logs of real trainings out; what `generate` returns for drawn ones."""
+"""`simulated`: seed, count and a cache in, labelled logs of real trainings out, as `generate` returns drawn ones."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ _TEXTURES: Final = [
 """Labels that the log itself must show: how much of a texture a logger leaves is measured there alone."""
 
 
-_KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_loss")]
-"""Labels that are facts of the log, or that the cost of an untrained model settles, which the log does not tell."""
+_KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_loss", "train_stalled_val_falls")]
+"""Labels that are facts of the log, or that the training settles better than the log: the cost of an untrained model,
+a train loss that is flat under its noise."""
 
 _HELD_OUT: Final = 8
 """One family in this many is kept from training."""

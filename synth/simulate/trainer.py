@@ -225,7 +225,7 @@ class _Training:
         mode = Mode(dropout, self.norms, train, self.setting.norm_momentum, self.generator)
         weights = [
             part.view(-1, *shape)
-            for part, shape in zip(self.theta.split(self.sizes, 1), self.shapes, strict=True)
+            for part, shape in zip(torch.split(self.theta, self.sizes, 1), self.shapes, strict=True)
         ]  # fmt: skip
         out = self.net.forward(weights, x, mode)
         return self._classified(out, y, train) if self.task.classes else self._regressed(out[..., 0], y)

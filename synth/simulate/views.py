@@ -18,7 +18,7 @@ from curveclinic.synth.simulate.record import Cache
 _SMALLEST: Final = 1e-12
 """Loss below which there is nothing to see."""
 
-_WIDE: Final = 10
+_WIDE: Final = 6
 """The bias is a mean over two of this many parts of a training."""
 
 _FAR: Final = 4.0
@@ -27,7 +27,7 @@ _FAR: Final = 4.0
 _FARTHEST: Final = 3.0
 """Most of that in log level: sums over all trainings stay exact."""
 
-_SURE: Final = 2.5
+_SURE: Final = 2.0
 """Standard errors that a bias must exceed to be believed."""
 
 _MEAN_STEP: Final = 1.128
