@@ -153,17 +153,19 @@ def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
     )
 
 
-def _worker(config: Config, index: int, first: int, out: mp.Queue[Blocks]) -> None:
+def _worker(
+    seed: int, index: int, stride: int, first: int, simulated: str | None, share: float, out: mp.Queue[Blocks]
+) -> None:
     torch.set_num_threads(1)
-    simulations = Simulations.read(Path(config.simulated)) if config.simulated else None
-    number = first * config.workers + index
+    simulations = Simulations.read(Path(simulated)) if simulated else None
+    number = first * stride + index
     while True:
-        seed = (config.seed, 1, number)
-        if simulations and np.random.default_rng((*seed, 2)).random() < config.share:
-            out.put(draw_simulated(seed, BLOCK, simulations, TWINS))
+        place = (seed, 1, number)
+        if simulations and np.random.default_rng((*place, 2)).random() < share:
+            out.put(draw_simulated(place, BLOCK, simulations, TWINS))
         else:
-            out.put(draw(seed, BLOCK, SEEN, TWINS))
-        number += config.workers
+            out.put(draw(place, BLOCK, SEEN, TWINS))
+        number += stride
 
 
 class Pool:
@@ -181,7 +183,11 @@ class Pool:
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(maxsize=4)
         self._workers = [
-            context.Process(target=_worker, args=(config, i, first, self._queue), daemon=True)
+            context.Process(
+                target=_worker,
+                args=(config.seed, i, config.workers, first, config.simulated, config.share, self._queue),
+                daemon=True,
+            )
             for i in range(config.workers)
         ]
         for worker in self._workers:

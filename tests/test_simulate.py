@@ -14,13 +14,19 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("scipy")
+pytest.importorskip("onnxscript")
+pytest.importorskip("sklearn")
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import torch
 
+import train
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth.draws import Draw
 from curveclinic.synth.generate import Sample
+from curveclinic.synth.sheet import simulated_panels
 from curveclinic.synth.simulate.__main__ import main
 from curveclinic.synth.simulate.bookkeeping import misrecorded
 from curveclinic.synth.simulate.faults import CAUSES, FAULTS
@@ -352,6 +358,22 @@ def test_the_view_runs_through_the_middle_of_the_batches(simulations: Simulation
         loss, level, noise = stored.dense["loss"][piece], views.train[piece], views.noise[piece]
         assert abs(np.mean((loss - level) / noise)) < 0.3
         assert 0.7 < np.std((loss - level) / noise) < 1.4
+
+
+def test_contact_sheets_show_them(cache_file: Path) -> None:
+    panels = simulated_panels(cache_file, 0, 5, family="gradient_sign_error", label="divergence")
+    assert len(panels) == 5
+    assert all(panel.family.endswith(" x ascent") and "divergence" in panel.present for panel in panels)
+    with pytest.raises(InputError, match="unknown family or cause 'bad luck'"):
+        simulated_panels(cache_file, 0, 5, family="bad luck")
+
+
+def test_training_takes_them(simulations: Simulations) -> None:
+    blocks = train.draw_simulated((1, 2), 30, simulations, 0.2)
+    assert blocks.target.shape == (36, len(LABELS))
+    assert (blocks.partner[:30] == 0).all()
+    assert (blocks.partner[30:] < 0).all()
+    assert np.isfinite(blocks.tensor.astype(np.float32)).all()
 
 
 def test_held_out_families_are_disjoint(simulations: Simulations) -> None:
