@@ -170,6 +170,10 @@ def _dead_units(rng: Rng, n: int) -> Draw:
     return {"bias": -log_uniform(rng, 1.0, 30.0, n)}
 
 
+def _relu_output(rng: Rng, n: int) -> Draw:
+    return {"clipped_out": full(n, 1.0), "out_bias": -rng.uniform(0.0, 4.0, n)}
+
+
 def _huge_init(rng: Rng, n: int) -> Draw:
     return {"init": log_uniform(rng, 2.0, 12.0, n), "out_init": log_uniform(rng, 1.0, 30.0, n)}
 
@@ -260,8 +264,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "saturated": Fault(2.0, "saturated_units", _draws("init", 3.0, 30.0), nets=_BOUNDED_NETS),
     "deep_sigmoid": Fault(2.0, "saturated_units", nets=("mlp_sigmoid",)),
     "dead_relu": Fault(2.0, "dead_relu", _dead_units, nets=_RELU_NETS),
-    "relu_before_softmax": Fault(1.0, "relu_before_softmax", lambda rng, n: {"clipped_out": full(n, 1.0)},
-                                 kind="classification"),
+    "relu_before_softmax": Fault(2.0, "relu_before_softmax", lambda rng, n: {"clipped_out": full(n, 1.0)},
+                                 _times("lr", 1.0, 100.0), kind="classification"),
+    "relu_output": Fault(2.0, "relu_before_loss", _relu_output, kind="regression"),
     "raw_inputs": Fault(2.5, "inputs_not_normalised", _raw_inputs),
     "raw_targets": Fault(3.0, "targets_not_normalised", _raw_targets, kind="regression"),
     "unshuffled": Fault(6.0, "data_not_shuffled", _unshuffled),

@@ -71,7 +71,7 @@ class Recipe:
     corrupt: FloatArray  # bad batches to be expected in the training
     corrupt_size: FloatArray  # its inputs' factor; below 0: wrong labels
     corrupt_until: FloatArray  # share of the training after which no more happen
-    clipped_out: FloatArray  # 1: ReLU before the softmax
+    clipped_out: FloatArray  # 1: ReLU before the softmax or the squared error
     log_of_zero: FloatArray  # 1: log of an underflowing probability
     half: FloatArray  # 1: activations overflow as in half precision
     book: IntArray

@@ -246,6 +246,8 @@ class _Training:
         return (each, right) if each.dim() == 2 else (each.mean(2), right.mean(2))
 
     def _regressed(self, out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        if (self.recipe.clipped_out > 0).any():
+            out = torch.where(self.columns["clipped_out"] > 0, torch.relu(out), out)
         away = out - y
         each = away * away
         limit = torch.where(self.columns["half"] > 0, _OVERFLOW, torch.inf)
