@@ -52,7 +52,7 @@ SEEN = tuple(name for name in TRENDS if name not in HELD_OUT)
 MAX_POINTS = 4000
 """Longest run drawn: the encoder puts any length on 128 bins, longer runs only take longer to draw."""
 
-TWINS = 0.35
+TWINS = 0.25
 """Runs told another way, thinned or with a trace of noise, for every run drawn."""
 
 SHAPE = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))

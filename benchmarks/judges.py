@@ -14,7 +14,7 @@ from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.merge import SHORTEST_FOR_NETWORK, NetworkOpinion, merge
 from curveclinic.predict import predict_runs
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import RuleOpinion, finite_counts, judge
+from curveclinic.rules import RuleOpinion, judge
 from curveclinic.run import Run
 
 
@@ -67,12 +67,12 @@ def rules_alone(batch: Batch, rules: RuleOpinion) -> Opinion:
 def network_alone(batch: Batch, rules: RuleOpinion, network: NetworkOpinion) -> Opinion:
     """The network for all it can judge: runs of 8 and more points, all labels but non_finite, a fact the rules read."""
     losses = [CHANNELS.index(name) for name in ("train_loss", "val_loss")]
-    long = finite_counts(batch)[:, losses].max(axis=1) >= SHORTEST_FOR_NETWORK
+    long = batch.finite_counts[:, losses].max(axis=1) >= SHORTEST_FOR_NETWORK
     return _merged(batch, rules, network, long)
 
 
 def _merged(batch: Batch, rules: RuleOpinion, network: NetworkOpinion | None, judged: BoolArray) -> Opinion:
-    verdicts = merge(rules, network, counts=finite_counts(batch), decided_by_rule=frozenset())
+    verdicts = merge(rules, network, counts=batch.finite_counts, decided_by_rule=frozenset())
     some = verdicts.present.any(axis=1)
     serious = (verdicts.present & (verdicts.severity > SEVERITIES.index("notice"))).any(axis=1)
     curves_read = np.delete(rules.checked, LABELS.index("non_finite"), axis=1).any(axis=1)

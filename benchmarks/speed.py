@@ -106,7 +106,7 @@ def stage_rows(curves: list[Curves]) -> Iterator[Row]:
         "measures": lambda: list(measured(batch)),
         "rules": lambda: [opinion_on(piece) for piece in pieces],
         "encoder": lambda: [encode_measured(piece) for piece in pieces],
-        "features in encoder": lambda: [features_of(piece.batch, piece.quantities) for piece in pieces],
+        "features in encoder": lambda: [features_of(piece) for piece in pieces],
     }
     if classifier is not None:
         stages["network"] = lambda: classifier.judge_encoded(encoded)

@@ -23,7 +23,7 @@ import numpy as np
 
 from curveclinic import LABELS, Diagnosis, Finding, Run, predict_pathology
 from curveclinic.axis import Axis, axes
-from curveclinic.definitions import above, all_of, below
+from curveclinic.degrees import above, all_of, below
 from curveclinic.labels import CHANNELS
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.readers import read_file

@@ -52,7 +52,8 @@ def change_quantiles(rows: Rows, *, ql: float, qh: float, isabs: bool, f_agg: Li
     """Mean or variance of the (absolute) changes that start and end between two quantiles; 0 without any."""
     if ql >= qh:
         return np.zeros_like(rows.n)
-    inside = (rows.points >= rows.quantile(ql)[:, None]) & (rows.points <= rows.quantile(qh)[:, None])
+    low, high = rows.quantile(np.array([[ql], [qh]]))
+    inside = (rows.points >= low[:, None]) & (rows.points <= high[:, None])
     both = inside[:, 1:] & inside[:, :-1]
     count = np.maximum(row_counts(both), 1.0)
     changes = np.abs(rows.changes) if isabs else rows.changes
@@ -74,13 +75,18 @@ def autocorrelation(rows: Rows, *, lag: int) -> FloatArray:
 def c3(rows: Rows, *, lag: int) -> FloatArray:
     """Mean product of three points a lag apart; 0 for runs too short."""
     first, second, third = _lagged(rows, lag)
-    return np.nan_to_num(rows.mean_of(third * second * first, 2 * lag))
+    return _or_zero(rows.mean_of(third * second * first, 2 * lag))
 
 
 def time_reversal_asymmetry_statistic(rows: Rows, *, lag: int) -> FloatArray:
     """Mean of x[t + 2 lag]^2 x[t + lag] - x[t + lag] x[t]^2; 0 for runs too short."""
     first, second, third = _lagged(rows, lag)
-    return np.nan_to_num(rows.mean_of(second * (third * third - first * first), 2 * lag))
+    return _or_zero(rows.mean_of(second * (third * third - first * first), 2 * lag))
+
+
+def _or_zero(values: FloatArray) -> FloatArray:
+    """The values, 0 for NaN."""
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _lagged(rows: Rows, lag: int) -> tuple[FloatArray, FloatArray, FloatArray]:

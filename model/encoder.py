@@ -15,11 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.labels import CHANNELS
 from curveclinic.measures import Cells
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import middle_of_three, resample, row_median
+from curveclinic.smoothing import halves, middle_of_three, row_median, twice
 
 ENCODER_VERSION: Final = "5"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -37,6 +38,12 @@ TENSOR_CHANNELS: Final = (
     "grad_norm__log_mean", "grad_norm__log_high", "grad_norm__presence",
 )  # fmt: skip
 """Rows of the encoded tensor, in order."""
+
+_TIME: Final = np.linspace(-1, 1, BINS)
+"""(BINS,) the row that says where in the run a bin is."""
+
+_CENTRES: Final = (np.arange(BINS) + 0.5) / BINS
+"""(BINS,) middle of each bin as a share of the run."""
 
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
@@ -72,117 +79,124 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """One channel in bins, view units: mean, low, high (n, BINS) and presence (1 point, 0 interpolated, -1 outside)."""
+    """One channel in bins.
 
-    mean: FloatArray
-    low: FloatArray
-    high: FloatArray
+    Attributes:
+        curves: (3, n, BINS) mean, low and high in view units.
+        presence: (n, BINS) 1 point, 0 interpolated, -1 outside.
+    """
+
+    curves: FloatArray
     presence: FloatArray
 
 
 def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
     """Bins of one channel; runs without it are zeros, and marked as outside."""
     rows = np.flatnonzero(cells.size > 0)
-    if len(rows) == len(start):
+    if 0 < len(rows) == len(start):
         return _filled_bins(cells, start, stop)
-    out = [np.zeros((len(start), BINS)) for _ in range(3)] + [np.full((len(start), BINS), -1.0)]
+    curves, presence = np.zeros((3, len(start), BINS)), np.full((len(start), BINS), -1.0)
     if len(rows):
         filled = _filled_bins(cells.take(rows), start[rows], stop[rows])
-        for whole, part in zip(out, (filled.mean, filled.low, filled.high, filled.presence), strict=True):
-            whole[rows] = part
-    return _Bins(*out)
+        curves[:, rows], presence[rows] = filled.curves, filled.presence
+    return _Bins(curves, presence)
 
 
 def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
-    span = np.maximum(stop - start, 1e-300)[:, None]
-    centre = start[:, None] + (stop - start)[:, None] * ((np.arange(BINS) + 0.5) / BINS)
-    mean = resample(cells.steps, cells.mean, cells.size, centre)
-    low, high = mean.copy(), mean.copy()
-    inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:]) & (cells.size[:, None] > 0)
+    start, span = start[:, None], np.maximum(stop - start, 1e-300)[:, None]
+    centre = start + (stop[:, None] - start) * _CENTRES
+    curves = np.empty((3, len(start), BINS))
+    curves[:] = cells.at(centre)
+    inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:])
     presence = np.where(inside, 0.0, -1.0)
-    place = np.clip((cells.steps - start[:, None]) / span * BINS, 0, BINS - 1).astype(np.int64)
-    flat = (np.arange(len(start))[:, None] * BINS + place)[cells.real]
-    if len(flat):
-        first = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
-        at = flat[first]
-        width = np.diff(np.append(first, len(flat)))
-        mean.ravel()[at] = np.add.reduceat(cells.mean[cells.real], first) / width
-        low.ravel()[at] = np.minimum.reduceat(cells.low[cells.real], first)
-        high.ravel()[at] = np.maximum.reduceat(cells.high[cells.real], first)
-        presence.ravel()[at] = 1.0
-    return _Bins(mean, low, high, presence)
+    place = np.minimum(np.maximum((cells.steps - start) / span * BINS, 0), BINS - 1).astype(np.int64)
+    bin_of = (np.arange(0, len(start) * BINS, BINS)[:, None] + place)[cells.real]
+    edges = np.concatenate(([0], (bin_of[1:] != bin_of[:-1]).nonzero()[0] + 1, [len(bin_of)]))
+    first = edges[:-1]
+    at = bin_of[first]
+    mean, low, high = curves.reshape(3, -1)
+    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / (edges[1:] - first)
+    low[at] = np.minimum.reduceat(cells.low[cells.real], first)
+    high[at] = np.maximum.reduceat(cells.high[cells.real], first)
+    presence.reshape(-1)[at] = 1.0
+    return _Bins(curves, presence)
 
 
 def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
-    batch, cells = piece.batch, piece.cells
-    start, stop = _axis(cells)
-    rows = [np.broadcast_to(np.linspace(-1, 1, BINS), (batch.size, BINS))]
+    batch, losses = piece.batch, piece.losses
+    start, stop = _axis(losses)
+    tensor = np.zeros((batch.size, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
+    tensor[:, 0] = _TIME
     with np.errstate(all="ignore"):
-        train, val = _bins(cells["train_loss"], start, stop), _bins(cells["val_loss"], start, stop)
-        rows += _loss_rows(train, val, cells["train_loss"], cells["val_loss"])
-        rows += _companion_rows(batch, cells, start, stop)
-        tensor = _bounded(rows)
-    return Encoded(tensor, features_of(batch, piece.quantities), start, stop)
+        _fill_losses(tensor, losses, _bins(losses, twice(start), twice(stop)))
+        for name, rows_of_channel in _COMPANIONS.items():
+            cells, rows = piece.cells[name], _ROWS[name]
+            if cells.size.any():
+                tensor[:, rows] = np.stack(rows_of_channel(cells, _bins(cells, start, stop), batch.metric_sign), axis=1)
+            else:
+                tensor[:, rows.stop - 1] = -1.0
+        _bound(tensor)
+    return Encoded(tensor, features_of(piece), start, stop)
 
 
-def _bounded(rows: Sequence[FloatArray]) -> npt.NDArray[np.float32]:
-    """(n, len(rows), BINS) within the limits; what could not be calculated is 0."""
-    tensor = np.empty((len(rows[0]), len(rows), BINS), dtype=np.float32)
-    np.stack(rows, axis=1, out=tensor, casting="same_kind")
+def _bound(tensor: npt.NDArray[np.float32]) -> None:
+    """Keeps a tensor within the limits; what could not be calculated is 0."""
     np.minimum(np.maximum(tensor, -_LIMIT, out=tensor), _LIMIT, out=tensor)
     unknown = np.isnan(tensor)
     if unknown.any():
         tensor[unknown] = 0.0
-    return tensor
 
 
-def _axis(cells: dict[str, Cells]) -> tuple[FloatArray, FloatArray]:
-    """First and last finite loss step of each run; of the metric where there is no loss."""
-    start, stop = np.full(len(cells["lr"].size), np.inf), np.full(len(cells["lr"].size), -np.inf)
-    for name in ("train_loss", "val_loss"):
-        has = cells[name].size > 0
-        start = np.where(has, np.minimum(start, cells[name].steps[:, 0]), start)
-        stop = np.where(has, np.maximum(stop, cells[name].steps[:, -1]), stop)
-    return np.where(np.isfinite(start), start, 0.0), np.where(np.isfinite(stop), stop, 1.0)
+def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
+    """First and last finite loss step of each run, 0 and 1 where there is none."""
+    has = losses.size > 0
+    start = np.minimum(*halves(np.where(has, losses.steps[:, 0], np.inf)))
+    stop = np.maximum(*halves(np.where(has, losses.steps[:, -1], -np.inf)))
+    some = np.logical_or(*halves(has))
+    return np.where(some, start, 0.0), np.where(some, stop, 1.0)
 
 
 def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
-    """Bins back from their view, divided by unit (n,)."""
+    """Bins (3, n, BINS) back from their view, divided by unit (n,)."""
     raw: FloatArray = bins * (cells.scale / unit)[:, None]
-    log = np.flatnonzero(cells.log)
+    log = cells.log.nonzero()[0]
     if len(log):
         log_unit = np.log(np.maximum(unit[log], 1e-300))[:, None]
-        raw[log] = np.exp(np.clip(bins[log] - log_unit, -700, 700))
+        raw[:, log] = _exp(bins[:, log] - log_unit)
     return raw
 
 
-def _loss_rows(train: _Bins, val: _Bins, tc: Cells, vc: Cells) -> list[FloatArray]:
-    size = [np.where(c.log, np.exp(np.minimum(c.high.max(axis=1), 700.0)), c.scale) * (c.size > 0) for c in (tc, vc)]
-    unit = np.maximum(np.maximum(size[0], size[1]), 1e-300)
-    parts = []
-    for bins, cells in ((train, tc), (val, vc)):
-        parts.append([_raw(x, cells, unit) for x in (bins.mean, bins.low, bins.high)])
-    has = [c.size > 0 for c in (tc, vc)]
-    ranges = [_range(p[0]) for p in parts]
-    lows = [np.where(h, low, np.inf) for (low, _), h in zip(ranges, has, strict=True)]
-    highs = [np.where(h, high, -np.inf) for (_, high), h in zip(ranges, has, strict=True)]
-    joint_low, joint_high = np.minimum(*lows), np.maximum(*highs)
+def _exp(values: FloatArray) -> FloatArray:
+    """Exponentials, none of them 0 or infinite."""
+    out: FloatArray = np.exp(np.minimum(np.maximum(values, -700), 700))
+    return out
+
+
+def _fill_losses(tensor: npt.NDArray[np.float32], losses: Cells, bins: _Bins) -> None:
+    """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
+    has = losses.size > 0
+    size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
+    unit = np.maximum(np.maximum(*halves(size)), 1e-300)
+    raw = _raw(bins.curves, losses, twice(unit))
+    low, high = _range(raw[0])
+    joint_low = np.minimum(*halves(np.where(has, low, np.inf)))
+    joint_high = np.maximum(*halves(np.where(has, high, -np.inf)))
     # logarithms relative to train's initial level (val's where there is no train)
-    first = np.where(has[0], *(middle_of_three(*p[0][:, :3].T) for p in parts))
-    positive = [np.where(h, p[1].min(axis=1) > 0, True) for p, h in zip(parts, has, strict=True)]
-    use_log = positive[0] & positive[1] & (first > 0)
-    rows: list[FloatArray] = []
-    logs = []
-    for (mean, low, high), bins, present, lo, hi in zip(parts, (train, val), has, lows, highs, strict=True):
-        own = [_between(x, lo, hi) for x in (mean, low, high)]
-        joint = _between(mean, joint_low, joint_high)
-        relative = [_log_ratio(x, first, use_log, joint_low, joint_high) for x in (mean, low, high)]
-        logs.append(relative[0])
-        rows += [np.where(present[:, None], x, 0.0) for x in (*own, joint, *relative)] + [bins.presence]
-    both = (has[0] & has[1])[:, None]
-    rows.append(np.where(both, np.clip(4.0 * (logs[1] - logs[0]), -_LIMIT, _LIMIT), 0.0))
-    return rows
+    first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
+    use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
+    logs = _log_ratio(raw, twice(first), twice(use_log), twice(joint_low), twice(joint_high))
+    lows, highs = np.array([low, low, low, twice(joint_low)]), np.array([high, high, high, twice(joint_high)])
+    linear = _between(raw.take(_MEAN_LOW_HIGH_MEAN, axis=0), lows, highs)
+    gap = np.subtract(*halves(logs[0])[::-1]) * 4.0
+    if not has.all():
+        linear[:, ~has] = logs[:, ~has] = 0.0
+        gap[~np.logical_and(*halves(has))] = 0.0
+    n = len(gap)
+    rows = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
+    rows[:4], rows[4:7] = linear.reshape(4, 2, n, BINS), logs.reshape(3, 2, n, BINS)
+    rows[7] = bins.presence.reshape(2, n, BINS)
+    tensor[:, _LOSS_ROWS.stop] = gap
 
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -192,8 +206,11 @@ def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """-1 at low, 1 at high, compressed logarithmically outside."""
-    unit: FloatArray = (values - low[:, None]) / np.maximum(high - low, 1e-300)[:, None] * 2.0 - 1.0
+    """Values (..., BINS) with -1 at low (...), 1 at high, compressed logarithmically outside."""
+    unit: FloatArray = values - low[..., None]
+    unit /= np.maximum(high - low, 1e-300)[..., None]
+    unit *= 2.0
+    unit -= 1.0
     far = np.abs(unit) > 1
     if far.any():
         outside = unit[far]
@@ -203,34 +220,28 @@ def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArra
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: FloatArray, high: FloatArray) -> FloatArray:
     """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
-    ratio: FloatArray = 0.5 * np.log(np.maximum(values, 1e-300) / np.maximum(first, 1e-300)[:, None])
+    ratio: FloatArray = np.maximum(values, 1e-300)
+    ratio /= np.maximum(first, 1e-300)[:, None]
+    np.log(ratio, out=ratio)
+    ratio *= 0.5
     if use.all():
         return ratio
     linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
     return np.where(use[:, None], ratio, linear)
 
 
-def _companion_rows(batch: Batch, cells: dict[str, Cells], start: FloatArray, stop: FloatArray) -> list[FloatArray]:
-    rows: list[FloatArray] = []
-    for name, rows_of_channel in _COMPANIONS.items():
-        if cells[name].size.any():
-            rows += rows_of_channel(cells[name], _bins(cells[name], start, stop), batch.metric_sign)
-        else:
-            nothing, outside = (np.broadcast_to(value, (batch.size, BINS)) for value in (0.0, -1.0))
-            rows += [nothing] * (sum(row.startswith(f"{name}__") for row in TENSOR_CHANNELS) - 1) + [outside]
-    return rows
-
-
 def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
     """A metric over its own range; larger is better after the sign."""
-    value = np.where(cells.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean) * sign[:, None]
+    mean = bins.curves[0]
+    value = np.where(cells.log[:, None], _exp(mean), mean) * sign[:, None]
     low, high = _range(value)
     return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
 
 
 def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """The learning rate over its peak, and its logarithm."""
-    raw = np.where(cells.log[:, None], np.exp(np.clip(bins.mean, -700, 700)), bins.mean * cells.scale[:, None])
+    mean = bins.curves[0]
+    raw = np.where(cells.log[:, None], _exp(mean), mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
     has = (cells.size > 0)[:, None]
     logarithm = np.log10(np.maximum(relative, 1e-6)) / 3.0
@@ -239,7 +250,7 @@ def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
 
 def _gradient_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
     """Powers of ten of the gradient norm about its median."""
-    mean, high = (_log10(x, cells) for x in (bins.mean, bins.high))
+    mean, high = (_log10(x, cells) for x in bins.curves[::2])
     middle = row_median(mean)[:, None]
     has = (cells.size > 0)[:, None]
     return [np.where(has, mean - middle, 0.0), np.where(has, high - middle, 0.0), bins.presence]
@@ -257,6 +268,21 @@ _COMPANIONS: Final[dict[str, Callable[[Cells, _Bins, FloatArray], list[FloatArra
     "grad_norm": _gradient_rows,
 }
 """Channel beside the losses -> its rows from its cells, its bins and the sign of the metric; presence is the last."""
+
+_ROWS: Final[dict[str, slice]] = {
+    name: slice(
+        TENSOR_CHANNELS.index(next(row for row in TENSOR_CHANNELS if row.startswith(f"{name}__"))),
+        TENSOR_CHANNELS.index(f"{name}__presence") + 1,
+    )
+    for name in CHANNELS
+}
+"""Channel -> its rows in the tensor."""
+
+_MEAN_LOW_HIGH_MEAN: Final = np.array([0, 1, 2, 0])
+"""What is shown of a loss's bins: all over its own range, the mean again over the range train and val share."""
+
+_LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
+"""Rows of both losses; the gap between them follows."""
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

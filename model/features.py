@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.model.tsfresh_features import extract_selected, feature_names
-from curveclinic.quantities import Quantities
-from curveclinic.ragged import Batch
+from curveclinic.quantities import Measured
 
 _RATIOS = (
     "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel",
@@ -55,14 +54,16 @@ _LIMIT: Final = 14.0
 _SMALLEST: Final = 300.0
 """Ratios are compressed as log(1 + 300 |x|): a fall of 0.3 % of the level is as visible as one of 30 %."""
 
+_SCALE: Final = np.where(np.arange(len(FEATURE_NAMES)) < len(RATIOS), _SMALLEST, 1.0)
+"""(len(FEATURE_NAMES),) factor of every feature before compression."""
 
-def features_of(batch: Batch, quantities: Quantities) -> npt.NDArray[np.float32]:
+
+def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     """(n, len(FEATURE_NAMES)) float32, finite and within +-14; what could not be measured is 0."""
-    measured = np.array([quantities[name] for name in MEASURES]).T
-    raw = np.concatenate([measured, extract_selected(batch)], axis=1)
+    measured = np.array([piece.quantities[name] for name in MEASURES]).T
+    raw = np.concatenate([measured, extract_selected(piece)], axis=1)
     raw[np.isnan(raw)] = 0.0
-    scale = np.ones(raw.shape[1])
-    scale[: len(RATIOS)] = _SMALLEST
     with np.errstate(over="ignore"):
-        squashed = np.sign(raw) * np.log1p(np.abs(raw) * scale)
-    return np.asarray(np.clip(squashed, -_LIMIT, _LIMIT), dtype=np.float32)
+        squashed = np.sign(raw) * np.log1p(np.abs(raw) * _SCALE)
+    features: npt.NDArray[np.float32] = np.minimum(np.maximum(squashed, -_LIMIT), _LIMIT).astype(np.float32)
+    return features

@@ -147,10 +147,16 @@ def _from_end(rows: Rows, reverse: IntArray) -> FloatArray:
 
 def index_mass_quantile(rows: Rows, *, q: float) -> FloatArray:
     """Relative place where the running sum reaches the share q; NaN for an all-zero row."""
-    mass = row_sums(rows.points, rows.lengths)
-    share: FloatArray = rows.once(("mass",), lambda: rows.total / mass[:, None])
+    share, n = rows.once(("mass",), lambda: _mass_shares(rows))
     reached: IntArray = (share >= q).argmax(axis=1)
-    return np.where(mass == 0.0, np.nan, (reached + 1) / rows.n)
+    place: FloatArray = (reached + 1) / n
+    return place
+
+
+def _mass_shares(rows: Rows) -> tuple[FloatArray, FloatArray]:
+    """(m, L) share of the sum that is reached at every point, and (m,) lengths, NaN for an all-zero row."""
+    mass = row_sums(rows.points, rows.lengths)
+    return rows.total / mass[:, None], np.where(mass == 0.0, np.nan, rows.n)
 
 
 def binned_entropy(rows: Rows, *, max_bins: int) -> FloatArray:

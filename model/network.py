@@ -116,16 +116,18 @@ def loss_of(
 
 
 def disagreement(presence: Tensor, target: Tensor, weight: Tensor, pairs: Tensor) -> Tensor:
-    """Mean squared difference of the probabilities of one run told two ways, where both have the same truth.
+    """Mean squared difference of a twin's probabilities from its full log's, where both have the same truth.
+
+    The full log teaches: no gradient goes its way, or what thinning hides would be forgotten there as well.
 
     Args:
         presence: (B, 20) logits.
         target, weight: (B, 20).
-        pairs: (m, 2) rows of either telling; 0 without any.
+        pairs: (m, 2) rows of twin and full log; 0 without any.
     """
-    one, other = pairs[:, 0], pairs[:, 1]
-    same = (target[one] == target[other]) & (weight[one] > 0) & (weight[other] > 0)
-    gap = torch.sigmoid(presence[one]) - torch.sigmoid(presence[other])
+    twin, full = pairs[:, 0], pairs[:, 1]
+    same = (target[twin] == target[full]) & (weight[twin] > 0) & (weight[full] > 0)
+    gap = torch.sigmoid(presence[twin]) - torch.sigmoid(presence[full]).detach()
     return (gap.square() * same).sum() / same.sum().clamp(min=1)
 
 

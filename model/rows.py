@@ -21,7 +21,7 @@ def row_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
     """
     m, width = cells.shape
     if m == 0 or counts.min() >= width:
-        total: FloatArray = cells.sum(axis=1)
+        total: FloatArray = np.add.reduce(cells, axis=1)
         return total
     padded = np.empty((m, width + 2))
     padded[:, 1:-1] = cells
@@ -56,6 +56,11 @@ class Rows:
         full = bool(lengths.min() >= values.shape[1])
         self.points = values if full else np.where(self.mask, values, np.nan)
         self._memo: dict[tuple[Any, ...], Any] = {}
+
+    def take(self, index: IntArray) -> Rows:
+        """Returns the given rows, in that order, no wider than they need to be."""
+        lengths = self.lengths[index]
+        return Rows(self.values[index, : lengths.max(initial=1)], lengths)
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
@@ -106,7 +111,8 @@ class Rows:
     @cached_property
     def changes(self) -> FloatArray:
         """(m, L - 1) differences of neighbours."""
-        return np.diff(self.points, axis=1)
+        changes: FloatArray = self.points[:, 1:] - self.points[:, :-1]
+        return changes
 
     @cached_property
     def path(self) -> FloatArray:
@@ -121,13 +127,14 @@ class Rows:
     @cached_property
     def total(self) -> FloatArray:
         """(m, L) running sum."""
-        return np.cumsum(self.points, axis=1)
+        total: FloatArray = np.add.accumulate(self.points, axis=1)
+        return total
 
     @cached_property
     def energy(self) -> FloatArray:
         """(m, L + 1) running sum of squares, from 0."""
         energy = np.zeros((self.values.shape[0], self.values.shape[1] + 1))
-        np.cumsum(self.points * self.points, axis=1, out=energy[:, 1:])
+        np.add.accumulate(self.points * self.points, axis=1, out=energy[:, 1:])
         return energy
 
     @cached_property
@@ -148,12 +155,15 @@ class Rows:
         """(m,) number of Fourier coefficients."""
         return self.lengths // 2 + 1
 
-    def quantile(self, q: float) -> FloatArray:
-        """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side."""
+    def quantile(self, q: float | FloatArray) -> FloatArray:
+        """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side.
+
+        (k, m) for several, q (k, 1).
+        """
         position = (self.n - 1.0) * q
-        below = np.floor(position).astype(np.int64)
+        below = position.astype(np.int64)
         weight = position - below
-        row = np.arange(len(below))
+        row = np.arange(len(self.lengths))
         low = self.ordered[row, below]
         step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
         return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)

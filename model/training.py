@@ -13,8 +13,8 @@ from curveclinic.model.network import CurveNet, Shape, disagreement, loss_of
 
 Batch = tuple[Tensor, ...]
 
-STEADINESS = 10.0
-"""Weight of the disagreement between a run and its twin beside the loss."""
+STEADINESS = 1.0
+"""Weight of a twin's disagreement with its full log beside the loss."""
 
 
 class Training:
@@ -47,7 +47,7 @@ class Training:
         self.optimiser.zero_grad()
         outputs = self.net(batch[0], batch[1])
         loss = loss_of(outputs, *batch[2:])
-        total = loss + STEADINESS * disagreement(outputs[0], *batch[2:4], pairs)
+        total = loss + STEADINESS * disagreement(outputs[0], batch[2], batch[3], pairs)
         total.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()

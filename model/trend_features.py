@@ -37,7 +37,7 @@ def fit(cells: FloatArray, counts: IntArray) -> Fit:
     variance_y = row_sums(centred * centred, counts) / n
     covariance = row_sums((np.arange(cells.shape[1]) - middle[:, None]) * centred, counts) / n
     slope = covariance / variance_x
-    rvalue = np.clip(covariance / np.sqrt(variance_x * variance_y), -1.0, 1.0)
+    rvalue = np.minimum(np.maximum(covariance / np.sqrt(variance_x * variance_y), -1.0), 1.0)
     stderr = np.sqrt((1.0 - rvalue**2) * variance_y / variance_x / np.where(n > 2, n - 2.0, np.nan))
     return Fit(slope, average - slope * middle, rvalue, np.where(n == 2, 0.0, stderr))
 
@@ -68,7 +68,7 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     if f_agg in ("min", "max"):
         result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)
         return result
-    counts = np.clip(rows.lengths[:, None] - np.arange(0, whole, size), 1, size)
+    counts = np.minimum(np.maximum(rows.lengths[:, None] - np.arange(0, whole, size), 1), size)
     result = np.where(real, cells, 0.0).sum(axis=2) / counts
     if f_agg == "var":
         spread = np.where(real, cells - result[:, :, None], 0.0)
@@ -78,12 +78,18 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
     """Share of the sum of squares in one of equal segments; NaN for an all-zero row."""
-    size, longer = np.divmod(rows.lengths, num_segments)
-    start, stop = (i * size + np.minimum(i, longer) for i in (segment_focus, segment_focus + 1))
-    row = np.arange(len(size))
-    whole: FloatArray = rows.energy[row, rows.lengths]
-    part: FloatArray = rows.energy[row, stop] - rows.energy[row, start]
-    return part / np.where(whole == 0.0, np.nan, whole)
+    shares: FloatArray = rows.once(("energy", num_segments), lambda: _energy_shares(rows, num_segments))
+    share: FloatArray = shares[segment_focus]
+    return share
+
+
+def _energy_shares(rows: Rows, segments: int) -> FloatArray:
+    """(segments, m) shares of the sum of squares."""
+    size, longer = np.divmod(rows.lengths, segments)
+    edge = np.arange(segments + 1)[:, None]
+    reached = rows.energy[np.arange(len(size)), edge * size + np.minimum(edge, longer)]
+    parts: FloatArray = reached[1:] - reached[:-1]
+    return parts / np.where(reached[-1] == 0.0, np.nan, reached[-1])
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.measures import segment_max, segment_min, view_of
+from curveclinic.measures import View, segment_max, segment_min
 from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
-from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged, blocks
+from curveclinic.quantities import Measured
+from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
 
 Calculator = Callable[..., FloatArray]
 """(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
@@ -146,15 +148,21 @@ def feature_names() -> tuple[str, ...]:
     return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
 
 
-def extract_selected(batch: Batch) -> FloatArray:
+def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
-    parts = [extract(batch.channels[channel], names) for channel, names in SELECTED.items()]
-    return np.concatenate(parts, axis=1)
+    losses = ("train_loss", "val_loss")
+    parts = _measure(piece.view, tuple(SELECTED[channel] for channel in losses))
+    channels = piece.batch.channels
+    parts += [measure(channels[name], features) for name, features in SELECTED.items() if name not in losses]
+    return _defined(np.concatenate(parts, axis=1))
 
 
 def extract(channel: Ragged, names: Sequence[str]) -> FloatArray:
     """Returns `measure` with 0 for what is not defined: (n, len(names)), finite."""
-    values = measure(channel, names)
+    return _defined(measure(channel, names))
+
+
+def _defined(values: FloatArray) -> FloatArray:
     values[~np.isfinite(values)] = 0.0
     return values
 
@@ -169,15 +177,74 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     Returns:
         (n, len(names)) values, NaN where tsfresh returns NaN and for runs without a finite point.
     """
-    values = np.full((channel.size, len(names)), np.nan)
     if not len(channel.values):
+        return np.full((channel.size, len(names)), np.nan)
+    return _measure(View.of(channel), (tuple(names),))[0]
+
+
+def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
+    """`measure` of channels stacked on one another, each with its names; what all of them need is worked out once."""
+    plan, n = _plan(names), view.points.size // len(names)
+    values = np.full((view.points.size, plan.width), np.nan)
+    if len(view.points.values):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for index, rows in _slabs(_between_0_and_1(view)):
+                for group in plan.groups:
+                    if group.channel is None:
+                        values[index, group.columns] = group.of(rows)
+                    elif len(own := (index // n == group.channel).nonzero()[0]):
+                        values[index[own], group.columns] = group.of(rows.take(own))
+    return [values[k * n : (k + 1) * n].take(columns, axis=1) for k, columns in enumerate(plan.columns)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Features worked out on the same rows.
+
+    Attributes:
+        channel: the only channel that asks for them; None where all of them go by the same calculators.
+        columns: where the values go.
+        features: calculator and parameters of each.
+    """
+
+    channel: int | None
+    columns: slice
+    features: tuple[tuple[Calculator, dict[str, Any]], ...]
+
+    def of(self, rows: Rows) -> FloatArray:
+        """(m, features) values."""
+        values: FloatArray = np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
         return values
-    plan = [_parse(name) for name in names]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for index, rows in _slabs(normalise(channel)):
-            for column, (calculator, parameters) in enumerate(plan):
-                values[index, column] = calculator(rows, **parameters)
-    return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Groups of features, their number, and the columns that belong to each channel."""
+
+    groups: tuple[_Group, ...]
+    width: int
+    columns: tuple[IntArray, ...]
+
+
+@cache
+def _plan(names: tuple[tuple[str, ...], ...]) -> _Plan:
+    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly."""
+    shared = set.intersection(*({_parse(name)[0] for name in own} for own in names))
+    everyone = dict.fromkeys(name for own in names for name in own if _parse(name)[0] in shared)
+    kinds: list[tuple[int | None, list[str]]] = [(None, list(everyone))]
+    kinds += [(k, [name for name in own if name not in everyone]) for k, own in enumerate(names)]
+    groups: list[_Group] = []
+    place: dict[tuple[int | None, str], int] = {}
+    for channel, group in kinds:
+        if group:
+            columns = slice(len(place), len(place) + len(group))
+            groups.append(_Group(channel, columns, tuple(_parse(name) for name in group)))
+            place |= {(channel, name): columns.start + i for i, name in enumerate(group)}
+    return _Plan(
+        tuple(groups),
+        len(place),
+        tuple(np.array([place[None if name in everyone else k, name] for name in own]) for k, own in enumerate(names)),
+    )
 
 
 def normalise(channel: Ragged) -> Ragged:
@@ -186,13 +253,16 @@ def normalise(channel: Ragged) -> Ragged:
     The view is `measures.view_of` (log(v) for a positive curve with max / min above 30, else v), then
     (view - min) / (max - min). Give these values to tsfresh to recompute a feature.
     """
-    finite = channel.finite()
-    view, _, _ = view_of(finite)
-    low = segment_min(view, finite.offsets)
-    span = segment_max(view, finite.offsets) - low
-    view -= np.repeat(low, finite.lengths)
-    view /= np.repeat(np.where(span > 0.0, span, 1.0), finite.lengths)
-    return Ragged(finite.steps, view, finite.offsets)
+    return _between_0_and_1(View.of(channel))
+
+
+def _between_0_and_1(view: View) -> Ragged:
+    points = view.points
+    low = segment_min(points.values, points.offsets)
+    span = segment_max(points.values, points.offsets) - low
+    values = points.values - np.repeat(low, points.lengths)
+    values /= np.repeat(np.where(span > 0.0, span, 1.0), points.lengths)
+    return Ragged(points.steps, values, points.offsets)
 
 
 def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:

@@ -94,17 +94,20 @@ def learning_rate(kind: IntArray, warmup: FloatArray, a: FloatArray, b: FloatArr
             start = warmup[rows, None]
             u = np.clip((GRID[None, :] - start) / np.maximum(1.0 - start, 1e-6), 0.0, 1.0)
             out[rows] = shape(u, a[rows, None], b[rows, None])
-    ramp = np.clip(GRID[None, :] / np.maximum(warmup[:, None], 1e-9), 0.0, 1.0)
-    return np.maximum(out * np.where(warmup[:, None] > 0, ramp, 1.0), 1e-6)
+    rows = np.flatnonzero(warmup > 0)
+    out[rows] *= np.minimum(GRID / np.maximum(warmup[rows, None], 1e-9), 1.0)
+    return np.maximum(out, 1e-6, out=out)
 
 
 def progress(rate: FloatArray, weight: FloatArray) -> FloatArray:
     """(n, G) share of the whole progress made: the integral of lr ** weight; weight 0 is a schedule without effect."""
-    speed = rate ** weight[:, None]
-    area = np.concatenate(
-        [np.zeros((len(rate), 1)), np.cumsum(0.5 * (speed[:, 1:] + speed[:, :-1]) * np.diff(GRID), axis=1)], axis=1
-    )
-    return np.asarray(area / np.maximum(area[:, -1:], 1e-12))
+    area = np.tile(GRID, (len(rate), 1))
+    rows = np.flatnonzero(weight > 0)
+    speed = rate[rows] ** weight[rows, None]
+    gain = (speed[:, 1:] + speed[:, :-1]) * np.diff(GRID)
+    total = np.cumsum(gain, axis=1)
+    area[rows, 1:] = total / total[:, -1:]
+    return area
 
 
 def _decay_exponential(x: FloatArray, a: FloatArray) -> FloatArray:
@@ -164,13 +167,12 @@ DECAY_INDEX: Final = {name: i for i, name in enumerate(DECAYS)}
 
 def decay(kind: IntArray, done: FloatArray, rate: FloatArray, shape: FloatArray, plateau: FloatArray) -> FloatArray:
     """(n, G) remaining share of the distance to the floor; plateau (n,) is the idle share of progress at the start."""
-    soft = 0.15 * plateau[:, None] + 1e-6
-    held = np.where(
-        plateau[:, None] > 0,
-        soft * np.logaddexp(0.0, np.clip((done - plateau[:, None]) / soft, -60, 60)),
-        done,
-    )
-    x = rate[:, None] * held / np.maximum(1.0 - plateau[:, None], 0.05)
+    x = rate[:, None] * done
+    rows = np.flatnonzero(plateau > 0)
+    idle = plateau[rows, None]
+    soft = 0.15 * idle + 1e-6
+    held = soft * np.logaddexp(0.0, np.clip((done[rows] - idle) / soft, -60, 60))
+    x[rows] = rate[rows, None] * held / np.maximum(1.0 - idle, 0.05)
     out = np.empty_like(x)
     for index, shape_of in enumerate(DECAYS.values()):
         rows = np.flatnonzero(kind == index)

@@ -37,5 +37,7 @@ def chance(rng: Rng, share: float, n: int) -> FloatArray:
 def pick(rng: Rng, weights: Mapping[int, float] | Sequence[float], n: int) -> IntArray:
     """(n,) indices drawn with the given weights."""
     table = weights if isinstance(weights, Mapping) else dict(enumerate(weights))
-    p = np.array(list(table.values()))
-    return rng.choice(np.array(list(table)), size=n, p=p / p.sum())
+    # `rng.choice` draws the same, but checks its weights each time
+    share = np.cumsum(list(table.values()))
+    place = np.searchsorted(share / share[-1], rng.random(n), side="right")
+    return np.array(list(table))[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from curveclinic.measures import segment_min
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.overlay import Overlay, peak
@@ -22,13 +23,13 @@ def loss_points(rng: np.random.Generator, plan: Plan, latent: Latent, t: Axis, v
     t_level, v_level = t_clean * np.exp(over.train), v_clean * np.exp(over.val)
     t_values = _noisy_train(rng, plan, t, t_level, latent.train[:, 0], thin)
     v_eps = texture.correlated(rng, v.run, plan.val_rho, plan.skew * 0.3)
-    v_noise = plan.val_noise[v.run], plan.val_noise_power[v.run]
-    v_values = _noisy(v_level, latent.val[:, 0][v.run], *v_noise, v_eps)
-    shared = texture.correlated(rng, t.run, plan.val_rho, np.zeros(plan.size))
-    t_values = t_values * np.exp(plan.shared_noise[t.run] * shared)
+    v_values = _noisy(v, v_level, latent.val[:, 0], plan.val_noise[v.run], plan.val_noise_power, v_eps)
+    moved, points = t.of(plan.shared_noise > 0)
+    shared = texture.correlated(rng, points.run, plan.val_rho, np.zeros(plan.size))
+    t_values[moved] *= np.exp(plan.shared_noise[points.run] * shared)
     t_values, t_clean = _frozen(rng, plan, t, t_values, t_clean)
     v_values = _restored(plan, v, v_values)
-    return [_in_print(plan, t.run, t_values, t_clean, t_level), _in_print(plan, v.run, v_values, v_clean, v_level)]
+    return [_in_print(plan, t, t_values, t_clean, t_level), _in_print(plan, v, v_values, v_clean, v_level)]
 
 
 def _noisy_train(
@@ -39,32 +40,39 @@ def _noisy_train(
     rho = plan.noise_rho + averaged * np.minimum(3 - plan.noise_rho, 2)
     eps = texture.correlated(rng, t.run, rho, plan.skew)
     left = np.where(averaged, 1 / np.sqrt(2 * np.maximum(plan.ema, 1.0)), 1.0)
-    size = (plan.noise[t.run] * thin) * left[t.run]
-    return _noisy(level, start[t.run], size, plan.noise_power[t.run], eps)
+    return _noisy(t, level, start, (plan.noise * left)[t.run] * thin, plan.noise_power, eps)
 
 
 def _noisy(
-    level: FloatArray, reference: FloatArray, size: FloatArray, power: FloatArray, noise: FloatArray
+    axis: Axis, level: FloatArray, start: FloatArray, size: FloatArray, power: FloatArray, noise: FloatArray
 ) -> FloatArray:
-    """Level with noise of relative size * (level / reference) ** (power - 1), kept positive."""
-    with np.errstate(all="ignore"):
-        share = np.clip(level / np.maximum(reference, 1e-300), 1e-9, 1e9)
-        relative = np.clip(size * share ** (power - 1.0), 0.0, 0.9)
-    linear = level * (1.0 + relative * noise)
-    wide = relative > 0.12
-    return np.where(wide | (linear <= 0), level * np.exp(np.clip(relative * noise - 0.5 * relative**2, -8, 6)), linear)
+    """Level with noise of relative size * (level / start) ** (power - 1), kept positive; start and power are (n,)."""
+    relative = size.copy()
+    varies = axis.where(power != 1)
+    run = axis.run[varies]
+    share = np.clip(level[varies] / np.maximum(start, 1e-300)[run], 1e-9, 1e9)
+    relative[varies] *= share ** (power - 1.0)[run]
+    relative = np.clip(relative, 0.0, 0.9)
+    noise = relative * noise
+    out = level * (1.0 + noise)
+    wide = np.flatnonzero((relative > 0.12) | (out <= 0))
+    out[wide] = level[wide] * np.exp(np.clip(noise[wide] - 0.5 * relative[wide] ** 2, -8, 6))
+    return out
 
 
 def _frozen(
     rng: np.random.Generator, plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """After some blow-ups the loss is one constant with little noise."""
-    stuck = (plan.freeze[axis.run] > 0) & (plan.blow_kind[axis.run] == 2) & (axis.share > plan.blow_at[axis.run] + 0.04)
-    if not stuck.any():
-        return values, clean
-    level = peak(np.where(stuck, clean, 0.0), axis.offsets)[axis.run]
-    quiet = level * (1 + 0.01 * plan.shape[axis.run] * rng.standard_normal(len(values)))
-    return np.where(stuck, quiet, values), np.where(stuck, level, clean)
+    stuck = axis.where((plan.freeze > 0) & (plan.blow_kind == 2))
+    stuck = stuck[axis.share[stuck] > plan.blow_at[axis.run[stuck]] + 0.04]
+    run = axis.run[stuck]
+    level = np.zeros(plan.size)
+    np.maximum.at(level, run, clean[stuck])
+    values, clean = values.copy(), clean.copy()
+    values[stuck] = level[run] * (1 + 0.01 * plan.shape[run] * rng.standard_normal(len(run)))
+    clean[stuck] = level[run]
+    return values, clean
 
 
 def _restored(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
@@ -72,23 +80,32 @@ def _restored(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
     rows = np.flatnonzero((plan.restored > 0) & (axis.counts > 3))
     out: FloatArray = values.copy()
     if len(rows):
-        out[axis.offsets[rows + 1] - 1] = np.minimum.reduceat(values, axis.offsets[:-1])[rows]
+        out[axis.offsets[rows + 1] - 1] = segment_min(values, axis.offsets)[rows]
     return out
 
 
-def _in_print(plan: Plan, run: IntArray, values: FloatArray, clean: FloatArray, level: FloatArray) -> Points:
+def _in_print(plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray, level: FloatArray) -> Points:
     """Values in the loss's units; only what is written is rounded."""
-    values, clean, level = ((x - plan.shift[run]) * plan.unit[run] for x in (values, clean, level))
-    return _rounded(plan, run, values), clean, level
+    values, clean, level = (_in_units(plan, axis, x) for x in (values, clean, level))
+    return _rounded(plan, axis, values), clean, level
 
 
-def _rounded(plan: Plan, run: IntArray, values: FloatArray) -> FloatArray:
+def _in_units(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
+    out: FloatArray = values.copy()
+    other = axis.where((plan.shift != 0) | (plan.unit != 1))
+    run = axis.run[other]
+    out[other] = (out[other] - plan.shift[run]) * plan.unit[run]
+    return out
+
+
+def _rounded(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
     """Fixed decimals of ordinary units; extreme units are written in scientific notation."""
-    digits = plan.digits[run]
-    plain = (digits < 99) & (plan.unit[run] > 0.1) & (np.abs(values) < 1e12)
-    factor = 10.0 ** np.where(plain, digits, 0)
-    with np.errstate(over="ignore"):
-        return np.asarray(np.where(plain, np.rint(values * factor) / factor, values))
+    out: FloatArray = values.copy()
+    plain = axis.where((plan.digits < 99) & (plan.unit > 0.1))
+    plain = plain[np.abs(values[plain]) < 1e12]
+    factor = (10.0**plan.digits)[axis.run[plain]]
+    out[plain] = np.rint(values[plain] * factor) / factor
+    return out
 
 
 def metric_points(rng: np.random.Generator, plan: Plan, axis: Axis, curve: FloatArray, loss: Points) -> Points:
@@ -98,13 +115,11 @@ def metric_points(rng: np.random.Generator, plan: Plan, axis: Axis, curve: Float
     """
     run = axis.run
     clean = values_at(curve, run, axis.time)
-    error = plan.metric_kind[run] == 4
-    luck = _luck(axis, loss)
-    noise = 0.8 * rng.standard_normal(len(run)) + np.where(error, 0.6, -0.6) * luck
-    score = _score(plan, run, clean, noise)
-    factor = np.where(plan.shape[run] > 0.85, 100.0, 1.0)
-    value = np.where(error, clean * np.exp(np.minimum(plan.metric_noise[run], 0.1) * noise), score * factor)
-    return value, np.where(error, clean, clean * factor)
+    error = (plan.metric_kind == 4)[run]
+    noise = 0.8 * rng.standard_normal(len(run)) + np.where(error, 0.6, -0.6) * _luck(axis, loss)
+    factor = np.where(error, 1.0, np.where(plan.shape > 0.85, 100.0, 1.0)[run])
+    with_error = clean * np.exp(np.minimum(plan.metric_noise, 0.1)[run] * noise)
+    return np.where(error, with_error, _score(plan, run, clean, noise) * factor), clean * factor
 
 
 def _luck(axis: Axis, loss: Points) -> FloatArray:
@@ -112,33 +127,42 @@ def _luck(axis: Axis, loss: Points) -> FloatArray:
     values, _, level = loss
     with np.errstate(all="ignore"):
         rest = np.nan_to_num((values - level) / np.abs(level), posinf=0.0, neginf=0.0)
-    total = np.add.reduceat(rest * rest, axis.offsets[:-1]) / np.maximum(axis.counts, 1)
+    total = np.bincount(axis.run, rest * rest, minlength=len(axis.counts)) / np.maximum(axis.counts, 1)
     return np.clip(rest / np.maximum(np.sqrt(total), 1e-12)[axis.run], -3.0, 3.0)
 
 
 def _score(plan: Plan, run: IntArray, clean: FloatArray, noise: FloatArray) -> FloatArray:
-    kind = plan.metric_kind[run]
-    jitter = np.where(kind == 2, 0.03 + 3 * plan.metric_noise[run], plan.metric_noise[run])
-    jitter = np.where((kind == 1) & (plan.shape[run] < 0.6), 0.0, jitter)
-    score = np.clip(clean + jitter * np.sqrt(np.clip(clean * (1 - clean), 0.01, 0.25)) * 2 * noise, 0, 1)
-    grain = np.where(plan.schedule_b[run] < 0.5, 0.0, 1.0 / (30.0 + 2000.0 * plan.schedule_a[run]))
-    return np.where(grain > 0, np.rint(score / np.maximum(grain, 1e-9)) * grain, score)
+    kind = plan.metric_kind
+    jitter = np.where(kind == 2, 0.03 + 3 * plan.metric_noise, plan.metric_noise)
+    jitter = np.where((kind == 1) & (plan.shape < 0.6), 0.0, jitter)
+    score = clean + (2 * jitter)[run] * np.sqrt(np.clip(clean * (1 - clean), 0.01, 0.25)) * noise
+    score = np.clip(score, 0, 1)
+    coarse = np.flatnonzero((plan.schedule_b >= 0.5)[run])
+    cases = (30.0 + 2000.0 * plan.schedule_a)[run[coarse]]
+    score[coarse] = np.rint(score[coarse] * cases) / cases
+    return score
 
 
 def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: Axis, spikes: FloatArray) -> Points:
     """Gradient norms as logged and clean; spikes (total,) of the loss show in them."""
-    run, kind = axis.run, plan.grad_kind[axis.run]
+    run = axis.run
     base = values_at(latent.log_grad, run, axis.time)
-    alone = np.where((plan.grad_kind == 2) & (plan.spikes == 0), 1 + (plan.shape < 0.4), 0)
+    bursts = plan.grad_kind == 2
+    alone = np.where(bursts & (plan.spikes == 0), 1 + (plan.shape < 0.4), 0)
     burst, _, _ = texture.spike_train(rng, axis.offsets, alone, plan.grad_size, plan.spike_tail, plan.spike_early)
-    bursting = spikes / np.maximum(peak(spikes, axis.offsets)[run], 1e-9) * plan.grad_size[run]
-    base = base + burst + np.where(kind == 2, bursting, 0.25 * spikes)
-    noise = plan.grad_noise[run] * rng.standard_normal(len(run)) / np.log(10) * 1.5
-    averaged = np.where((plan.logging[run] == 0) | (plan.logging[run] == 3), 0.35, 1.0)
-    return 10.0 ** np.clip(base + noise * averaged, -30, 37), 10.0 ** np.clip(base, -30, 37)
+    follows = np.where(bursts, plan.grad_size / np.maximum(peak(spikes, axis.offsets), 1e-9), 0.25)
+    base = np.clip(base + burst + follows[run] * spikes, -30, 37)
+    averaged = np.where((plan.logging == 0) | (plan.logging == 3), 0.35, 1.0)
+    noise = (plan.grad_noise * 1.5 / np.log(10) * averaged)[run] * rng.standard_normal(len(run))
+    return _power_of_ten(np.clip(base + noise, -30, 37)), _power_of_ten(base)
+
+
+def _power_of_ten(exponent: FloatArray) -> FloatArray:
+    """10 ** exponent; numpy's exp is several times as fast as its power."""
+    return np.asarray(np.exp(exponent * np.log(10.0)))
 
 
 def rate_points(plan: Plan, latent: Latent, axis: Axis) -> Points:
     """Learning rates, which are logged as they are."""
-    rate = values_at(latent.lr, axis.run, axis.time)
+    rate = values_at(latent.rate, axis.run, axis.time) * plan.lr_peak[axis.run]
     return rate, rate

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curveclinic.measures import segment_max
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.plan import Plan
@@ -35,22 +36,28 @@ def overlay(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> Overlay:
     none = np.zeros(plan.size)
     spikes = texture.spike_train(rng, t.offsets, plan.spikes, plan.spike_size, plan.spike_tail, plan.spike_early)
     val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, none, none)
-    pattern = texture.patterns(rng, t.index, t.run, plan.period) * plan.period_size[t.run]
+    train = t_wave + spikes[0]
+    repeating, points = t.of(plan.period > 0)
+    train[repeating] += texture.patterns(rng, points.index, points.run, plan.period) * plan.period_size[points.run]
     parts = _known(plan)
     parts |= _spikes_known("spike", t, plan.spikes, *spikes)
     parts |= _spikes_known("val_spike", v, plan.val_spikes, *val_spikes)
-    shared = plan.spike_shared[v.run] * spikes[0][nearest(t, v)]
-    return Overlay(t_wave + spikes[0] + pattern, v_wave + val_spikes[0] + shared, spikes[0], parts)
+    val = v_wave + val_spikes[0]
+    sharing, points = v.of((plan.spikes > 0) & (plan.spike_shared > 0))
+    val[sharing] += plan.spike_shared[points.run] * spikes[0][nearest(t, points)]
+    return Overlay(train, val, spikes[0], parts)
 
 
 def _waves(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[FloatArray, FloatArray]:
     """Swings of train and val: one wave, for what swings is the model."""
-    run, share = np.concatenate([t.run, v.run]), np.concatenate([t.share, v.share])
-    index = np.concatenate([t.index, v.index])
+    where, swung = zip(*(axis.of(plan.swing > 0) for axis in (t, v)), strict=True)
+    run, share, index = (np.concatenate([getattr(axis, name) for axis in swung]) for name in ("run", "share", "index"))
     wave = texture.swings(rng, share, run, index, plan.swing_kind, plan.swing_cycles)
     dies_out, later = np.exp(-share * 25), share >= np.maximum(plan.swing_from, 0)[run]
     wave = plan.swing[run] * wave * np.where(plan.swing_from[run] < 0, dies_out, later)
-    return wave[: len(t.run)], wave[len(t.run) :] * plan.swing_val[v.run]
+    train, val = np.zeros(len(t.run)), np.zeros(len(v.run))
+    train[where[0]], val[where[1]] = np.split(wave, [len(where[0])])
+    return train, val * plan.swing_val[v.run]
 
 
 def _known(plan: Plan) -> dict[str, FloatArray]:
@@ -85,5 +92,5 @@ def _step_at(axis: Axis, index: FloatArray) -> FloatArray:
 
 
 def peak(values: FloatArray, offsets: IntArray) -> FloatArray:
-    """(n,) largest value of every run."""
-    return np.maximum.reduceat(values, offsets[:-1])
+    """(n,) largest value of every run, 0 without points."""
+    return np.nan_to_num(segment_max(values, offsets))

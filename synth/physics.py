@@ -17,18 +17,18 @@ class Latent:
     """Noise-free curves of n runs on `descent.GRID`; losses before units.
 
     Attributes:
-        train, val, lr, train_metric, val_metric: (n, G).
-        log_grad: (n, G) log10 of the gradient norm.
-        blown: (n, G) share of the blow-up that has happened, in 0..1.
+        train, val: (n, G).
+        rate: (n, G) learning rate over its peak.
+        train_metric, val_metric: (n, G), 0 in runs that log neither.
+        log_grad: (n, G) log10 of the gradient norm, 0 in runs that do not log it.
     """
 
     train: FloatArray
     val: FloatArray
-    lr: FloatArray
+    rate: FloatArray
     train_metric: FloatArray
     val_metric: FloatArray
     log_grad: FloatArray
-    blown: FloatArray
 
 
 def _column(values: FloatArray | IntArray) -> FloatArray:
@@ -40,25 +40,46 @@ def latent(plan: Plan) -> Latent:
     rate = learning_rate(plan.schedule, plan.warmup, plan.schedule_a, plan.schedule_b)
     done = progress(rate, plan.schedule_weight)
     left = decay(plan.decay, done, plan.rate, plan.shape, plan.plateau)
-    train = _train(plan, left, rate)
-    val = _val(plan, left, rate)
-    blow, blown = _blow_up(plan, train)
-    train, val = train * np.exp(np.clip(blow, -60, 75)), val * np.exp(np.clip(blow * 0.97, -60, 75))
-    train_metric, val_metric = _metrics(plan, left, val, blown)
-    log_grad = _log_grad(plan, train, left, blown)
-    return Latent(train, val, rate * _column(plan.lr_peak), train_metric, val_metric, log_grad, blown)
+    held = rate * (1 - left)
+    train, val = _train(plan, left, held), _val(plan, left, held)
+    blown, train_metric, val_metric, log_grad = (np.zeros(left.shape) for _ in range(4))
+    rows, some = plan.where(plan.blow_kind > 0)
+    blow, blown[rows] = _blow_up(some, train[rows])
+    train[rows] *= np.exp(np.clip(blow, -60, 75))
+    val[rows] *= np.exp(np.clip(blow * 0.97, -60, 75))
+    rows, some = plan.where((plan.has_train_metric > 0) | (plan.has_val_metric > 0))
+    train_metric[rows], val_metric[rows] = _metrics(some, left[rows], val[rows], blown[rows])
+    rows, some = plan.where(plan.has_grad > 0)
+    log_grad[rows] = _log_grad(some, train[rows], blown[rows])
+    return Latent(train, val, rate, train_metric, val_metric, log_grad)
 
 
-def _train(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
-    start, floor = _column(plan.start), _column(plan.floor)
-    learning = start * (floor + (1 - floor) * left)
-    learning += start * (1 - floor) * _column(plan.lr_floor) * rate * (1 - left)
-    idle = start * (1 + _column(plan.train_drift) * _U ** (0.4 + 1.2 * _column(plan.shape)))
-    curve = np.where(_column(plan.train_mode) == 1, idle, learning)
-    curve = curve * np.exp(_column(plan.jump_by) * _after(plan.jump_at, plan.schedule_a))
-    curve = curve + start * _column(plan.stick) * _stick(plan)
-    early = _early(plan)
-    return curve + start * (_column(plan.catapult) * early * np.exp(1 - early) + _column(plan.train_extra))
+def _train(plan: Plan, left: FloatArray, held: FloatArray) -> FloatArray:
+    """Train loss but for blow-ups; held (n, G) is the progress a high learning rate holds back."""
+    curve = _column(plan.start * (1 - plan.floor)) * (left + _column(plan.lr_floor) * held)
+    curve += _column(plan.start * plan.floor)
+    rows, idle = plan.where(plan.train_mode == 1)
+    drift = _column(idle.train_drift) * _U ** (0.4 + 1.2 * _column(idle.shape))
+    curve[rows] = _column(idle.start) * (1 + drift)
+    _jump(curve, plan, plan.jump_by)
+    _begin_high(curve, plan, plan.start * plan.stick, plan.start * plan.catapult)
+    curve += _column(plan.start * plan.train_extra)
+    return curve
+
+
+def _jump(curve: FloatArray, plan: Plan, by: FloatArray) -> None:
+    """Multiplies a loss by exp(by) from the jump on; by (n,) is 0 without one."""
+    rows, some = plan.where(by != 0)
+    curve[rows] *= np.exp(_column(by[rows]) * _after(some.jump_at, some.schedule_a))
+
+
+def _begin_high(curve: FloatArray, plan: Plan, stick: FloatArray, catapult: FloatArray) -> None:
+    """Adds what only a run's beginning shows: a hockey stick and a transient rise of the given heights (n,)."""
+    rows, some = plan.where(stick > 0)
+    curve[rows] += _column(stick[rows]) * _stick(some)
+    rows, some = plan.where(catapult > 0)
+    early = _early(some)
+    curve[rows] += _column(catapult[rows]) * early * np.exp(1 - early)
 
 
 def _stick(plan: Plan) -> FloatArray:
@@ -93,21 +114,27 @@ def _rise_shape(s: FloatArray, kind: IntArray) -> FloatArray:
     return np.where(k == 4, -np.expm1(-6 * s), out)
 
 
-def _val(plan: Plan, left: FloatArray, rate: FloatArray) -> FloatArray:
-    begin = _column(plan.start) * _column(plan.val_start)
-    drop = begin * (1 - _column(plan.floor)) * (1 - _column(plan.val_floor))
-    follows = begin - drop * (1 - left ** _column(plan.val_power))
-    follows += 0.8 * drop * _column(plan.lr_floor) * rate * (1 - left)
-    follows += _column(plan.rise) * drop * _rise_shape(_since(plan.rise_at, plan.shape), plan.rise_kind)
-    follows += _column(plan.hump) * drop * _hump(plan)
-    follows += _column(plan.late_drop) * (begin - follows) * (1 / _learned_late(plan))
-    drift = _column(plan.val_drift) * _rise_shape(np.broadcast_to(_U, left.shape), plan.rise_kind)
-    curve = np.where(_column(plan.val_mode) == 1, begin * np.maximum(1 + drift, 0.05), follows)
-    curve = curve + 0.6 * begin * _column(plan.stick) * _stick(plan)
-    early = _early(plan)
-    curve = curve + begin * _column(plan.catapult) * early * np.exp(1 - early)
-    jump = np.exp(_column(plan.jump_val) * _after(plan.jump_at, plan.schedule_a))
-    return np.asarray(curve * jump * _column(plan.val_unit))
+def _val(plan: Plan, left: FloatArray, held: FloatArray) -> FloatArray:
+    """Val loss but for blow-ups; held (n, G) is the progress a high learning rate holds back."""
+    begin = plan.start * plan.val_start
+    drop = begin * (1 - plan.floor) * (1 - plan.val_floor)
+    curve = _column(drop) * left ** _column(plan.val_power)
+    curve += _column(begin - drop)
+    curve += _column(0.8 * drop * plan.lr_floor) * held
+    rows, some = plan.where(plan.rise != 0)
+    shape = _rise_shape(_since(some.rise_at, some.shape), some.rise_kind)
+    curve[rows] += _column(some.rise * drop[rows]) * shape
+    rows, some = plan.where(plan.hump > 0)
+    curve[rows] += _column(some.hump * drop[rows]) * _hump(some)
+    rows, some = plan.where(plan.late_drop > 0)
+    curve[rows] += _column(some.late_drop) * (_column(begin[rows]) - curve[rows]) / _learned_late(some)
+    rows, some = plan.where(plan.val_mode == 1)
+    drift = _column(some.val_drift) * _rise_shape(np.broadcast_to(_U, (len(rows), len(GRID))), some.rise_kind)
+    curve[rows] = _column(begin[rows]) * np.maximum(1 + drift, 0.05)
+    _begin_high(curve, plan, 0.6 * begin * plan.stick, begin * plan.catapult)
+    _jump(curve, plan, plan.jump_val)
+    curve *= _column(plan.val_unit)
+    return curve
 
 
 def _hump(plan: Plan) -> FloatArray:
@@ -123,7 +150,7 @@ def _learned_late(plan: Plan) -> FloatArray:
 
 
 def _blow_up(plan: Plan, train: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Log factor and share done of the blow-up; times are shares of the logged window."""
+    """Log factor and share done of runs that blow up; times are shares of the logged window."""
     at = plan.window_start + plan.blow_at * (plan.window_end - plan.window_start)
     span = np.maximum(plan.window_end - at, 1e-3)[:, None]
     s = np.clip((_U - at[:, None]) / span, 0.0, 1.5)
@@ -133,37 +160,56 @@ def _blow_up(plan: Plan, train: FloatArray) -> tuple[FloatArray, FloatArray]:
     share = np.where(kind == 2, -np.expm1(-60 * s), np.where(kind == 4, s**1.5, shape))
     share = np.where(kind == 3, s, share)
     target = np.where((kind == 2) | (kind == 4), np.maximum(back_to_start, 0.0) + by - 0.3 * (kind == 2), by)
-    active = kind > 0
-    return np.where(active, share * target, 0.0), np.where(active, np.minimum(share, 1.0), 0.0)
+    return share * target, np.minimum(share, 1.0)
 
 
 def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -> tuple[FloatArray, FloatArray]:
-    chance = 1.0 / np.maximum(_column(plan.classes), 2.0)
-    top = chance + (1 - chance) * _column(plan.metric_gain)
-    kind = plan.metric_kind[:, None]
-    learned = np.where(_column(plan.train_mode) == 1, 0.0, 1 - left**0.8) * (1 - blown)
-    learned = np.where(kind == 5, np.broadcast_to(_U, left.shape) ** (0.3 + plan.shape[:, None]), learned)
-    rise = _rise_shape(_since(plan.rise_at, plan.shape), plan.rise_kind)
-    lost = np.where(kind == 3, 0.3 * np.tanh(_column(plan.rise)) * rise, 0.0)
-    stuck = chance + (0.1 * _column(plan.shape) * (1 - chance)) * np.ones_like(left)
-    train = np.where((kind == 1) | (kind == 2), stuck, chance + (top - chance) * learned)
-    idle = np.where((kind == 0) | (kind == 5), _column(plan.shape), 0.1)
-    held_back = np.where(_column(plan.val_mode) == 1, idle, 1 - 0.4 * _column(plan.val_floor))
+    """Train and val metric of runs that log one."""
+    chance = 1.0 / np.maximum(plan.classes, 2.0)
+    above = (1 - chance) * plan.metric_gain
+    learned = _learned(plan, left, blown)
+    train = _column(above) * learned
+    idle = np.where((plan.metric_kind == 0) | (plan.metric_kind == 5), plan.shape, 0.1)
+    held_back = np.where(plan.val_mode == 1, idle, 1 - 0.4 * plan.val_floor)
+    v = _column(above * held_back) * learned
+    rows, some = plan.where(plan.late_drop > 0)
     # waits with the validation loss (grokking) when that one waits
-    waits = _column(plan.late_drop) / _learned_late(plan)
-    val_learned = learned * held_back * (1 - waits)
-    v = np.where((kind == 1) | (kind == 2), stuck, chance + (top - chance) * val_learned - lost * (top - chance))
-    error = np.sqrt(np.maximum(val, 1e-300))
-    return np.where(kind == 4, error * (0.9 + 0.05 * left), train), np.where(kind == 4, error, v)
+    v[rows] *= 1 - _column(some.late_drop) / _learned_late(some)
+    rows, some = plan.where(plan.metric_kind == 3)
+    rise = _rise_shape(_since(some.rise_at, some.shape), some.rise_kind)
+    v[rows] -= _column(0.3 * np.tanh(some.rise) * above[rows]) * rise
+    rows, some = plan.where((plan.metric_kind == 1) | (plan.metric_kind == 2))
+    train[rows] = v[rows] = _column(0.1 * some.shape * (1 - chance[rows]))
+    train += _column(chance)
+    v += _column(chance)
+    rows = np.flatnonzero(plan.metric_kind == 4)
+    v[rows] = np.sqrt(np.maximum(val[rows], 1e-300))
+    train[rows] = v[rows] * (0.9 + 0.05 * left[rows])
+    return train, v
 
 
-def _log_grad(plan: Plan, train: FloatArray, left: FloatArray, blown: FloatArray) -> FloatArray:
-    follow = np.where(plan.grad_kind[:, None] == 4, 1.0, 0.3 * (plan.shape[:, None] - 0.3))
+def _learned(plan: Plan, left: FloatArray, blown: FloatArray) -> FloatArray:
+    """Share of the metric's gain that train has made."""
+    learned = 1 - left**0.8
+    rows = np.flatnonzero(plan.blow_kind > 0)
+    learned[rows] *= 1 - blown[rows]
+    learned[plan.train_mode == 1] = 0.0
+    rows, some = plan.where(plan.metric_kind == 5)
+    learned[rows] = _U ** (0.3 + _column(some.shape))
+    return learned
+
+
+def _log_grad(plan: Plan, train: FloatArray, blown: FloatArray) -> FloatArray:
+    """Gradient norms of runs that log them, log10."""
+    follow = np.where(plan.grad_kind == 4, 1.0, 0.3 * (plan.shape - 0.3))
+    early = np.where(plan.schedule_b < 0.5, 0.5, 0.0)
     with np.errstate(all="ignore"):
         fall = np.log10(np.maximum(train, 1e-300) / _column(plan.start))
-    base = np.log10(_column(plan.grad_level)) + follow * np.clip(fall, -8, 2)
-    base += 0.5 * np.exp(-80.0 * _U) * (plan.schedule_b[:, None] < 0.5)
-    size, kind = _column(plan.grad_size), plan.grad_kind[:, None]
-    fades = -size * -np.expm1(-_U * (4 + 60 * plan.schedule_b[:, None]))
-    grows = size * np.where(plan.blow_kind[:, None] > 0, blown, np.maximum(_U - 0.5 * plan.shape[:, None], 0.0) * 1.6)
-    return np.asarray(base + np.where(kind == 1, fades, 0.0) + np.where(kind == 3, grows, 0.0))
+    base: FloatArray = _column(np.log10(plan.grad_level)) + _column(follow) * np.clip(fall, -8, 2)
+    base += _column(early) * np.exp(-80.0 * _U)
+    rows, some = plan.where(plan.grad_kind == 1)
+    base[rows] += _column(some.grad_size) * np.expm1(-_U * (4 + 60 * _column(some.schedule_b)))
+    rows, some = plan.where(plan.grad_kind == 3)
+    late = np.maximum(_U - 0.5 * _column(some.shape), 0.0) * 1.6
+    base[rows] += _column(some.grad_size) * np.where(_column(some.blow_kind) > 0, blown[rows], late)
+    return base

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
+from curveclinic.ragged import BoolArray
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.draws import Draw
 
@@ -130,3 +133,8 @@ class Plan:
     def take(self, rows: IntArray) -> Plan:
         """Returns the given runs."""
         return Plan(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+    def where(self, chosen: BoolArray) -> tuple[IntArray, Plan]:
+        """Returns the rows of the chosen runs (n,) and their plan: what few runs have is computed for those alone."""
+        rows = np.flatnonzero(chosen)
+        return rows, self.take(rows)

@@ -35,9 +35,7 @@ _HIDDEN_BY_THINNING: Final = (
 """Textures: single points and patterns that every k-th point may miss."""
 
 
-def retell(
-    rng: np.random.Generator, seen: Measured, truth: Truth, count: int
-) -> tuple[IntArray, Measured, Truth]:
+def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -> tuple[IntArray, Measured, Truth]:
     """Returns the rows of runs that are told again, (count,), their twins as measured, and what these show.
 
     Args:
@@ -84,8 +82,8 @@ def _shortest(batch: Batch) -> IntArray:
 
 def _steady(q: Quantities) -> BoolArray:
     """(n,) True where every logged loss falls so far that a percent of noise changes nothing."""
-    drops = (np.nan_to_num(q[name], nan=np.inf) for name in ("t_drop_rel", "v_drop_rel"))
-    return np.logical_and.reduce([drop > _STEADY_DROP for drop in drops])
+    train, val = (np.isnan(q[name]) | (q[name] > _STEADY_DROP) for name in ("t_drop_rel", "v_drop_rel"))
+    return np.asarray(train & val)
 
 
 def _noisy(rng: np.random.Generator, batch: Batch, noise: FloatArray) -> Batch:

@@ -12,6 +12,9 @@ from curveclinic.synth.descent import FloatArray, IntArray
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
 """Lag-one correlations of the noise."""
 
+_RECOVERY: Final = 24
+"""Points after which a spike has gone."""
+
 SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts", "wild")
 """Kinds of swing: a jittered sine, correlated noise, up and down each point, kick and decay, sine that comes and goes,
 a different value at every point (the weights jump about: val does the same)."""
@@ -30,11 +33,12 @@ def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: Flo
         where = np.flatnonzero(kind == index)
         if r > 0 and len(where):
             white[where] = lfilter([np.sqrt(1 - r * r)], [1.0, -r], white[where])
-    s = skew[run]
-    heavy = s > 0
     # shifted log-normal of unit variance: a batch loss near zero is skewed to the right
-    e = np.exp(s[heavy] ** 2)
-    white[heavy] = (np.exp(s[heavy] * np.clip(white[heavy], -4, 4)) - np.sqrt(e)) / np.sqrt(e * (e - 1.0))
+    heavy = np.flatnonzero((skew > 0)[run])
+    s, e = skew[run[heavy]], np.exp(skew**2)
+    middle, width = np.sqrt(e), np.sqrt(np.maximum(e * (e - 1.0), 1e-12))
+    bulge = np.exp(s * np.clip(white[heavy], -4, 4))
+    white[heavy] = (bulge - middle[run[heavy]]) / width[run[heavy]]
     return white
 
 
@@ -46,33 +50,35 @@ def swings(
     phase = rng.random(n)[run] + cycles[run] * time
     wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase))
     wander = wander + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
-    angle = 2 * np.pi * (phase + wander)
-    out = np.sin(angle)
-    k = kind[run]
-    second = np.sin(2 * np.pi * (1.618 * phase + rng.random(n)[run]))
-    third = np.sin(2 * np.pi * (2.41 * phase + rng.random(n)[run] + wander))
-    out = np.where(k == 1, 0.8 * out + 0.6 * second + 0.5 * third, out)
-    jitter = 0.6 + 0.8 * rng.random(len(run))
-    out = np.where(k == 2, np.where(index % 2 == 0, 1.0, -1.0) * jitter, out)
-    saw = np.mod(phase + wander, 1.0)
-    out = np.where(k == 3, 2.2 * np.exp(-4.0 * saw) - 0.54, out)
-    wild = np.clip(rng.standard_normal(len(run)), -2.2, 2.8)
-    out = np.where(k == 5, wild, out)
-    bursts = np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase + rng.random(n)[run])), 0, 1)
-    return np.where(k == 4, out * bursts * 1.4, out)
+    out = np.sin(2 * np.pi * (phase + wander))
+    places = [np.flatnonzero(kind[run] == k) for k in range(len(SWINGS))]
+    at = places[1]
+    second = np.sin(2 * np.pi * (1.618 * phase[at] + rng.random(n)[run[at]]))
+    third = np.sin(2 * np.pi * (2.41 * phase[at] + rng.random(n)[run[at]] + wander[at]))
+    out[at] = 0.8 * out[at] + 0.6 * second + 0.5 * third
+    at = places[2]
+    out[at] = np.where(index[at] % 2 == 0, 1.0, -1.0) * (0.6 + 0.8 * rng.random(len(at)))
+    at = places[3]
+    out[at] = 2.2 * np.exp(-4.0 * np.mod(phase[at] + wander[at], 1.0)) - 0.54
+    at = places[4]
+    out[at] *= 1.4 * np.clip(1.5 * np.sin(2 * np.pi * (0.21 * phase[at] + rng.random(n)[run[at]])), 0, 1)
+    at = places[5]
+    out[at] = np.clip(rng.standard_normal(len(at)), -2.2, 2.8)
+    return out
 
 
 def patterns(rng: np.random.Generator, index: IntArray, run: IntArray, period: FloatArray) -> FloatArray:
-    """(total,) repeated pattern of unit variance with each run's period in points; 0 where it has none."""
-    n = len(period)
-    phase = np.mod(index + 0.0, np.maximum(period[run], 1.0)) / np.maximum(period[run], 1.0)
-    out = np.zeros(len(run))
+    """(total,) repeated pattern of unit variance; period (n,) is each run's in whole points, 0 for none."""
+    n, length = len(period), period.astype(np.int64)
+    first, row = np.cumsum(length) - length, np.repeat(np.arange(n), length)
+    phase = (np.arange(len(row)) - first[row]) / length[row]
+    once = np.zeros(len(row))
     for harmonic, weight in ((1, 1.0), (2, 0.7), (3, 0.5), (5, 0.4)):
         size, shift = rng.normal(0, weight, n), rng.random(n)
-        out += size[run] * np.sin(2 * np.pi * (harmonic * phase + shift[run]))
-    ramp = (rng.random(n) < 0.35)[run]
-    out = np.where(ramp, np.where(rng.random(n)[run] < 0.5, 1, -1) * (phase - 0.5) * 3.46, out / np.sqrt(0.95))
-    return np.where(period[run] > 0, out, 0.0)
+        once += size[row] * np.sin(2 * np.pi * (harmonic * phase + shift[row]))
+    ramp, sign = rng.random(n) < 0.35, np.where(rng.random(n) < 0.5, 1, -1)
+    once = np.where(ramp[row], sign[row] * (phase - 0.5) * 3.46, once / np.sqrt(0.95))
+    return np.asarray(once[first[run] + index % length[run]])
 
 
 def spike_train(
@@ -91,6 +97,18 @@ def spike_train(
     row = np.repeat(np.arange(len(count)), wanted)
     if not len(row):
         return out, first, last
+    room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
+    at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
+    at = np.minimum(at, lengths[row] - 2)
+    height = size[row] * np.exp(rng.normal(0, 0.35, len(row)))
+    np.fmin.at(first, row, at.astype(float))
+    np.fmax.at(last, row, at.astype(float))
+    later = np.arange(_RECOVERY)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fade = np.where(later > 0, np.exp(-later / tail[row, None]), 1.0)
+    spike, k = np.nonzero((fade > 0.03) & (at[:, None] + later < lengths[row, None]))
+    np.maximum.at(out, (offsets[row] + at)[spike] + k, height[spike] * fade[spike, k])
+    return out, first, last
     room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
     at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
     at = np.minimum(at, lengths[row] - 2)

@@ -14,17 +14,18 @@ from typing import Final
 import numpy as np
 
 from curveclinic import texture
-from curveclinic.definitions import above, degrees
+from curveclinic.definitions import degrees
+from curveclinic.degrees import above
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.jumps import visible_height
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
-from curveclinic.measures import CELLS, Cells, cells_of, segment_min
+from curveclinic.measures import CELLS, MAD_TO_STD, Cells, cell_means, cells_of, segment_min
 from curveclinic.quantities import Measured, channel_quantities, trend_quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.rules import overrule
 from curveclinic.severity import severities
-from curveclinic.smoothing import even_grid, masked_median, resample
+from curveclinic.smoothing import even_grid, masked_median, resample, row_median
 from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.texture import SWINGS
@@ -168,50 +169,63 @@ def _doubt_textures(degree: FloatArray, rule: FloatArray) -> FloatArray:
 
 def _latent_quantities(logged: Logged, written: Mapping[str, Cells]) -> Quantities:
     """The quantities the definitions ask for, from the latent curve and the known parts."""
-    cells = {name: cells_of(c) for name, c in logged.clean.channels.items()}
-    levels = {name: _level(logged, name, cells[name], written[name]) for name in ("train_loss", "val_loss")}
-    train, val = levels["train_loss"], levels["val_loss"]
-    q = trend_quantities(train, val)
-    still = dict(cells)
+    losses = {name: _latent_loss(logged, name, written[name]) for name in logged.textured}
+    cells = {name: cells for name, (cells, _, _) in losses.items()}
+    levels = {name: level for name, (_, level, _) in losses.items()}
     for name in ("train_metric", "val_metric"):
-        still[name] = replace(cells[name], noise=written[name].noise, cell_noise=0.0 * cells[name].noise)
-    q |= channel_quantities(logged.clean, levels, still)
+        finite, clean = logged.batch.channels[name].finite(), logged.clean.channels[name]
+        cells[name] = _without_noise(written[name], *cell_means(finite, _viewed(clean, written[name])))
+    cells |= {"lr": written["lr"], "grad_norm": cells_of(logged.clean.channels["grad_norm"])}
+    train, val = levels["train_loss"], levels["val_loss"]
+    both = Level.stacked([train, val])
+    q = trend_quantities(both)
+    q |= channel_quantities(logged.clean, both, cells)
     for name in ("t_bad", "v_bad", "bad_first_step", "bad_last_step"):
         q.pop(name)  # a fact of the logged points
-    bare = {n: noise_added(logged.batch.channels[n].finite(), logged.textured[n], written[n]) for n in levels}
-    train, val = replace(train, noise=bare["train_loss"]), replace(val, noise=bare["val_loss"])
+    train, val = (replace(level, noise=bare) for _, level, bare in losses.values())
     return q | _texture_truth(logged.parts, train, val, cells, written)
 
 
-def _in_view(clean: Cells, like: Cells) -> FloatArray:
-    """Clean cell means in the view of the logged curve."""
-    raw = np.where(clean.log[:, None], np.exp(np.minimum(clean.mean, 700.0)), clean.mean * clean.scale[:, None])
-    with np.errstate(all="ignore"):
-        return np.where(like.log[:, None], np.log(np.maximum(raw, 1e-300)), raw / like.scale[:, None])
+def _latent_loss(logged: Logged, name: str, written: Cells) -> tuple[Cells, Level, FloatArray]:
+    """A loss without noise, in the view of the logged one: cells, level, and the bare noise (n,) of single points.
 
-
-def _level(logged: Logged, name: str, clean: Cells, written: Cells) -> Level:
-    """The latent level in the view of the logged curve, with the noise the logger really added."""
-    steps = even_grid(clean.steps[:, 0], clean.steps[:, -1], CELLS)
+    The level's own noise is all that the logger and the textures added: either can hide a trend.
+    """
     finite = logged.batch.channels[name].finite()
-    noise = noise_added(finite, logged.clean.channels[name], written)
-    error = noise / np.sqrt(1.0 + _WINDOW * written.count)
-    positive = np.nan_to_num(segment_min(finite.values, finite.offsets), nan=0.0) > 0
-    view = resample(clean.steps, _in_view(clean, written), clean.size, steps)
-    return make_level(steps, view, written.log, written.scale, error, noise, written.count, positive)
+    curves = (finite, logged.clean.channels[name], logged.textured[name])
+    values, clean, textured = (_viewed(curve, written) for curve in curves)
+    mean, *added = cell_means(finite, clean, np.abs(values - clean), np.abs(values - textured))
+    noise, bare = (_typical(distance, written) for distance in added)
+    cells = _without_noise(written, mean)
+    return cells, _level(finite, cells, noise), bare
 
 
-def noise_added(logged: Ragged, clean: Ragged, written: Cells) -> FloatArray:
-    """(n,) robust standard deviation of logged minus clean points, in the logged curve's view."""
-    lengths = logged.lengths
-    with np.errstate(all="ignore"):
-        linear = (logged.values - clean.values) / np.repeat(written.scale, lengths)
-        ratio = np.log(np.maximum(logged.values, 1e-300) / np.maximum(clean.values, 1e-300))
-    rest = np.nan_to_num(np.abs(np.where(np.repeat(written.log, lengths), ratio, linear)))
-    cells = cells_of(Ragged(logged.steps, rest + 1e-9, logged.offsets))
-    mean = np.where(cells.log[:, None], np.exp(np.minimum(cells.mean, 700)), cells.mean * cells.scale[:, None])
+def _viewed(curve: Ragged, like: Cells) -> FloatArray:
+    """(total,) values in the view of the logged curve; both have the same points."""
+    out: FloatArray = curve.values / np.repeat(like.scale, curve.lengths)
+    log = np.flatnonzero(np.repeat(like.log, curve.lengths))
+    out[log] = np.log(np.maximum(curve.values[log], 1e-300))
+    return out
+
+
+def _without_noise(written: Cells, mean: FloatArray) -> Cells:
+    """The logged cells with noise-free means; points scatter about them as they did."""
+    return replace(written, mean=mean, low=mean, high=mean, cell_noise=np.zeros_like(written.cell_noise))
+
+
+def _typical(distance: FloatArray, like: Cells) -> FloatArray:
+    """(n,) robust standard deviation of points from their distances, (n, CELLS) means of cells."""
     # several points a cell: the mean absolute deviation; one point: the median absolute deviation
-    return np.asarray(masked_median(mean, cells.real) * np.where(lengths > 2 * CELLS, 1.2533, 1.4826))
+    return np.asarray(masked_median(distance, like.real) * np.where(like.count > 2 * CELLS, 1.2533, MAD_TO_STD))
+
+
+def _level(logged: Ragged, clean: Cells, noise: FloatArray) -> Level:
+    """The latent level with the noise the logger really added."""
+    steps = even_grid(clean.steps[:, 0], clean.steps[:, -1], CELLS)
+    error = noise / np.sqrt(1.0 + _WINDOW * clean.count)
+    positive = np.nan_to_num(segment_min(logged.values, logged.offsets), nan=0.0) > 0
+    view = resample(clean.steps, clean.mean, clean.size, steps)
+    return make_level(steps, view, clean.log, clean.scale, error, noise, clean.count, positive)
 
 
 def _texture_truth(
@@ -233,7 +247,7 @@ def _texture_truth(
 
 def _jump_truth(height: FloatArray, count: FloatArray, level: Level, prefix: str) -> Quantities:
     """Jumps and their size in units of what can be seen; a linear view shows a log jump at the level's middle."""
-    typical = np.median(np.abs(level.view), axis=1)
+    typical = row_median(np.abs(level.view))
     seen = np.where(level.log, height, np.expm1(np.minimum(height, 50.0)) * typical)
     size = np.where(level.log, 1.0, np.abs(level.view).mean(axis=1))
     limit = visible_height(level.noise, np.ptp(level.view, axis=1), size)
@@ -275,8 +289,8 @@ def _jitter_truth(
 ) -> Quantities:
     """The shared jitter measure on what the logger added alone; swings that train makes too are no val noise."""
     seen = [written[name] for name in ("train_loss", "val_loss")]
-    clean_seen = [_in_view(clean[name], written[name]) for name in ("train_loss", "val_loss")]
-    added = [replace(cells, mean=cells.mean - level) for cells, level in zip(seen, clean_seen, strict=True)]
-    ratio, jitter = texture.jitter_ratio(*added, *seen)
+    still = [clean[name] for name in ("train_loss", "val_loss")]
+    added = [replace(cells, mean=cells.mean - level.mean) for cells, level in zip(seen, still, strict=True)]
+    ratio, jitter = texture.jitter_ratio(Cells.stacked(added), Cells.stacked(seen))
     swung = parts["swinging"] * parts["swing_val"] > 0.5 * val.noise
     return {"v_noise_over_t": np.where(swung, 1.0, ratio), "v_jitter": np.where(swung, 0.0, jitter)}

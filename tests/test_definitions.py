@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, SHOWS
 
-from curveclinic.definitions import DEFINITIONS, above, all_of, any_of, below, degrees
+from curveclinic.definitions import DEFINITIONS, degrees
+from curveclinic.degrees import above, all_of, any_of, below
 from curveclinic.labels import LABELS
 from curveclinic.quantities import measure
 from curveclinic.ragged import Batch

@@ -10,16 +10,26 @@ import curveclinic
 README = (Path(__file__).parent.parent / "README.md").read_text()
 PUBLIC = [
     "LABELS",
+    "Cohort",
     "CurveclinicError",
     "Diagnosis",
     "Finding",
+    "InitialLoss",
     "InputError",
     "Label",
     "LogError",
+    "LrRangeTest",
     "MissingExtraError",
+    "OddRun",
     "Run",
+    "SmallBatchTest",
+    "Spread",
     "WeightsError",
+    "check_initial_loss",
+    "check_overfit_small_batch",
+    "judge_cohort",
     "predict_pathology",
+    "suggest_lr",
 ]
 
 
@@ -42,7 +52,9 @@ def test_label_is_in_the_readme(label: str) -> None:
     assert f"`{label}`" in README
 
 
-@pytest.mark.parametrize("command", ["diagnose", "scan", "explain"])
+@pytest.mark.parametrize(
+    "command", ["diagnose", "scan", "explain", "cohort", "check lr-range", "check initial-loss", "check small-batch"]
+)
 def test_command_is_in_the_readme(command: str) -> None:
     assert f"curveclinic {command}" in README
 

@@ -44,7 +44,7 @@ def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
     assert marked.block(text, name) == expected(), "run: python benchmarks/readme_scores.py"
 
 
-@pytest.mark.parametrize("name", ["session:diagnose", "session:scan", "session:python"])
+@pytest.mark.parametrize("name", ["session:diagnose", "session:scan", "session:check", "session:python"])
 def test_sessions_are_filled(name) -> None:
     typed = session.COMMANDS.get(name, session.PYTHON[-1])
     lines = marked.block(README, name).splitlines()

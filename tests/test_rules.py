@@ -88,7 +88,7 @@ def test_a_run_is_judged_the_same_in_any_company():
 def test_an_empty_batch():
     result = opinion()
     assert result.degree.shape == (0, len(LABELS))
-    assert why_unchecked(Batch.from_runs([])) == []
+    assert why_unchecked(Batch.from_runs([]).finite_counts) == []
 
 
 def span(label, curves=None):
@@ -158,7 +158,7 @@ def test_a_label_that_is_present_keeps_those_out_that_it_excludes():
 
 def test_unchecked_labels_say_what_is_missing():
     batch = Batch.from_runs([Run.from_arrays({"train_loss": [1.0, 0.5, 0.3, np.nan]}), Run.from_arrays(healthy())])
-    few, plain = why_unchecked(batch)
+    few, plain = why_unchecked(batch.finite_counts)
     assert few["overfitting"] == "no val_loss was logged"
     assert few["undertrained"] == "train_loss has only 3 finite points, at least 5 are needed"
     assert few["metric_mismatch"] == "no train_metric or val_metric was logged"

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from curveclinic import quantities
 from curveclinic.labels import CHANNELS
 from curveclinic.model.tsfresh_features import (
     CANDIDATES,
@@ -218,7 +219,7 @@ def test_selected_features_exist_once_each() -> None:
 def test_selected_columns_follow_their_names() -> None:
     runs = [Run.from_arrays({"train_loss": [3.0, 2.0, 1.5, 1.2], "val_loss": [3.0, 2.5, 2.4, 2.6, 2.9]})]
     batch = Batch.from_runs(runs)
-    table = extract_selected(batch)
+    table = extract_selected(quantities.measure(batch))
     assert table.shape == (1, len(feature_names()))
     channel, name = feature_names()[-1].split("__", 1)
     column = feature_names().index(f"val_loss__{SELECTED['val_loss'][0]}")

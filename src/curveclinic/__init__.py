@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from curveclinic.cohort import Cohort, OddRun, Spread, judge_cohort
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.errors import CurveclinicError, InputError, LogError, MissingExtraError, WeightsError
+from curveclinic.initial_loss import InitialLoss, check_initial_loss
 from curveclinic.labels import LABELS, Label
+from curveclinic.lr_range import LrRangeTest, suggest_lr
 from curveclinic.predict import predict_pathology
 from curveclinic.run import Run
+from curveclinic.small_batch import SmallBatchTest, check_overfit_small_batch
 
 __all__ = [
     "LABELS",
+    "Cohort",
     "CurveclinicError",
     "Diagnosis",
     "Finding",
+    "InitialLoss",
     "InputError",
     "Label",
     "LogError",
+    "LrRangeTest",
     "MissingExtraError",
+    "OddRun",
     "Run",
+    "SmallBatchTest",
+    "Spread",
     "WeightsError",
+    "check_initial_loss",
+    "check_overfit_small_batch",
+    "judge_cohort",
     "predict_pathology",
+    "suggest_lr",
 ]
 __version__ = "0.1.0"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,14 @@ from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
 
-_NOTICE_LABELS = ("val_below_train", "val_spikes")
-"""Labels that are only worth knowing unless severe."""
+_SEVERE: Final = np.int8(SEVERITIES.index("severe"))
+_ALWAYS_SEVERE: Final = np.isin(LABELS, ("divergence", "non_finite"))
+"""(20,) labels that are severe whatever the network says."""
+
+_UNLESS_SEVERE: Final = np.where(
+    np.isin(LABELS, ("val_below_train", "val_spikes")), SEVERITIES.index("notice"), SEVERITIES.index("mild")
+).astype(np.int8)
+"""(20,) severity of what is not severe: some labels are only worth knowing."""
 
 _TO_THE_END = 0.97
 """Share of the run from which an end is the last point."""
@@ -66,11 +72,7 @@ class Classifier:
         self._session = session
         self.sidecar = sidecar
         self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
-
-    @property
-    def decided_by_rule(self) -> frozenset[str]:
-        """Labels whose rule decides."""
-        return frozenset(self.sidecar.decided_by_rule)
+        self.decided_by_rule = frozenset(sidecar.decided_by_rule)
 
     def judge(self, batch: Batch) -> NetworkOpinion:
         """Judges every run of a batch; runs without a finite loss get whatever an empty input gives."""
@@ -89,9 +91,10 @@ class Classifier:
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
-        probability, severe, span = (np.concatenate(parts).astype(np.float64) for parts in zip(*outputs, strict=True))
-        onset, end = to_steps(span[:, :, 0], encoded), to_steps(span.max(axis=2), encoded)
-        end = np.where(span[:, :, 1] > _TO_THE_END, np.nan, end)
+        probability, severe, span = (np.concatenate(parts, dtype=np.float64) for parts in zip(*outputs, strict=True))
+        first, last = span[:, :, 0], span[:, :, 1]
+        onset, end = to_steps(first, encoded), to_steps(np.maximum(first, last), encoded)
+        end[last > _TO_THE_END] = np.nan
         return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
@@ -99,15 +102,11 @@ class Classifier:
 
 
 def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:
-    out = np.full(severe.shape, SEVERITIES.index("mild"), dtype=np.int8)
-    for label in _NOTICE_LABELS:
-        out[:, LABELS.index(label)] = SEVERITIES.index("notice")
-    out[severe > 0.5] = SEVERITIES.index("severe")
-    for label in ("divergence", "non_finite"):
-        out[:, LABELS.index(label)] = SEVERITIES.index("severe")
+    out: npt.NDArray[np.int8] = np.where((severe > 0.5) | _ALWAYS_SEVERE, _SEVERE, _UNLESS_SEVERE)
     return out
 
 
+@cache
 def weights_folder() -> Path:
     """Folder of the shipped weights."""
     return Path(str(files("curveclinic.weights")))

@@ -1,8 +1,8 @@
 """The `curveclinic` command: parses arguments, calls `commands`, turns errors into one line and an exit code.
 
-Exit codes: 0 done; 1 a `--fail-on` finding; 2 usage, a path that does not exist or holds no run; 3 done, but some
-input could not be read (1 wins over 3); 70 a bug in curveclinic; 130 interrupted; 141 the reader of the output
-went away.
+Exit codes: 0 done; 1 a `--fail-on` finding, or a check that does not pass; 2 usage, a path that does not exist or holds
+no run; 3 done, but some input could not be read (1 wins over 3); 70 a bug in curveclinic; 130 interrupted; 141 the
+reader of the output went away.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from curveclinic import __version__, commands
+from curveclinic import __version__, check_commands, commands
 from curveclinic.diagnosis import Severity
 from curveclinic.errors import CurveclinicError, InputError
 from curveclinic.gate import EXIT_USAGE, parse_gate
+from curveclinic.initial_loss import LOSS_NAMES
 
 _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -84,10 +85,56 @@ def build_parser() -> argparse.ArgumentParser:
     )
     many.set_defaults(command=commands.scan)
 
+    together = subparsers.add_parser(
+        "cohort", parents=[reading], help="judge runs of one configuration together, such as several seeds",
+        description="Prints what runs of one configuration share, how far they spread, and which of them is odd.",
+    )  # fmt: skip
+    together.add_argument("--json", action="store_true", help="print one JSON object")
+    together.set_defaults(command=commands.cohort)
+
+    _add_checks(
+        subparsers.add_parser("check", help="run a test made before training: range test, first loss, few samples")
+    )
+
     words = subparsers.add_parser("explain", help="say what a label means, what mimics it, and what to try")
     words.add_argument("label", nargs="?", metavar="LABEL", help="name or code of a label; all are listed without one")
     words.set_defaults(command=commands.explain)
     return parser
+
+
+def _add_checks(check: argparse.ArgumentParser) -> None:
+    """The tests behind `check`."""
+    tests = check.add_subparsers(required=True, metavar="TEST", dest="check")
+    answer = argparse.ArgumentParser(add_help=False)
+    answer.add_argument("--json", action="store_true", help="print one JSON object")
+    log = argparse.ArgumentParser(add_help=False)
+    log.add_argument("path", metavar="FILE", help="log of the test; - is stdin")
+    log.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
+
+    rates = tests.add_parser(
+        "lr-range", parents=[log, answer], help="suggest a learning rate from the log of a range test",
+        description="Reads learning rate and training loss of a range test and suggests a rate, or says why it cannot.",
+    )  # fmt: skip
+    rates.set_defaults(command=check_commands.lr_range)
+
+    first = tests.add_parser(
+        "initial-loss", parents=[answer], help="compare the loss before the first step with the cost of a guess",
+        description="Says whether the first loss is that of a guess, and what makes it larger or smaller.",
+    )  # fmt: skip
+    first.add_argument("value", type=float, metavar="VALUE", help="mean loss of the untrained model")
+    first.add_argument("--loss", choices=LOSS_NAMES, default=LOSS_NAMES[0], help="which loss it is")
+    first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
+    first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
+    first.add_argument("--batch-size", type=int, metavar="N", help="samples of a batch")
+    first.set_defaults(command=check_commands.initial_loss)
+
+    few = tests.add_parser(
+        "small-batch", parents=[log, answer], help="tell whether a few samples were learnt by heart",
+        description="Reads the training loss on a few samples that never change and says whether it went to nothing.",
+    )  # fmt: skip
+    few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
+    few.add_argument("--floor", type=float, default=0.0, metavar="X", help="lowest value the loss can reach (0)")
+    few.set_defaults(command=check_commands.small_batch)
 
 
 def _reading_options() -> argparse.ArgumentParser:

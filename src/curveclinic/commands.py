@@ -54,6 +54,20 @@ def scan(args: argparse.Namespace) -> int:
     return _finish(tally)
 
 
+def cohort(args: argparse.Namespace) -> int:
+    """Prints what runs of one configuration share, and which of them is odd."""
+    from curveclinic.cohort import judge_cohort
+
+    tally = Tally(args.fail_on)
+    outcomes = list(_counted(_judge(_read(args, tally)), tally))
+    found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
+    if args.json:
+        print(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+    else:
+        print("\n".join(printable(line) for line in str(found).splitlines()))
+    return _finish(tally)
+
+
 def explain(args: argparse.Namespace) -> int:
     """Prints what one label means, or the list of all."""
     if args.label is None:

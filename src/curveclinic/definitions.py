@@ -8,78 +8,40 @@ The same table judges the generator's latent curves (truth) and logged ones (rul
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce, wraps
 from typing import Final
 
 import numpy as np
 
+from curveclinic.clauses import Names, Program, Statement, above, all_of, any_of, below, holds, where_logged
 from curveclinic.ragged import FloatArray
 from curveclinic.trends import Quantities
 
-
-def above(x: FloatArray, absent: float, present: float) -> FloatArray:
-    """Degree to which x is large; NaN counts as absent."""
-    return np.fmin(np.fmax((x - absent) / (present - absent), 0.0), 1.0)
+_ONE_POINT = 1e-12
+"""Less than one point's share of any run."""
 
 
-def below(x: FloatArray, present: float, absent: float) -> FloatArray:
-    """Degree to which x is small; NaN counts as absent."""
-    return np.fmin(np.fmax((absent - x) / (absent - present), 0.0), 1.0)
-
-
-def all_of(*degrees: FloatArray) -> FloatArray:
-    """Every clause holds."""
-    return reduce(np.minimum, degrees)
-
-
-def any_of(*degrees: FloatArray) -> FloatArray:
-    """At least one clause holds."""
-    return reduce(np.maximum, degrees)
-
-
-def where_logged(x: FloatArray, degree: FloatArray) -> FloatArray:
-    """The degree where x could be measured, full where its channel is missing."""
-    return np.where(np.isnan(x), 1.0, degree)
-
-
-def _once(define: Callable[[Quantities], FloatArray]) -> Callable[[Quantities], FloatArray]:
-    """Keeps the degree, which several definitions ask for, among the quantities it was made of."""
-
-    @wraps(define)
-    def kept(q: Quantities) -> FloatArray:
-        name = define.__name__
-        if name not in q:
-            q[name] = define(q)
-        return q[name]
-
-    return kept
-
-
-@_once
-def _learns(q: Quantities) -> FloatArray:
+def _learns(q: Names) -> Statement:
     """Train falls clearly: by 3-8 % of its level, and by more than its error."""
-    relative = any_of(above(q["t_drop_rel"], 0.03, 0.08), 1.0 - q["t_positive"])
+    relative = any_of(above(q["t_drop_rel"], 0.03, 0.08), 1.0 - holds(q["t_positive"]))
     return all_of(relative, above(q["t_drop_snr"], 3.0, 6.0))
 
 
-@_once
-def _no_schedule(q: Quantities) -> FloatArray:
+def _no_schedule(q: Names) -> Statement:
     """No cyclic learning rate that would explain bumps."""
     return 1.0 - above(q["lr_cycles"], 0.1, 0.3)
 
 
-@_once
-def _overfitting(q: Quantities) -> FloatArray:
+def _overfitting(q: Names) -> Statement:
     falls = any_of(above(q["t_after_low"], 0.005, 0.03), below(q["t_floor"], 0.08, 0.25))
     return all_of(any_of(_val_rises(q), _gap_widens(q)), falls, _learns(q), 1.0 - _delayed_generalization(q))
 
 
-def _improved_before(q: Quantities) -> FloatArray:
+def _improved_before(q: Names) -> Statement:
     """The first logged val is better than what train began with: it came down before anyone looked."""
     return below(q["val_over_train_start"], 0.88, 0.97)
 
 
-def _val_rises(q: Quantities) -> FloatArray:
+def _val_rises(q: Names) -> Statement:
     """Val comes down, then takes back a tenth of its drop, visibly."""
     return all_of(
         above(q["v_rise_drop"], 0.07, 0.15),
@@ -93,7 +55,7 @@ def _val_rises(q: Quantities) -> FloatArray:
     )
 
 
-def _gap_widens(q: Quantities) -> FloatArray:
+def _gap_widens(q: Names) -> Statement:
     """Val is flat for the last half while train goes on falling."""
     return all_of(
         below(q["v_low_at"], 0.5, 0.65),
@@ -106,7 +68,7 @@ def _gap_widens(q: Quantities) -> FloatArray:
     )
 
 
-def _underfitting(q: Quantities) -> FloatArray:
+def _underfitting(q: Names) -> Statement:
     val_flat = all_of(above(q["v_plateau"], 0.25, 0.4), below(q["v_drop_rel"], 0.3, 0.5))
     return all_of(
         # a small improvement, but one
@@ -125,21 +87,23 @@ def _underfitting(q: Quantities) -> FloatArray:
     )
 
 
-@_once
-def _not_learning(q: Quantities) -> FloatArray:
-    still = any_of(all_of(below(q["t_drop_rel"], 0.008, 0.018), q["t_positive"]), below(q["t_drop_snr"], 1.5, 4.0))
+def _not_learning(q: Names) -> Statement:
+    still = any_of(
+        all_of(below(q["t_drop_rel"], 0.008, 0.018), holds(q["t_positive"])), below(q["t_drop_snr"], 1.5, 4.0)
+    )
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0))
     return all_of(any_of(still, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
 
 
-def _still_falls(q: Quantities, prefix: str) -> FloatArray:
+def _still_falls(q: Names, prefix: str) -> Statement:
     """One loss gives 5 % of its drop at the end; in logarithms any power law does, so more is asked for there."""
     fall = q[prefix + "end_fall"]
-    enough = np.where(q[prefix + "log"] > 0, above(fall, 0.12, 0.24), above(fall, 0.03, 0.06))
+    log = holds(q[prefix + "log"])
+    enough = any_of(all_of(log, above(fall, 0.12, 0.24)), all_of(1.0 - log, above(fall, 0.03, 0.06)))
     return all_of(enough, above(q[prefix + "end_fall_snr"], 1.0, 3.0), below(q[prefix + "rise_drop"], 0.04, 0.12))
 
 
-def _undertrained(q: Quantities) -> FloatArray:
+def _undertrained(q: Names) -> Statement:
     return all_of(
         _still_falls(q, "t_"),
         where_logged(q["v_end_fall"], _still_falls(q, "v_")),
@@ -151,14 +115,11 @@ def _undertrained(q: Quantities) -> FloatArray:
     )
 
 
-def _slow_start(q: Quantities) -> FloatArray:
-    # speed of the fall after the plateau over the speed on it
-    before = 0.05 / np.maximum(q["t_fallen_at"], 1e-3)
-    after = 0.45 / np.maximum(q["t_half_at"] - q["t_fallen_at"], 1e-3)
+def _slow_start(q: Names) -> Statement:
     return all_of(
         above(q["t_fallen_at"], 0.07, 0.12),
-        above(q["t_fallen_at"] * q["t_count"], 2.0, 3.0),
-        above(after / before, 2.5, 4.0),
+        above(q["t_fallen_points"], 2.0, 3.0),
+        above(q["t_quickening"], 2.5, 4.0),
         above(q["t_drop_rel"], 0.1, 0.25),
         above(q["t_drop_snr"], 8.0, 16.0),
         below(q["t_noise_drop"], 0.12, 0.3),
@@ -166,8 +127,7 @@ def _slow_start(q: Quantities) -> FloatArray:
     )
 
 
-@_once
-def _divergence(q: Quantities) -> FloatArray:
+def _divergence(q: Names) -> Statement:
     return all_of(
         above(q["t_rise_drop"], 0.6, 1.0),
         above(q["t_rise_rel"], 0.04, 0.1),
@@ -178,12 +138,11 @@ def _divergence(q: Quantities) -> FloatArray:
     )
 
 
-def _non_finite(q: Quantities) -> FloatArray:
-    return (np.nan_to_num(q["t_bad"]) + np.nan_to_num(q["v_bad"]) > 0).astype(np.float64)
+def _non_finite(q: Names) -> Statement:
+    return any_of(above(q["t_bad"], 0.0, _ONE_POINT), above(q["v_bad"], 0.0, _ONE_POINT))
 
 
-@_once
-def _oscillation(q: Quantities) -> FloatArray:
+def _oscillation(q: Names) -> Statement:
     # batch noise has no memory and leaves val alone
     moving = any_of(above(q["t_swing_persistence"], 0.1, 0.35), above(q["swing_shared"], 0.3, 0.6))
     return all_of(
@@ -199,7 +158,7 @@ def _oscillation(q: Quantities) -> FloatArray:
     )
 
 
-def _loss_spikes(q: Quantities) -> FloatArray:
+def _loss_spikes(q: Names) -> Statement:
     return all_of(
         above(q["t_jump_size"], 1.0, 1.9),
         above(q["t_jumps"], 0.0, 1.0),
@@ -213,20 +172,18 @@ def _loss_spikes(q: Quantities) -> FloatArray:
     )
 
 
-def _val_spikes(q: Quantities) -> FloatArray:
-    beside_it = q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9)
+def _val_spikes(q: Names) -> Statement:
     return all_of(
         above(q["v_jump_size"], 1.2, 2.4),
         above(q["v_jumps"], 0.0, 1.0),
         below(q["v_jumps"], 6.0, 10.0),
         above(q["v_count"], 5.0, 8.0),
-        any_of(below(q["jump_shared"], 0.5, 1.0), below(beside_it, 0.15, 0.35)),
+        any_of(below(q["jump_shared"], 0.5, 1.0), below(q["jump_beside"], 0.15, 0.35)),
         1.0 - _noisy_validation(q),
     )
 
 
-@_once
-def _noisy_validation(q: Quantities) -> FloatArray:
+def _noisy_validation(q: Names) -> Statement:
     return all_of(
         above(q["v_noise_over_t"], 2.0, 4.0),
         any_of(above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.07, 0.14)),
@@ -235,18 +192,16 @@ def _noisy_validation(q: Quantities) -> FloatArray:
     )
 
 
-def _periodic_loss(q: Quantities) -> FloatArray:
-    # the best of many lags of pure noise reaches the more the fewer points there are
-    by_chance = 0.8 / np.sqrt(np.maximum(q["t_count"], 1.0))
+def _periodic_loss(q: Names) -> Statement:
     return all_of(
-        above(q["period_strength"] - by_chance, 0.4, 0.6),
+        above(q["period_excess"], 0.4, 0.6),
         above(q["t_count"], 20.0, 30.0),
         any_of(above(q["t_noise_rel"], 0.002, 0.005), above(q["t_swing_level"], 0.005, 0.015)),
         _no_schedule(q),
     )
 
 
-def _no_generalization(q: Quantities) -> FloatArray:
+def _no_generalization(q: Names) -> Statement:
     hidden = all_of(below(q["v_drop_snr"], 1.0, 3.0), below(q["v_drop_rel"], 0.1, 0.25))
     return all_of(
         above(q["t_drop_rel"], 0.08, 0.2),
@@ -258,11 +213,11 @@ def _no_generalization(q: Quantities) -> FloatArray:
     )
 
 
-def _val_below_train(q: Quantities) -> FloatArray:
+def _val_below_train(q: Names) -> Statement:
     return all_of(above(q["below"], 0.7, 1.15), above(q["v_count"], 2.0, 4.0))
 
 
-def _train_stalled_val_falls(q: Quantities) -> FloatArray:
+def _train_stalled_val_falls(q: Names) -> Statement:
     flat = any_of(below(q["t_drop_rel"], 0.02, 0.06), below(q["t_drop_noise"], 0.3, 0.7))
     return all_of(
         flat,
@@ -272,11 +227,11 @@ def _train_stalled_val_falls(q: Quantities) -> FloatArray:
     )
 
 
-def _metric_mismatch(q: Quantities) -> FloatArray:
+def _metric_mismatch(q: Names) -> Statement:
     return any_of(_both_rise(q), _metric_stuck(q))
 
 
-def _both_rise(q: Quantities) -> FloatArray:
+def _both_rise(q: Names) -> Statement:
     """The loss gets worse while the metric gets better."""
     turns = all_of(
         above(q["v_rise_drop"], 0.2, 0.5), above(q["v_rise_snr"], 5.0, 10.0), above(q["v_rise_rel"], 0.05, 0.15)
@@ -289,7 +244,7 @@ def _both_rise(q: Quantities) -> FloatArray:
     )
 
 
-def _metric_stuck(q: Quantities) -> FloatArray:
+def _metric_stuck(q: Names) -> Statement:
     """The loss falls and the metric stays where it is, below its ceiling."""
     ceiling = all_of(above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
     return all_of(
@@ -303,7 +258,7 @@ def _metric_stuck(q: Quantities) -> FloatArray:
     )
 
 
-def _high_initial_loss(q: Quantities) -> FloatArray:
+def _high_initial_loss(q: Names) -> Statement:
     # the fall ends in a kink: an exponential, however fast, goes on at the same rate
     stick = all_of(
         above(q["first_over_near"], 2.4, 3.4),
@@ -319,7 +274,7 @@ def _high_initial_loss(q: Quantities) -> FloatArray:
     return any_of(all_of(stick, 1.0 - ordinary), costly)
 
 
-def _vanishing_gradients(q: Quantities) -> FloatArray:
+def _vanishing_gradients(q: Names) -> Statement:
     fallen = all_of(above(q["grad_fall"], 1.3, 2.2), below(q["grad_end_log10"], -2.5, -1.5))
     # the first layer's norm a thousandth of the last one's
     starved = below(q["layer_ratio"], 0.0003, 0.003)
@@ -329,12 +284,11 @@ def _vanishing_gradients(q: Quantities) -> FloatArray:
     )
 
 
-def _exploding_gradients(q: Quantities) -> FloatArray:
+def _exploding_gradients(q: Names) -> Statement:
     return any_of(above(q["grad_burst"], 1.6, 2.0), above(q["grad_growth"], 1.8, 2.3))
 
 
-@_once
-def _delayed_generalization(q: Quantities) -> FloatArray:
+def _delayed_generalization(q: Names) -> Statement:
     return all_of(
         # train is low early and stays so
         below(q["fit_at"], 0.25, 0.45),
@@ -351,7 +305,7 @@ def _delayed_generalization(q: Quantities) -> FloatArray:
     )
 
 
-DEFINITIONS: Final[dict[str, Callable[[Quantities], FloatArray]]] = {
+DEFINITIONS: Final[dict[str, Callable[[Names], Statement]]] = {
     "overfitting": _overfitting,
     "underfitting": _underfitting,
     "not_learning": _not_learning,
@@ -373,11 +327,27 @@ DEFINITIONS: Final[dict[str, Callable[[Quantities], FloatArray]]] = {
     "exploding_gradients": _exploding_gradients,
     "delayed_generalization": _delayed_generalization,
 }
-"""Label -> degree in [0, 1] from the quantities, in the order of `labels.LABELS`."""
+"""Label -> what it means, in the order of `labels.LABELS`."""
+
+
+_PROGRAM: Final = Program([define(Names()) for define in DEFINITIONS.values()])
 
 
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
-    known = dict(q)
     with np.errstate(invalid="ignore"):
-        return np.stack([define(known) for define in DEFINITIONS.values()], axis=1)
+        return np.ascontiguousarray(_PROGRAM.degrees(q | _derived(q)).T)
+
+
+def _derived(q: Quantities) -> Quantities:
+    """What clauses ask of several quantities at once."""
+    before = 0.05 / np.maximum(q["t_fallen_at"], 1e-3)
+    after = 0.45 / np.maximum(q["t_half_at"] - q["t_fallen_at"], 1e-3)
+    return {
+        "t_fallen_points": q["t_fallen_at"] * q["t_count"],
+        # speed of the fall after the plateau over the speed on it
+        "t_quickening": after / before,
+        "jump_beside": q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9),
+        # the best of many lags of pure noise reaches the more the fewer points there are
+        "period_excess": q["period_strength"] - 0.8 / np.sqrt(np.maximum(q["t_count"], 1.0)),
+    }

@@ -10,20 +10,29 @@ from curveclinic.gradients import gradient_quantities, schedule_quantities
 from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells, segment_min, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import resample
+from curveclinic.smoothing import middle_of_three, resample
 from curveclinic.trends import Quantities
 
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
 
+_BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
+"""Metrics and the losses they are held against: val's metric wins over train's."""
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
 
-def channel_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
-    """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points."""
+def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
+    """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points.
+
+    Args:
+        batch: n runs.
+        losses: levels of train's n runs, then val's.
+        cells: every channel reduced to cells.
+    """
     return (
-        _metric_quantities(batch, levels, cells)
+        _metric_quantities(batch, losses, cells)
         | _first_values(batch, cells["train_loss"])
         | gradient_quantities(cells["grad_norm"])
         | schedule_quantities(cells["lr"])
@@ -55,33 +64,47 @@ def _bad_steps(batch: Batch) -> Quantities:
     return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
 
 
-def _metric_quantities(batch: Batch, levels: Mapping[str, Level], cells: Mapping[str, Cells]) -> Quantities:
+def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
-    out = {f"metric_{name}": np.full(batch.size, np.nan) for name in names}
-    for metric, loss in (("train_metric", "train_loss"), ("val_metric", "val_loss")):
-        fallback = "train_loss" if loss == "val_loss" else loss
-        for companion in dict.fromkeys((fallback, loss)):
-            enough = (cells[metric].count >= _FEWEST_METRICS) & (levels[companion].count > 1)
-            rows = np.flatnonzero(enough)
-            if len(rows):
-                q = _metric_course(cells[metric].take(rows), levels[companion].take(rows), batch.metric_sign[rows])
-                for name, value in q.items():
-                    out[name][rows] = value
+    nothing = np.full(batch.size, np.nan)
+    if not (cells["train_metric"].size.any() or cells["val_metric"].size.any()):
+        return {f"metric_{name}": nothing for name in names}
+    out = {f"metric_{name}": nothing.copy() for name in names}
+    told = np.zeros(batch.size, dtype=bool)
+    loss_begins = {"train_loss": 0, "val_loss": batch.size}
+    for metric, loss in _BEST_METRIC_FIRST:
+        begin = loss_begins[loss]
+        enough = (cells[metric].count >= _FEWEST_METRICS) & (losses.count[begin : begin + batch.size] > 1)
+        rows = np.flatnonzero(enough & ~told)
+        if len(rows):
+            at = begin + rows
+            low_at = losses.view[at].argmin(axis=1)
+            q = _metric_course(cells[metric].take(rows), losses.steps[at], low_at, batch.metric_sign[rows])
+            for name, value in q.items():
+                out[name][rows] = value
+            told[rows] = True
     return out
 
 
-def _metric_course(cells: Cells, loss: Level, sign: FloatArray) -> Quantities:
-    """Quantities of runs that have both; the metric is divided by its largest magnitude."""
+def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: FloatArray) -> Quantities:
+    """Quantities of runs that have a metric and its loss, the metric divided by its largest magnitude.
+
+    Args:
+        cells: of the metric.
+        steps: (n, G) grid of the loss.
+        low_at: (n,) column at which the loss is lowest.
+        sign: (n,) 1 where a larger metric is better, else -1.
+    """
     level = smooth(cells)
     log = cells.log[:, None]
     level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
     noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
-    course = resample(cells.steps, level, cells.size, loss.steps) * sign[:, None]
+    course = resample(cells.steps, level, cells.size, steps) * sign[:, None]
     width = course.shape[1]
     early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
     tail = course[:, -width // 12 :].mean(axis=1)
-    at_low = course[np.arange(len(course)), loss.view.argmin(axis=1)]
+    at_low = course[np.arange(len(course)), low_at]
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
     typical = 0.02 * np.abs(course).mean(axis=1) + EPS
     middle, top = np.abs(level).mean(axis=1), cells.mean.max(axis=1)
@@ -102,8 +125,9 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
     near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
-    first = _around(channel, np.zeros_like(count), 0)
-    near, next_, last = (_around(channel, at, 1) for at in (near_at, 2 * near_at, count - 2))
+    around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
+    first = around[1, 0]  # single, for nothing comes before it
+    near, next_, last = middle_of_three(*around[:, 1:])
     fine = (count >= 4) & (segment_min(channel.values, channel.offsets) > 0)
     with np.errstate(all="ignore"):
         fall, further = np.log(first / near), np.log(near / next_)
@@ -119,17 +143,13 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     return kept | {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, first, near, t)}
 
 
-def _around(channel: Ragged, at: IntArray, reach: int) -> FloatArray:
-    """(n,) median of the points within `reach` of an index, kept inside the run; NaN for an empty run."""
-    if not len(channel.values):
-        return np.full(channel.size, np.nan)
-    last = np.maximum(channel.lengths - 1, 0)
-    points = [
-        channel.values[np.minimum(channel.offsets[:-1] + np.clip(at + k, 0, last), len(channel.values) - 1)]
-        for k in range(-reach, reach + 1)
-    ]
-    middle = np.sort(points, axis=0)[reach] if reach else points[0]
-    return np.where(channel.lengths > 0, middle, np.nan)
+def _around(channel: Ragged, at: IntArray) -> FloatArray:
+    """(3, k, n) points before, at and after k places in every run, kept inside the run; NaN for an empty run."""
+    near = at + np.arange(-1, 2)[:, None, None]
+    index = channel.offsets[:-1] + np.minimum(np.maximum(near, 0), channel.lengths - 1)
+    points: FloatArray = np.append(channel.values, np.nan)[index]
+    points[:, :, channel.lengths == 0] = np.nan
+    return points
 
 
 def _collapsed_step(channel: Ragged, first: FloatArray, near: FloatArray, t: Cells) -> FloatArray:

@@ -24,11 +24,12 @@ _CYCLE = 0.01
 
 def gradient_quantities(cells: Cells) -> Quantities:
     """Growth of the gradient norm in powers of ten: bursts over the running median, start against end."""
-    out = {name: np.full(len(cells.size), np.nan) for name in _NAMES}
-    rows = np.flatnonzero(cells.count >= _FEWEST)
-    if len(rows):
-        for name, value in _course(cells.take(rows)).items():
-            out[name][rows] = value
+    rows, nothing = (cells.count >= _FEWEST).nonzero()[0], np.full(len(cells.size), np.nan)
+    if not len(rows):
+        return dict.fromkeys(_NAMES, nothing)
+    out = {name: nothing.copy() for name in _NAMES}
+    for name, value in _course(cells.take(rows)).items():
+        out[name][rows] = value
     return out
 
 
@@ -44,7 +45,7 @@ def _course(cells: Cells) -> Quantities:
     raw, mid = _log10(cells, cells.high), _log10(cells, cells.mean)
     base = wide_median(mid, cells.size)
     # the first logged norms are large in any run
-    counted = cells.real & (column >= np.clip(size // 30, 2, 4))
+    counted = cells.real & (column >= np.minimum(np.maximum(size // 30, 2), 4))
     lowest = np.minimum.accumulate(base, axis=1)
     edge = np.maximum(size // 8, 3)
     early = masked_median(mid, cells.real & (column < edge))

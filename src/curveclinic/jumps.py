@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import alike, columns, moving_mean
+from curveclinic.smoothing import alike, columns, moving_mean, row_mean
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -70,8 +70,8 @@ def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
     base = cells.middle5
     prominence = _prominence(cells, base)
-    size = np.where(cells.log, 1.0, np.abs(base).mean(axis=1))
-    limit = visible_height(cells.noise, np.ptp(base, axis=1), size)
+    size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
+    limit = visible_height(cells.noise, base.max(axis=1) - base.min(axis=1), size)
     half = np.full(len(limit), _AROUND)
     mean = moving_mean(prominence, half, np.maximum(cells.size, 1))
     around = np.maximum(mean * (2 * _AROUND + 1) - prominence, 0.0) / (2 * _AROUND)
@@ -110,6 +110,6 @@ def _shoulders(cells: Cells) -> FloatArray:
     left[:, 1] = low[:, 0]
     right[:, :-2] = np.minimum(low[:, 1:-1], low[:, 2:])
     right[:, -2] = low[:, -1]
-    several = np.flatnonzero(cells.count > CELLS)
+    several = (cells.count > CELLS).nonzero()[0]
     left[several, 1:], right[several, :-1] = low[several, :-1], low[several, 1:]
     return np.maximum(left, right)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, resample, row_median
+from curveclinic.smoothing import even_grid, halves, resample_even, row_median, twice
 
 EPS = 1e-12
 """Smallest divisor, in units of a channel's largest magnitude."""
@@ -46,12 +47,21 @@ class Level:
         """Returns the given runs, in that order."""
         return Level(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
+    def part(self, start: int, stop: int) -> Level:
+        """Returns consecutive runs without copying them."""
+        return Level(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+
+    @classmethod
+    def stacked(cls, channels: Sequence[Level]) -> Level:
+        """Returns the runs of several channels one after another, as the runs of one."""
+        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
+
 
 def level_of(cells: Cells) -> Level:
     """Estimates the level from logged points."""
     level = smooth(cells)
     steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
-    view = resample(cells.steps, level, cells.size, steps)
+    view = cells.axis.interpolate(level, steps)
     spread = np.maximum(view.max(axis=1) - view.min(axis=1), EPS)
     averaged = 2.0 * smoothing_width(cells, spread) + 1.0
     error = cells.cell_noise / np.sqrt(averaged)
@@ -69,7 +79,7 @@ def make_level(
         peak = np.where(log, 1.0, np.maximum(np.maximum(top, -view.min(axis=1)), _TINY))
         linear = view / peak[:, None]
         linear[log] = np.exp(np.minimum(view[log] - top[log, None], 0.0))
-        unit = np.where(log, np.exp(np.clip(top, -690.0, 709.0)), scale * peak)
+        unit = np.where(log, np.exp(np.minimum(np.maximum(top, -690.0), 709.0)), scale * peak)
     return Level(steps, view, linear, unit, error, noise, count, log, positive)
 
 
@@ -89,14 +99,21 @@ def in_log(level: Level, wanted: BoolArray) -> Level:
     )  # fmt: skip
 
 
-def raw_pair(train: Level, val: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Returns common steps (n, G) and both raw levels on them, divided by one common unit."""
-    start = np.maximum(train.steps[:, 0], val.steps[:, 0])
-    stop = np.maximum(np.minimum(train.steps[:, -1], val.steps[:, -1]), start)
-    width = train.steps.shape[1]
-    grid = even_grid(start, stop, width)
-    full = np.full(len(start), width)
-    unit = np.maximum(np.maximum(train.unit, val.unit), _TINY)
-    t = resample(train.steps, train.linear, full, grid) * (train.unit / unit)[:, None]
-    v = resample(val.steps, val.linear, full, grid) * (val.unit / unit)[:, None]
+def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Returns common steps (n, G) and the raw levels of train and val on them, divided by one common unit.
+
+    Args:
+        losses: train's n runs, then val's.
+    """
+    grid = common_grid(losses.steps, losses.steps.shape[1])
+    both = resample_even(losses.steps, losses.linear, twice(grid))
+    unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
+    t, v = halves(both * (losses.unit / twice(unit))[:, None])
     return grid, t, v
+
+
+def common_grid(steps: FloatArray, points: int) -> FloatArray:
+    """(n, points) even steps over what train and val have in common; steps (2 n, ...) are train's, then val's."""
+    start = np.maximum(*halves(steps[:, 0]))
+    stop = np.maximum(np.minimum(*halves(steps[:, -1])), start)
+    return even_grid(start, stop, points)

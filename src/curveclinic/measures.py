@@ -6,13 +6,15 @@ curve, the generator's truth to the latent one, the features hand them to the ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.smoothing import masked_median, masked_quantile, median3, moving_mean, running_median
+from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
+from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, running_median
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -25,15 +27,6 @@ MAD_TO_STD = 1.4826
 
 _MEAN_TO_STD = 1.2533
 """Standard deviation of a normal distribution over its mean absolute deviation."""
-
-_THIRD_DIFF_STD = np.sqrt(20.0)
-"""Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
-
-_ZIGZAG_QUANTILE = 0.65
-"""Quantile of the distances in `_zigzag`: a third of them is 0 in white noise, spikes are rarer than the others."""
-
-_MID_TO_STD = 1.0 / 0.651
-"""Standard deviation of white noise over that quantile of its distances."""
 
 _SMOOTHED = 0.12
 """Largest half width of the mean in `smooth`, as a share of the cells."""
@@ -70,6 +63,15 @@ class Cells:
         """Returns the given runs, in that order."""
         return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
+    def part(self, start: int, stop: int) -> Cells:
+        """Returns consecutive runs without copying them."""
+        return Cells(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+
+    @classmethod
+    def stacked(cls, channels: Sequence[Cells]) -> Cells:
+        """Returns the runs of several channels one after another, as the runs of one."""
+        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
+
     @cached_property
     def middle3(self) -> FloatArray:
         """(n, CELLS) running median of three cells."""
@@ -81,9 +83,43 @@ class Cells:
         return running_median(self.mean, self.size)
 
     @cached_property
+    def axis(self) -> StepAxis:
+        """Where the cells lie along the steps."""
+        return StepAxis.of(self.steps, self.size)
+
+    def at(self, grid: FloatArray) -> FloatArray:
+        """(n, G) means at grid steps (n, G), linear between cells."""
+        return self.axis.interpolate(self.mean, grid)
+
+    @cached_property
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return np.arange(CELLS) < self.size[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The finite points of one channel of n runs in their view.
+
+    Attributes:
+        points: steps and viewed values.
+        log, scale: (n,) as in `view_of`.
+    """
+
+    points: Ragged
+    log: BoolArray
+    scale: FloatArray
+
+    @classmethod
+    def of(cls, channel: Ragged) -> View:
+        """Returns the view of a logged channel."""
+        finite = channel.finite()
+        values, log, scale = view_of(finite)
+        return cls(Ragged(finite.steps, values, finite.offsets), log, scale)
+
+    def part(self, start: int, stop: int) -> View:
+        """Returns consecutive runs without copying their points."""
+        return View(self.points.part(start, stop), self.log[start:stop], self.scale[start:stop])
 
 
 def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
@@ -99,8 +135,8 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     top, bottom = segment_max(channel.values, channel.offsets), segment_min(channel.values, channel.offsets)
     with np.errstate(all="ignore"):
         log = (bottom > 0) & (top / np.maximum(bottom, 1e-300) > LOG_SPAN)
-    magnitude = np.maximum(np.abs(top), np.abs(bottom))
-    scale = np.where(log | (magnitude == 0) | ~np.isfinite(magnitude), 1.0, magnitude)
+        magnitude = np.maximum(top, -bottom)
+        scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
     values = channel.values / np.repeat(scale, lengths)
     if log.any():
@@ -132,47 +168,66 @@ def _reduce(ufunc: np.ufunc, values: FloatArray, offsets: IntArray) -> FloatArra
 
 def cells_of(channel: Ragged) -> Cells:
     """Reduces one channel of many runs to cells; non-finite points are left out."""
-    finite = channel.finite()
-    if not len(finite.values):
-        return _empty(channel.size)
-    lengths = finite.lengths
+    return cells_in(View.of(channel))
+
+
+def cells_in(view: View) -> Cells:
+    """Reduces one viewed channel of many runs to cells."""
+    points, lengths = view.points, view.points.lengths
+    if not len(points.values):
+        return no_cells(points.size)
+    if not lengths.all():
+        return _among_absent(view)
     size = np.minimum(lengths, CELLS)
-    values, log, scale = view_of(finite)
-    rough = _third_difference(values, finite.offsets)
-    layout = _Layout.of(finite.offsets, lengths, size)
-    mean, steps, dense_rough = (layout.means(x) for x in (values, finite.steps, rough))
-    _exact_ends(steps, finite, size)
+    rough = third_difference(points.values, points.offsets)
+    layout = _Layout.of(points.offsets, lengths, size)
+    mean, steps, dense_rough = (layout.means(x) for x in (points.values, points.steps, rough))
+    _exact_ends(steps, points, size)
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
-    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / _THIRD_DIFF_STD
-    noise = masked_median(dense_rough, inner) * per_cell
+    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
+    middle = masked_median(dense_rough, inner)
+    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / THIRD_DIFF_STD)
     few = lengths <= CELLS
     if few.any():
-        noise = np.where(few, np.minimum(noise, _zigzag(mean, size)), noise)
-    of_means = MAD_TO_STD / _THIRD_DIFF_STD * masked_median(_dense_third_difference(mean, size), inner)
-    low, high = (mean if layout.starts is None else layout.extremes(f, values) for f in (np.minimum, np.maximum))
+        noise = np.where(few, np.minimum(noise, zigzag(mean, size)), noise)
+    if not few.all():
+        several = dense_third_difference(mean[~few])
+        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / THIRD_DIFF_STD)
+    low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
     return Cells(
-        steps, mean, low, high, size, lengths, log, scale,
+        steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
-        cell_noise=of_means,
+        cell_noise=cell_noise,
     )  # fmt: skip
 
 
-def _empty(n: int) -> Cells:
+def _among_absent(view: View) -> Cells:
+    """Cells of a channel that some runs lack, reduced without them."""
+    points, rows = view.points, view.points.lengths.nonzero()[0]
+    packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
+    found, out = cells_in(View(packed, view.log[rows], view.scale[rows])), {}
+    for f in fields(found):
+        values = getattr(found, f.name)
+        out[f.name] = np.full((points.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
+        out[f.name][rows] = values
+    return Cells(**out)
+
+
+def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
+    lengths = channel.lengths
+    if not len(channel.values):
+        return [np.zeros((channel.size, CELLS)) for _ in values]
+    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
+    return [layout.means(x) for x in values]
+
+
+def no_cells(n: int) -> Cells:
+    """Cells of a channel that none of n runs has."""
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
-
-
-def _zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
-    """(n,) standard deviation of single points by how far they lie from the middle of themselves and their neighbours.
-
-    Blind to slopes, and a spike spoils one point only, where the third difference is spoilt at four: with few points
-    that matters.
-    """
-    column = np.arange(CELLS)
-    inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,19 +244,18 @@ class _Layout:
     index: IntArray
     absent: IntArray
     starts: IntArray | None
-    width: FloatArray | None
+    width: IntArray | None
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
         before = np.cumsum(size) - size
         index = before[:, None] + np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
-        index, absent = np.minimum(index, size.sum() - 1), np.flatnonzero(size == 0)
+        index, absent = np.minimum(index, size.sum() - 1), (size == 0).nonzero()[0]
         if lengths.max() <= CELLS:
             return cls(index, absent, None, None)
-        row = np.repeat(np.arange(len(size)), size)
-        column = np.arange(len(row)) - np.repeat(before, size)
-        starts = (offsets[row] + column * lengths[row] // np.maximum(size[row], 1)).astype(np.int64)
-        return cls(index, absent, starts, np.diff(np.append(starts, offsets[-1])).astype(np.float64))
+        column = np.arange(size.sum()) - np.repeat(before, size)
+        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
+        return cls(index, absent, starts, np.concatenate((starts[1:], offsets[-1:])) - starts)
 
     def means(self, values: FloatArray) -> FloatArray:
         """(n, CELLS) mean of each cell's points."""
@@ -215,7 +269,8 @@ class _Layout:
 
     def _spread(self, cells: FloatArray) -> FloatArray:
         out: FloatArray = cells.take(self.index)
-        out[self.absent] = 0.0
+        if len(self.absent):
+            out[self.absent] = 0.0
         return out
 
 
@@ -225,36 +280,6 @@ def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     last = finite.steps[np.maximum(finite.offsets[1:] - 1, 0)]
     np.copyto(steps, last[:, None], where=filled[:, None] & (np.arange(CELLS) >= size[:, None] - 1))
     steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
-
-
-def _third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
-    """|x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| inside runs, the neighbour's value near their ends.
-
-    A smooth curve, even a steep one, has next to none; runs of fewer than 4 points have none.
-    """
-    out = np.zeros(len(values))
-    if len(values) >= 4:
-        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
-    lengths = np.diff(offsets)
-    long = lengths >= 4
-    first, stop = offsets[:-1][long], offsets[1:][long]
-    out[first], out[stop - 2], out[stop - 1] = out[first + 1], out[stop - 3], out[stop - 3]
-    if not long.all():
-        out[np.repeat(~long, lengths)] = 0.0
-    return out
-
-
-def _dense_third_difference(mean: FloatArray, size: IntArray) -> FloatArray:
-    out = np.empty_like(mean)
-    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
-    out[:, 0] = out[:, 1]
-    out[:, -2:] = out[:, -3:-2]
-    short = size < CELLS
-    if short.any():
-        last = np.maximum(size[short, None] - 3, 0)
-        kept = np.take_along_axis(out[short], np.minimum(np.arange(CELLS), last), axis=1)
-        out[short] = np.where(size[short, None] >= 4, kept, 0.0)
-    return out
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,10 +19,10 @@ SHORTEST_FOR_NETWORK: Final = 8
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
 
-_SEVERITY_BY_RULE: Final = ("val_below_train", "val_spikes")
+_SEVERITY_BY_RULE: Final = frozenset({"val_below_train", "val_spikes"})
 """Labels that are a notice unless a measured number says otherwise."""
 
-_WITHOUT_SPAN: Final = ("undertrained",)
+_WITHOUT_SPAN: Final = frozenset({"undertrained"})
 """Labels without a start; the network's span heads are not trained on them and say anything."""
 
 _DEGREES: Final = (0.0, PRESENT, 1.0)
@@ -120,18 +120,19 @@ def merge(
 
 
 def loss_points(counts: IntArray) -> IntArray:
-    """(n,) finite points of the longer loss of `rules.finite_counts`; -1 where both are absent."""
+    """(n,) finite points of the longer loss of `Batch.finite_counts`; -1 where both are absent."""
     return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
 
 
-def _columns(labels: Collection[str]) -> BoolArray:
+@cache
+def _columns(labels: frozenset[str]) -> BoolArray:
     """(20,) True at the given labels."""
     return np.array([label in labels for label in LABELS])
 
 
 def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArray:
     short = loss_points(counts) < SHORTEST_FOR_NETWORK
-    return short[:, None] | _columns(ALWAYS_BY_RULE | decided_by_rule)
+    return short[:, None] | _columns(ALWAYS_BY_RULE) | _columns(decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

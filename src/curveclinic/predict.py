@@ -19,7 +19,7 @@ from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import RuleOpinion, finite_counts, joined, judge, opinion_on, why_unchecked, without
+from curveclinic.rules import RuleOpinion, joined, judge, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.symptoms import SYMPTOMS
 
@@ -102,7 +102,8 @@ def _warn_without_weights() -> None:
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     batch = Batch.from_runs(runs)
-    counts, reasons = finite_counts(batch), why_unchecked(batch)
+    counts = batch.finite_counts
+    reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
     rules, network = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curveclinic.extras import channel_quantities
+from curveclinic.labels import CHANNELS
 from curveclinic.levels import Level, level_of, make_level, raw_pair
-from curveclinic.measures import Cells, cells_of
-from curveclinic.ragged import Batch
+from curveclinic.measures import Cells, View, cells_in, no_cells
+from curveclinic.ragged import Batch, Ragged
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, trend_quantities
 
@@ -30,8 +31,10 @@ __all__ = [
     "trend_quantities",
 ]
 
-_CHUNK = 256
-"""Runs measured together: a few hundred keep every (runs, cells) array in the processor's cache."""
+_LOSSES = ("train_loss", "val_loss")
+
+_CHUNK = 128
+"""Runs measured together: a hundred or two keep every (runs of both losses, cells) array in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,23 +44,31 @@ class Measured:
     Attributes:
         batch: the runs.
         quantities: name -> (n,).
-        levels: smooth levels of both losses.
         cells: every channel reduced to cells.
+        losses: those of both losses as one channel: train's n runs, then val's.
+        view: the points of both losses in their view, in the same order.
     """
 
     batch: Batch
     quantities: Quantities
-    levels: dict[str, Level]
     cells: dict[str, Cells]
+    losses: Cells
+    view: View
 
 
 def measure(batch: Batch) -> Measured:
     """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache."""
-    cells = {name: cells_of(channel) for name, channel in batch.channels.items()}
-    levels = {name: level_of(cells[name]) for name in ("train_loss", "val_loss")}
-    q = trend_quantities(levels["train_loss"], levels["val_loss"])
-    q |= texture_quantities(batch, cells) | channel_quantities(batch, levels, cells)
-    return Measured(batch, q, levels, cells)
+    n, channels = batch.size, batch.channels
+    # all channels are reduced in one go: for a single run it is calls that cost
+    logged = (*_LOSSES, *(name for name in CHANNELS if name not in _LOSSES and len(channels[name].values)))
+    view = View.of(Ragged.stacked([channels[name] for name in logged]))
+    together = cells_in(view)
+    cells = dict.fromkeys(CHANNELS, no_cells(n))
+    cells |= {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
+    losses = together.part(0, 2 * n)
+    level = level_of(losses)
+    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | channel_quantities(batch, level, cells)
+    return Measured(batch, q, cells, losses, view.part(0, 2 * n))
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -72,17 +73,23 @@ class Ragged:
         return Ragged(self.steps[first:last], self.values[first:last], self.offsets[start : stop + 1] - first)
 
     @classmethod
+    def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
+        """Returns the runs of several channels one after another, as the runs of one."""
+        before = accumulate((len(channel.values) for channel in channels), initial=0)
+        return cls(
+            np.concatenate([channel.steps for channel in channels]),
+            np.concatenate([channel.values for channel in channels]),
+            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before, strict=False))]),
+        )
+
+    @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
-        offsets = np.zeros(len(parts) + 1, dtype=np.int64)
+        offsets = np.array([0, *accumulate(len(v) for _, v in parts)], dtype=np.int64)
         if not len(parts):
             return cls(np.empty(0), np.empty(0), offsets)
-        np.cumsum([len(v) for _, v in parts], out=offsets[1:])
-        return cls(
-            np.concatenate([s for s, _ in parts]).astype(np.float64, copy=False),
-            np.concatenate([v for _, v in parts]).astype(np.float64, copy=False),
-            offsets,
-        )
+        steps, values = (np.concatenate([part[k] for part in parts], dtype=np.float64) for k in (0, 1))
+        return cls(steps, values, offsets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +99,11 @@ class Block:
     Attributes:
         rows: (m,) index of each run in the batch.
         values: (m, L) float64, padded on the right with the last value.
-        mask: (m, L) True at real points.
         lengths: (m,) number of real points, at least 1.
     """
 
     rows: IntArray
     values: FloatArray
-    mask: BoolArray
     lengths: IntArray
 
 
@@ -106,19 +111,15 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
     """Yields dense blocks that together hold every run of at least `min_points` points once."""
     lengths = channel.lengths
     order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] >= max(min_points, 1)]
-    start = 0
+    ascending = lengths[order]
+    start = int(ascending.searchsorted(max(min_points, 1)))
     while start < len(order):
-        shortest = lengths[order[start]]
-        stop = int(np.searchsorted(lengths[order], max(shortest * _BLOCK_GROWTH, shortest + 1), side="left"))
-        longest = lengths[order[stop - 1]]
-        stop = min(stop, start + max(1, int(_BLOCK_CELLS // longest)))
-        rows = order[start:stop]
-        width = int(lengths[rows[-1]])
-        position = np.arange(width)
-        mask = position < lengths[rows, None]
-        index = channel.offsets[rows, None] + np.minimum(position, lengths[rows, None] - 1)
-        yield Block(rows, channel.values[index], mask, lengths[rows])
+        shortest = int(ascending[start])
+        stop = int(ascending.searchsorted(max(shortest * _BLOCK_GROWTH, shortest + 1)))
+        stop = min(stop, start + max(1, _BLOCK_CELLS // int(ascending[stop - 1])))
+        rows, within = order[start:stop], ascending[start:stop]
+        index = channel.offsets[rows, None] + np.minimum(np.arange(within[-1]), within[:, None] - 1)
+        yield Block(rows, channel.values[index], within)
         start = stop
 
 
@@ -142,6 +143,16 @@ class Batch:
     def size(self) -> int:
         """Number of runs."""
         return len(self.num_classes)
+
+    @cached_property
+    def finite_counts(self) -> IntArray:
+        """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
+        out = np.full((self.size, len(CHANNELS)), -1)
+        for column, name in enumerate(CHANNELS):
+            channel = self.channels[name]
+            if len(channel.values):
+                out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
+        return out
 
     def take(self, rows: IntArray) -> Batch:
         """Returns the given runs, in that order."""

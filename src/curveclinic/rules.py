@@ -23,6 +23,9 @@ SeverityArray = npt.NDArray[np.int8]
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
 
+_JUST_ABSENT: Final = float(np.nextafter(PRESENT, 0.0))
+"""The largest degree at which a label is not found."""
+
 _MIN_POINTS: Final = {
     "non_finite": 1,
     "divergence": 3,
@@ -35,8 +38,20 @@ _MIN_POINTS: Final = {
 
 _DEFAULT_POINTS = 5
 
+_POINTS: Final = np.array([_MIN_POINTS.get(label, _DEFAULT_POINTS) for label in LABELS])
+"""(20,) points every label needs."""
+
 _ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values() for names in required))
 """Every set of channels one of which a label needs."""
+
+_COLUMNS: Final = np.array([CHANNELS.index(name) for names in _ALTERNATIVES for name in names])
+"""The same as columns of `Batch.finite_counts`, one set after another."""
+
+_STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
+"""Where each set begins in `_COLUMNS`."""
+
+_NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
+"""(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
 
 OVERRULED: Final = (
     # a run that blows up is described by that
@@ -55,6 +70,11 @@ OVERRULED: Final = (
     ("noisy_validation", ("val_spikes",)),
 )
 """(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
+
+_LOSERS: Final = tuple(
+    (LABELS.index(winner), np.array([LABELS.index(loser) for loser in losers])) for winner, losers in OVERRULED
+)
+"""The same as columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +117,7 @@ def joined(parts: Sequence[RuleOpinion]) -> RuleOpinion:
 def opinion_on(piece: Measured) -> RuleOpinion:
     """Judges measured runs."""
     quantities = piece.quantities
-    checked = checked_labels(finite_counts(piece.batch))
+    checked = checked_labels(piece.batch.finite_counts)
     degree = overrule(np.where(checked, degrees(quantities), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
@@ -114,48 +134,27 @@ def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
 
 def overrule(degree: FloatArray) -> FloatArray:
     """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
-    columns = [np.array(column) for column in degree.T]
-    for winner, losers in OVERRULED:
-        room = 1.0 - columns[LABELS.index(winner)]
+    columns = degree.T.copy()  # (20, n)
+    for winner, losers in _LOSERS:
+        room = 1.0 - columns[winner]
         # at a degree of exactly one half the winner is present and the loser is not
-        room[room == 1.0 - PRESENT] = np.nextafter(PRESENT, 0.0)
-        for loser in map(LABELS.index, losers):
-            columns[loser] = np.minimum(columns[loser], room)
-    return np.stack(columns, axis=1)
-
-
-def finite_counts(batch: Batch) -> IntArray:
-    """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
-    out = np.empty((batch.size, len(CHANNELS)), dtype=np.int64)
-    for column, name in enumerate(CHANNELS):
-        channel = batch.channels[name]
-        out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
-    return out
+        room[room == 1.0 - PRESENT] = _JUST_ABSENT
+        columns[losers] = np.minimum(columns[losers], room)
+    return np.ascontiguousarray(columns.T)
 
 
 def checked_labels(counts: IntArray) -> BoolArray:
     """(n, 20) labels whose channels hold enough finite points."""
-    by_name = dict(zip(CHANNELS, counts.T, strict=True))
-    best = {names: np.maximum.reduce([by_name[name] for name in names]) for names in _ALTERNATIVES}
-    out = np.empty((len(counts), len(LABELS)), dtype=bool)
-    for column, label in enumerate(LABELS):
-        fewest = best[REQUIRED[label][0]]
-        for names in REQUIRED[label][1:]:
-            fewest = np.minimum(fewest, best[names])
-        out[:, column] = fewest >= _points_needed(label)
+    best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
+    out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
     # a loss of NaN from the first row on can be judged on that alone
-    out[:, LABELS.index("non_finite")] = best["train_loss", "val_loss"] >= 0
+    out[:, LABELS.index("non_finite")] = best[:, _ALTERNATIVES.index(("train_loss", "val_loss"))] >= 0
     return out
 
 
-def _points_needed(label: str) -> int:
-    return _MIN_POINTS.get(label, _DEFAULT_POINTS)
-
-
-def why_unchecked(batch: Batch) -> list[dict[str, str]]:
-    """Returns for every run: label -> why it cannot be judged."""
-    most = max(*_MIN_POINTS.values(), _DEFAULT_POINTS)
-    return [dict(_reasons(tuple(row))) for row in np.minimum(finite_counts(batch), most).tolist()]
+def why_unchecked(counts: IntArray) -> list[dict[str, str]]:
+    """Returns for every run, by its row of `Batch.finite_counts`: label -> why it cannot be judged."""
+    return [dict(_reasons(tuple(row))) for row in np.minimum(counts, _POINTS.max()).tolist()]
 
 
 @cache
@@ -169,7 +168,7 @@ def _reason(label: str, counts: tuple[int, ...]) -> str:
     for alternatives in REQUIRED[label]:
         if all(found[name] < 0 for name in alternatives):
             return f"no {' or '.join(alternatives)} was logged"
-    needed = _points_needed(label)
+    needed = int(_POINTS[LABELS.index(label)])
     for alternatives in REQUIRED[label]:
         name = max(alternatives, key=lambda name: found[name])
         if found[name] < needed:

@@ -60,10 +60,8 @@ _NOTICE: Final[dict[str, Callable[[Quantities], BoolArray]]] = {
 
 def severities(q: Quantities) -> npt.NDArray[np.int8]:
     """(n, 20) index into `SEVERITIES` of every label, whether it is present or not."""
-    out = np.full((len(q["t_count"]), len(LABELS)), MILD, dtype=np.int8)
     with np.errstate(invalid="ignore"):
-        for column, label in enumerate(LABELS):
-            out[_SEVERE[label](q), column] = SEVERE
-            if label in _NOTICE:
-                out[_NOTICE[label](q), column] = NOTICE
-    return out
+        out = np.where(np.array([_SEVERE[label](q) for label in LABELS]), SEVERE, MILD).astype(np.int8)
+        for label, notice in _NOTICE.items():
+            out[LABELS.index(label), notice(q)] = NOTICE
+    return np.ascontiguousarray(out.T)

@@ -5,9 +5,15 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 
 _TINY = 1e-12
 
@@ -30,17 +36,25 @@ def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
 
 
+def row_mean(values: FloatArray) -> FloatArray:
+    """(n,) `np.mean` of rows, without its overhead."""
+    out: FloatArray = np.add.reduce(values, axis=1) / values.shape[1]
+    return out
+
+
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2
-    ordered = np.partition(values, (half - 1, half), axis=1)
+    ordered = np.sort(values, axis=1)  # numpy sorts rows of this length faster than it partitions them
     out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
 
 
 def median5(values: FloatArray) -> FloatArray:
     """Centred running median of five; of three next to the ends, which stay as they are."""
-    out = median3(values)
+    out: FloatArray = values.copy()
+    for k in (1, values.shape[1] - 2):
+        out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
     out[:, 2:-2] = _middle(*(values[:, k : values.shape[1] - 4 + k] for k in range(5)))
     return out
 
@@ -59,14 +73,12 @@ def _middle(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, e: Float
 def running_median(values: FloatArray, size: IntArray) -> FloatArray:
     """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
     out = median5(values)
-    width = values.shape[1]
-    short = size < width
-    if short.any():
-        position = np.arange(width)
-        part, last = values[short], size[short, None] - 1
-        # the window of the second to last real cell must not see the padding
-        edge = np.where(position == last - 1, median3(part), out[short])
-        out[short] = np.where((position >= last) | (size[short, None] < 8), part, edge)
+    out[size < 8] = values[size < 8]
+    # the window of the second to last real cell must not see the padding
+    rows = np.flatnonzero((size >= 8) & (size < values.shape[1]))
+    if len(rows):
+        at = size[rows] - 2
+        out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
     return out
 
 
@@ -88,18 +100,18 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         return out
     n, width = values.shape
     total = np.zeros((n, width + 1))
-    np.cumsum(values, axis=1, out=total[:, 1:])
+    np.add.accumulate(values, axis=1, out=total[:, 1:])
     half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
     position = np.minimum(np.arange(width), last)
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
-    low, high = np.maximum(position - reach, 0), np.minimum(position + reach, last)
-    means: FloatArray = (columns(total, high + 1) - columns(total, low)) / (high - low + 1)
+    low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
+    means: FloatArray = (columns(total, stop) - columns(total, low)) / (stop - low)
     return means
 
 
 def alike(numbers: IntArray) -> IntArray:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
-    return numbers[:1] if len(numbers) and (numbers == numbers[0]).all() else numbers
+    return numbers[:1] if len(numbers) > 1 and (numbers == numbers[0]).all() else numbers
 
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
@@ -117,43 +129,81 @@ def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatA
     """Linear interpolation of padded cells (n, CELLS) at grid steps (n, G); clamped at the ends."""
     if steps.shape == grid.shape and np.array_equal(steps, grid):
         return values
-    return interpolate(values, size, positions(steps, size, grid))
+    return StepAxis.of(steps, size).interpolate(values, grid)
 
 
-def positions(steps: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
-    """(n, G) fractional column of every grid step."""
+def resample_even(steps: FloatArray, values: FloatArray, grid: FloatArray) -> FloatArray:
+    """`resample` of rows whose cells are all real and whose steps are even, as those of `even_grid` are."""
+    if steps.shape == grid.shape and np.array_equal(steps, grid):
+        return values
+    n, width = steps.shape
     low = steps[:, :1]
-    span = np.maximum(steps[:, -1:] - low, _TINY)
-    asked = np.minimum(np.maximum((grid - low) / span, 0.0), 1.0)
-    last = np.maximum(size[:, None] - 1, 1)
-    unit = (steps - low) / span
-    straying = np.abs(unit * last - np.minimum(np.arange(steps.shape[1]), last)).max(axis=1, initial=0.0)
-    out: FloatArray = asked * last
-    allowed = np.where(size == steps.shape[1], _EVEN_FULL, _EVEN)
-    uneven = np.flatnonzero((straying > allowed) & (size > 1))
-    if len(uneven):
-        out[uneven] = _searched(unit[uneven], size[uneven], asked[uneven])
-    return out
+    share = (grid - low) / np.maximum(steps[:, -1:] - low, _TINY)
+    return interpolate(values, np.full(n, width), np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class StepAxis:
+    """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
+
+    Attributes:
+        low, span: (n, 1) first step, and the distance from there to the last one.
+        unit: (n, CELLS) share of that distance at which each cell lies.
+        size: (n,) number of real cells.
+        uneven: runs whose steps are not evenly spaced.
+    """
+
+    low: FloatArray
+    span: FloatArray
+    unit: FloatArray
+    size: IntArray
+    uneven: IntArray
+
+    @classmethod
+    def of(cls, steps: FloatArray, size: IntArray) -> StepAxis:
+        """Returns the axis of padded steps (n, CELLS)."""
+        low, width = steps[:, :1], steps.shape[1]
+        span = np.maximum(steps[:, -1:] - low, _TINY)
+        unit, last = (steps - low) / span, np.maximum(size[:, None] - 1, 1)
+        straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
+        allowed = np.where(size == width, _EVEN_FULL, _EVEN)
+        return cls(low, span, unit, size, ((straying > allowed) & (size > 1)).nonzero()[0])
+
+    def positions(self, grid: FloatArray) -> FloatArray:
+        """(n, G) fractional column of every grid step."""
+        asked = np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0)
+        out: FloatArray = asked * np.maximum(self.size[:, None] - 1, 1)
+        if len(self.uneven):
+            out[self.uneven] = _searched(self.unit[self.uneven], self.size[self.uneven], asked[self.uneven])
+        return out
+
+    def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
+        """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
+        return interpolate(values, self.size, self.positions(grid))
 
 
 def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:
     n, width = unit.shape
-    unit = np.clip(unit, 0.0, 1.0)
+    unit = np.minimum(np.maximum(unit, 0.0), 1.0)
     unit[np.arange(width) >= size[:, None]] = 1.5  # padding sorts after every grid point
     row = np.arange(n)[:, None]
     right = np.searchsorted((unit + 2.0 * row).ravel(), (asked + 2.0 * row).ravel(), side="right").reshape(asked.shape)
-    right = np.clip(right - width * row, 1, np.maximum(size[:, None] - 1, 1))
+    right = np.minimum(np.maximum(right - width * row, 1), np.maximum(size[:, None] - 1, 1))
     flat = unit.ravel()
     x0, x1 = flat.take(row * width + right - 1), flat.take(row * width + right)
-    out: FloatArray = right - 1 + np.clip((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0, 1.0)
+    out: FloatArray = right - 1 + np.minimum(np.maximum((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0), 1.0)
     return out
 
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
     left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
-    y0, y1 = columns(values, left), columns(values, np.minimum(left + 1, values.shape[1] - 1))
-    out: FloatArray = y0 + (position - left) * (y1 - y0)
+    weight = position - left
+    n, width = values.shape
+    left += np.arange(0, n * width, width)[:, None]
+    flat = values.ravel()
+    y0 = flat.take(left)
+    out: FloatArray = y0 + weight * (flat.take(left + 1, mode="clip") - y0)
     single = size <= 1
     if single.any():
         out[single] = values[single, :1]
@@ -162,14 +212,30 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
 
 def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
     """(n, points) evenly spaced steps."""
-    return start[:, None] + (stop - start)[:, None] * np.linspace(0.0, 1.0, points)
+    return start[:, None] + (stop - start)[:, None] * _shares(points)
+
+
+@cache
+def _shares(points: int) -> FloatArray:
+    """(points,) evenly spaced from 0 to 1."""
+    return np.linspace(0.0, 1.0, points)
+
+
+def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """The first and the second half of the rows: train's and val's where both losses are stacked."""
+    n = len(rows) // 2
+    return rows[:n], rows[n:]
+
+
+def twice(rows: AnyArray) -> AnyArray:
+    """The rows, and the same rows again: for each run of two stacked losses what both of them share."""
+    return np.concatenate((rows, rows))
 
 
 def first_true(mask: BoolArray) -> IntArray:
     """(n,) column of the first True of each row, the row's width where there is none."""
-    at = mask.argmax(axis=1)
-    out: IntArray = np.where(mask[np.arange(len(mask)), at], at, mask.shape[1]).astype(np.int64)
-    return out
+    at: IntArray = mask.argmax(axis=1)
+    return np.where(mask.any(axis=1), at, mask.shape[1])
 
 
 def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:
@@ -181,7 +247,7 @@ def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArr
 
 def quantile_of(ordered: FloatArray, count: IntArray, q: float) -> FloatArray:
     """(n,) lower quantile of what `masked_sort` returned, 0 for an empty row."""
-    pick = np.maximum(np.floor((count - 1) * q), 0).astype(np.int64)
+    pick = ((count - 1) * q).astype(np.int64)  # 0 for an empty row
     return np.where(count > 0, ordered[np.arange(len(ordered)), pick], 0.0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,54 +11,72 @@ from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
 from curveclinic.trends import Quantities
 
-Span = tuple[FloatArray, FloatArray]
-
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
 
 
-def _open(start: FloatArray) -> Span:
-    """From a step to the last point."""
-    return start, np.full(len(start), np.nan)
+@dataclass(frozen=True)
+class _Span:
+    """Names of the quantities that hold a span's steps.
+
+    Attributes:
+        onset: first step; None for none.
+        end: last step; None to the last point.
+        loss: prefix of the loss near whose last point the end means to the last point; "" for an end as it is.
+    """
+
+    onset: str | None
+    end: str | None = None
+    loss: str = ""
 
 
-def _until(start: FloatArray, end: FloatArray, q: Quantities, prefix: str = "t_") -> Span:
-    """From a step to another one; open where that is practically the last point."""
-    margin = _LAST * (q[prefix + "last_step"] - q[prefix + "first_step"])
-    return start, np.where(end >= q[prefix + "last_step"] - margin, np.nan, end)
-
-
-def _mismatch(q: Quantities) -> Span:
-    rises = q["v_rise_drop"] > 0.2
-    return _open(np.where(rises, q["v_low_step"], np.fmin(q["t_first_step"], q["v_first_step"])))
-
-
-_SPANS: Final[dict[str, Callable[[Quantities], Span]]] = {
-    "overfitting": lambda q: _open(q["v_low_step"]),
-    "underfitting": lambda q: _open(q["t_plateau_step"]),
-    "not_learning": lambda q: _open(q["t_first_step"]),
-    "undertrained": lambda q: _open(np.full(len(q["t_count"]), np.nan)),
-    "slow_start": lambda q: _until(q["t_first_step"], q["t_fallen_step"], q),
-    "divergence": lambda q: _open(q["t_low_step"]),
-    "non_finite": lambda q: (q["bad_first_step"], q["bad_last_step"]),
-    "oscillation": lambda q: _until(q["t_swing_first"], q["t_swing_last"], q),
-    "loss_spikes": lambda q: (q["t_jump_first"], q["t_jump_last"]),
-    "val_spikes": lambda q: (q["v_jump_first"], q["v_jump_last"]),
-    "noisy_validation": lambda q: _open(q["v_first_step"]),
-    "periodic_loss": lambda q: _open(q["t_first_step"]),
-    "no_generalization": lambda q: _open(q["v_first_step"]),
-    "val_below_train": lambda q: _until(q["below_first"], q["below_last"], q, "v_"),
-    "train_stalled_val_falls": lambda q: _until(q["v_first_step"], q["v_plateau_step"], q, "v_"),
-    "metric_mismatch": _mismatch,
-    "high_initial_loss": lambda q: (q["t_first_step"], q["collapsed_step"]),
-    "vanishing_gradients": lambda q: _open(q["grad_fall_step"]),
-    "exploding_gradients": lambda q: (q["grad_burst_step"], q["grad_burst_end"]),
-    "delayed_generalization": lambda q: (q["fit_step"], q["late_fall_step"]),
+_SPANS: Final[dict[str, _Span]] = {
+    "overfitting": _Span("v_low_step"),
+    "underfitting": _Span("t_plateau_step"),
+    "not_learning": _Span("t_first_step"),
+    "undertrained": _Span(None),
+    "slow_start": _Span("t_first_step", "t_fallen_step", "t_"),
+    "divergence": _Span("t_low_step"),
+    "non_finite": _Span("bad_first_step", "bad_last_step"),
+    "oscillation": _Span("t_swing_first", "t_swing_last", "t_"),
+    "loss_spikes": _Span("t_jump_first", "t_jump_last"),
+    "val_spikes": _Span("v_jump_first", "v_jump_last"),
+    "noisy_validation": _Span("v_first_step"),
+    "periodic_loss": _Span("t_first_step"),
+    "no_generalization": _Span("v_first_step"),
+    "val_below_train": _Span("below_first", "below_last", "v_"),
+    "train_stalled_val_falls": _Span("v_first_step", "v_plateau_step", "v_"),
+    "metric_mismatch": _Span("mismatch_step"),
+    "high_initial_loss": _Span("t_first_step", "collapsed_step"),
+    "vanishing_gradients": _Span("grad_fall_step"),
+    "exploding_gradients": _Span("grad_burst_step", "grad_burst_end"),
+    "delayed_generalization": _Span("fit_step", "late_fall_step"),
 }
-"""Label -> (onset, end) in steps; NaN for none, an end of NaN means to the last point."""
+"""Label -> where it begins and ends."""
+
+_ROWS: Final = {
+    loss: np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss == loss]) for loss in ("t_", "v_")
+}
+"""Prefix of a loss -> rows of the labels whose end may be that loss's last point."""
 
 
-def spans(q: Quantities) -> Span:
-    """(n, 20) onset and end of every label, whether it is present or not."""
-    pairs = [_SPANS[label](q) for label in LABELS]
-    return np.stack([p[0] for p in pairs], axis=1), np.stack([p[1] for p in pairs], axis=1)
+def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) onset and end in steps of every label, whether it is present or not.
+
+    NaN for none; an end of NaN means to the last point.
+    """
+    known = q | {"mismatch_step": _mismatch(q)}
+    none = np.full(len(q["t_count"]), np.nan)
+    onset = np.array([known.get(_SPANS[label].onset or "", none) for label in LABELS])
+    end = np.array([known.get(_SPANS[label].end or "", none) for label in LABELS])
+    for loss, rows in _ROWS.items():
+        last = q[loss + "last_step"]
+        own = end[rows]
+        own[own >= last - _LAST * (last - q[loss + "first_step"])] = np.nan
+        end[rows] = own
+    return onset.T, end.T
+
+
+def _mismatch(q: Quantities) -> FloatArray:
+    """Loss and metric disagree from the val minimum where val rises, else from the beginning."""
+    return np.where(q["v_rise_drop"] > 0.2, q["v_low_step"], np.fmin(q["t_first_step"], q["v_first_step"]))

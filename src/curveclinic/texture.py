@@ -5,17 +5,15 @@ The generator knows these from the parts it put in; here they are estimated from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
-from curveclinic.levels import EPS
-from curveclinic.measures import CELLS, Cells
-from curveclinic.periods import autocorrelation_peak
-from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import even_grid, masked_sort, moving_mean, quantile_of, resample, row_median
-from curveclinic.trends import Quantities
+from curveclinic.levels import EPS, common_grid
+from curveclinic.measures import CELLS, Cells, View
+from curveclinic.periods import period_in
+from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, row_mean, row_median, twice
+from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
 """Points on which the swings of train and val are compared."""
@@ -27,17 +25,19 @@ _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
 
-def texture_quantities(batch: Batch, cells: Mapping[str, Cells]) -> Quantities:
-    """Estimates of what rides on the level."""
-    t, v = cells["train_loss"], cells["val_loss"]
-    jumps = {"t_": jumps_of(t), "v_": jumps_of(v)}
-    q: Quantities = {}
-    for prefix, c in (("t_", t), ("v_", v)):
-        q |= _jump_quantities(c, jumps[prefix], prefix) | _swings(c, prefix)
-    q["jump_shared"] = _shared_jumps(t, v, jumps["t_"], jumps["v_"])
-    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(t, v, t, v)
-    q["period_strength"], q["period"] = autocorrelation_peak(batch.channels["train_loss"])
-    q["swing_shared"] = _shared_swings(t, v)
+def texture_quantities(train: View, losses: Cells) -> Quantities:
+    """Estimates of what rides on the level.
+
+    Args:
+        train: the points of the train loss of n runs.
+        losses: train's n runs, then val's.
+    """
+    jumps = jumps_of(losses)
+    q = by_loss(_jump_quantities(losses, jumps) | _swings(losses))
+    q["jump_shared"] = _shared_jumps(losses, jumps)
+    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, losses)
+    q["period_strength"], q["period"] = period_in(train)
+    q["swing_shared"] = _shared_swings(losses)
     return q
 
 
@@ -53,16 +53,16 @@ def last_step(cells: Cells, mask: BoolArray) -> FloatArray:
     return out
 
 
-def _jump_quantities(cells: Cells, jumps: Jumps, prefix: str) -> Quantities:
+def _jump_quantities(cells: Cells, jumps: Jumps) -> Quantities:
     return {
-        prefix + "jumps": jumps.count.astype(np.float64),
-        prefix + "jump_size": jumps.size,
-        prefix + "jump_first": first_step(cells, jumps.hit),
-        prefix + "jump_last": last_step(cells, jumps.hit),
+        "jumps": jumps.count.astype(np.float64),
+        "jump_size": jumps.size,
+        "jump_first": first_step(cells, jumps.hit),
+        "jump_last": last_step(cells, jumps.hit),
     }
 
 
-def _swings(cells: Cells, prefix: str) -> Quantities:
+def _swings(cells: Cells) -> Quantities:
     """Swings about a wide moving mean: amplitude against the drop, persistence, number of turns."""
     column = np.arange(CELLS)[None, :]
     wide = moving_mean(cells.mean, np.maximum(cells.size // 6, 1), cells.size)
@@ -71,18 +71,18 @@ def _swings(cells: Cells, prefix: str) -> Quantities:
     rest[np.abs(rest) <= _ROUNDING * np.abs(cells.mean).max(axis=1, keepdims=True)] = 0.0
     moving = rest != 0
     amplitude = quantile_of(*masked_sort(np.abs(rest), moving), 0.7)
-    level = np.abs(wide).mean(axis=1)
+    level = row_mean(np.abs(wide))
     ordered = np.sort(wide, axis=1)
     trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
     swinging = np.abs(rest) > 0.5 * amplitude[:, None]
     return {
-        prefix + "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
-        prefix + "swing_level": np.where(cells.log, amplitude, amplitude / np.maximum(level, EPS)),
-        prefix + "swing_persistence": product.sum(axis=1) / np.maximum((rest * rest).sum(axis=1), 1e-300),
-        prefix + "swing_turns": (product < 0).sum(axis=1) / np.maximum(moving.sum(axis=1), 1),
-        prefix + "swing_first": first_step(cells, swinging),
-        prefix + "swing_last": last_step(cells, swinging),
+        "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
+        "swing_level": np.where(cells.log, amplitude, amplitude / np.maximum(level, EPS)),
+        "swing_persistence": product.sum(axis=1) / np.maximum((rest * rest).sum(axis=1), 1e-300),
+        "swing_turns": (product < 0).sum(axis=1) / np.maximum(moving.sum(axis=1), 1),
+        "swing_first": first_step(cells, swinging),
+        "swing_last": last_step(cells, swinging),
     }
 
 
@@ -94,26 +94,24 @@ def _jitter(cells: Cells) -> FloatArray:
 def _late_jitter(cells: Cells) -> FloatArray:
     """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out."""
     jitter, column, size = _jitter(cells), np.arange(CELLS)[None, :], cells.size[:, None]
-    halves = []
-    for inside in (column < size // 2, column >= size // 2):
-        ordered, count = masked_sort(jitter, inside & (column >= 1) & (column < size - 1))
-        kept = np.ceil(_STEADY * count).astype(np.int64)
-        total = np.where(np.arange(CELLS) < kept[:, None], ordered, 0.0).sum(axis=1)
-        halves.append(total / np.maximum(kept, 1))
-    out: FloatArray = np.minimum(halves[0], halves[1])
+    inner, late = (column >= 1) & (column < size - 1), column >= size // 2
+    ordered, count = masked_sort(twice(jitter), np.concatenate((inner & ~late, inner & late)))
+    kept = np.ceil(_STEADY * count).astype(np.int64)
+    total = np.where(column < kept[:, None], ordered, 0.0).sum(axis=1)
+    out: FloatArray = np.minimum(*halves(total / np.maximum(kept, 1)))
     return out
 
 
-def jitter_ratio(t: Cells, v: Cells, like_t: Cells, like_v: Cells) -> tuple[FloatArray, FloatArray]:
+def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
     """Jitter of val over that of train, and val's own in view units; the levels come from the `like` cells.
 
-    Compared in log units where either channel is seen in logarithms, else in raw ones.
+    Compared in log units where either channel is seen in logarithms, else in raw ones. Both hold train's n runs,
+    then val's.
     """
-    jt, jv = _late_jitter(t), _late_jitter(v)
-    either = like_t.log | like_v.log
+    jitter = _late_jitter(losses)
     with np.errstate(all="ignore"):
-        unit_t, unit_v = _unit(like_t, either), _unit(like_v, either)
-        return jv * unit_v / np.maximum(jt * unit_t, EPS * jv * unit_v + 1e-300), jv
+        train, val = halves(jitter * _unit(like, twice(np.logical_or(*halves(like.log)))))
+        return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
 
 
 def _unit(cells: Cells, log: BoolArray) -> FloatArray:
@@ -122,28 +120,25 @@ def _unit(cells: Cells, log: BoolArray) -> FloatArray:
     return np.where(cells.log, 1.0, np.where(log, relative, cells.scale))
 
 
-def _shared_jumps(t: Cells, v: Cells, jt: Jumps, jv: Jumps) -> FloatArray:
+def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     """Size of train's jump at the place of val's largest one, in units of train's limit."""
-    at = v.steps[np.arange(len(v.size)), jv.isolated.argmax(axis=1)]
-    span = np.maximum(t.steps[:, -1] - t.steps[:, 0], EPS)
-    reach = 0.02 * span + np.abs(v.steps[:, -1] - v.steps[:, 0]) / np.maximum(v.size, 2)
-    near = np.abs(t.steps - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.where(near, jt.prominence, 0.0).max(axis=1) / jt.limit
+    t_steps, v_steps = halves(losses.steps)
+    at = v_steps[np.arange(len(v_steps)), halves(jumps.isolated)[1].argmax(axis=1)]
+    span = np.maximum(t_steps[:, -1] - t_steps[:, 0], EPS)
+    reach = 0.02 * span + np.abs(v_steps[:, -1] - v_steps[:, 0]) / np.maximum(halves(losses.size)[1], 2)
+    near = np.abs(t_steps - at[:, None]) <= reach[:, None]
+    out: FloatArray = np.where(near, halves(jumps.prominence)[0], 0.0).max(axis=1) / halves(jumps.limit)[0]
     return out
 
 
-def _shared_swings(t: Cells, v: Cells) -> FloatArray:
+def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    both = np.flatnonzero((t.size > 0) & (v.size > 0))
-    out = np.zeros(len(t.size))
-    if not len(both):
-        return out
-    start = np.maximum(t.steps[both, 0], v.steps[both, 0])
-    stop = np.maximum(np.minimum(t.steps[both, -1], v.steps[both, -1]), start)
-    grid = even_grid(start, stop, _GRID)
-    size, half = np.full(len(both), _GRID), np.full(len(both), _GRID // 8)
-    a, b = (resample(c.steps[both], c.mean[both], c.size[both], grid) for c in (t, v))
-    a, b = (x - moving_mean(x, half, size) for x in (a, b))
-    norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    out[both] = (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * (norm > 0)
+    grid = twice(common_grid(losses.steps, _GRID))
+    curves = losses.at(grid)
+    size = np.full(len(grid), _GRID)
+    rest = curves - moving_mean(curves, size // 8, size)
+    a, b = halves(rest)
+    norm = np.sqrt(np.multiply(*halves((rest * rest).sum(axis=1))))
+    both = np.logical_and(*halves(losses.size > 0))
+    out: FloatArray = (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
     return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, in_log, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true
+from curveclinic.smoothing import first_true, halves, row_mean, twice
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -26,24 +26,34 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-def trend_quantities(train: Level, val: Level) -> Quantities:
+def by_loss(losses: Quantities) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
+    n = len(next(iter(losses.values()))) // 2
+    train = {f"t_{name}": value[:n] for name, value in losses.items()}
+    return train | {f"v_{name}": value[n:] for name, value in losses.items()}
+
+
+def trend_quantities(losses: Level) -> Quantities:
     """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
 
     One run has one view: where either loss spans decades, both are looked at in logarithms.
+
+    Args:
+        losses: train's n runs, then val's.
     """
-    log = (train.log & (train.count > 0)) | (val.log & (val.count > 0))
-    q = _one_channel(in_log(train, log), "t_") | _one_channel(in_log(val, log), "v_")
-    both = (train.count > 1) & (val.count > 1)
-    pair = _pair_quantities(train, val, log)
+    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
+    q = by_loss(_one_channel(in_log(losses, twice(log))))
+    both = np.logical_and(*halves(losses.count > 1))
+    pair = _pair_quantities(losses, log)
     return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
 
 
 def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
     """Initial or end level: a single point of a clean curve, the mean of up to a tenth of a noisy one."""
     width = level.view.shape[1]
-    reach = np.rint(np.clip(level.error / spread, 0.0, _EDGE) * width).astype(np.int64)
+    reach = np.rint(np.minimum(np.maximum(level.error / spread, 0.0), _EDGE) * width).astype(np.int64)
     part = level.view[:, ::-1] if end else level.view
-    total = np.cumsum(part[:, : int(_EDGE * width) + 2], axis=1)
+    total = np.add.accumulate(part[:, : int(_EDGE * width) + 2], axis=1)
     out: FloatArray = total[np.arange(len(reach)), reach] / (reach + 1)
     return out
 
@@ -51,7 +61,7 @@ def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
     """Change of the raw level as a share of the level `base` (view units) that it starts from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
-    return np.where(log, np.expm1(np.clip(change, -700.0, 700.0)), linear) if log.any() else linear
+    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
 
 
 def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
@@ -61,14 +71,12 @@ def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
     return first_true(band > 2 * tolerance[:, None])
 
 
-def _one_channel(level: Level, prefix: str) -> Quantities:
+def _one_channel(level: Level) -> Quantities:
     """Trend quantities of one loss channel; NaN where it is absent."""
     ends = _Ends.of(level)
     q = _changes(level, ends) | _places(level, ends)
     absent = level.count == 0
-    if not absent.any():
-        return {prefix + name: value for name, value in q.items()}
-    return {prefix + name: np.where(absent, np.nan, value) for name, value in q.items()}
+    return {name: np.where(absent, np.nan, value) for name, value in q.items()} if absent.any() else q
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,17 +166,26 @@ def _step(level: Level, column: IntArray) -> FloatArray:
 def _late_level(level: Level, spread: FloatArray) -> FloatArray:
     """Level at four fifths of the run, averaged over a window of a clearly noisy curve."""
     width = level.view.shape[1]
-    around = level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))].mean(axis=1)
+    around = row_mean(level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))])
     return np.where(level.error > 0.02 * spread, around, level.view[:, int(width * _LATE)])
 
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """Both raw levels on common steps, in one unit."""
+    """Both raw levels on common steps, in one unit, and how low and how high (n,) they get."""
 
     grid: FloatArray
     t: FloatArray
     v: FloatArray
+    t_low: FloatArray
+    t_high: FloatArray
+    v_low: FloatArray
+    v_high: FloatArray
+
+    @classmethod
+    def of(cls, losses: Level) -> _Pair:
+        grid, t, v = raw_pair(losses)
+        return cls(grid, t, v, t.min(axis=1), t.max(axis=1), v.min(axis=1), v.max(axis=1))
 
     @property
     def column(self) -> IntArray:
@@ -179,51 +196,62 @@ class _Pair:
         return np.arange(len(self.t))
 
 
-def _pair_quantities(train: Level, val: Level, log: BoolArray) -> Quantities:
-    pair = _Pair(*raw_pair(train, val))
-    positive = train.positive & val.positive
-    return _gap_quantities(pair, positive) | _below_quantities(pair, val, positive) | _late_quantities(pair, val, log)
+def _pair_quantities(losses: Level, log: BoolArray) -> Quantities:
+    pair, val = _Pair.of(losses), losses.part(len(log), 2 * len(log))
+    positive = np.logical_and(*halves(losses.positive))
+    view_range = np.maximum(val.view.max(axis=1) - val.view.min(axis=1), EPS)
+    return (
+        _gap_quantities(pair, positive)
+        | _below_quantities(pair, val, positive, val.noise * (pair.v_high - pair.v_low) / view_range)
+        | _late_quantities(pair, log & val.positive, val.error / view_range)
+    )
 
 
 def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     """The gap between val and train at the val minimum, half way and at the end."""
     t, v, width = pair.t, pair.v, pair.t.shape[1]
     low_at = v.argmin(axis=1)
-    v_low, v_high, t_low, t_high = v[pair.row, low_at], v.max(axis=1), t.min(axis=1), t.max(axis=1)
-    v_range, t_range = np.maximum(v_high - v_low, EPS), np.maximum(t_high - t_low, EPS)
+    v_range, t_range = np.maximum(pair.v_high - pair.v_low, EPS), np.maximum(pair.t_high - pair.t_low, EPS)
     last = slice(-max(width // 20, 1), None)
-    t_end, v_end = t[:, last].mean(axis=1), v[:, last].mean(axis=1)
+    t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
     t_at_low = t[pair.row, low_at]
-    gap_low, gap_end = v_low - t_at_low, v_end - t_end
+    gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     half = width // 2
-    late = v[:, half:]
+    late, t_half, t_last, v_last = v[:, half:], t[:, half], t[:, -1], v[:, -1]
     return {
         "gap_end": gap_end,
         "gap_growth_v": (gap_end - gap_low) / v_range,
         "gap_growth_t": (gap_end - gap_low) / t_range,
         "gap_ratio": np.where(gap_low > 0, gap_end / np.maximum(gap_low, EPS), np.nan),
-        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v[:, -1]), EPS),
+        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
         # below 1: what val logs first is better than what train began with, so it has improved before
         "val_over_train_start": np.where(positive, v[:, 0] / np.maximum(t[:, 0], EPS), np.nan),
-        "val_over_train_end": v[:, -1] / np.maximum(np.abs(t[:, -1]), EPS),
-        "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t[:, half], EPS), np.nan),
+        "val_over_train_end": v_last / np.maximum(np.abs(t_last), EPS),
+        "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t_half, EPS), np.nan),
         "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
-        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
-        "t_late_log_fall": np.log(np.maximum(t[:, half], EPS) / np.maximum(t[:, -1], EPS)),
+        "t_late_fall": (t_half - t_last) / t_range,
+        "t_late_log_fall": np.log(np.maximum(t_half, EPS) / np.maximum(t_last, EPS)),
         "t_after_low": (t_at_low - t_end) / t_range,
-        "t_floor": (t_end - t_low) / t_range,
+        "t_floor": (t_end - pair.t_low) / t_range,
     }
 
 
-def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantities:
-    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin."""
+def _below_quantities(pair: _Pair, val: Level, positive: BoolArray, raw_noise: FloatArray) -> Quantities:
+    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin.
+
+    Args:
+        pair: both raw levels.
+        val: the level of val in its view.
+        positive: all values of both are above 0.
+        raw_noise: scatter of single val points in the pair's unit, for a linear view.
+    """
     t, v = pair.t, pair.v
-    span = np.maximum(t.max(axis=1), v.max(axis=1)) - np.minimum(t.min(axis=1), v.min(axis=1))
+    span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
     unit = np.maximum(0.2 * span, EPS)[:, None]
     by_level = np.where(positive[:, None], np.maximum(0.03 * np.abs(t), EPS), np.inf)
     # single points count, so what a fifth of them exceed by chance is taken off
     in_log = v * np.expm1(np.minimum(_FIFTH * val.noise, 10.0))[:, None]
-    scatter = np.where(val.log[:, None], in_log, _FIFTH * _raw_noise(pair, val)[:, None])
+    scatter = np.where(val.log[:, None], in_log, (_FIFTH * raw_noise)[:, None])
     margin = (t - v - scatter) / np.minimum(unit, by_level)
     inside = margin >= 1.0
     width = t.shape[1]
@@ -234,23 +262,23 @@ def _below_quantities(pair: _Pair, val: Level, positive: BoolArray) -> Quantitie
     }
 
 
-def _raw_noise(pair: _Pair, val: Level) -> FloatArray:
-    """Scatter of single val points in the pair's unit, for a linear view."""
-    out: FloatArray = val.noise * np.ptp(pair.v, axis=1) / np.maximum(np.ptp(val.view, axis=1), EPS)
-    return out
+def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantities:
+    """Train is low, val still bad: how long, and how far val falls after it.
 
-
-def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
-    """Train is low, val still bad: how long, and how far val falls after it."""
-    t, column, row, width = pair.t, pair.column, pair.row, pair.t.shape[1]
-    v = np.where((log & val.positive)[:, None], np.log(np.maximum(pair.v, EPS)), pair.v)
-    t_low = t.min(axis=1)
-    t_range = np.maximum(t.max(axis=1) - t_low, EPS)
-    v_range = np.maximum(v.max(axis=1) - v.min(axis=1), EPS)
+    Args:
+        pair: both raw levels.
+        log: val is looked at in logarithms.
+        error: standard error of val's level as a share of its range.
+    """
+    t, v, column, row, width = pair.t, pair.v, pair.column, pair.row, pair.t.shape[1]
+    t_low, v_low, v_high = pair.t_low, pair.v_low, pair.v_high
+    if log.any():
+        v, v_low, v_high = (np.where(log, np.log(np.maximum(x.T, EPS)), x.T).T for x in (v, v_low, v_high))
+    t_range, v_range = np.maximum(pair.t_high - t_low, EPS), np.maximum(v_high - v_low, EPS)
     fit_at = np.minimum(first_true(t <= (t_low + _FIT * t_range)[:, None]), width - 1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
-    peak = v[row, worst_at]
+    worst, peak = pair.v[row, worst_at], v[row, worst_at]
     low = np.where(column >= worst_at[:, None], v, np.inf).min(axis=1)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
@@ -259,10 +287,10 @@ def _late_quantities(pair: _Pair, val: Level, log: BoolArray) -> Quantities:
         "fit_at": fit_at / (width - 1),
         "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
         "late_fall": fall / v_range,
-        "late_fall_rel": np.where(log & val.positive, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
-        "late_fall_error": fall / np.maximum(val.error * v_range / np.maximum(np.ptp(val.view, axis=1), EPS), EPS),
-        "bad_share": bad.mean(axis=1),
-        "bad_gap": (pair.v[row, worst_at] - t[row, worst_at]) / np.maximum(np.abs(pair.v[row, worst_at]), EPS),
+        "late_fall_rel": np.where(log, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
+        "late_fall_error": fall / np.maximum(error * v_range, EPS),
+        "bad_share": np.count_nonzero(bad, axis=1) / width,
+        "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
         "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],

@@ -1,0 +1,267 @@
+"""`judge_cohort`: runs of one configuration, such as several seeds, judged together.
+
+One run tells what happened once. A cohort tells what happens: the symptoms that all runs share belong to the
+configuration, those of one run to its luck; the spread of the last loss is what a comparison has to beat.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from curveclinic.diagnosis import Diagnosis
+from curveclinic.errors import InputError
+from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.measures import MAD_TO_STD
+from curveclinic.outliers import FEWEST, odd_findings, odd_levels
+from curveclinic.phrases import value
+from curveclinic.predict import predict_pathology
+from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.run import MetricGoal, constructor_call
+from curveclinic.text import name as name_of
+from curveclinic.text import printable
+from curveclinic.trace import Trace, trace_of
+
+_SAME_LENGTH = 0.9
+"""Shortest over longest run, in last steps, below which levels at the end are of different ages."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A level across the runs of a cohort.
+
+    Attributes:
+        channel: "val_loss", or "train_loss" where no run has one.
+        count: runs with a finite value of it.
+        median: over these runs.
+        deviation: robust standard deviation, 1.4826 times the median absolute deviation.
+        low, high: smallest and largest.
+    """
+
+    channel: str
+    count: int
+    median: float
+    deviation: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        ends = f"{value(self.low)} to {value(self.high)}"
+        return f"median {value(self.median)}, spread {value(self.deviation)}, {ends} in {self.count} runs"
+
+
+@dataclass(frozen=True)
+class OddRun:
+    """A run that is clearly unlike the others.
+
+    Attributes:
+        index: its place in the cohort, from 0.
+        name: how it is called.
+        reasons: what sets it apart, with numbers.
+    """
+
+    index: int
+    name: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Runs of one configuration, judged together.
+
+    Attributes:
+        diagnoses: one a run, in order.
+        judged: runs that could be judged.
+        counts: label -> number of judged runs with it, most frequent first; "healthy" counts runs without any.
+        shared: labels that every judged run has; ("healthy",) when none has any.
+        final: level at the end: median of the last twentieth of the points; None when no run has a finite loss.
+        best: lowest value.
+        odd: runs that are clearly unlike the others.
+        remarks: what limits the answer, such as too few runs.
+    """
+
+    diagnoses: tuple[Diagnosis, ...] = field(repr=False)
+    judged: int
+    counts: Mapping[str, int]
+    shared: tuple[str, ...]
+    final: Spread | None
+    best: Spread | None
+    odd: tuple[OddRun, ...]
+    remarks: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return constructor_call(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON-safe data; of each run its name, verdict and labels."""
+        names = _names(self.diagnoses)
+        runs = [
+            {"name": n, "verdict": d.verdict, "labels": list(d.labels)}
+            for n, d in zip(names, self.diagnoses, strict=True)
+        ]
+        return {
+            "runs": runs,
+            "judged": self.judged,
+            "counts": dict(self.counts),
+            "shared": list(self.shared),
+            "final": asdict(self.final) if self.final else None,
+            "best": asdict(self.best) if self.best else None,
+            "odd": [{**asdict(odd), "reasons": list(odd.reasons)} for odd in self.odd],
+            "remarks": list(self.remarks),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"cohort of {len(self.diagnoses)} runs"]
+        lines += [f"  {count} of {self.judged} {SAID[label]} ({label})" for label, count in self.counts.items()]
+        for when, spread in (("final", self.final), ("best", self.best)):
+            lines += [f"  {when} {_spoken(spread.channel)}: {spread}"] if spread else []
+        lines += [f"  odd one out: {odd.name}: {'; '.join(odd.reasons)}" for odd in self.odd]
+        return "\n".join([*lines, *(f"  note: {remark}" for remark in self.remarks)])
+
+
+def judge_cohort(runs: Any, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None) -> Cohort:
+    """Diagnoses runs of one configuration in one batch and says what they share and which of them is odd.
+
+    Args:
+        runs: two or more runs, in any form that `predict_pathology` takes for many, or their diagnoses.
+        num_classes: number of classes, where known.
+        metric_goal: "max" or "min"; None infers it.
+
+    Raises:
+        InputError: fewer than two runs, or something that is no list of runs.
+    """
+    if isinstance(runs, Sequence) and runs and all(isinstance(run, Diagnosis) for run in runs):
+        found: Any = list(runs)
+    else:
+        found = predict_pathology(runs, num_classes=num_classes, metric_goal=metric_goal)
+    if not isinstance(found, list) or len(found) < 2:
+        count = len(found) if isinstance(found, list) else 1
+        raise InputError(f"found {count} run{'s' * (count != 1)}, expected two or more runs of one configuration")
+    return _cohort(tuple(found))
+
+
+def _cohort(diagnoses: tuple[Diagnosis, ...]) -> Cohort:
+    counts = Counter(label for d in diagnoses for label in d.labels)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], (*LABELS, HEALTHY).index(item[0])))
+    judged = sum(d.verdict != "undetermined" for d in diagnoses)
+    channel, traces = _traces(diagnoses)
+    ends = np.where(_broken(diagnoses, channel), np.nan, _levels(traces, lambda trace: trace.end))
+    lows = _levels(traces, lambda trace: trace.lowest[0])
+    starts = _levels(traces, lambda trace: trace.start)
+    return Cohort(
+        diagnoses=diagnoses,
+        judged=judged,
+        counts=dict(ordered),
+        shared=tuple(label for label, count in ordered if count == judged),
+        final=_spread(channel, ends),
+        best=_spread(channel, lows),
+        odd=tuple(_odd(diagnoses, channel, {"final": ends, "best": lows}, starts)),
+        remarks=tuple(_remarks(diagnoses, judged, channel, traces)),
+    )
+
+
+def _traces(diagnoses: Sequence[Diagnosis]) -> tuple[str, list[Trace | None]]:
+    """The loss that runs are compared by, and each run's finite points of it."""
+    by_channel = {
+        channel: [trace_of(d.run, channel) if d.run else None for d in diagnoses]
+        for channel in ("val_loss", "train_loss")
+    }
+    channel = "val_loss" if any(by_channel["val_loss"]) else "train_loss"
+    return channel, by_channel[channel]
+
+
+def _broken(diagnoses: Sequence[Diagnosis], channel: str) -> BoolArray:
+    """(n,) runs whose loss ends in NaN or Inf: they have no final level."""
+    last = [d.run.channels[channel].values[-1:] if d.run and channel in d.run.channels else () for d in diagnoses]
+    return np.array([not np.isfinite(values).all() for values in last], dtype=bool)
+
+
+def _levels(traces: Sequence[Trace | None], read: Callable[[Trace], float]) -> FloatArray:
+    """(n,) a number of each run's trace, NaN where it has none."""
+    return np.array([np.nan if trace is None else read(trace) for trace in traces])
+
+
+def _spread(channel: str, levels: FloatArray) -> Spread | None:
+    known = levels[np.isfinite(levels)]
+    if not len(known):
+        return None
+    middle = float(np.median(known))
+    with np.errstate(over="ignore"):
+        deviation = min(MAD_TO_STD * float(np.median(np.abs(known - middle))), float(np.finfo(float).max))
+    return Spread(channel, len(known), middle, deviation, float(known.min()), float(known.max()))
+
+
+def _odd(
+    diagnoses: Sequence[Diagnosis], channel: str, levels: Mapping[str, FloatArray], starts: FloatArray
+) -> Iterator[OddRun]:
+    """The runs that are set apart by a finding or by a level, in order."""
+    reasons: dict[int, list[str]] = {}
+    by_level = (odd for when, at in levels.items() for odd in odd_levels(f"{when} {_spoken(channel)}", at, starts))
+    for index, reason in (*odd_findings(diagnoses), *by_level):
+        reasons.setdefault(index, []).append(reason)
+    names = _names(diagnoses)
+    for index in sorted(reasons):
+        yield OddRun(index, names[index], tuple(reasons[index]))
+
+
+def _remarks(
+    diagnoses: Sequence[Diagnosis], judged: int, channel: str, traces: Sequence[Trace | None]
+) -> Iterator[str]:
+    if judged < len(diagnoses):
+        yield f"{len(diagnoses) - judged} of {len(diagnoses)} could not be judged"
+    if judged < FEWEST:
+        yield f"{judged} judged runs are too few to tell an odd one out; {FEWEST} or more are needed"
+    ends = [trace.steps[-1] for trace in traces if trace is not None]
+    if ends and min(ends) < _SAME_LENGTH * max(ends):
+        yield f"the runs end between step {min(ends):g} and {max(ends):g}: their final levels are of different ages"
+    missing = sum(trace is None for trace in traces)
+    if missing:
+        yield f"{missing} of {len(diagnoses)} have no finite {_spoken(channel)}"
+
+
+def _spoken(channel: str) -> str:
+    return channel.replace("_", " ")
+
+
+def _names(diagnoses: Sequence[Diagnosis]) -> list[str]:
+    """What every run is called: its id if no other has it, else with its path; its place where it has neither."""
+    ids = [d.run.run_id if d.run else "" for d in diagnoses]
+    shared = Counter(ids)
+    return [
+        printable(one) if one and shared[one] == 1 else name_of(d) if d.run and (one or d.run.path) else f"run {i + 1}"
+        for i, (one, d) in enumerate(zip(ids, diagnoses, strict=True))
+    ]
+
+
+SAID = {
+    "overfitting": "overfit",
+    "underfitting": "settle early at a high level",
+    "not_learning": "never leave the initial plateau",
+    "undertrained": "still fall at the end",
+    "slow_start": "sit on a first plateau before they fall",
+    "divergence": "diverge",
+    "non_finite": "hit NaN or Inf",
+    "oscillation": "oscillate",
+    "loss_spikes": "show spikes of the training loss",
+    "val_spikes": "show spikes of the validation loss",
+    "noisy_validation": "have a noisy validation loss",
+    "periodic_loss": "repeat a pattern",
+    "no_generalization": "never improve on validation",
+    "val_below_train": "have validation below training loss",
+    "train_stalled_val_falls": "stall in training while validation falls",
+    "metric_mismatch": "disagree between loss and metric",
+    "high_initial_loss": "start far too high",
+    "vanishing_gradients": "lose their gradients",
+    "exploding_gradients": "have exploding gradients",
+    "delayed_generalization": "generalise late",
+    HEALTHY: "show nothing wrong",
+}
+"""Label -> what runs do that have it."""

@@ -1,0 +1,54 @@
+"""How far points scatter about a smooth curve, whatever its slope: the stuff noise is estimated from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import masked_quantile, median3
+
+THIRD_DIFF_STD = np.sqrt(20.0)
+"""Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
+
+_ZIGZAG_QUANTILE = 0.65
+"""Quantile of the distances in `zigzag`: a third of them is 0 in white noise, spikes are rarer than the others."""
+
+_MID_TO_STD = 1.0 / 0.651
+"""Standard deviation of white noise over that quantile of its distances."""
+
+
+def zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
+    """(n,) standard deviation of single points by how far they lie from the middle of themselves and their neighbours.
+
+    Blind to slopes, and a spike spoils one point only, where the third difference is spoilt at four: with few points
+    that matters.
+    """
+    column = np.arange(mean.shape[1])
+    inner = (column >= 1) & (column < size[:, None] - 1)
+    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
+
+
+def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
+    """|x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| inside runs, the neighbour's value near their ends.
+
+    A smooth curve, even a steep one, has next to none; runs of fewer than 4 points have none.
+    """
+    out = np.zeros(len(values))
+    if len(values) >= 4:
+        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
+    lengths = np.diff(offsets)
+    long = lengths >= 4
+    first, stop = offsets[:-1][long], offsets[1:][long]
+    out[first], out[stop - 2], out[stop - 1] = out[first + 1], out[stop - 3], out[stop - 3]
+    if not long.all():
+        out[np.repeat(~long, lengths)] = 0.0
+    return out
+
+
+def dense_third_difference(mean: FloatArray) -> FloatArray:
+    """`third_difference` of rows (n, CELLS) whose cells are all filled."""
+    out = np.empty_like(mean)
+    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
+    out[:, 0] = out[:, 1]
+    out[:, -2:] = out[:, -3:-2]
+    return out
