@@ -22,7 +22,7 @@ from curveclinic.synth.simulate.parts import known_noise, measured_parts, textur
 from curveclinic.synth.simulate.record import Cache, load, rows_where
 from curveclinic.synth.simulate.views import Views, views_of
 from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge, noise_added
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge, scatter_about
 
 _APART: Final = 0.7
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""
@@ -108,11 +108,11 @@ def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured
     finite = {name: written.batch.channels[name].finite() for name in ("train_loss", "val_loss")}
     trend = {name: trend_of(written.level[name]) for name in finite}
     cells = seen.cells
-    scatter = noise_added(finite["train_loss"], trend["train_loss"], cells["train_loss"])
+    scatter = scatter_about(finite["train_loss"], trend["train_loss"], cells["train_loss"])
     fixed = cache.numbers["fixed_order"][book.row]
     known = {
         "train_loss": known_noise(seen, finite["train_loss"], written.noise, scatter, fixed),
-        "val_loss": noise_added(finite["val_loss"], written.level["val_loss"], cells["val_loss"]),
+        "val_loss": scatter_about(finite["val_loss"], written.level["val_loss"], cells["val_loss"]),
     }
     textured = {
         "train_loss": textured_train(rng, seen, finite["train_loss"], known["train_loss"]),
