@@ -3,6 +3,7 @@
     python train.py                 # full quality, about 28 minutes on 2 CPU cores
     python train.py --quick         # under 3 minutes, to see that everything works
     python train.py --resume        # goes on from the last checkpoint, e.g. in slices: --minutes 8
+    python train.py --simulated cache.parquet --share 0.3   # with logs of simulated trainings among the drawn ones
 
 The story: workers draw labelled runs and encode them; a growing pool of them feeds the network; at the end the
 probabilities are calibrated on families of runs that the training never saw, and the ONNX file is checked against
@@ -18,7 +19,7 @@ import os
 import queue
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,9 @@ from curveclinic.model.training import Batch, Training
 from curveclinic.quantities import Measured
 from curveclinic.ragged import IntArray
 from curveclinic.synth.families import TRENDS
-from curveclinic.synth.generate import BLOCK, generate
+from curveclinic.synth.generate import BLOCK, Sample, generate
 from curveclinic.synth.retold import retell
+from curveclinic.synth.simulate.stream import Simulations
 from curveclinic.synth.truth import Truth
 
 HELD_OUT = (
@@ -81,6 +83,8 @@ class Config:
         workers: processes that draw runs.
         held_out: runs for calibration and evaluation.
         device: torch device.
+        simulated: cache of simulated trainings, or None.
+        share: of the blocks that come from it.
     """
 
     seed: int
@@ -93,6 +97,8 @@ class Config:
     workers: int
     held_out: int
     device: str
+    simulated: str | None = None
+    share: float = 0.0
 
 
 @dataclass(eq=False)
@@ -110,14 +116,19 @@ class Blocks:
 
 def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
     """Draws, labels and encodes runs; as many again, times `twins`, are told another way."""
-    return joined([blocks_of(*part) for part in told(seed, count, trends, twins)])
-
-
-def told(
-    seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float
-) -> Iterator[tuple[Measured, Truth, IntArray]]:
-    """Yields labelled runs and then their twins, each with the distance to the row of its full log."""
     sample = generate(seed, count, trends=trends, max_points=MAX_POINTS)
+    return joined([blocks_of(*part) for part in told(seed, sample, twins)])
+
+
+def draw_simulated(seed: tuple[int, ...], count: int, simulations: Simulations, twins: float = 0.0) -> Blocks:
+    """The same from simulated trainings, families held out excepted."""
+    sample = simulations.draw(seed, count, families=simulations.seen)
+    return joined([blocks_of(*part) for part in told(seed, sample, twins)])
+
+
+def told(seed: tuple[int, ...], sample: Sample, twins: float) -> Iterator[tuple[Measured, Truth, IntArray]]:
+    """Yields labelled runs and then their twins, each with the distance to the row of its full log."""
+    count = sample.batch.size
     yield sample.seen, sample.truth, np.zeros(count, dtype=np.int64)
     if twins:
         rng = np.random.default_rng((*seed, 1))
@@ -142,11 +153,18 @@ def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
     )
 
 
-def _worker(seed: int, index: int, stride: int, first: int, out: mp.Queue[Blocks]) -> None:
+def _worker(
+    seed: int, index: int, stride: int, first: int, simulated: str | None, share: float, out: mp.Queue[Blocks]
+) -> None:
     torch.set_num_threads(1)
+    simulations = Simulations.read(Path(simulated)) if simulated else None
     number = first * stride + index
     while True:
-        out.put(draw((seed, 1, number), BLOCK, SEEN, TWINS))
+        place = (seed, 1, number)
+        if simulations and np.random.default_rng((*place, 2)).random() < share:
+            out.put(draw_simulated(place, BLOCK, simulations, TWINS))
+        else:
+            out.put(draw(place, BLOCK, SEEN, TWINS))
         number += stride
 
 
@@ -165,7 +183,11 @@ class Pool:
         context = mp.get_context("spawn")
         self._queue: Any = context.Queue(maxsize=4)
         self._workers = [
-            context.Process(target=_worker, args=(config.seed, i, config.workers, first, self._queue), daemon=True)
+            context.Process(
+                target=_worker,
+                args=(config.seed, i, config.workers, first, config.simulated, config.share, self._queue),
+                daemon=True,
+            )
             for i in range(config.workers)
         ]
         for worker in self._workers:
@@ -335,12 +357,14 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights", help="folder for the weights")
     parser.add_argument("--checkpoints", type=Path, default=Path("runs/train"), help="folder for checkpoints")
+    parser.add_argument("--simulated", help="cache that `python -m curveclinic.synth.simulate` wrote")
+    parser.add_argument("--share", type=float, default=0.3, help="share of blocks drawn from that cache")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
     full = Config(args.seed, args.budget, 200_000, 40_000, 512, 3e-3, 8.0, args.workers, 16_384, args.device)
     quick = Config(args.seed, 1.2, 20_000, 4_000, 256, 3e-3, 20.0, args.workers, 4_096, args.device)
-    config = quick if args.quick else full
+    config = replace(quick if args.quick else full, simulated=args.simulated, share=args.share)
     net, recipe = train(config, args.checkpoints, resume=args.resume, minutes_now=args.minutes or config.minutes)
     if not recipe["finished"]:
         print(f"{recipe['seconds'] / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")

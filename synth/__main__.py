@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curveclinic.errors import CurveclinicError
-from curveclinic.synth.sheet import draw_sheet, recorded_panels, synthetic_panels
+from curveclinic.synth.sheet import draw_sheet, recorded_panels, simulated_panels, synthetic_panels
 
 _DOTS_PER_INCH = 110
 _EXIT_USAGE = 2
@@ -18,7 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draws one contact sheet and returns the exit code."""
     args = _parser().parse_args(argv)
     try:
-        if args.records is None:
+        if args.simulated is not None:
+            panels = simulated_panels(args.simulated, args.seed, args.count, label=args.label, family=args.family)
+        elif args.records is None:
             panels = synthetic_panels(args.seed, args.count, label=args.label, family=args.family)
         else:
             panels = recorded_panels(args.records, args.seed, args.count, label=args.label, family=args.family)
@@ -47,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         "--records", type=Path, metavar="FILE.jsonl[.gz]",
         help="draw labelled real runs instead: one JSON object a line with id, positive and curves",
     )  # fmt: skip
+    parser.add_argument(
+        "--simulated", type=Path, metavar="CACHE.parquet", help="draw logs of simulated trainings instead"
+    )
     return parser
 
 

@@ -74,7 +74,7 @@ def _batch(channels: dict[str, Ragged], goal: FloatArray) -> Batch:
 def _channel(rng: np.random.Generator, plan: Plan, axis: Axis, points: Points, loss: int = 0) -> list[Ragged]:
     """Drops what was not written, puts NaN where the run broke; noise-free twins keep the finite points only."""
     values, *twins = points
-    written = _printed(_broken(plan, axis, values, loss) if loss else values)
+    written = printed(_broken(plan, axis, values, loss) if loss else values)
     written[np.abs(written) >= _OVERFLOW] = np.inf
     keep = np.ones(len(written), dtype=bool)
     at = axis.where(plan.missing > 0)
@@ -82,7 +82,7 @@ def _channel(rng: np.random.Generator, plan: Plan, axis: Axis, points: Points, l
     return _kept(axis, keep, written) + _kept(axis, keep & np.isfinite(written), *twins)
 
 
-def _printed(values: FloatArray) -> FloatArray:
+def printed(values: FloatArray) -> FloatArray:
     """Six significant digits, as most loggers print."""
     with np.errstate(all="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))

@@ -107,7 +107,32 @@ def _known(what: str, name: str | None, names: Collection[str]) -> None:
         raise InputError(f"unknown {what} {name!r}; expected one of {', '.join(names)}")
 
 
-def _panels(sample: Sample) -> Iterator[Panel]:
+def simulated_panels(
+    path: Path, seed: int, count: int, *, label: str | None = None, family: str | None = None
+) -> list[Panel]:
+    """Returns up to `count` logs of simulated trainings; family is one of theirs, or a cause.
+
+    Raises:
+        InputError: the cache cannot be read, or there is no such label, family or cause.
+    """
+    from curveclinic.synth.simulate.stream import Simulations
+
+    _known("label", label, (*LABELS, HEALTHY))
+    simulations = Simulations.read(path)
+    of_cause = np.unique(simulations.cache.family[simulations.cache.cause == family].astype(str))
+    _known("family or cause", family, (*simulations.families, *np.unique(simulations.cache.cause.astype(str))))
+    names = [str(name) for name in simulations.families]
+    families = None if family is None else [*of_cause, *([family] if family in simulations.families else [])]
+    panels: list[Panel] = []
+    for block in range(_MAX_BLOCKS):
+        sample = simulations.draw((seed, block), BLOCK, families=families)
+        panels += [p for p in _panels(sample, names) if p.shows(label)][: count - len(panels)]
+        if len(panels) >= count:
+            break
+    return panels
+
+
+def _panels(sample: Sample, names: Sequence[str] = TREND_NAMES) -> Iterator[Panel]:
     present = (sample.target == 1.0) & (sample.weight > 0)
     arguable = (sample.target > 0.0) & (sample.target < 1.0) & (sample.weight > 0)
     for i in range(sample.batch.size):
@@ -116,7 +141,7 @@ def _panels(sample: Sample) -> Iterator[Panel]:
             piece = slice(channel.offsets[i], channel.offsets[i + 1])
             if channel.lengths[i]:
                 series[name] = Series(channel.steps[piece], channel.values[piece])
-        yield Panel(Run(series), TREND_NAMES[sample.family[i]], _names(present[i]), _names(arguable[i]))
+        yield Panel(Run(series), names[sample.family[i]], _names(present[i]), _names(arguable[i]))
 
 
 def _names(there: BoolArray) -> tuple[str, ...]:

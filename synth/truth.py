@@ -200,6 +200,12 @@ def _latent_loss(logged: Logged, name: str, written: Cells) -> tuple[Cells, Leve
     return cells, _level(finite, cells, noise), bare
 
 
+def scatter_about(logged: Ragged, curve: Ragged, written: Cells) -> FloatArray:
+    """(n,) robust standard deviation of logged points about a curve at the same points, in the logged curve's view."""
+    distance = np.abs(_viewed(logged, written) - _viewed(curve, written))
+    return _typical(cell_means(logged, distance)[0], written)
+
+
 def _viewed(curve: Ragged, like: Cells) -> FloatArray:
     """(total,) values in the view of the logged curve; both have the same points."""
     out: FloatArray = curve.values / np.repeat(like.scale, curve.lengths)

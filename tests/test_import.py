@@ -20,7 +20,10 @@ HEAVY = (
     "onnxscript",
 )
 EXTRAS = ("torch", "sklearn", "scipy", "tsfresh", "matplotlib", "pandas", "polars", "onnx", "onnxscript", "tensorboard")
-NEED_TORCH = {"curveclinic.model.network", "curveclinic.model.training", "curveclinic.model.export"}
+NEED_TORCH = {
+    *(f"curveclinic.model.{name}" for name in ("network", "training", "export")),
+    *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),
+}
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"src/curveclinic": "curveclinic", **{top: f"curveclinic.{top}" for top in ("synth", "model", "weights")}}
 

@@ -1,0 +1,172 @@
+"""Textures of simulated logs: the shared texture measures, held against the noise that is known to be there.
+
+A drawn run knows its spikes, swings and patterns because it put them in. A simulated one does not: its weights really
+jump and swing. What is measured on the log counts as far as the batches' own noise cannot explain it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from curveclinic.jumps import jumps_of
+from curveclinic.measures import CELLS, Cells, cells_of, smooth, smoothing_width
+from curveclinic.quantities import Measured
+from curveclinic.ragged import FloatArray, Ragged
+from curveclinic.smoothing import row_median
+from curveclinic.synth.draws import Rng
+from curveclinic.synth.simulate.views import row_of
+from curveclinic.synth.texture import SWINGS
+from curveclinic.texture import first_step, last_step
+
+_UPPER: Final = 1.036
+"""The 0.7 quantile of |x| of a normal deviate, in standard deviations: how the shared measure gauges a swing."""
+
+_FIXED: Final = 0.3
+"""Autocorrelation from which a fixed order of the data shows as a pattern."""
+
+_IDLE: Final = 0.02
+"""Share of its first level that an idle model may improve by."""
+
+_SWAYED: Final = 0.03
+"""Share of its range by which a view without noise may sway before its trend is taken instead."""
+
+
+_MOST: Final = 50.0
+"""Largest noise and pattern in log level: beyond it numbers overflow."""
+
+
+def trend_of(view: Ragged) -> Ragged:
+    """The view without swings and jumps: smoothed by the shared measure where it is restless, else as it is."""
+    cells = cells_of(view)
+    level = smooth(cells)
+    spread = np.maximum(np.ptp(cells.mean, axis=1), 1e-12)
+    restless = (smoothing_width(cells, spread) > 0) | (
+        np.abs(cells.middle5 - cells.mean).max(axis=1) > _SWAYED * spread
+    )
+    restless &= cells.size >= 8
+    run = row_of(view.offsets)
+    index = np.arange(len(run)) - view.offsets[run]
+    size = cells.size[run]
+    place = np.clip((index + 0.5) * size / np.maximum(view.lengths[run], 1) - 0.5, 0, np.maximum(size - 1, 0))
+    left = np.minimum(place.astype(np.int64), np.maximum(size - 2, 0))
+    weight = np.clip(place - left, 0.0, 1.0)
+    right = np.minimum(left + 1, CELLS - 1)
+    at = level[run, left] * (1 - weight) + level[run, right] * weight
+    with np.errstate(over="ignore"):
+        raw = np.where(cells.log[run], np.exp(np.minimum(at, 700.0)), at * cells.scale[run])
+    first = index < 2  # where a loss begins is a fact of its own
+    return Ragged(view.steps, np.where(restless[run] & ~first, raw, view.values), view.offsets)
+
+
+def known_noise(
+    seen: Measured, logged: Ragged, noise: FloatArray, scatter: FloatArray, fixed: FloatArray
+) -> FloatArray:
+    """(n,) typical noise of single train points in the view of the log.
+
+    Args:
+        seen: what is measured on the logs.
+        logged: finite train points.
+        noise: (total,) known standard deviation of each.
+        scatter: (n,) of the points about their trend, in the view of the log.
+        fixed: (n,) 1.0 where the order of the data is fixed: there what does not repeat itself is noise.
+    """
+    cells, run = seen.cells["train_loss"], row_of(logged.offsets)
+    with np.errstate(all="ignore"):
+        one = np.where(cells.log[run], noise / np.maximum(np.abs(logged.values), 1e-300), noise / cells.scale[run])
+    gauged = cells_of(Ragged(logged.steps, np.nan_to_num(one, posinf=0.0) + 1e-12, logged.offsets))
+    back = np.where(gauged.log[:, None], np.exp(np.minimum(gauged.mean, 50.0)), gauged.mean * gauged.scale[:, None])
+    random = np.sqrt(1.0 - np.clip(seen.quantities["period_strength"], 0.0, 1.0)) * scatter
+    return np.where(fixed > 0, random, row_median(back)) * (logged.lengths > 0)
+
+
+def textured_train(rng: Rng, seen: Measured, logged: Ragged, known: FloatArray) -> Ragged:
+    """The train log less noise of the known size: what the dynamics, swings and jumps included, may have been."""
+    cells, run = seen.cells["train_loss"], row_of(logged.offsets)
+    drawn = np.clip(rng.standard_normal(len(run)), -2.5, 2.5) * np.minimum(known, _MOST)[run]
+    moved = np.where(cells.log[run], logged.values * np.exp(-drawn), logged.values - drawn * cells.scale[run])
+    return Ragged(logged.steps, moved, logged.offsets)
+
+
+def measured_parts(
+    seen: Measured, trend: Ragged, known: Mapping[str, FloatArray], *, scatter: FloatArray, fixed: FloatArray,
+    cost: FloatArray,
+) -> dict[str, FloatArray]:  # fmt: skip
+    """The texture parts that `truth.judge` asks for.
+
+    Args:
+        seen: what is measured on the logs.
+        trend: the train loss without noise and swings.
+        known: (n,) noise of single points of both losses, in the view of the log.
+        scatter: (n,) of the train points about their trend, in the view of the log.
+        fixed: (n,) 1.0 where the data came in the same order in every epoch.
+        cost: (n,) loss of an untrained model, in the log's units.
+    """
+    t, v, q = seen.cells["train_loss"], seen.cells["val_loss"], seen.quantities
+    beside = q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9)
+    alone = (q["jump_shared"] < 0.75) | (beside < 0.25)
+    parts = _jump_parts(t, known["train_loss"], "spike") | _jump_parts(v, known["val_loss"], "val_spike")
+    parts["val_spike_height"] = np.where(alone, parts["val_spike_height"], 0.0)
+    parts["val_spike_count"] = np.where(alone, parts["val_spike_count"], 0.0)
+    parts |= _swing_parts(t, q, known["train_loss"]) | _period_parts(t, q, scatter, fixed)
+    return parts | {"cost": cost, "idle": _idle(trend)}
+
+
+def _typical(cells: Cells) -> FloatArray:
+    """(n,) what a relative size is relative to: 1 in logarithms."""
+    return np.where(cells.log, 1.0, np.maximum(np.abs(cells.middle5).mean(axis=1), 1e-12))
+
+
+def _jump_parts(cells: Cells, noise: FloatArray, name: str) -> dict[str, FloatArray]:
+    """Jumps that rise above the known noise; heights in log level."""
+    jumps = jumps_of(replace(cells, noise=np.maximum(noise, 0.3 * cells.noise)))
+    typical = np.where(cells.log, 1.0, np.maximum(row_median(np.abs(cells.middle5)), 1e-12))
+    top = jumps.isolated.max(axis=1, initial=0.0)
+    there = jumps.hit.any(axis=1)
+    height = np.where(cells.log, top, np.log1p(top / typical))
+    return {
+        f"{name}_height": np.where(there, height, 0.0),
+        f"{name}_count": np.where(there, jumps.count, 0).astype(np.float64),
+        f"{name}_first": np.where(there, first_step(cells, jumps.hit), np.nan),
+        f"{name}_last": np.where(there, last_step(cells, jumps.hit), np.nan),
+    }
+
+
+def _swing_parts(cells: Cells, q: Mapping[str, FloatArray], noise: FloatArray) -> dict[str, FloatArray]:
+    """The swings' size once the noise's share is taken off."""
+    each = np.maximum(cells.count / np.maximum(cells.size, 1), 1.0)
+    by_noise = _UPPER * noise / np.sqrt(each) / _typical(cells)
+    size = np.sqrt(np.maximum(q["t_swing_level"] ** 2 - by_noise**2, 0.0))
+    restless = q["t_swing_persistence"] < 0.1
+    kind = np.where(restless, SWINGS.index("wild"), SWINGS.index("sine"))
+    span = np.maximum(cells.steps[:, -1] - cells.steps[:, 0], 1e-12)
+    return {
+        "swinging": size / 0.9,
+        "swing_val": np.where(q["swing_shared"] > 0.5, 1.0, 0.2),
+        "swing_kind": kind.astype(np.float64),
+        "swing_cycles": 0.5 * np.maximum(q["t_swing_turns"] - 0.05, 0.0) * np.clip(cells.count, 1, CELLS),
+        "swing_from": np.clip((q["t_swing_first"] - cells.steps[:, 0]) / span, 0.0, 1.0),
+    }
+
+
+def _period_parts(
+    cells: Cells, q: Mapping[str, FloatArray], scatter: FloatArray, fixed: FloatArray
+) -> dict[str, FloatArray]:
+    """A pattern where the order of the data is fixed and the log repeats itself."""
+    there = (fixed > 0) & (q["period_strength"] > _FIXED)
+    size = np.minimum(np.sqrt(np.clip(q["period_strength"], 0.0, 1.0)) * scatter / _typical(cells), _MOST)
+    return {"period": np.where(there, q["period"], 0.0), "period_size": np.where(there, size, 0.0)}
+
+
+def _idle(trend: Ragged) -> FloatArray:
+    """(n,) 1.0 where the view without noise says that nothing was learnt."""
+    first = np.full(trend.size, np.nan)
+    some = trend.lengths > 0
+    first[some] = trend.values[trend.offsets[:-1][some]]
+    low = np.full(trend.size, np.inf)
+    np.fmin.at(low, row_of(trend.offsets), trend.values)
+    with np.errstate(invalid="ignore"):
+        return np.where(first - low <= _IDLE * np.abs(first), 1.0, 0.0)
