@@ -49,7 +49,7 @@ from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.rules import RuleOpinion, judge, opinion_on
 from curveclinic.synth.families import TRENDS
-from curveclinic.synth.generate import BLOCK
+from curveclinic.synth.generate import BLOCK, generate
 
 CACHE = Path("runs/ablation")
 MEASURES = ("macro_f1", "macro_best_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
@@ -101,8 +101,8 @@ def _in_processes(seeds: list[tuple[int, ...]], *, rules_labels: bool) -> list[t
 
 def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool) -> train.Blocks:
     """A block of encoded runs and their twins, labelled by the truth or by the rules."""
-    parts = []
-    for seen, truth, partner in train.told(seed, BLOCK, trends, train.TWINS):
+    parts, sample = [], generate(seed, BLOCK, trends=trends, max_points=train.MAX_POINTS)
+    for seen, truth, partner in train.told(seed, sample, train.TWINS):
         blocks = train.blocks_of(seen, truth, partner)
         if rules_labels:
             opinion = opinion_on(seen)

@@ -13,8 +13,8 @@ from curveclinic.model.network import CurveNet, Shape, disagreement, loss_of
 
 Batch = tuple[Tensor, ...]
 
-STEADINESS = 2.0
-"""Weight of the disagreement between a run and its twin beside the loss; 4 costs what thinning hides."""
+STEADINESS = 3.0
+"""Weight of the disagreement between a run and its twin beside the loss."""
 
 
 class Training:
