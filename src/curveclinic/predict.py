@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
@@ -19,12 +20,15 @@ from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
+from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import RuleOpinion, joined, judge, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
+    from curveclinic.causes import LikelyCause
     from curveclinic.classifier import Classifier, NetworkOpinion
+    from curveclinic.model.encoder import Encoded
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
@@ -105,28 +109,39 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     counts = batch.finite_counts
     reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
-    rules, network = _opinions(batch, classifier)
+    rules, network, encoded = opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, network, counts=counts, decided_by_rule=by_rule)
     rows = _Rows(verdicts, rules)
+    if classifier is not None and classifier.causes is not None and encoded is not None:
+        inputs = cause_inputs(verdicts, rules.checked, counts, encoded)
+        rows.likely = rank(classifier.causes, verdicts.present, inputs)
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
         yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None]:
-    """Both opinions on a batch; every run is measured once."""
+def opinions(
+    batch: Batch, classifier: Classifier | None
+) -> tuple[RuleOpinion, NetworkOpinion | None, Encoded | None]:
+    """Both opinions on a batch, every run measured once, and what the network was shown, features without curves."""
     if classifier is None:
-        return judge(batch), None
+        return judge(batch), None, None
     from curveclinic.classifier import joined as joined_network
     from curveclinic.model.encoder import encode_measured
+    from curveclinic.model.encoder import joined as joined_encoded
 
-    pairs = [(opinion_on(piece), classifier.judge_encoded(encode_measured(piece))) for piece in measured(batch)]
-    return joined([opinion for opinion, _ in pairs]), joined_network([opinion for _, opinion in pairs])
+    rules, network, shown = [], [], []
+    for piece in measured(batch):
+        encoded = encode_measured(piece)
+        rules.append(opinion_on(piece))
+        network.append(classifier.judge_encoded(encoded))
+        shown.append(replace(encoded, tensor=encoded.tensor[:, :0]))
+    return joined(rules), joined_network(network), joined_encoded(shown)
 
 
 class _Rows:
@@ -140,6 +155,7 @@ class _Rows:
         self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
+        self.likely: list[tuple[LikelyCause, ...]] | None = None
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -164,6 +180,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join(run.notes),
         run=run,
+        likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
 
 
