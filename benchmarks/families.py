@@ -3,8 +3,8 @@
     python benchmarks/families.py [--simulated runs/simulated.parquet]
 
 Drawn runs are of the trends in `train.HELD_OUT`; simulated ones of the families (net x task x fault) that
-`synth.simulate.stream.held_out` keeps back, read from a cache made by `python -m curveclinic.synth.simulate`. Per label,
-over cells that are clearly there or clearly absent: precision, recall and F1 at the shipped thresholds, average
+`synth.simulate.stream.held_out` keeps back, read from a cache made by `python -m curveclinic.synth.simulate`. Per
+label, over cells that are clearly there or clearly absent: precision, recall and F1 at the shipped thresholds, average
 precision, expected calibration error (ten equal bins), and how far the onset lies from the truth as a share of the run,
 by the network and as users see it (`merge`).
 
