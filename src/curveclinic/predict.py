@@ -21,6 +21,7 @@ from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import RuleOpinion, finite_counts, joined, judge, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
+from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _CHUNK = 4096
 
 _FEWEST = 3
 """Finite points one loss must have for a run to be called healthy."""
+
+_OVERFITTING: Final = LABELS.index("overfitting")
 
 _ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
@@ -139,6 +142,8 @@ class _Rows:
         self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
+        self.val_low = rules.quantities["v_low_step"]
+        self.val_averaged = averaged_points(rules.quantities)
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -163,7 +168,15 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join(run.notes),
         run=run,
+        stop_at=_stop_at(run, i, rows),
     )
+
+
+def _stop_at(run: Run, i: int, rows: _Rows) -> float | None:
+    """The step whose checkpoint to keep, where the run overfits."""
+    if _OVERFITTING not in rows.present[i] or "val_loss" not in run.channels:
+        return None
+    return stop_step(run.channels["val_loss"], float(rows.val_low[i]), float(rows.val_averaged[i]))
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:
