@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
+from curveclinic.doubt import doubts
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
-from curveclinic.quantities import measured
+from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import RuleOpinion, finite_counts, joined, judge, opinion_on, why_unchecked, without
+from curveclinic.rules import RuleOpinion, finite_counts, joined, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
@@ -107,7 +108,7 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     batch = Batch.from_runs(runs)
     counts, reasons = finite_counts(batch), why_unchecked(batch)
     points = loss_points(counts).tolist()
-    rules, network = _opinions(batch, classifier)
+    rules, network, doubtful = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
@@ -117,18 +118,34 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        yield _diagnosis(run, i, rows, reasons[i], points[i])
+        if i in doubtful and not adversarial[i]:
+            yield undetermined("; ".join((doubtful[i], *run.notes)), run)
+        else:
+            yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None]:
-    """Both opinions on a batch; every run is measured once."""
+def _opinions(
+    batch: Batch, classifier: Classifier | None
+) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
+    """Both opinions on a batch, and row -> why a run is not judged at all; every run is measured once."""
+    rules, network, doubtful, start = [], [], {}, 0
+    for piece in measured(batch):
+        rules.append(opinion_on(piece))
+        if classifier is not None:
+            network.append(_network_opinion(piece, classifier))
+        doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
+        start += piece.batch.size
     if classifier is None:
-        return judge(batch), None
+        return joined(rules), None, doubtful
     from curveclinic.classifier import joined as joined_network
+
+    return joined(rules), joined_network(network), doubtful
+
+
+def _network_opinion(piece: Measured, classifier: Classifier) -> NetworkOpinion:
     from curveclinic.model.encoder import encode_measured
 
-    pairs = [(opinion_on(piece), classifier.judge_encoded(encode_measured(piece))) for piece in measured(batch)]
-    return joined([opinion for opinion, _ in pairs]), joined_network([opinion for _, opinion in pairs])
+    return classifier.judge_encoded(encode_measured(piece))
 
 
 class _Rows:
