@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import scores
 from judges import whole
 from nonsense import FRESH, LENGTHS, NONSENSE, SIZES, nonsense_runs
@@ -63,7 +64,7 @@ def nonsense_rows(seed: int, repeats: int) -> Iterator[Row]:
             yield from _outcomes(kind, group, f"size {size:g}", cells[:, j])
 
 
-def _outcomes(kind: str, group: str, part: str, answers: np.ndarray[tuple[int, ...], np.dtype[np.str_]]) -> Iterator[Row]:
+def _outcomes(kind: str, group: str, part: str, answers: npt.NDArray[np.str_]) -> Iterator[Row]:
     for name in OUTCOMES:
         yield _row(kind, group, part, name, float((answers == name).mean()), answers.size)
 

@@ -32,8 +32,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from streams import ABSENT, PRESENT, SHARES, Stream, logged_stream, synthetic_stream
 from stop_policies import comparison
+from streams import ABSENT, PRESENT, SHARES, Stream, logged_stream, synthetic_stream
 from tables import Row, print_table, write_csv
 from yardstick import RESULTS, load_records, truth_of, without_positive
 
@@ -177,9 +177,8 @@ def main() -> None:
     rows: list[Row] = []
     for name, trends in (("held-out families", HELD_OUT), ("all families", tuple(TRENDS))):
         rows += synthetic_rows(name, trends, options.runs, options.seed)
-    for name, trends, runs in (
-        ("held-out families", HELD_OUT, options.stopping_runs // 4), ("all families", tuple(TRENDS), options.stopping_runs)
-    ):  # fmt: skip
+    many = options.stopping_runs
+    for name, trends, runs in (("held-out families", HELD_OUT, many // 4), ("all families", tuple(TRENDS), many)):
         rows += comparison(generate((options.seed, 2), runs, trends=trends, max_points=MAX_POINTS), name)
     for path in options.records:
         rows += yardstick_rows(path)

@@ -47,7 +47,8 @@ def sawtooth(rng: Rng, n: int, size: float) -> Pair:
 def square_wave(rng: Rng, n: int, size: float) -> Pair:
     """Two levels in turn."""
     x = np.linspace(0, 1, n)
-    waves = np.stack([np.sign(np.sin(2 * np.pi * (rng.uniform(2, min(10, n / 6)) * x + rng.random()))) for _ in range(2)])
+    cycles = [rng.uniform(2, min(10, n / 6)) * x + rng.random() for _ in range(2)]
+    waves = np.sign(np.sin(2 * np.pi * np.stack(cycles)))
     return _positive(rng, 0.5 * size * waves)
 
 
@@ -189,8 +190,9 @@ NONSENSE: Final[dict[str, Callable[[Rng, int, float], Pair]]] = {
 """Kind -> (rng, points, relative size) -> train and val loss."""
 
 FRESH: Final = (
-    "zero_noise", "zero_walk", "zero_sine", "triangle", "chirp", "chaos", "smoothed_noise", "copied_walk", "copied_sine",
-)  # fmt: skip
+    *("zero_noise", "zero_walk", "zero_sine", "triangle", "chirp", "chaos", "smoothed_noise"),
+    *("copied_walk", "copied_sine"),
+)
 """Kinds nobody looked at while the cuts of `doubt.py` were chosen."""
 
 LENGTHS: Final = (12, 30, 100, 400, 1500)

@@ -1,4 +1,4 @@
-"""When to stop a training and which checkpoint to keep: patience, and the first finding of overfitting. Part of `early.py`."""
+"""When to stop and which checkpoint to keep: patience, and the first finding of overfitting. Part of `early.py`."""
 
 from __future__ import annotations
 

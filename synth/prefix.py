@@ -15,7 +15,6 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.truth import Truth, judge
 
-
 _SHARES: Final = (0.05, 1.0)
 """Range of the shares of `tell_early`."""
 

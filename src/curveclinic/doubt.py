@@ -248,8 +248,9 @@ def count_legs(view: FloatArray, least: FloatArray) -> IntArray:
 def _walk(cells: Cells) -> BoolArray:
     """Steps that know nothing of each other, at every lag, and are as large late as early."""
     column = np.arange(cells.mean.shape[1])
-    positive = cells.log | (cells.low.min(axis=1) > 0)
-    cells = replace(cells, mean=np.where((positive & ~cells.log)[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean))
+    logarithm = (cells.low.min(axis=1) > 0) & ~cells.log
+    view = np.where(logarithm[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean)
+    cells = replace(cells, mean=view)
     one = _squared_steps(cells, 1)
     mean = one.sum(axis=1) / np.maximum(cells.size - 1, 1)
     out: BoolArray = cells.count >= _FEWEST["walk"]

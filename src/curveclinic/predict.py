@@ -124,9 +124,7 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
             yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def _opinions(
-    batch: Batch, classifier: Classifier | None
-) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
+def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
     """Both opinions on a batch, and row -> why a run is not judged at all; every run is measured once."""
     rules, network, doubtful, start = [], [], {}, 0
     for piece in measured(batch):
