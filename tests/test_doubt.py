@@ -10,12 +10,13 @@ import pytest
 from hand_curves import BENIGN, SHOWS, decay
 
 from curveclinic import predict_pathology
-from curveclinic.doubt import count_legs, doubts
+from curveclinic.doubt import doubts
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.quantities import measure
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
+from curveclinic.wandering import count_legs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 

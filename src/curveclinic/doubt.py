@@ -8,7 +8,7 @@ elsewhere may be a real log: those are not doubted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,8 +18,9 @@ from curveclinic.measures import Cells
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import masked_quantile, row_median
+from curveclinic.wandering import count_legs, is_still, is_walk
 
-_FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10, "walk": 20}
+_FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
 """Finite train points from which a doubt can be told from chance."""
 
 _LEG: Final = 0.2
@@ -40,14 +41,8 @@ _HIGH: Final = 0.25
 _OVER_NOISE: Final = 5.0
 """Standard deviations of single points that a wave's range must exceed: a noisy log can swing of itself."""
 
-_TALL: Final = 14.0
-"""Largest squared step of a walk over their mean: stages of a training change its level in single jumps."""
-
 _CLEAR: Final = (8.0, 6.0)
 """Standard errors of the level that its range must exceed, for a wave and for a walk."""
-
-_LAGS: Final = {2: (0.75, 1.45), 4: (0.55, 2.0), 8: (0.35, 2.8), 16: (0.0, 4.0)}
-"""Lag -> range of the variance ratio of a random walk, which is 1 up to chance (Lo and MacKinlay 1988)."""
 
 _LATE: Final = 0.4
 """Share of the range that is still covered in the second half; a training has done most by then."""
@@ -58,21 +53,8 @@ _LOOK: Final = 0.25
 _QUARTER: Final = 0.1
 """Share of the range that a walk covers in its first and in its last quarter, too; a plateau does not."""
 
-_EVEN: Final = 2.5
-"""Most by which the squared steps of one half of a walk exceed those of the other."""
-
 _WIDE: Final = 0.1
 """Scatter of single points about a level without a trend, over the level, from which a val loss must back it."""
-
-_WHITE: Final = 0.7
-"""Mean squared step over twice the variance from which cells know nothing of each other: 1 for white noise, next to 0
-for a trend (von Neumann 1941)."""
-
-_STILL: Final = 2.5
-"""Standard errors by which the means of both halves of a level without a trend differ at most."""
-
-_FIRST: Final = 2.5
-"""Standard deviations above the mean from which the first point is where a fast descent began."""
 
 _BACKED: Final = (0.5, 0.5)
 """A val loss backs a level: its scatter is at most that share of train's, its log level at most that far away."""
@@ -173,7 +155,7 @@ def _look(piece: Measured, rows: IntArray) -> Doubts:
     lively = np.minimum(*(np.ptp(quarter, axis=1) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
     constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
-    walk = _walk(piece.cells["train_loss"]) & (late >= _LATE) & lively & (clear >= _CLEAR[1])
+    walk = is_walk(piece.cells["train_loss"]) & (late >= _LATE) & lively & (clear >= _CLEAR[1])
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
@@ -196,7 +178,7 @@ def _falls(piece: Measured, among: BoolArray) -> BoolArray:
     view = val.view[rows]
     straight = count_legs(view, _LEG * np.maximum(np.ptp(view, axis=1), EPS)) < _LEGS
     out = np.zeros(len(down), dtype=bool)
-    out[rows] = straight & ~_walk(piece.cells["val_loss"].take(rows))
+    out[rows] = straight & ~is_walk(piece.cells["val_loss"].take(rows))
     return out
 
 
@@ -230,46 +212,6 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     return legs >= _LEGS, legs
 
 
-def count_legs(view: FloatArray, least: FloatArray) -> IntArray:
-    """(n,) moves in turn up and down of at least `least` (n,) each, of curves (n, G)."""
-    high, low = view[:, 0].copy(), view[:, 0].copy()
-    direction, legs = np.zeros(len(view), dtype=np.int64), np.zeros(len(view), dtype=np.int64)
-    for x in view.T[1:]:
-        np.maximum(high, x, out=high)
-        np.minimum(low, x, out=low)
-        down = (direction >= 0) & (x <= high - least)
-        turned = down | ((direction <= 0) & (x >= low + least))
-        legs += turned
-        direction[turned] = np.where(down[turned], -1, 1)
-        high[turned], low[turned] = x[turned], x[turned]
-    return legs
-
-
-def _walk(cells: Cells) -> BoolArray:
-    """Steps that know nothing of each other, at every lag, and are as large late as early."""
-    column = np.arange(cells.mean.shape[1])
-    logarithm = (cells.low.min(axis=1) > 0) & ~cells.log
-    view = np.where(logarithm[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean)
-    cells = replace(cells, mean=view)
-    one = _squared_steps(cells, 1)
-    mean = one.sum(axis=1) / np.maximum(cells.size - 1, 1)
-    out: BoolArray = cells.count >= _FEWEST["walk"]
-    for lag, (least, most) in _LAGS.items():
-        ratio = _squared_steps(cells, lag).sum(axis=1) / np.maximum(cells.size - lag, 1)
-        ratio /= np.maximum(lag * mean, 1e-300)
-        out = out & (ratio >= least) & (ratio <= most)
-    early = np.where(column[: one.shape[1]] < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
-    later = one.sum(axis=1) - early
-    out = out & (one.max(axis=1) <= _TALL * mean)
-    return out & (early <= _EVEN * later) & (later <= _EVEN * early)
-
-
-def _squared_steps(cells: Cells, lag: int) -> FloatArray:
-    """(n, CELLS - lag) squared change over some cells, 0 beyond the last one."""
-    change = cells.mean[:, lag:] - cells.mean[:, :-lag]
-    return np.where(cells.real[:, lag:], change * change, 0.0)
-
-
 def _scatter(piece: Measured) -> tuple[FloatArray, BoolArray]:
     """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
     train, val = (piece.levels[name] for name in _LOSSES)
@@ -278,27 +220,8 @@ def _scatter(piece: Measured) -> tuple[FloatArray, BoolArray]:
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
     backed = (val_noise <= _BACKED[0] * noise) & (apart <= _BACKED[1])
     backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
-    still = _still(piece.cells["train_loss"]) & ((val.count == 0) | (_still(piece.cells["val_loss"]) & ~backed))
+    still = is_still(piece.cells["train_loss"]) & ((val.count == 0) | (is_still(piece.cells["val_loss"]) & ~backed))
     return noise, still & (noise > _WIDE) & (train.count >= _FEWEST["scatter"])
-
-
-def _still(cells: Cells) -> BoolArray:
-    """White about one mean: steps as large as independent points make them, both halves at the same level."""
-    size = np.maximum(cells.size, 2)
-    mean, variance = _about_mean(cells.mean, cells.real, size)
-    white = _squared_steps(cells, 1).sum(axis=1) / (size - 1) >= 2 * _WHITE * variance
-    early = cells.real & (np.arange(cells.mean.shape[1]) < cells.size[:, None] // 2)
-    first, second = (_about_mean(cells.mean, part, part.sum(axis=1))[0] for part in (early, cells.real & ~early))
-    level = np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)
-    fell = cells.mean[:, 0] - mean > _FIRST * np.sqrt(variance)
-    return white & level & ~fell & (variance > 0)
-
-
-def _about_mean(values: FloatArray, part: BoolArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
-    """(n,) mean and variance of part of each row."""
-    count = np.maximum(count, 1)
-    mean = np.where(part, values, 0.0).sum(axis=1) / count
-    return mean, (np.where(part, values - mean[:, None], 0.0) ** 2).sum(axis=1) / count
 
 
 def _relative_noise(piece: Measured, name: str) -> FloatArray:
