@@ -141,7 +141,8 @@ def doubts(piece: Measured) -> Doubts:
     finite = ~(np.nan_to_num(piece.quantities["t_bad"]) + np.nan_to_num(piece.quantities["v_bad"]) > 0)
     # most trainings have done nearly everything by half of their time: they need no closer look
     rows = np.flatnonzero(finite & ((half >= _LOOK * whole) | (whole == 0)))
-    levels, cells = ({name: x[name].take(rows) for name in _LOSSES} for x in (piece.levels, piece.cells))
+    levels = {name: piece.levels[name].take(rows) for name in _LOSSES}
+    cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
     looked = Measured(piece.batch, {name: piece.quantities[name][rows] for name in _READ}, levels, cells)
     return _look(looked, rows)
 
@@ -188,7 +189,8 @@ def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
     still &= (val.count == 0) | (val.high.max(axis=1) == val.low.min(axis=1))
     value = _raw_level(level)
     guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
-    return still & ~guess
+    out: BoolArray = still & ~guess
+    return out
 
 
 def _raw_level(level: Level) -> FloatArray:

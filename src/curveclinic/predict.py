@@ -126,7 +126,10 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
 
 def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
     """Both opinions on a batch, and row -> why a run is not judged at all; every run is measured once."""
-    rules, network, doubtful, start = [], [], {}, 0
+    rules: list[RuleOpinion] = []
+    network: list[NetworkOpinion] = []
+    doubtful: dict[int, str] = {}
+    start = 0
     for piece in measured(batch):
         rules.append(opinion_on(piece))
         if classifier is not None:

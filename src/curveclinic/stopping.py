@@ -55,4 +55,5 @@ def _without_dips(values: FloatArray) -> FloatArray:
     """Values in which a point below both its neighbours is as low as the lower of them."""
     middle = values.copy()
     middle[1:-1] = middle_of_three(values[:-2], values[1:-1], values[2:])
-    return np.maximum(values, middle)
+    highest: FloatArray = np.maximum(values, middle)
+    return highest

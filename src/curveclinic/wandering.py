@@ -64,19 +64,21 @@ def is_walk(cells: Cells) -> BoolArray:
     early = np.where(column[: one.shape[1]] < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
     later = one.sum(axis=1) - early
     out = out & (one.max(axis=1) <= _TALL * mean)
-    return out & (early <= _EVEN * later) & (later <= _EVEN * early)
+    out &= (early <= _EVEN * later) & (later <= _EVEN * early)
+    return out
 
 
 def is_still(cells: Cells) -> BoolArray:
     """White about one mean: steps as large as independent points make them, both halves at the same level."""
     size = np.maximum(cells.size, 2)
     mean, variance = _about_mean(cells.mean, cells.real, size)
-    white = _squared_steps(cells, 1).sum(axis=1) / (size - 1) >= 2 * _WHITE * variance
+    white: BoolArray = _squared_steps(cells, 1).sum(axis=1) / (size - 1) >= 2 * _WHITE * variance
     early = cells.real & (np.arange(cells.mean.shape[1]) < cells.size[:, None] // 2)
     first, second = (_about_mean(cells.mean, part, part.sum(axis=1))[0] for part in (early, cells.real & ~early))
     level = np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)
     fell = cells.mean[:, 0] - mean > _FIRST * np.sqrt(variance)
-    return white & level & ~fell & (variance > 0)
+    white &= level & ~fell & (variance > 0)
+    return white
 
 
 def _about_mean(values: FloatArray, part: BoolArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
