@@ -75,9 +75,9 @@ def marked_rows(paths: Sequence[Path]) -> Iterator[Row]:
                 yield _row("marked run", mark["id"], f"{mark['label']} {what}", error, 1)
         for label, values in errors.items():
             yield from _errors("marked", label, what, np.array(values))
-        yield from _errors("marked", "all", what, np.concatenate([np.array(v) for v in errors.values()]))
+        yield from _errors("marked", "all", what, np.array([e for v in errors.values() for e in v]))
         later = [v for label, v in errors.items() if what == "end" or label not in FROM_THE_START]
-        yield from _errors("marked", "all that start later", what, np.concatenate([np.array(v) for v in later]))
+        yield from _errors("marked", "all that start later", what, np.array([e for v in later for e in v]))
 
 
 def length(run: Run) -> float:

@@ -120,7 +120,7 @@ def _rows(runs: str, policy: str, stop: Stop, clean: Sequence[FloatArray], rows:
     saved = np.array([1.0 - (stop.ended[i] + 1) / len(clean[i]) for i in rows])
     measures = {
         "best_kept": (regret <= NEAR_BEST).mean(),
-        "regret_mean": regret.mean(),
+        "regret_median": np.median(regret),
         "regret_p90": np.quantile(regret, 0.9),
         "saved_mean": saved.mean(),
         "stopped": (saved > 0).mean(),

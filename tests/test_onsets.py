@@ -39,11 +39,8 @@ def overfitted(path, step):
     train = 3 * np.exp(-steps / 15)
     mark = next(row for row in marks() if row["label"] == "overfitting")
     curves = {"train_loss": train, "val_loss": val}
-    body = {
-        "id": mark["id"],
-        "family": "x",
-        "curves": {k: {"step": list(steps), "value": list(v)} for k, v in curves.items()},
-    }
+    points = {name: {"step": list(steps), "value": list(values)} for name, values in curves.items()}
+    body = {"id": mark["id"], "family": "x", "curves": points}
     path.write_text(json.dumps(body) + "\n")
     return float(mark["onset"])
 
