@@ -69,6 +69,7 @@ class Diagnosis:
         rule_labels: labels the hand rules find.
         message: reason of an undetermined verdict, or remarks on the input; "" otherwise.
         run: the run that was judged; None when the input could not become one.
+        stop_at: step whose checkpoint to keep: where val loss was lowest; None unless overfitting was found.
     """
 
     verdict: Verdict
@@ -79,6 +80,7 @@ class Diagnosis:
     rule_labels: tuple[str, ...]
     message: str = ""
     run: Run | None = field(default=None, repr=False, compare=False)
+    stop_at: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
@@ -105,6 +107,7 @@ class Diagnosis:
             "unchecked": dict(self.unchecked),
             "rule_labels": list(self.rule_labels),
             "message": self.message,
+            "stop_at": self.stop_at,
         }
 
     def plot(self) -> Figure:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
+from curveclinic.doubt import doubts
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
-from curveclinic.quantities import measured
+from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import RuleOpinion, joined, judge, opinion_on, why_unchecked, without
+from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
+from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ _CHUNK = 4096
 
 _FEWEST = 3
 """Finite points one loss must have for a run to be called healthy."""
+
+_OVERFITTING: Final = LABELS.index("overfitting")
 
 _ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
@@ -105,7 +109,7 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     counts = batch.finite_counts
     reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
-    rules, network = _opinions(batch, classifier)
+    rules, network, doubtful = _opinions(batch, classifier)
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
@@ -115,18 +119,35 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        yield _diagnosis(run, i, rows, reasons[i], points[i])
+        if i in doubtful and not adversarial[i]:
+            yield undetermined("; ".join((doubtful[i], *run.notes)), run)
+        else:
+            yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None]:
-    """Both opinions on a batch; every run is measured once."""
+def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
+    """Both opinions on a batch, and row -> why a run is not judged at all; every run is measured once."""
+    rules: list[RuleOpinion] = []
+    network: list[NetworkOpinion] = []
+    doubtful: dict[int, str] = {}
+    start = 0
+    for piece in measured(batch):
+        rules.append(opinion_on(piece))
+        if classifier is not None:
+            network.append(_network_opinion(piece, classifier))
+        doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
+        start += piece.batch.size
     if classifier is None:
-        return judge(batch), None
+        return joined(rules), None, doubtful
     from curveclinic.classifier import joined as joined_network
+
+    return joined(rules), joined_network(network), doubtful
+
+
+def _network_opinion(piece: Measured, classifier: Classifier) -> NetworkOpinion:
     from curveclinic.model.encoder import encode_measured
 
-    pairs = [(opinion_on(piece), classifier.judge_encoded(encode_measured(piece))) for piece in measured(batch)]
-    return joined([opinion for opinion, _ in pairs]), joined_network([opinion for _, opinion in pairs])
+    return classifier.judge_encoded(encode_measured(piece))
 
 
 class _Rows:
@@ -140,6 +161,8 @@ class _Rows:
         self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
+        self.val_low = rules.quantities["v_low_step"]
+        self.val_averaged = averaged_points(rules.quantities)
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -164,7 +187,15 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join(run.notes),
         run=run,
+        stop_at=_stop_at(run, i, rows),
     )
+
+
+def _stop_at(run: Run, i: int, rows: _Rows) -> float | None:
+    """The step whose checkpoint to keep, where the run overfits."""
+    if _OVERFITTING not in rows.present[i] or "val_loss" not in run.channels:
+        return None
+    return stop_step(run.channels["val_loss"], float(rows.val_low[i]), float(rows.val_averaged[i]))
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:

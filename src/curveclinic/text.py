@@ -70,12 +70,18 @@ def name(diagnosis: Diagnosis) -> str:
 
 def body(diagnosis: Diagnosis, width: int) -> list[Line]:
     """Returns everything below the headline, wrapped to `width` columns."""
-    lines = _wrap("body", printable(diagnosis.message), width, "  ") if diagnosis.message else []
+    notes = filter(None, (printable(diagnosis.message), stop_text(diagnosis)))
+    lines = [line for note in notes for line in _wrap("body", note, width, "  ")]
     for finding in diagnosis.findings:
         lines += [Line("body", ""), *_finding_lines(finding, width)]
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         lines += [Line("body", ""), *_wrap("faint", f"Not checked: {_unchecked(diagnosis)}", width, "  ", "    ")]
     return lines
+
+
+def stop_text(diagnosis: Diagnosis) -> str:
+    """Returns which checkpoint to keep, "" where that is not asked."""
+    return "" if diagnosis.stop_at is None else f"keep the checkpoint of step {number(diagnosis.stop_at)}"
 
 
 def _finding_lines(finding: Finding, width: int) -> list[Line]:
