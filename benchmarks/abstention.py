@@ -36,7 +36,7 @@ from curveclinic.merge import merge
 from curveclinic.predict import predict_runs
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import finite_counts, judge
+from curveclinic.rules import judge
 from curveclinic.synth.generate import generate
 
 MAX_POINTS = 2000
@@ -107,7 +107,7 @@ def _undoubted(batch: Batch) -> BoolArray:
     rules, classifier = judge(batch), load_classifier()
     network = None if classifier is None else classifier.judge(batch)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    return merge(rules, network, counts=finite_counts(batch), decided_by_rule=by_rule).present
+    return merge(rules, network, counts=batch.finite_counts, decided_by_rule=by_rule).present
 
 
 def _macro(present: BoolArray, truth: FloatArray) -> float:

@@ -64,7 +64,7 @@ _FALL: Final = (8.0, 3.0, 0.25)
 drop at most."""
 
 _SHARED: Final = 0.4
-"""Correlation with the moves of val from which train's scatter is the model's."""
+"""Correlation with the moves of val from which train's scatter or wave is the model's."""
 
 _QUARTILES: Final = (0.25, 0.75)
 _QUARTILE_RANGE: Final = 1.349
@@ -169,8 +169,10 @@ def _look(piece: _Suspects, rows: IntArray) -> Doubts:
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
+    # a wave that val makes too, step for step, is the model's
+    lone = np.nan_to_num(q["swing_shared"]) < _SHARED
     return Doubts(
-        rows, constant, wave & unscheduled, walk & unscheduled, scatter & moves,
+        rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
         legs, late, noise, _raw_level(train), train.count,
     )  # fmt: skip
 
