@@ -1,6 +1,6 @@
 """Trains curveclinic's network on synthetic runs and writes `weights/`.
 
-    python train.py                 # full quality, about 28 minutes on 2 CPU cores
+    python train.py                 # drawn runs only, about 29 minutes on 2 CPU cores
     python train.py --quick         # under 3 minutes, to see that everything works
     python train.py --resume        # goes on from the last checkpoint, e.g. in slices: --minutes 8
     python train.py --simulated cache.parquet --share 0.3   # with logs of simulated trainings among the drawn ones
@@ -28,6 +28,7 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from curveclinic.labels import LABELS
+from curveclinic.model.blocks import Blocks, joined, paired, tensors
 from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
 from curveclinic.model.export import write_weights
@@ -99,19 +100,6 @@ class Config:
     device: str
     simulated: str | None = None
     share: float = 0.0
-
-
-@dataclass(eq=False)
-class Blocks:
-    """Encoded, labelled runs; arrays share their first axis. A twin's full log lies `partner` rows away, else 0."""
-
-    tensor: np.ndarray[Any, Any]
-    features: np.ndarray[Any, Any]
-    target: np.ndarray[Any, Any]
-    weight: np.ndarray[Any, Any]
-    severe: np.ndarray[Any, Any]
-    spans: np.ndarray[Any, Any]
-    partner: np.ndarray[Any, Any]
 
 
 def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
@@ -229,20 +217,6 @@ def batches(pool: Pool, config: Config, rng: np.random.Generator) -> Iterator[tu
         yield tensors(pool.data, rows, config.device), torch.from_numpy(pairs).to(config.device)
 
 
-def paired(data: Blocks, rows: Any) -> tuple[Any, Any]:
-    """Adds the full log of every twin among the rows; returns the rows and (m, 2) places of twin and full log."""
-    twins = np.flatnonzero(data.partner[rows])
-    full = rows[twins] + data.partner[rows[twins]]
-    return np.concatenate([rows, full]), np.stack([twins, len(rows) + np.arange(len(twins))], axis=1)
-
-
-def tensors(data: Blocks, rows: Any, device: str) -> Batch:
-    """The given rows as float32 tensors on the device."""
-    names = ("tensor", "features", "target", "weight", "severe", "spans")
-    arrays = (np.asarray(getattr(data, name)[rows], dtype=np.float32) for name in names)
-    return tuple(torch.from_numpy(array).to(device) for array in arrays)
-
-
 def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> tuple[CurveNet, dict[str, Any]]:
     """Trains for the budget, or for this slice of it; returns the averaged network and its recipe."""
     torch.manual_seed(config.seed)
@@ -280,6 +254,7 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
 
 def _about(net: CurveNet, config: Config, state: dict[str, Any]) -> dict[str, Any]:
     return {
+        "simulated": Path(config.simulated).name if config.simulated else None,
         "finished": state["seconds"] >= 0.99 * config.minutes * 60,
         "parameters": parameters_of(net),
         "held_out_families": list(HELD_OUT),
@@ -339,18 +314,13 @@ def measured(probability: Any, spans: Any, test: Blocks, thresholds: dict[str, f
     }
 
 
-def joined(parts: list[Blocks]) -> Blocks:
-    """Concatenates blocks of runs."""
-    return Blocks(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
-
-
 def main() -> None:
     """Reads the command line and tells the story."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small training that only shows that everything works")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
-    parser.add_argument("--budget", type=float, default=25.0, help="minutes of the whole training loop")
+    parser.add_argument("--budget", type=float, default=26.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"

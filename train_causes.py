@@ -3,9 +3,9 @@
     python -m curveclinic.synth.simulate --runs 5000 --out cache.parquet --workers 2
     python train_causes.py cache.parquet        # about 2 minutes; again after every training of the network
 
-Logs of simulated trainings, whose fault is known, are judged by the shipped classifier; a multinomial logistic regression
-then learns which fault is behind which findings. Families that `synth.simulate.stream.held_out` keeps back are not used:
-`benchmarks/causes.py` measures on them. Nothing here ever reads a real log.
+Logs of simulated trainings, whose fault is known, are judged by the shipped classifier; a multinomial logistic
+regression then learns which fault is behind which findings. Families that `synth.simulate.stream.held_out` keeps back
+are not used: `benchmarks/causes.py` measures on them. Nothing here ever reads a real log.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
 from curveclinic.model.causes import fit_causes, write_causes
-from curveclinic.predict import opinions
+from curveclinic.predict import opinions_on
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import cause_inputs
 from curveclinic.synth.generate import BLOCK, Sample
@@ -77,11 +77,10 @@ def _blocks(
 
 def judged(batch: Batch, classifier: Classifier) -> tuple[BoolArray, FloatArray]:
     """(n, 20) labels found and (n, d) what the causes' model reads, as users' runs are judged."""
-    rules, network, encoded = opinions(batch, classifier)
-    counts = batch.finite_counts
-    verdicts = merge(rules, network, counts=counts, decided_by_rule=classifier.decided_by_rule)
-    assert encoded is not None  # there is a network
-    return verdicts.present, cause_inputs(verdicts, rules.checked, counts, encoded)
+    opinions, counts = opinions_on(batch, classifier), batch.finite_counts
+    verdicts = merge(opinions.rules, opinions.network, counts=counts, decided_by_rule=classifier.decided_by_rule)
+    assert opinions.encoded is not None  # there is a network
+    return verdicts.present, cause_inputs(verdicts, opinions.rules.checked, counts, opinions.encoded)
 
 
 def causes_of(sample: Sample, simulations: Simulations) -> npt.NDArray[np.str_]:

@@ -70,6 +70,7 @@ class Diagnosis:
         rule_labels: labels the hand rules find.
         message: reason of an undetermined verdict, or remarks on the input; "" otherwise.
         run: the run that was judged; None when the input could not become one.
+        stop_at: step whose checkpoint to keep: where val loss was lowest; None unless overfitting was found.
         likely_causes: what may be behind the findings, likeliest first; their probabilities sum to 1 at most, the rest
             is for other causes and for no fault at all. () without findings, or where no cause stands out.
     """
@@ -82,6 +83,7 @@ class Diagnosis:
     rule_labels: tuple[str, ...]
     message: str = ""
     run: Run | None = field(default=None, repr=False, compare=False)
+    stop_at: float | None = None
     likely_causes: tuple[LikelyCause, ...] = ()
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class Diagnosis:
             "unchecked": dict(self.unchecked),
             "rule_labels": list(self.rule_labels),
             "message": self.message,
+            "stop_at": self.stop_at,
         }
 
     def plot(self) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
+from curveclinic.doubt import doubts
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
-from curveclinic.quantities import measured
+from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
-from curveclinic.rules import RuleOpinion, joined, judge, opinion_on, why_unchecked, without
+from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
+from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ _CHUNK = 4096
 
 _FEWEST = 3
 """Finite points one loss must have for a run to be called healthy."""
+
+_OVERFITTING: Final = LABELS.index("overfitting")
 
 _ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
@@ -109,12 +113,13 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     counts = batch.finite_counts
     reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
-    rules, network, encoded = opinions(batch, classifier)
+    opinions = opinions_on(batch, classifier)
+    rules, encoded = opinions.rules, opinions.encoded
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    verdicts = merge(rules, network, counts=counts, decided_by_rule=by_rule)
+    verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     rows = _Rows(verdicts, rules)
     if classifier is not None and classifier.causes is not None and encoded is not None:
         inputs = cause_inputs(verdicts, rules.checked, counts, encoded)
@@ -122,26 +127,55 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        yield _diagnosis(run, i, rows, reasons[i], points[i])
+        if i in opinions.doubtful and not adversarial[i]:
+            yield undetermined("; ".join((opinions.doubtful[i], *run.notes)), run)
+        else:
+            yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def opinions(
-    batch: Batch, classifier: Classifier | None
-) -> tuple[RuleOpinion, NetworkOpinion | None, Encoded | None]:
-    """Both opinions on a batch, every run measured once, and what the network was shown, features without curves."""
+@dataclass(frozen=True, eq=False)
+class Opinions:
+    """What is thought of a batch before anyone decides.
+
+    Attributes:
+        rules, network: both opinions; the network's is None without weights.
+        encoded: what the network was shown, features without curves; None without weights.
+        doubtful: row -> why a run is not judged at all.
+    """
+
+    rules: RuleOpinion
+    network: NetworkOpinion | None
+    encoded: Encoded | None
+    doubtful: dict[int, str]
+
+
+def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
+    """Both opinions on a batch; every run is measured once."""
+    rules: list[RuleOpinion] = []
+    network: list[tuple[NetworkOpinion, Encoded]] = []
+    doubtful: dict[int, str] = {}
+    start = 0
+    for piece in measured(batch):
+        rules.append(opinion_on(piece))
+        if classifier is not None:
+            network.append(_network_opinion(piece, classifier))
+        doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
+        start += piece.batch.size
     if classifier is None:
-        return judge(batch), None, None
+        return Opinions(joined(rules), None, None, doubtful)
     from curveclinic.classifier import joined as joined_network
-    from curveclinic.model.encoder import encode_measured
     from curveclinic.model.encoder import joined as joined_encoded
 
-    rules, network, shown = [], [], []
-    for piece in measured(batch):
-        encoded = encode_measured(piece)
-        rules.append(opinion_on(piece))
-        network.append(classifier.judge_encoded(encoded))
-        shown.append(replace(encoded, tensor=encoded.tensor[:, :0]))
-    return joined(rules), joined_network(network), joined_encoded(shown)
+    said, shown = zip(*network, strict=True)
+    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful)
+
+
+def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
+    """What the network says of a piece, and what it was shown but for the curves, which take much room."""
+    from curveclinic.model.encoder import encode_measured
+
+    encoded = encode_measured(piece)
+    return classifier.judge_encoded(encoded), replace(encoded, tensor=encoded.tensor[:, :0])
 
 
 class _Rows:
@@ -155,6 +189,8 @@ class _Rows:
         self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
+        self.val_low = rules.quantities["v_low_step"]
+        self.val_averaged = averaged_points(rules.quantities)
         self.likely: list[tuple[LikelyCause, ...]] | None = None
 
 
@@ -180,8 +216,16 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join(run.notes),
         run=run,
+        stop_at=_stop_at(run, i, rows),
         likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
+
+
+def _stop_at(run: Run, i: int, rows: _Rows) -> float | None:
+    """The step whose checkpoint to keep, where the run overfits."""
+    if _OVERFITTING not in rows.present[i] or "val_loss" not in run.channels:
+        return None
+    return stop_step(run.channels["val_loss"], float(rows.val_low[i]), float(rows.val_averaged[i]))
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:

@@ -46,6 +46,7 @@ class Measured:
         quantities: name -> (n,).
         cells: every channel reduced to cells.
         losses: those of both losses as one channel: train's n runs, then val's.
+        level: smooth levels of both losses, in the same order.
         view: the points of both losses in their view, in the same order.
     """
 
@@ -53,6 +54,7 @@ class Measured:
     quantities: Quantities
     cells: dict[str, Cells]
     losses: Cells
+    level: Level
     view: View
 
 
@@ -68,7 +70,7 @@ def measure(batch: Batch) -> Measured:
     losses = together.part(0, 2 * n)
     level = level_of(losses)
     q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | channel_quantities(batch, level, cells)
-    return Measured(batch, q, cells, losses, view.part(0, 2 * n))
+    return Measured(batch, q, cells, losses, level, view.part(0, 2 * n))
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

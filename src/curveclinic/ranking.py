@@ -1,8 +1,8 @@
 """Likely causes of what was found in runs: P(cause | findings, channels, measures) by a small linear model.
 
-`weights/causes.json` holds it, fitted by `train_causes.py` on simulated trainings whose fault is known. It belongs to one
-ONNX file. Absent, or made for another network or other inputs, causes are listed by experience, in the order of the
-symptoms' table, without probabilities.
+`weights/causes.json` holds it, fitted by `train_causes.py` on simulated trainings whose fault is known. It belongs to
+one ONNX file. Absent, or made for another network or other inputs, causes are listed by experience, in the order of
+the symptoms' table, without probabilities.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CAUSES_FILE: Final = "causes.json"
 MOST: Final = 3
 """Causes told of a run."""
 
-FLOOR: Final = 0.1
+FLOOR: Final = 0.05
 """Probability below which a cause is not worth a word."""
 
 _SURE: Final = 0.01
@@ -40,6 +40,12 @@ _SURE: Final = 0.01
 
 _LIMIT: Final = 4.0
 """Bound of an input in standard deviations: real runs lie outside of what was simulated."""
+
+_EXPERIENCE: Final = 0.5
+"""Log-odds that a cause gains as the first that the symptoms' table names for a finding; later ones gain less."""
+
+_LONGEST: Final = 4
+"""Causes the symptoms' table names for one finding at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +71,10 @@ class CauseModel:
     bias: FloatArray
     recipe: Mapping[str, Any]
 
-    def probabilities(self, inputs: FloatArray) -> FloatArray:
-        """(n, k) from inputs (n, d); every row sums to 1."""
+    def probabilities(self, inputs: FloatArray, present: BoolArray) -> FloatArray:
+        """(n, k) from inputs (n, d) and findings (n, 20); every row sums to 1."""
         score = standardised(inputs, self.mean, self.scale) @ self.weights.T + self.bias
+        score += _EXPERIENCE * (present[:, :, None] * _experience(self.causes)).max(axis=1)
         share = np.exp(score - score.max(axis=1, keepdims=True))
         out: FloatArray = share / share.sum(axis=1, keepdims=True)
         return out
@@ -76,6 +83,16 @@ class CauseModel:
 def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Inputs in standard deviations, bounded."""
     out: FloatArray = np.clip((inputs - mean) / scale, -_LIMIT, _LIMIT)
+    return out
+
+
+@cache
+def _experience(causes: tuple[str, ...]) -> FloatArray:
+    """(20, k) 1 for the first cause that the symptoms' table names for a label, less for later ones, else 0."""
+    out = np.zeros((len(LABELS), len(causes)))
+    for j, label in enumerate(LABELS):
+        for place, cause in enumerate(SYMPTOMS[label].cause_ids):
+            out[j, [known == cause for known in causes]] = 1 - place / _LONGEST
     return out
 
 
@@ -126,7 +143,7 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray) -> list[tupl
     rows = present.any(axis=1).nonzero()[0]
     if not len(rows):
         return out
-    probability = model.probabilities(inputs[rows])
+    probability = model.probabilities(inputs[rows], present[rows])
     probability[:, [cause == NO_FAULT for cause in model.causes]] = 0.0
     order = np.argsort(-probability, axis=1, kind="stable")[:, :MOST]
     top = np.take_along_axis(probability, order, axis=1)
@@ -150,7 +167,7 @@ def _likely(cause: str, probability: float | None) -> LikelyCause:
 
 @cache
 def load_cause_model(folder: Path, onnx_sha256: str) -> CauseModel | None:
-    """Returns the causes' model of a folder; None when there is none for this network, this version's inputs and causes.
+    """Returns the causes' model of a folder; None without one for this network and this version's inputs and causes.
 
     Raises:
         WeightsError: the file is damaged.
@@ -161,7 +178,9 @@ def load_cause_model(folder: Path, onnx_sha256: str) -> CauseModel | None:
     try:
         model = _parsed(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WeightsError(f"{path.name}: cannot be read ({error}); reinstall curveclinic or run train_causes.py") from error
+        raise WeightsError(
+            f"{path.name}: cannot be read ({error}); reinstall curveclinic or run train_causes.py"
+        ) from error
     known = {*CAUSES, NO_FAULT}.issuperset(model.causes)
     fits = known and model.onnx_sha256 == onnx_sha256 and model.inputs == input_names()
     return model if fits else None
@@ -170,7 +189,12 @@ def load_cause_model(folder: Path, onnx_sha256: str) -> CauseModel | None:
 def _parsed(body: Mapping[str, Any]) -> CauseModel:
     arrays = {name: np.asarray(body[name], dtype=np.float64) for name in ("mean", "scale", "weights", "bias")}
     inputs, causes = tuple(body["inputs"]), tuple(body["causes"])
-    shapes = {"mean": (len(inputs),), "scale": (len(inputs),), "weights": (len(causes), len(inputs)), "bias": (len(causes),)}
+    shapes = {
+        "mean": (len(inputs),),
+        "scale": (len(inputs),),
+        "weights": (len(causes), len(inputs)),
+        "bias": (len(causes),),
+    }
     wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
     if wrong:
         raise ValueError(f"{wrong[0]} has shape {arrays[wrong[0]].shape}, expected {shapes[wrong[0]]}")

@@ -15,7 +15,7 @@ import numpy as np
 from curveclinic.axis import Axis, FloatArray, axes, losses, non_finite_places, span, strokes
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.run import Run, Series
-from curveclinic.text import finding_title, headline, likely_text, printable, span_text
+from curveclinic.text import finding_title, headline, likely_texts, printable, span_text, stop_text
 
 COLOURS = {
     "train_loss": "#4a90d9",
@@ -62,13 +62,12 @@ def render_html(diagnosis: Diagnosis) -> str:
     line = headline(diagnosis)
     parts = [f'<div style="font-weight:600;border-left:4px solid {COLOURS[line.role]};padding-left:8px">'
              f"{_escaped(line.text)}</div>"]  # fmt: skip
-    if diagnosis.message:
-        parts.append(f'<div style="margin:4px 0">{_escaped(diagnosis.message)}</div>')
+    for note in filter(None, (diagnosis.message, stop_text(diagnosis))):
+        parts.append(f'<div style="margin:4px 0">{_escaped(note)}</div>')
     if diagnosis.run is not None:
         parts.append(render_svg(diagnosis.run, diagnosis.findings))
     parts += [_details(finding, first=i == 0) for i, finding in enumerate(diagnosis.findings)]
-    if any(cause.probability is not None for cause in diagnosis.likely_causes):
-        parts.append(f'<div style="margin:4px 0">{_escaped(likely_text(diagnosis.likely_causes))}</div>')
+    parts.append(_list("Likely causes", likely_texts(diagnosis.likely_causes)))
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         rows = (f"<li>{_escaped(label)}: {_escaped(reason)}</li>" for label, reason in diagnosis.unchecked.items())
         parts.append(f'<details style="opacity:.75"><summary>Not checked</summary><ul>{"".join(rows)}</ul></details>')

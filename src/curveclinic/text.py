@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from curveclinic.axis import number
@@ -71,21 +71,28 @@ def name(diagnosis: Diagnosis) -> str:
 
 def body(diagnosis: Diagnosis, width: int) -> list[Line]:
     """Returns everything below the headline, wrapped to `width` columns."""
-    lines = _wrap("body", printable(diagnosis.message), width, "  ") if diagnosis.message else []
+    notes = filter(None, (printable(diagnosis.message), stop_text(diagnosis)))
+    lines = [line for note in notes for line in _wrap("body", note, width, "  ")]
     inferred = any(cause.probability is not None for cause in diagnosis.likely_causes)
     for finding in diagnosis.findings:
         lines += [Line("body", ""), *_finding_lines(finding, width, with_causes=not inferred)]
     if inferred:
-        lines += [Line("body", ""), *_wrap("body", likely_text(diagnosis.likely_causes), width, "  ", "    ")]
+        lines += [Line("body", ""), Line("body", "  Likely causes:")]
+        for text in likely_texts(diagnosis.likely_causes):
+            lines += _wrap("body", text, width, "    ", " " * 10)
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         lines += [Line("body", ""), *_wrap("faint", f"Not checked: {_unchecked(diagnosis)}", width, "  ", "    ")]
     return lines
 
 
-def likely_text(causes: Sequence[LikelyCause]) -> str:
-    """Returns "Likely causes: model too small 60 %; noisy labels 20 %"; without probabilities where there are none."""
-    shares = ["" if cause.probability is None else f" {cause.probability:.0%}".replace("%", " %") for cause in causes]
-    return f"Likely causes: {'; '.join(c.name + share for c, share in zip(causes, shares, strict=True))}"
+def stop_text(diagnosis: Diagnosis) -> str:
+    """Returns which checkpoint to keep, "" where that is not asked."""
+    return "" if diagnosis.stop_at is None else f"keep the checkpoint of step {number(diagnosis.stop_at)}"
+
+
+def likely_texts(causes: Iterable[LikelyCause]) -> list[str]:
+    """Returns "60 %  model too small" for every cause that has a probability."""
+    return [f"{cause.probability * 100:2.0f} %  {cause.name}" for cause in causes if cause.probability is not None]
 
 
 def _finding_lines(finding: Finding, width: int, *, with_causes: bool) -> list[Line]:

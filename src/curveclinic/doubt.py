@@ -1,0 +1,245 @@
+"""What is no learning curve gets no verdict: constants, waves, walks and bare scatter, each with its reason.
+
+The network must answer something; a sine wave is nearer to one of its labels than to the others. These measures ask
+first whether the train loss has the shape of a training at all. They are few and strict: what a real training can do,
+however ill, is judged. Noise of a few percent about a level is "not learning", and a level change or a val loss from
+elsewhere may be a real log: those are not doubted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from curveclinic.levels import EPS, Level
+from curveclinic.measures import Cells
+from curveclinic.quantities import Measured, Quantities
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import masked_quantile, row_median
+from curveclinic.wandering import count_legs, is_still, is_walk
+
+_FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
+"""Finite train points from which a doubt can be told from chance."""
+
+_LEG: Final = 0.2
+"""Share of its range that the level must move to change direction."""
+
+_LEGS: Final = 3
+"""Such moves from which a level goes to and fro: a descent has one, a descent and a rise two."""
+
+_RETURN: Final = 0.9
+"""Share of its first height that the level comes back to, after a quarter of the run, before it falls again."""
+
+_BROAD: Final = 0.5
+"""Share of the range between the level's tenth and ninetieth percentile: a few high peaks are spikes, no wave."""
+
+_HIGH: Final = 0.25
+"""Share of the time after the first quarter that a wave spends in the upper half of its range; spikes spend less."""
+
+_OVER_NOISE: Final = 5.0
+"""Standard deviations of single points that a wave's range must exceed: a noisy log can swing of itself."""
+
+_CLEAR: Final = (8.0, 6.0)
+"""Standard errors of the level that its range must exceed, for a wave and for a walk."""
+
+_LATE: Final = 0.4
+"""Share of the range that is still covered in the second half; a training has done most by then."""
+
+_LOOK: Final = 0.25
+"""The same share from which a run gets a closer look at all."""
+
+_QUARTER: Final = 0.1
+"""Share of the range that a walk covers in its first and in its last quarter, too; a plateau does not."""
+
+_WIDE: Final = 0.1
+"""Scatter of single points about a level without a trend, over the level, from which a val loss must back it."""
+
+_BACKED: Final = (0.5, 0.5)
+"""A val loss backs a level: its scatter is at most that share of train's, its log level at most that far away."""
+
+_FALL: Final = (8.0, 3.0, 0.25)
+"""A val loss that falls: its drop in standard errors and in deviations of single points at least, its rise over its
+drop at most."""
+
+_SHARED: Final = 0.4
+"""Correlation with the moves of val from which train's scatter or wave is the model's."""
+
+_QUARTILES: Final = (0.25, 0.75)
+_QUARTILE_RANGE: Final = 1.349
+"""Standard deviations of normal noise between its quartiles, which isolated jumps leave alone."""
+
+_CYCLES: Final = 0.1
+"""Cycles of a logged learning rate from which a loss goes up and down with it."""
+
+_LOSSES: Final = ("train_loss", "val_loss")
+
+_READ: Final = ("lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop")
+"""Quantities that are read."""
+
+_CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
+"""Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
+
+_DIGITS: Final = 1e-3
+"""Relative precision of a logged loss of four digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Doubts:
+    """Why some of n runs are not judged; all arrays are (m,), one cell for each run that was looked at.
+
+    Attributes:
+        rows: its row among the n.
+        constant, wave, walk, scatter: what its train loss is instead of a learning curve.
+        legs: moves to and fro of a wave, 0 where not counted.
+        late: share of the range covered in the second half.
+        noise: scatter of single points over the level.
+        level: typical train loss.
+        count: finite train points.
+    """
+
+    rows: IntArray
+    constant: BoolArray
+    wave: BoolArray
+    walk: BoolArray
+    scatter: BoolArray
+    legs: IntArray
+    late: FloatArray
+    noise: FloatArray
+    level: FloatArray
+    count: IntArray
+
+    def reasons(self) -> dict[int, str]:
+        """Row -> why it is not judged, for every doubted run."""
+        doubted = np.flatnonzero(self.constant | self.wave | self.walk | self.scatter)
+        return {int(self.rows[i]): f"{self._reason(int(i))}; this does not look like a training" for i in doubted}
+
+    def _reason(self, i: int) -> str:
+        if self.constant[i]:
+            return f"train loss is {self.level[i]:.4g} at every one of its {self.count[i]:,} points"
+        if self.wave[i]:
+            return (
+                f"train loss goes up and down, {self.legs[i]} times by a fifth of its range or more, "
+                "and comes back to its first level"
+            )
+        if self.walk[i]:
+            return (
+                "train loss wanders like a random walk: its steps follow no trend, are as large late as early, and "
+                f"cover {100 * self.late[i]:.0f} % of its range in the second half"
+            )
+        return (
+            f"train loss scatters by {100 * self.noise[i]:.0f} % of its level without a trend, "
+            "and no val loss shows the same level"
+        )
+
+
+def doubts(piece: Measured) -> Doubts:
+    """Says of measured runs whether their train loss is a learning curve; a logged non-finite loss is a fact."""
+    n = piece.batch.size
+    view = piece.level.view[:n]
+    whole, half = np.ptp(view, axis=1), np.ptp(view[:, view.shape[1] // 2 :], axis=1)
+    finite = ~(np.nan_to_num(piece.quantities["t_bad"]) + np.nan_to_num(piece.quantities["v_bad"]) > 0)
+    # most trainings have done nearly everything by half of their time: they need no closer look
+    rows = np.flatnonzero(finite & ((half >= _LOOK * whole) | (whole == 0)))
+    levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
+    cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
+    return _look(_Suspects({name: piece.quantities[name][rows] for name in _READ}, levels, cells), rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Suspects:
+    """What was measured on the runs that get a closer look, by name of the quantity and of the loss."""
+
+    quantities: Quantities
+    levels: dict[str, Level]
+    cells: dict[str, Cells]
+
+
+def _look(piece: _Suspects, rows: IntArray) -> Doubts:
+    """Doubts about the given rows."""
+    q, train = piece.quantities, piece.levels["train_loss"]
+    spread = np.maximum(np.ptp(train.view, axis=1), EPS)
+    late = np.ptp(train.view[:, train.view.shape[1] // 2 :], axis=1) / spread
+    clear = spread / np.maximum(train.error, EPS)
+    lively = np.minimum(*(np.ptp(quarter, axis=1) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
+    constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
+    wave, legs = _wave(train, spread, clear)
+    walk = is_walk(piece.cells["train_loss"]) & (late >= _LATE) & lively & (clear >= _CLEAR[1])
+    noise, scatter = _scatter(piece)
+    moves = ~constant & ~_falls(piece, wave | walk | scatter)
+    unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
+    # a wave that val makes too, step for step, is the model's
+    lone = np.nan_to_num(q["swing_shared"]) < _SHARED
+    return Doubts(
+        rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
+        legs, late, noise, _raw_level(train), train.count,
+    )  # fmt: skip
+
+
+def _outer_quarters(view: FloatArray) -> tuple[FloatArray, FloatArray]:
+    quarter = view.shape[1] // 4
+    return view[:, :quarter], view[:, -quarter:]
+
+
+def _falls(piece: _Suspects, among: BoolArray) -> BoolArray:
+    """Some of the runs: those whose val loss comes down, far beyond its error, and stays down, as in a training."""
+    q, val = piece.quantities, piece.levels["val_loss"]
+    down = (q["v_drop_snr"] >= _FALL[0]) & (q["v_drop_noise"] >= _FALL[1]) & (q["v_rise_drop"] <= _FALL[2])
+    rows = np.flatnonzero(down & among)
+    view = val.view[rows]
+    straight = count_legs(view, _LEG * np.maximum(np.ptp(view, axis=1), EPS)) < _LEGS
+    out = np.zeros(len(down), dtype=bool)
+    out[rows] = straight & ~is_walk(piece.cells["val_loss"].take(rows))
+    return out
+
+
+def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
+    """One value throughout, val too where it is logged; the cost of a uniform guess is what a dead network logs."""
+    still = (train.high.max(axis=1) == train.low.min(axis=1)) & (train.count >= _FEWEST["constant"])
+    still &= (val.count == 0) | (val.high.max(axis=1) == val.low.min(axis=1))
+    value = _raw_level(level)
+    guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
+    out: BoolArray = still & ~guess
+    return out
+
+
+def _raw_level(level: Level) -> FloatArray:
+    """(n,) median of the level in the loss's own unit."""
+    return row_median(level.linear) * level.unit
+
+
+def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArray, IntArray]:
+    """Goes to and fro over much of its range, and late comes back to where it began."""
+    view, later = level.view, level.view[:, level.view.shape[1] // 4 :]
+    low = view.min(axis=1)
+    start, back = view[:, :3].mean(axis=1) - low, later.max(axis=1) - low
+    high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
+    ordered = np.sort(view, axis=1)
+    broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
+    goes_back = (back >= _RETURN * start) & high & broad
+    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise)
+    rows = np.flatnonzero(goes_back & seen & (level.count >= _FEWEST["wave"]))
+    legs = np.zeros(len(view), dtype=np.int64)
+    legs[rows] = count_legs(view[rows], _LEG * spread[rows])
+    return legs >= _LEGS, legs
+
+
+def _scatter(piece: _Suspects) -> tuple[FloatArray, BoolArray]:
+    """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
+    train, val = (piece.levels[name] for name in _LOSSES)
+    noise, val_noise = (_relative_noise(piece, name) for name in _LOSSES)
+    with np.errstate(all="ignore"):
+        apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
+    backed = (val_noise <= _BACKED[0] * noise) & (apart <= _BACKED[1])
+    backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
+    still = is_still(piece.cells["train_loss"]) & ((val.count == 0) | (is_still(piece.cells["val_loss"]) & ~backed))
+    return noise, still & (noise > _WIDE) & (train.count >= _FEWEST["scatter"])
+
+
+def _relative_noise(piece: _Suspects, name: str) -> FloatArray:
+    """(n,) scatter of single points over the level; in logarithms it is relative already."""
+    level, cells = piece.levels[name], piece.cells[name]
+    low, high = (masked_quantile(cells.mean, cells.real, place) for place in _QUARTILES)
+    noise = np.maximum(level.noise, (high - low) / _QUARTILE_RANGE)
+    return np.where(level.log, noise, noise / np.maximum(np.abs(row_median(level.view)), EPS))

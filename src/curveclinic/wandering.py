@@ -1,0 +1,94 @@
+"""Curves without a direction: how often one turns, whether it walks at random, whether it stands still in its noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from curveclinic.measures import Cells
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+_FEWEST: Final = 20
+"""Finite points from which a walk can be told from chance."""
+
+_LAGS: Final = {2: (0.75, 1.45), 4: (0.55, 2.0), 8: (0.35, 2.8), 16: (0.0, 4.0)}
+"""Lag -> range of the variance ratio of a random walk, which is 1 up to chance (Lo and MacKinlay 1988)."""
+
+_EVEN: Final = 2.5
+"""Most by which the squared steps of one half of a walk exceed those of the other."""
+
+_TALL: Final = 14.0
+"""Largest squared step of a walk over their mean: stages of a training change its level in single jumps."""
+
+_WHITE: Final = 0.7
+"""Mean squared step over twice the variance from which cells know nothing of each other: 1 for white noise, next to 0
+for a trend (von Neumann 1941)."""
+
+_STILL: Final = 2.5
+"""Standard errors by which the means of both halves of a level without a trend differ at most."""
+
+_FIRST: Final = 2.5
+"""Standard deviations above the mean from which the first point is where a fast descent began."""
+
+
+def count_legs(view: FloatArray, least: FloatArray) -> IntArray:
+    """(n,) moves in turn up and down of at least `least` (n,) each, of curves (n, G)."""
+    high, low = view[:, 0].copy(), view[:, 0].copy()
+    direction, legs = np.zeros(len(view), dtype=np.int64), np.zeros(len(view), dtype=np.int64)
+    for x in view.T[1:]:
+        np.maximum(high, x, out=high)
+        np.minimum(low, x, out=low)
+        down = (direction >= 0) & (x <= high - least)
+        turned = down | ((direction <= 0) & (x >= low + least))
+        legs += turned
+        direction[turned] = np.where(down[turned], -1, 1)
+        high[turned], low[turned] = x[turned], x[turned]
+    return legs
+
+
+def is_walk(cells: Cells) -> BoolArray:
+    """Steps that know nothing of each other, at every lag, and are as large late as early."""
+    column = np.arange(cells.mean.shape[1])
+    logarithm = (cells.low.min(axis=1) > 0) & ~cells.log
+    view = np.where(logarithm[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean)
+    cells = replace(cells, mean=view)
+    one = _squared_steps(cells, 1)
+    mean = one.sum(axis=1) / np.maximum(cells.size - 1, 1)
+    out: BoolArray = cells.count >= _FEWEST
+    for lag, (least, most) in _LAGS.items():
+        ratio = _squared_steps(cells, lag).sum(axis=1) / np.maximum(cells.size - lag, 1)
+        ratio /= np.maximum(lag * mean, 1e-300)
+        out = out & (ratio >= least) & (ratio <= most)
+    early = np.where(column[: one.shape[1]] < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
+    later = one.sum(axis=1) - early
+    out = out & (one.max(axis=1) <= _TALL * mean)
+    out &= (early <= _EVEN * later) & (later <= _EVEN * early)
+    return out
+
+
+def is_still(cells: Cells) -> BoolArray:
+    """White about one mean: steps as large as independent points make them, both halves at the same level."""
+    size = np.maximum(cells.size, 2)
+    mean, variance = _about_mean(cells.mean, cells.real, size)
+    white: BoolArray = _squared_steps(cells, 1).sum(axis=1) / (size - 1) >= 2 * _WHITE * variance
+    early = cells.real & (np.arange(cells.mean.shape[1]) < cells.size[:, None] // 2)
+    first, second = (_about_mean(cells.mean, part, part.sum(axis=1))[0] for part in (early, cells.real & ~early))
+    level = np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)
+    fell = cells.mean[:, 0] - mean > _FIRST * np.sqrt(variance)
+    white &= level & ~fell & (variance > 0)
+    return white
+
+
+def _about_mean(values: FloatArray, part: BoolArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) mean and variance of part of each row."""
+    count = np.maximum(count, 1)
+    mean = np.where(part, values, 0.0).sum(axis=1) / count
+    return mean, (np.where(part, values - mean[:, None], 0.0) ** 2).sum(axis=1) / count
+
+
+def _squared_steps(cells: Cells, lag: int) -> FloatArray:
+    """(n, CELLS - lag) squared change over some cells, 0 beyond the last one."""
+    change = cells.mean[:, lag:] - cells.mean[:, :-lag]
+    return np.where(cells.real[:, lag:], change * change, 0.0)

@@ -1,0 +1,150 @@
+"""What is no learning curve gets no verdict, with the reason; ill trainings keep theirs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hand_curves import BENIGN, SHOWS, decay
+
+from curveclinic import predict_pathology
+from curveclinic.doubt import doubts
+from curveclinic.labels import LABELS
+from curveclinic.predict import predict_runs
+from curveclinic.quantities import measure
+from curveclinic.ragged import Batch
+from curveclinic.run import Run
+from curveclinic.wandering import count_legs
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+from nonsense import NONSENSE, nonsense_runs
+
+X = np.linspace(0, 1, 200)
+WAVE = 1.5 + np.sin(2 * np.pi * 5 * X)
+
+
+def reason(curves):
+    """Why a run is not judged, "" if it is."""
+    return doubts(measure(Batch.from_runs([Run.from_arrays(curves)]))).reasons().get(0, "")
+
+
+def noise(level, scatter, n=200, seed=0):
+    return level * (1 + scatter * np.random.default_rng(seed).standard_normal(n))
+
+
+def test_a_wave_is_not_judged_and_says_how_often_it_turns():
+    d = predict_pathology({"train_loss": WAVE})
+    assert (d.verdict, d.labels, d.findings) == ("undetermined", (), ())
+    assert not d.is_healthy
+    assert d.message.startswith("train loss goes up and down, 11 times by a fifth of its range or more")
+    assert set(d.unchecked) == set(LABELS)
+    assert set(d.unchecked.values()) == {d.message}
+    assert d.run is not None
+
+
+def test_the_same_number_for_ever_is_not_judged():
+    assert reason({"train_loss": np.full(50, 1.2345)}).startswith("train loss is 1.234 at every one of its 50 points")
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_the_cost_of_a_guess_for_ever_is_not_learning(classes):
+    d = predict_pathology({"train_loss": np.full(50, np.round(np.log(classes), 4))})
+    assert d.labels == ("not_learning",)
+
+
+@pytest.mark.parametrize("scatter", [0.002, 0.02, 0.06])
+def test_noise_of_a_few_percent_about_a_level_is_not_learning(scatter):
+    d = predict_pathology(
+        {"train_loss": noise(np.log(10), scatter), "val_loss": noise(np.log(10), scatter / 4, seed=1)}
+    )
+    assert "not_learning" in d.labels
+
+
+def test_wide_scatter_without_a_trend_is_not_judged():
+    assert "scatters by 3" in reason({"train_loss": np.abs(noise(2.0, 0.35))})
+    assert reason({"train_loss": np.random.default_rng(1).standard_normal(300)}).startswith("train loss scatters by")
+
+
+def test_a_steady_val_loss_at_the_same_level_backs_wide_scatter():
+    train = np.abs(noise(2.0, 0.35))
+    assert reason({"train_loss": train, "val_loss": noise(2.0, 0.02, seed=1)}) == ""
+    assert reason({"train_loss": train, "val_loss": noise(9.0, 0.02, seed=1)}) != ""
+
+
+def test_a_fast_descent_at_the_first_point_is_a_training():
+    train = np.abs(noise(2.0, 0.3))
+    train[0] = 6.0
+    assert reason({"train_loss": train}) == ""
+
+
+def test_a_falling_val_loss_shows_a_training():
+    assert reason({"train_loss": WAVE, "val_loss": decay(200)}) == ""
+    assert reason({"train_loss": WAVE, "val_loss": 1.5 + np.cos(2 * np.pi * 5 * X)}) != ""
+
+
+def test_a_cyclic_learning_rate_explains_a_wave():
+    assert reason({"train_loss": WAVE, "lr": 1.0 + 0.9 * np.sin(2 * np.pi * 5 * X)}) == ""
+
+
+def test_a_logged_nan_is_a_fact_whatever_the_shape():
+    curves = WAVE.copy()
+    curves[150:] = np.nan
+    assert "non_finite" in predict_pathology({"train_loss": curves}).labels
+
+
+def test_most_long_walks_are_not_judged():
+    rng = np.random.default_rng(3)
+    walks = 20 + np.cumsum(rng.standard_normal((40, 300)), axis=1)
+    answers = predict_runs([Run.from_arrays({"train_loss": walk}) for walk in walks])
+    doubted = [d for d in answers if d.verdict == "undetermined"]
+    assert len(doubted) >= 24
+    assert any("like a random walk" in d.message for d in doubted)
+
+
+LONG = ("sine", "sawtooth", "square_wave", "triangle", "chirp", "uniform_noise", "heavy_noise")
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_long_nonsense_is_not_judged(kind):
+    runs = [run for run in nonsense_runs(kind, 7, 4) if run.n_points >= 400]
+    answers = predict_runs(runs)
+    assert np.mean([d.verdict == "undetermined" for d in answers]) >= 0.85
+
+
+@pytest.mark.parametrize("name", [*SHOWS, *BENIGN])
+def test_hand_curves_are_judged(name):
+    assert reason(SHOWS.get(name) or BENIGN[name]) == ""
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+@pytest.mark.parametrize("kind", ["sine", "random_walk", "uniform_noise", "steps"])
+def test_doubts_do_not_depend_on_units(kind, unit):
+    runs = nonsense_runs(kind, 2, 2)
+    scaled = [Run.from_arrays({name: (s.steps, unit * s.values) for name, s in run.channels.items()}) for run in runs]
+    rows, other = (set(doubts(measure(Batch.from_runs(rs))).reasons()) for rs in (runs, scaled))
+    assert rows == other
+
+
+def test_every_kind_of_nonsense_draws_finite_runs_of_the_wanted_length():
+    for kind in NONSENSE:
+        runs = nonsense_runs(kind, 0, 2)
+        assert [run.n_points for run in runs[::6]] == [12, 30, 100, 400, 1500]
+        assert all(np.isfinite(s.values).all() for run in runs for s in run.channels.values())
+
+
+@pytest.mark.parametrize(
+    ("curve", "legs"),
+    [([3, 2, 1], 1), ([3, 1, 3], 2), ([1, 3, 1, 3], 3), ([1, 1.1, 1, 1.1], 0), ([2, 3, 1, 3, 1, 3], 5)],
+)
+def test_legs(curve, legs):
+    assert count_legs(np.array([curve], dtype=float), np.array([1.0])).tolist() == [legs]
+
+
+def test_doubts_keep_their_rows_in_a_batch_of_many_pieces():
+    healthy = {"train_loss": decay(60), "val_loss": decay(60, 2.1, 0.6)}
+    runs = [Run.from_arrays({"train_loss": WAVE} if k in (3, 300, 555) else healthy) for k in range(600)]
+    answers = predict_runs(runs)
+    assert [k for k, d in enumerate(answers) if d.verdict == "undetermined"] == [3, 300, 555]

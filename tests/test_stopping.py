@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hand_curves import SHOWS, decay, healthy
+
+from curveclinic import predict_pathology
+from curveclinic.run import Series
+from curveclinic.stopping import averaged_points, stop_step
+
+
+def series(values, start=1.0, gap=1.0):
+    return Series(start + gap * np.arange(len(values)), np.asarray(values, dtype=float))
+
+
+def valley(n=200, low=80):
+    """Falls to 1.0 at step `low` + 1, then rises."""
+    x = np.arange(n) - low
+    return 1.0 + np.where(x < 0, 1e-4, 5e-5) * x**2
+
+
+@pytest.mark.parametrize(("n", "low"), [(9, 3), (60, 20), (128, 50), (1000, 400)])
+def test_of_a_clean_curve_the_lowest_point(n, low):
+    assert stop_step(series(valley(n, low)), low + 1.0, 1.0) == low + 1
+
+
+def test_the_lowest_logged_step_beside_the_smooth_minimum():
+    """The smooth level of 1,000 points has 128 places: the lowest point lies within one of them."""
+    assert stop_step(series(valley(1000, 400)), 405.0, 1.0) == 401
+
+
+def test_a_lone_dip_far_up_the_rise_is_not_the_valley():
+    values = valley()
+    values[150] = 0.5
+    assert stop_step(series(values), 83.0, 9.0) == 81
+
+
+def test_a_lone_dip_in_the_valley_counts_as_its_neighbours():
+    values = valley()
+    values[76] = 0.5
+    assert stop_step(series(values), 81.0, 9.0) == 81
+
+
+def test_a_restored_best_row_is_not_the_end():
+    values = np.append(valley(), 1.0)
+    assert stop_step(series(values), 201.0, 1.0) == 81
+
+
+def test_nan_is_skipped_and_nothing_finite_is_none():
+    values = valley()
+    values[80], values[120:] = np.nan, np.nan
+    assert stop_step(series(values), 81.0, 1.0) in (80, 82)
+    assert stop_step(series([np.nan, np.inf]), 1.0, 1.0) is None
+
+
+def test_averaged_points_are_at_least_one():
+    q = {"v_drop_snr": np.array([30.0, 5.0, np.nan, 1.0]), "v_drop_noise": np.array([10.0, 50.0, 1.0, 0.0])}
+    assert averaged_points(q).tolist() == [9.0, 1.0, 1.0, 1.0]
+
+
+def test_a_diagnosis_of_overfitting_says_what_to_keep():
+    d = predict_pathology(SHOWS["overfitting"])
+    val = SHOWS["overfitting"]["val_loss"]
+    assert abs(d.stop_at - (val.argmin() + 1)) <= 3
+    assert d.to_dict()["stop_at"] == d.stop_at
+    assert f"keep the checkpoint of step {d.stop_at:g}" in str(d)
+    assert f"keep the checkpoint of step {d.stop_at:g}" in d._repr_html_()
+
+
+@pytest.mark.parametrize("curves", [healthy(), {"train_loss": decay(40)}, SHOWS["divergence"]])
+def test_without_overfitting_nothing_is_kept(curves):
+    d = predict_pathology(curves)
+    assert "overfitting" not in d.labels
+    assert d.stop_at is None
+    assert "checkpoint of step" not in str(d)
+
+
+def test_the_kept_step_is_near_the_true_minimum_of_a_noisy_curve():
+    """Noise of a quarter of the drop: the raw minimum strays up the rise, what is kept does not."""
+    rng = np.random.default_rng(5)
+    train = decay(200, 2.0, 0.05)
+    off = []
+    for _ in range(20):
+        val = valley() + 0.15 * rng.standard_normal(200)
+        d = predict_pathology({"train_loss": train, "val_loss": val})
+        if d.stop_at is not None:
+            off.append(valley()[int(d.stop_at) - 1] - 1.0)
+    assert len(off) >= 10
+    assert np.mean(off) < 0.05
