@@ -1,7 +1,7 @@
 """Fits the likely causes of findings on simulated trainings and writes `weights/causes.json`.
 
     python -m curveclinic.synth.simulate --runs 5000 --out cache.parquet --workers 2
-    python train_causes.py cache.parquet        # about 2 minutes; again after every training of the network
+    python train_causes.py cache.parquet        # about 2 minutes; again after every training and choice of thresholds
 
 Logs of simulated trainings, whose fault is known, are judged by the shipped classifier; a multinomial logistic
 regression then learns which fault is behind which findings. Families that `synth.simulate.stream.held_out` keeps back

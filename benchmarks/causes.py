@@ -119,10 +119,8 @@ def rows_of(source: str, known: list[str], told: Told, table: Told) -> Iterator[
     }
     for judge, answer in answers.items():
         yield _row(source, judge, "", truth, answer)
-    first = [told[i][0].probability if told[i] else np.nan for i in fault]
-    yield _row(source, "stated for the first", "", truth, []) | {
-        "top_1": float(np.nanmean(np.array(first, dtype=float)))
-    }
+    first = [told[i][0].probability or 0.0 for i in fault if told[i]]
+    yield _row(source, "stated for the first", "", truth, []) | {"top_1": float(np.mean(first))}
     for cause in sorted(set(truth)):
         at = [k for k, true in enumerate(truth) if true == cause]
         yield _row(source, "likely_causes", cause, [cause] * len(at), [answers["likely_causes"][k] for k in at])

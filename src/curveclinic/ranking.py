@@ -178,9 +178,8 @@ def load_cause_model(folder: Path, onnx_sha256: str) -> CauseModel | None:
     try:
         model = _parsed(json.loads(path.read_text()))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WeightsError(
-            f"{path.name}: cannot be read ({error}); reinstall curveclinic or run train_causes.py"
-        ) from error
+        advice = "reinstall curveclinic or run train_causes.py"
+        raise WeightsError(f"{path.name}: cannot be read ({error}); {advice}") from error
     known = {*CAUSES, NO_FAULT}.issuperset(model.causes)
     fits = known and model.onnx_sha256 == onnx_sha256 and model.inputs == input_names()
     return model if fits else None
@@ -189,12 +188,8 @@ def load_cause_model(folder: Path, onnx_sha256: str) -> CauseModel | None:
 def _parsed(body: Mapping[str, Any]) -> CauseModel:
     arrays = {name: np.asarray(body[name], dtype=np.float64) for name in ("mean", "scale", "weights", "bias")}
     inputs, causes = tuple(body["inputs"]), tuple(body["causes"])
-    shapes = {
-        "mean": (len(inputs),),
-        "scale": (len(inputs),),
-        "weights": (len(causes), len(inputs)),
-        "bias": (len(causes),),
-    }
+    d, k = len(inputs), len(causes)
+    shapes = {"mean": (d,), "scale": (d,), "weights": (k, d), "bias": (k,)}
     wrong = [name for name, shape in shapes.items() if arrays[name].shape != shape]
     if wrong:
         raise ValueError(f"{wrong[0]} has shape {arrays[wrong[0]].shape}, expected {shapes[wrong[0]]}")
