@@ -33,12 +33,14 @@ class Record:
         run: the curves; `run_id` is the record's id.
         family: runs of a family share task and setting.
         positive, negative: labels clearly there and clearly absent; empty for unlabelled runs.
+        cause: what was changed in the run, in the yardstick's words; "" for nothing or where it is not told.
     """
 
     run: Run
     family: str
     positive: frozenset[str] = frozenset()
     negative: frozenset[str] = frozenset()
+    cause: str = ""
 
 
 def load_records(path: Path, *, num_classes: bool = False) -> list[Record]:
@@ -85,4 +87,5 @@ def _record(body: dict[str, Any], *, num_classes: bool) -> Record:
     channels = {name: (curve["step"], curve["value"]) for name, curve in body["curves"].items()}
     classes = body.get("context", {}).get("num_classes") if num_classes else None
     run = Run.from_arrays(channels, run_id=body["id"], num_classes=classes)
-    return Record(run, body["family"], frozenset(body.get("positive", ())), frozenset(body.get("negative", ())))
+    labels = (frozenset(body.get(name, ())) for name in ("positive", "negative"))
+    return Record(run, body["family"], *labels, cause=body.get("cause") or "")

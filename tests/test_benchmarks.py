@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import accuracy
+import causes
 import realism
 import robustness
 import scores
@@ -19,6 +20,7 @@ from judges import Opinion, network_alone, rules_alone
 from tables import print_table, write_csv
 from yardstick import Record, load_records, shortest_loss, truth_of, without_positive
 
+from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.classifier import NetworkOpinion
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch
@@ -318,3 +320,32 @@ def test_units_change_no_label_on_the_yardsticks(place):
             after = say([robustness.rescaled(run, unit) for run in runs]).present
             changed = [run.run_id for run, moved in zip(runs, (before != after).any(axis=1), strict=True) if moved]
             assert changed == [], f"{name} depends on the unit {unit:g}"
+
+
+# ---- causes -----------------------------------------------------------------------------------------------------
+
+
+def test_every_cause_of_the_small_trainings_is_one_of_ours():
+    assert set(causes.MEANS.values()) <= set(CAUSES)
+
+
+@pytest.mark.parametrize(
+    ("cause", "positive", "known"),
+    [
+        ("lr_high", {"overfitting"}, "learning_rate_too_high"), ("warm_restart", {"overfitting"}, "none"),
+        ("", {"overfitting"}, "model_too_large"), ("", {"val_below_train"}, "none"),
+    ],
+)  # fmt: skip
+def test_known_cause(cause, positive, known):
+    record = Record(Run.from_arrays({"train_loss": [1.0]}), "a/b", frozenset(positive), cause=cause)
+    assert causes.known_cause(record) == known
+
+
+def test_scores_of_causes():
+    high, leak = (LikelyCause(cause, "", 0.5, ()) for cause in ("learning_rate_too_high", "leak"))
+    rows = list(causes.rows_of("x", ["leak", "leak", "none"], [(high, leak), (leak,), (leak,)], [(), (high,), ()]))
+    found = {(row["judge"], row["cause"]): (row["runs"], row["top_1"], row["top_3"]) for row in rows}
+    assert found["likely_causes", ""] == found["likely_causes", "leak"] == (2, 0.5, 1.0)
+    assert found["symptoms' table", ""] == (2, 0.0, 0.0)
+    assert found["commonest", ""] == (2, 1.0, 1.0)
+    assert found["stated for the first", ""][:2] == (2, 0.5)

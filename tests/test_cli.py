@@ -11,6 +11,7 @@ import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 
 from curveclinic import __version__, commands
+from curveclinic.causes import CAUSES
 from curveclinic.cli import main
 from curveclinic.errors import LogError
 from curveclinic.labels import LABELS
@@ -257,6 +258,10 @@ def test_explain(capsys):
     assert by_name.startswith("CC106 divergence: Divergence\n")
     assert main(["explain", "cc106"]) == 0
     assert capsys.readouterr().out == by_name
+    assert main(["explain", "leak"]) == 0
+    assert capsys.readouterr().out.startswith("leak: validation samples in the training set\n")
+    assert main(["explain", "causes"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CAUSES)
     assert main(["explain", "divergense"]) == 2
     assert "did you mean divergence?" in capsys.readouterr().err
 

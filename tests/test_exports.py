@@ -17,6 +17,7 @@ PUBLIC = [
     "InitialLoss",
     "InputError",
     "Label",
+    "LikelyCause",
     "LogError",
     "LrRangeTest",
     "MissingExtraError",

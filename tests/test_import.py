@@ -21,7 +21,7 @@ HEAVY = (
 )
 EXTRAS = ("torch", "sklearn", "scipy", "tsfresh", "matplotlib", "pandas", "polars", "onnx", "onnxscript", "tensorboard")
 NEED_TORCH = {
-    *(f"curveclinic.model.{name}" for name in ("network", "training", "export")),
+    *(f"curveclinic.model.{name}" for name in ("network", "training", "export", "blocks")),
     *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),
 }
 ROOT = Path(__file__).parent.parent

@@ -26,6 +26,7 @@ class StandIn:
     end: float = np.nan
     severity: str = "mild"
     decided_by_rule: frozenset = frozenset()
+    causes: None = None
 
     def judge_encoded(self, encoded):
         n = len(encoded.start)

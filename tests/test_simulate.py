@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import torch
 
 import train
+import train_causes
+from curveclinic.causes import OF_SIMULATED
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth.draws import Draw
@@ -395,3 +397,18 @@ def test_nothing_of_it_is_imported_at_run_time() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---- causes -----------------------------------------------------------------------------------------------------
+
+
+def test_the_cause_of_a_log_is_its_fault_or_what_a_sound_training_suffers_from(simulations: Simulations) -> None:
+    sample = simulations.draw(3, 400)
+    found = train_causes.causes_of(sample, simulations)
+    faults = np.array([name.split(" x ")[2] for name in simulations.families])[sample.family]
+    for fault in set(FAULTY) - {"none"}:
+        assert set(found[faults == fault]) == {OF_SIMULATED[FAULTS[fault].cause]}
+    overfits = (faults == "none") & (sample.target[:, LABELS.index("overfitting")] == 1.0)
+    assert overfits.any()
+    assert set(found[overfits]) == {"model_too_large"}
+    assert "none" in found[faults == "none"]

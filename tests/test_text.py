@@ -1,10 +1,22 @@
+from dataclasses import replace
+
 import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run, undetermined
 
+from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.labels import LABELS
 from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
-from curveclinic.text import explain_all, explain_symptom, name, printable, render_text, span_text
+from curveclinic.text import (
+    explain_all,
+    explain_cause,
+    explain_causes,
+    explain_symptom,
+    name,
+    printable,
+    render_text,
+    span_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +60,29 @@ def test_report_of_a_finding():
         "",
         "  Not checked: metric_mismatch (no metric is logged); exploding_gradients (grad_norm is not logged)",
     ]
+
+
+def test_learnt_causes_stand_once_below_the_findings():
+    likely = (
+        LikelyCause("model_too_small", "model too small", 0.604, ("take a larger one",)),
+        LikelyCause("label_noise", "noisy labels", 0.2, ("clean them",)),
+    )
+    lines = render_text(replace(diagnosis(overfit_run(), finding()), likely_causes=likely)).splitlines()
+    assert lines[4:6] == ["    try:    stop at step 30", ""]
+    assert lines[6:9] == ["  Likely causes:", "    60 %  model too small", "    20 %  noisy labels"]
+    assert not any("likely: " in line for line in lines)
+
+
+def test_explanation_of_a_cause():
+    text = explain_cause(CAUSES["leak"])
+    assert text.splitlines()[:4] == ["leak: validation samples in the training set", "", "Symptoms",
+                                     "  val_below_train, train_stalled_val_falls"]  # fmt: skip
+    assert all(remedy in " ".join(text.split()) for remedy in CAUSES["leak"].remedies)
+    assert CAUSES["leak"].source in " ".join(text.split())
+
+
+def test_list_of_causes():
+    assert [line.split()[0] for line in explain_causes().splitlines()] == list(CAUSES)
 
 
 def test_report_of_a_healthy_run():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from curveclinic.causes import LikelyCause
 from curveclinic.cohort import Cohort, OddRun, Spread, judge_cohort
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.errors import CurveclinicError, InputError, LogError, MissingExtraError, WeightsError
@@ -21,6 +22,7 @@ __all__ = [
     "InitialLoss",
     "InputError",
     "Label",
+    "LikelyCause",
     "LogError",
     "LrRangeTest",
     "MissingExtraError",

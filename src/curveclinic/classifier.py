@@ -17,6 +17,7 @@ from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch, FloatArray
+from curveclinic.ranking import CauseModel, load_cause_model
 from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 
 if TYPE_CHECKING:
@@ -66,11 +67,12 @@ def joined(parts: Sequence[NetworkOpinion]) -> NetworkOpinion:
 
 
 class Classifier:
-    """An onnxruntime session with its sidecar."""
+    """An onnxruntime session with its sidecar, and the model of likely causes where there is one for it."""
 
-    def __init__(self, session: Any, sidecar: Sidecar) -> None:
+    def __init__(self, session: Any, sidecar: Sidecar, causes: CauseModel | None = None) -> None:
         self._session = session
         self.sidecar = sidecar
+        self.causes = causes
         self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
         self.decided_by_rule = frozenset(sidecar.decided_by_rule)
 
@@ -138,7 +140,7 @@ def _load(folder: Path) -> Classifier | None:
             "reinstall curveclinic or retrain with train.py"
         )
     _check_encoder(sidecar)
-    return Classifier(_session(content), sidecar)
+    return Classifier(_session(content), sidecar, load_cause_model(folder, digest))
 
 
 def _check_encoder(sidecar: Sidecar) -> None:

@@ -96,8 +96,11 @@ def build_parser() -> argparse.ArgumentParser:
         subparsers.add_parser("check", help="run a test made before training: range test, first loss, few samples")
     )
 
-    words = subparsers.add_parser("explain", help="say what a label means, what mimics it, and what to try")
-    words.add_argument("label", nargs="?", metavar="LABEL", help="name or code of a label; all are listed without one")
+    words = subparsers.add_parser("explain", help="say what a label or a cause means, and what to try")
+    words.add_argument(
+        "label", nargs="?", metavar="LABEL",
+        help="name or code of a label, or id of a cause; without one all labels are listed, with `causes` all causes",
+    )  # fmt: skip
     words.set_defaults(command=commands.explain)
     return parser
 

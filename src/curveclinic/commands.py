@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
+from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
 from curveclinic.gate import EXIT_DONE, Tally, known_label
@@ -17,7 +18,7 @@ from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, ReadOptions, read_runs, read_stdin
 from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
-from curveclinic.text import explain_all, explain_symptom, printable
+from curveclinic.text import explain_all, explain_cause, explain_causes, explain_symptom, printable
 from curveclinic.writers import Row, check_target, error_row, row, write_rows
 
 CHUNK_RUNS = 2_000
@@ -69,9 +70,13 @@ def cohort(args: argparse.Namespace) -> int:
 
 
 def explain(args: argparse.Namespace) -> int:
-    """Prints what one label means, or the list of all."""
-    if args.label is None:
-        print(explain_all())
+    """Prints what one label or cause means, or a list of all."""
+    lists = {None: explain_all, "causes": explain_causes}
+    if args.label in lists:
+        print(lists[args.label]())
+        return EXIT_DONE
+    if args.label in CAUSES:
+        print(explain_cause(CAUSES[args.label]))
         return EXIT_DONE
     by_code = {s.code: s.label for s in SYMPTOMS.values()}
     label = by_code.get(args.label.upper()) or known_label(args.label)

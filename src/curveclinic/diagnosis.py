@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
+from curveclinic.causes import LikelyCause
 from curveclinic.run import Run, constructor_call
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Diagnosis:
         message: reason of an undetermined verdict, or remarks on the input; "" otherwise.
         run: the run that was judged; None when the input could not become one.
         stop_at: step whose checkpoint to keep: where val loss was lowest; None unless overfitting was found.
+        likely_causes: what may be behind the findings, likeliest first; their probabilities sum to 1 at most, the rest
+            is for other causes and for no fault at all. () without findings, or where no cause stands out.
     """
 
     verdict: Verdict
@@ -81,6 +84,7 @@ class Diagnosis:
     message: str = ""
     run: Run | None = field(default=None, repr=False, compare=False)
     stop_at: float | None = None
+    likely_causes: tuple[LikelyCause, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
@@ -104,6 +108,7 @@ class Diagnosis:
             "is_healthy": self.is_healthy,
             "probabilities": {k: round(float(v), 6) for k, v in self.probabilities.items()},
             "findings": [_json_safe(asdict(f)) for f in self.findings],
+            "likely_causes": [_json_safe(asdict(cause)) for cause in self.likely_causes],
             "unchecked": dict(self.unchecked),
             "rule_labels": list(self.rule_labels),
             "message": self.message,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
@@ -20,13 +21,16 @@ from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
+from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
 from curveclinic.run import MetricGoal, Run
 from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
+    from curveclinic.causes import LikelyCause
     from curveclinic.classifier import Classifier, NetworkOpinion
+    from curveclinic.model.encoder import Encoded
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
@@ -109,26 +113,46 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     counts = batch.finite_counts
     reasons = why_unchecked(counts)
     points = loss_points(counts).tolist()
-    rules, network, doubtful = _opinions(batch, classifier)
+    opinions = opinions_on(batch, classifier)
+    rules, encoded = opinions.rules, opinions.encoded
     adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
     if adversarial.any():
         rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    verdicts = merge(rules, network, counts=counts, decided_by_rule=by_rule)
+    verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     rows = _Rows(verdicts, rules)
+    if classifier is not None and classifier.causes is not None and encoded is not None:
+        inputs = cause_inputs(verdicts, rules.checked, counts, encoded)
+        rows.likely = rank(classifier.causes, verdicts.present, inputs)
     for i, run in enumerate(runs):
         if adversarial[i]:
             reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        if i in doubtful and not adversarial[i]:
-            yield undetermined("; ".join((doubtful[i], *run.notes)), run)
+        if i in opinions.doubtful and not adversarial[i]:
+            yield undetermined("; ".join((opinions.doubtful[i], *run.notes)), run)
         else:
             yield _diagnosis(run, i, rows, reasons[i], points[i])
 
 
-def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion, NetworkOpinion | None, dict[int, str]]:
-    """Both opinions on a batch, and row -> why a run is not judged at all; every run is measured once."""
+@dataclass(frozen=True, eq=False)
+class Opinions:
+    """What is thought of a batch before anyone decides.
+
+    Attributes:
+        rules, network: both opinions; the network's is None without weights.
+        encoded: what the network was shown, features without curves; None without weights.
+        doubtful: row -> why a run is not judged at all.
+    """
+
+    rules: RuleOpinion
+    network: NetworkOpinion | None
+    encoded: Encoded | None
+    doubtful: dict[int, str]
+
+
+def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
+    """Both opinions on a batch; every run is measured once."""
     rules: list[RuleOpinion] = []
-    network: list[NetworkOpinion] = []
+    network: list[tuple[NetworkOpinion, Encoded]] = []
     doubtful: dict[int, str] = {}
     start = 0
     for piece in measured(batch):
@@ -138,16 +162,20 @@ def _opinions(batch: Batch, classifier: Classifier | None) -> tuple[RuleOpinion,
         doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
         start += piece.batch.size
     if classifier is None:
-        return joined(rules), None, doubtful
+        return Opinions(joined(rules), None, None, doubtful)
     from curveclinic.classifier import joined as joined_network
+    from curveclinic.model.encoder import joined as joined_encoded
 
-    return joined(rules), joined_network(network), doubtful
+    said, shown = zip(*network, strict=True)
+    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful)
 
 
-def _network_opinion(piece: Measured, classifier: Classifier) -> NetworkOpinion:
+def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
+    """What the network says of a piece, and what it was shown but for the curves, which take much room."""
     from curveclinic.model.encoder import encode_measured
 
-    return classifier.judge_encoded(encode_measured(piece))
+    encoded = encode_measured(piece)
+    return classifier.judge_encoded(encoded), replace(encoded, tensor=encoded.tensor[:, :0])
 
 
 class _Rows:
@@ -163,6 +191,7 @@ class _Rows:
         self.checked = rules.checked.tolist()
         self.val_low = rules.quantities["v_low_step"]
         self.val_averaged = averaged_points(rules.quantities)
+        self.likely: list[tuple[LikelyCause, ...]] | None = None
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -188,6 +217,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: i
         message="; ".join(run.notes),
         run=run,
         stop_at=_stop_at(run, i, rows),
+        likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
 
 

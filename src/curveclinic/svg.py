@@ -15,7 +15,7 @@ import numpy as np
 from curveclinic.axis import Axis, FloatArray, axes, losses, non_finite_places, span, strokes
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.run import Run, Series
-from curveclinic.text import finding_title, headline, printable, span_text, stop_text
+from curveclinic.text import finding_title, headline, likely_texts, printable, span_text, stop_text
 
 COLOURS = {
     "train_loss": "#4a90d9",
@@ -67,6 +67,7 @@ def render_html(diagnosis: Diagnosis) -> str:
     if diagnosis.run is not None:
         parts.append(render_svg(diagnosis.run, diagnosis.findings))
     parts += [_details(finding, first=i == 0) for i, finding in enumerate(diagnosis.findings)]
+    parts.append(_list("Likely causes", likely_texts(diagnosis.likely_causes)))
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         rows = (f"<li>{_escaped(label)}: {_escaped(reason)}</li>" for label, reason in diagnosis.unchecked.items())
         parts.append(f'<details style="opacity:.75"><summary>Not checked</summary><ul>{"".join(rows)}</ul></details>')

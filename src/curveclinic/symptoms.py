@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
+
+from curveclinic.causes import CAUSES
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Symptom:
         looks: what can be seen in the curve.
         means: what it says about the training.
         mimics: harmless curves that look alike.
-        causes: likely causes, most likely first.
+        cause_ids: likely causes, most likely first; keys of `causes.CAUSES`.
         remedies: what to try, first things first.
         source: where a threshold or practice comes from.
     """
@@ -30,9 +33,14 @@ class Symptom:
     looks: str
     means: str
     mimics: tuple[str, ...]
-    causes: tuple[str, ...]
+    cause_ids: tuple[str, ...]
     remedies: tuple[str, ...]
     source: str
+
+    @cached_property
+    def causes(self) -> tuple[str, ...]:
+        """Names of the likely causes, most likely first."""
+        return tuple(CAUSES[cause].name for cause in self.cause_ids)
 
 
 _TABLE: Final = (
@@ -43,8 +51,7 @@ _TABLE: Final = (
         "The network goes on fitting what is peculiar to the training set; later weights generalise worse.",
         ("one wobble of a small validation set", "a small constant gap",
          "a bump after a learning-rate restart that is taken back"),
-        ("more training steps than the data supports", "model too large for the data", "too little regularisation",
-         "near-duplicates in the training set, or training data that differs from validation data"),
+        ("model_too_large", "overconfidence", "label_noise", "validation_mismatch"),
         ("keep the checkpoint of the validation minimum and stop there next time",
          "get more data, or augment what there is", "raise weight decay or dropout",
          "take a smaller model, or freeze more of a pretrained one",
@@ -58,8 +65,7 @@ _TABLE: Final = (
         "The model has taken what it can from these inputs at this learning rate; more epochs will not help.",
         ("the irreducible floor of a noisy target", "fine-tuning that starts from a good model",
          "a run cut before a late drop"),
-        ("model too small or too strongly regularised", "learning rate far too low or decayed too early",
-         "inputs that carry little about the target", "most layers frozen"),
+        ("model_too_small", "too_much_regularisation", "learning_rate_too_low", "weak_inputs"),
         ("check that the model can overfit a handful of batches", "raise the learning rate or delay its decay",
          "weaken weight decay, dropout or augmentation", "take a larger model or better features",
          "compare with the loss of a trivial baseline"),
@@ -70,9 +76,7 @@ _TABLE: Final = (
         "Training loss never leaves its initial level: no trend that noise could not make.",
         "The updates do not reach the loss. A bug is more likely than a hard problem.",
         ("the first steps of a long warm-up", "fine-tuning of a model that already fits"),
-        ("learning rate zero or far too low", "parameters frozen, detached or missing from the optimiser",
-         "labels shuffled against their inputs", "dead or saturated units at initialisation",
-         "a loss applied to the wrong output, or softmax applied twice"),
+        ("learning_rate_too_low", "dead_or_saturated_units", "label_noise", "wrong_output_or_loss"),
         ("print the learning rate and the gradient norm of a few steps", "try to overfit one batch",
          "check that the optimiser holds the parameters that are trained",
          "look at a few inputs with their labels as the network gets them", "try a 10 times larger learning rate"),
@@ -84,7 +88,7 @@ _TABLE: Final = (
         "its whole drop in the last fifth of the run.",
         "The run ended before the model did; the comparison with finished runs is unfair.",
         ("a last drop made by the final learning-rate decay", "a run that is still going"),
-        ("too few epochs", "learning rate too low", "stopped by a time limit or an impatient early stop"),
+        ("training_too_short", "learning_rate_too_low", "inputs_not_scaled"),
         ("train longer, resuming from the last checkpoint", "raise the learning rate",
          "fit the decay schedule to the length of the run", "give early stopping more patience"),
         "Hoffmann et al. 2022 (a schedule longer than the run leaves loss on the table)",
@@ -94,8 +98,7 @@ _TABLE: Final = (
         "The loss sits on its initial plateau for 10 % of the run or more and only then falls clearly.",
         "Learning works, but the beginning was wasted: the signal was weak until the weights left a flat region.",
         ("learning-rate warm-up", "frozen layers that are released on schedule"),
-        ("weights initialised too small or too large", "saturated sigmoid, tanh or softmax", "warm-up too long",
-         "symmetry or a rare class that takes long to break"),
+        ("initialisation_too_small", "dead_or_saturated_units", "learning_rate_too_low", "class_imbalance"),
         ("use an initialisation made for the activation (He, Glorot)", "normalise inputs and add normalisation layers",
          "shorten the warm-up or raise its first learning rate", "set the output bias to the class prior"),
         "Glorot & Bengio 2010; Saxe et al. 2014 (plateaus of deep linear networks); Lin et al. 2017 (prior bias)",
@@ -106,8 +109,7 @@ _TABLE: Final = (
         "Steps are too large for the curvature, or the numbers overflow; what follows the best point is lost.",
         ("a short rise in the first steps at a large learning rate that is taken back",
          "adversarial or reinforcement losses, which have no level to fall to", "a spike with recovery"),
-        ("learning rate too high", "no warm-up", "no gradient clipping", "overflow in half precision",
-         "a wrong sign in the loss"),
+        ("learning_rate_too_high", "gradients_explode", "number_overflow", "sign_error"),
         ("go back to the checkpoint of the best step", "lower the learning rate 3 to 10 times",
          "add warm-up", "clip the gradient norm", "run a few hundred steps in float32 to rule overflow out"),
         "Goyal et al. 2017 (warm-up); Pascanu et al. 2013 (clipping); Lewkowycz et al. 2020 (early rise that is fine)",
@@ -118,8 +120,7 @@ _TABLE: Final = (
         "Once weights are NaN nothing is learnt any more; finite values logged later may come from skipped steps.",
         ("single steps skipped by a mixed-precision loss scaler", "an average over an empty validation set",
          "a logger that writes NaN for steps without a value"),
-        ("learning rate too high", "overflow in half precision", "log, sqrt or division at zero",
-         "NaN or Inf in the inputs or labels", "a sequence whose targets are all masked"),
+        ("learning_rate_too_high", "number_overflow", "corrupted_batches", "gradients_explode"),
         ("look for NaN in the batch of that step", "lower the learning rate and clip the gradient norm",
          "use bfloat16 or a loss scaler", "put an epsilon into log, sqrt and division",
          "turn on anomaly detection for one run"),
@@ -131,7 +132,7 @@ _TABLE: Final = (
         "The optimiser jumps across the valley instead of walking down it.",
         ("plain batch noise on a falling loss", "a cyclic learning rate that is logged",
          "a loss logged per batch without averaging"),
-        ("learning rate too high", "batch too small", "momentum too high", "batches of very different difficulty"),
+        ("learning_rate_too_high", "batch_too_small", "data_not_shuffled"),
         ("lower the learning rate 2 to 5 times", "enlarge the batch or accumulate gradients",
          "let the learning rate decay", "clip the gradient norm", "shuffle the data"),
         "Smith 2017, Cyclical Learning Rates (range test to find the largest stable rate)",
@@ -142,8 +143,7 @@ _TABLE: Final = (
         "Single updates threw the weights off. Recovery costs steps; a later spike may not recover.",
         ("the jump at a learning-rate restart", "the first values after resuming from a checkpoint",
          "one long or odd batch without lasting effect"),
-        ("bad or extreme batches", "learning rate near the edge of stability",
-         "stale second moments of Adam (beta2 too high)", "no gradient clipping"),
+        ("corrupted_batches", "learning_rate_too_high", "gradients_explode"),
         ("clip the gradient norm", "look at the batches of the spikes", "lower the learning rate or lengthen warm-up",
          "lower Adam's beta2 to 0.95", "restart before the spike and skip its batches"),
         "Chowdhery et al. 2022, PaLM (restart and skip batches); Molybog et al. 2023 (Adam instability)",
@@ -153,8 +153,7 @@ _TABLE: Final = (
         "Isolated jumps of the validation loss alone, each followed by recovery; training loss does not move.",
         "Evaluation was off for a moment. Usually harmless when it recovers, but do not pick that checkpoint.",
         ("an epoch after a learning-rate restart", "one wobble of a small validation set"),
-        ("running statistics of batch norm that lag behind", "a few validation samples with huge losses",
-         "evaluation on a different subset each time"),
+        ("batch_norm_lag", "noisy_evaluation", "evaluation_glitches"),
         ("look at the samples with the largest loss at that step",
          "let batch-norm statistics adapt faster, or use group norm", "evaluate averaged weights (EMA)",
          "lower the learning rate"),
@@ -165,8 +164,7 @@ _TABLE: Final = (
         "Validation loss jitters all along, much more than training loss.",
         "The validation estimate is too rough to choose a checkpoint or to stop by.",
         ("training loss that is smoothed by the logger", "large steps early in training"),
-        ("validation set too small", "a few samples with huge losses", "evaluation on random subsets",
-         "augmentation or dropout left on at evaluation"),
+        ("noisy_evaluation", "batch_norm_lag", "learning_rate_too_high"),
         ("enlarge the validation set, or use cross-validation", "evaluate on the same fixed samples each time",
          "switch the model to evaluation mode", "choose checkpoints by a smoothed curve"),
         "standard error of a mean falls with the square root of the number of validation samples",
@@ -176,8 +174,7 @@ _TABLE: Final = (
         "Training loss repeats a pattern of fixed length on top of its trend.",
         "The order of the data shows in the loss: the same parts come round at the same place.",
         ("a cyclic or restarting learning rate", "a running mean that is reset every epoch"),
-        ("data not shuffled, or shuffled once and then repeated", "files or classes read one after another",
-         "gradient accumulation or logging with a fixed cycle"),
+        ("data_not_shuffled", "corrupted_batches", "curves_mixed_up"),
         ("shuffle anew every epoch", "enlarge the shuffle buffer beyond one file",
          "compare the period with the steps of an epoch, a file and a log interval"),
         "Bottou 2012, Stochastic Gradient Descent Tricks (shuffle the examples)",
@@ -187,8 +184,7 @@ _TABLE: Final = (
         "Training loss falls clearly, validation loss and metric never improve on where they began.",
         "What is learnt on the training set is worth nothing on the validation set.",
         ("grokking that has not happened yet", "fine-tuning of a model that already fits validation"),
-        ("training and validation data that differ in preprocessing or label order", "random or shuffled labels",
-         "validation from another distribution", "pure memorisation: far too little data", "evaluation code at fault"),
+        ("validation_mismatch", "label_noise", "model_too_large", "curves_mixed_up"),
         ("evaluate on training samples through the validation code: it must give the training loss",
          "compare preprocessing and label mapping of both sets", "check how the split was made",
          "shrink the model or get more data"),
@@ -198,11 +194,8 @@ _TABLE: Final = (
         "CC114", "val_below_train", "Validation below training", 20,
         "Validation loss lies visibly below training loss nearly all along.",
         "Usually benign: the two losses are not measured alike. An implausible gap points to a leak or other units.",
-        ("none: this is itself mostly harmless",),
-        ("dropout, augmentation or label smoothing active in training only",
-         "training loss averaged over the epoch while the model improves", "an easier validation set",
-         "regularisation added to the training loss only", "validation samples in the training set",
-         "sum against mean reduction"),
+        ("none: this is itself mostly harmless, as where the training loss is an average over the epoch",),
+        ("harder_training_loss", "leak", "losses_in_other_units", "validation_mismatch"),
         ("evaluate the training set in evaluation mode and compare again",
          "check for duplicates across the split, by group and by time",
          "compare how both losses are reduced and weighted"),
@@ -213,8 +206,7 @@ _TABLE: Final = (
         "Training loss is flat while validation loss goes on falling.",
         "A model cannot improve on unseen data without learning: one of the two curves is not what it claims to be.",
         ("strong regularisation that is turned down late", "weight averaging used for validation only"),
-        ("the two curves swapped or mislabelled", "training loss logged before reduction, stale or clipped",
-         "validation data that leaks into training", "training noise (augmentation, mixup) that hides the progress"),
+        ("curves_mixed_up", "leak", "harder_training_loss"),
         ("check which tag is which", "evaluate the training set through the validation code",
          "check the split for leaks", "log the loss without augmentation"),
         "",
@@ -224,9 +216,7 @@ _TABLE: Final = (
         "Loss and metric move in opposite directions for long, or the loss falls while the metric stays at chance.",
         "The loss is not a stand-in for what you care about; a checkpoint chosen by the wrong one is not the best.",
         ("a metric that moves in coarse steps", "a metric where smaller is better read the wrong way round"),
-        ("over-confidence: few samples with huge losses while accuracy still rises",
-         "class imbalance, a constant prediction is enough", "a metric computed on other outputs or another threshold",
-         "label smoothing or auxiliary terms in the loss"),
+        ("overconfidence", "class_imbalance", "metric_at_fault"),
         ("choose checkpoints by the metric you report", "calibrate or smooth labels", "check the metric's code by hand "
          "on ten samples", "look at the metric per class", "pass --metric-goal when its direction was guessed wrong"),
         "Guo et al. 2017, On Calibration of Modern Neural Networks",
@@ -237,8 +227,7 @@ _TABLE: Final = (
         "descent begins.",
         "The first steps only undo a bad start: wasted, and harmful to pretrained weights or Adam's statistics.",
         ("a fast learner in a log with few points", "a loss summed over many terms"),
-        ("output layer initialised too large", "regression targets not normalised", "output bias far from class prior",
-         "missing normalisation of the inputs"),
+        ("initialisation_too_large", "inputs_not_scaled", "wrong_output_or_loss"),
         ("compare the first loss with ln(number of classes) or the variance of the targets",
          "scale the last layer down and set its bias to the prior", "normalise targets and inputs",
          "add a short warm-up"),
@@ -249,8 +238,7 @@ _TABLE: Final = (
         "The gradient norm falls by orders of magnitude toward zero while the loss is still high or flat.",
         "The signal dies on its way to the weights: learning stops although there is much left to learn.",
         ("a converged model: a small gradient at a low loss is the aim", "gradients logged after clipping or scaling"),
-        ("saturated or dead activations", "depth without skip connections or normalisation",
-         "underflow of gradients in half precision", "a loss that has saturated"),
+        ("dead_or_saturated_units", "initialisation_too_small", "number_overflow"),
         ("log the norm per layer to see where it dies", "use ReLU-like activations, skip connections, normalisation",
          "use an initialisation made for the activation", "use a loss scaler or bfloat16",
          "lower the learning rate if the units died after large steps"),
@@ -261,8 +249,7 @@ _TABLE: Final = (
         "The gradient norm grows or bursts to about 100 times its running median, the first logged norms aside.",
         "Single updates can wreck the weights; divergence or NaN often follows.",
         ("large norms of the first steps", "a norm logged before a loss scaler is taken out"),
-        ("learning rate too high", "deep or recurrent networks without clipping", "extreme batches or labels",
-         "no normalisation layers"),
+        ("learning_rate_too_high", "gradients_explode", "corrupted_batches", "inputs_not_scaled"),
         ("clip the gradient norm, near its usual value", "lower the learning rate or lengthen warm-up",
          "look at the batches of the bursts", "check initialisation and normalisation"),
         "Pascanu et al. 2013, On the difficulty of training recurrent neural networks",
@@ -272,7 +259,7 @@ _TABLE: Final = (
         "Validation stays bad for long after training loss is low, then improves clearly.",
         "Memorisation came first, the general solution later (grokking, or double descent over epochs).",
         ("a learning-rate decay that helps validation more than training", "a broken validation set that was fixed"),
-        ("small data with weight decay and long training", "label noise", "capacity near the interpolation threshold"),
+        ("memorised_first", "label_noise", "model_too_large"),
         ("do not stop at the first validation plateau", "raise weight decay to bring the change forward",
          "get more data", "compare several seeds before relying on the late drop"),
         "Power et al. 2022, Grokking; Nakkiran et al. 2020, Deep Double Descent",

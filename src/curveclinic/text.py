@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from curveclinic.axis import number
+from curveclinic.causes import CAUSES, Cause, LikelyCause
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.labels import REQUIRED
 from curveclinic.symptoms import SYMPTOMS, Symptom
@@ -72,8 +73,13 @@ def body(diagnosis: Diagnosis, width: int) -> list[Line]:
     """Returns everything below the headline, wrapped to `width` columns."""
     notes = filter(None, (printable(diagnosis.message), stop_text(diagnosis)))
     lines = [line for note in notes for line in _wrap("body", note, width, "  ")]
+    inferred = any(cause.probability is not None for cause in diagnosis.likely_causes)
     for finding in diagnosis.findings:
-        lines += [Line("body", ""), *_finding_lines(finding, width)]
+        lines += [Line("body", ""), *_finding_lines(finding, width, with_causes=not inferred)]
+    if inferred:
+        lines += [Line("body", ""), Line("body", "  Likely causes:")]
+        for text in likely_texts(diagnosis.likely_causes):
+            lines += _wrap("body", text, width, "    ", " " * 10)
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         lines += [Line("body", ""), *_wrap("faint", f"Not checked: {_unchecked(diagnosis)}", width, "  ", "    ")]
     return lines
@@ -84,10 +90,15 @@ def stop_text(diagnosis: Diagnosis) -> str:
     return "" if diagnosis.stop_at is None else f"keep the checkpoint of step {number(diagnosis.stop_at)}"
 
 
-def _finding_lines(finding: Finding, width: int) -> list[Line]:
+def likely_texts(causes: Iterable[LikelyCause]) -> list[str]:
+    """Returns "60 %  model too small" for every cause that has a probability."""
+    return [f"{cause.probability * 100:2.0f} %  {cause.name}" for cause in causes if cause.probability is not None]
+
+
+def _finding_lines(finding: Finding, width: int, *, with_causes: bool) -> list[Line]:
     lines = [Line(finding.severity, f"  {finding_title(finding)}")]
     lines += _wrap("body", printable(finding.evidence), width, "    ")
-    if finding.causes:
+    if finding.causes and with_causes:
         lines += _wrap("body", f"likely: {'; '.join(finding.causes[:_SHOWN])}", width, "    ", " " * 12)
     for position, remedy in enumerate(finding.remedies[:_SHOWN]):
         lines += _wrap("body", remedy, width, "    try:    " if position == 0 else " " * 12, " " * 12)
@@ -141,13 +152,23 @@ def explain_symptom(symptom: Symptom) -> str:
         lines += [heading, *_texts([content], "  "), ""]
     for heading, items in (
         ("Harmless look-alikes", symptom.mimics),
-        ("Likely causes, most likely first", symptom.causes),
+        ("Likely causes, most likely first", [f"{CAUSES[cause].name} ({cause})" for cause in symptom.cause_ids]),
         ("What to try, first things first", symptom.remedies),
     ):
         lines += [heading, *_texts(items, "  - "), ""]
     if symptom.source:
         lines += ["See also", *_texts([symptom.source], "  "), ""]
     return "\n".join(lines[:-1])
+
+
+def explain_cause(cause: Cause) -> str:
+    """Returns all there is to know about one cause."""
+    labels = [symptom.label for symptom in SYMPTOMS.values() if cause.id in symptom.cause_ids]
+    lines = [f"{cause.id}: {cause.name}"]
+    if labels:
+        lines += ["", "Symptoms", *_texts([", ".join(labels)], "  ")]
+    lines += ["", "What to try, first things first", *_texts(cause.remedies, "  - ")]
+    return "\n".join([*lines, "", "See also", *_texts([cause.source], "  ")])
 
 
 def _texts(items: Iterable[str], first: str) -> list[str]:
@@ -158,3 +179,9 @@ def explain_all() -> str:
     """Returns one line for every label: code, name, title."""
     width = max(map(len, SYMPTOMS))
     return "\n".join(f"{s.code}  {s.label:<{width}}  {s.title}" for s in SYMPTOMS.values())
+
+
+def explain_causes() -> str:
+    """Returns one line for every cause: id, name."""
+    width = max(map(len, CAUSES))
+    return "\n".join(f"{cause.id:<{width}}  {cause.name}" for cause in CAUSES.values())
