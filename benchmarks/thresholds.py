@@ -35,10 +35,10 @@ GRID = np.round(np.arange(0.25, 0.91, 0.05), 2)
 _PRIOR = 0.35
 """Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""
 
-_PULL = 0.4
+_PULL = 0.1
 """F1 given up for every unit of distance from the prior: few positives decide."""
 
-_QUIET = 1.0
+_QUIET = 1.75
 """Weight of a finding nobody scored on a run without any symptom, in false alarms."""
 
 _MARGIN = 0.2
