@@ -110,6 +110,12 @@ class Doubts:
     level: FloatArray
     count: IntArray
 
+    @classmethod
+    def none(cls) -> Doubts:
+        """No run was looked at."""
+        no, zero, empty = np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64), np.zeros(0)
+        return cls(zero, no, no, no, no, zero, empty, empty, empty, zero)
+
     def reasons(self) -> dict[int, str]:
         """Row -> why it is not judged, for every doubted run."""
         doubted = np.flatnonzero(self.constant | self.wave | self.walk | self.scatter)
@@ -142,6 +148,8 @@ def doubts(piece: Measured) -> Doubts:
     finite = ~(np.nan_to_num(piece.quantities["t_bad"]) + np.nan_to_num(piece.quantities["v_bad"]) > 0)
     # most trainings have done nearly everything by half of their time: they need no closer look
     rows = np.flatnonzero(finite & ((half >= _LOOK * whole) | (whole == 0)))
+    if not len(rows):
+        return Doubts.none()
     levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
     return _look(_Suspects({name: piece.quantities[name][rows] for name in _READ}, levels, cells), rows)
@@ -187,6 +195,8 @@ def _falls(piece: _Suspects, among: BoolArray) -> BoolArray:
     q, val = piece.quantities, piece.levels["val_loss"]
     down = (q["v_drop_snr"] >= _FALL[0]) & (q["v_drop_noise"] >= _FALL[1]) & (q["v_rise_drop"] <= _FALL[2])
     rows = np.flatnonzero(down & among)
+    if not len(rows):
+        return np.zeros(len(down), dtype=bool)
     view = val.view[rows]
     straight = count_legs(view, _LEG * np.maximum(np.ptp(view, axis=1), EPS)) < _LEGS
     out = np.zeros(len(down), dtype=bool)
@@ -221,6 +231,8 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise)
     rows = np.flatnonzero(goes_back & seen & (level.count >= _FEWEST["wave"]))
     legs = np.zeros(len(view), dtype=np.int64)
+    if not len(rows):
+        return legs >= _LEGS, legs
     legs[rows] = count_legs(view[rows], _LEG * spread[rows])
     return legs >= _LEGS, legs
 
