@@ -42,7 +42,7 @@ from curveclinic.predict import predict_runs
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, FloatArray, Ragged
 from curveclinic.rules import opinion_on
-from curveclinic.synth import generate
+from curveclinic.synth.generate import BLOCK, generate
 
 POINTS = 200
 SOURCES = 400
@@ -121,12 +121,14 @@ def _microseconds(call: Callable[[], object], runs: int) -> float:
 
 
 def generator_rows(seed: int, count: int, max_points: int) -> Iterator[Row]:
-    """Labelled synthetic runs; points are those of the train loss."""
-    generate(seed, 64, max_points=max_points)
+    """Labelled synthetic runs, drawn in blocks as `train.py` draws them; points are those of the train loss."""
+    generate(seed, BLOCK, max_points=max_points)
+    count, points = -(-count // BLOCK) * BLOCK, 0.0
     began = time.perf_counter()
-    sample = generate(seed + 1, count, max_points=max_points)
+    for k in range(count // BLOCK):
+        sample = generate((seed, k), BLOCK, max_points=max_points)
+        points += float(sample.batch.channels["train_loss"].lengths.sum())
     taken = time.perf_counter() - began
-    points = float(sample.batch.channels["train_loss"].lengths.sum())
     yield _row("generator", count / taken, "runs/s")
     yield _row("generator, mean train points", points / count, "points")
     yield _row("generator, train points", points / taken, "points/s")
