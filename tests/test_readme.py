@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import marked
 import pictures
 import readme_scores
+import readme_sections
 import session
 
 ROOT = Path(__file__).parent.parent
@@ -124,15 +125,15 @@ def written(folder: Path, name: str, *lines: str) -> None:
 
 
 def test_scores_without_results(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(readme_scores, "RESULTS", tmp_path)
-    monkeypatch.setattr(readme_scores, "sidecar", dict)
-    assert readme_scores.scores() == readme_scores.NO_WEIGHTS
-    assert readme_scores.numbers() == readme_scores.NO_WEIGHTS
+    monkeypatch.setattr(readme_sections, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme_sections, "sidecar", dict)
+    assert readme_scores.scores() == readme_sections.NO_WEIGHTS
+    assert readme_scores.numbers() == readme_sections.NO_WEIGHTS
 
 
 def test_scores_of_results(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(readme_scores, "RESULTS", tmp_path)
-    monkeypatch.setattr(readme_scores, "sidecar", lambda: {"decided_by_rule": ["non_finite"]})
+    monkeypatch.setattr(readme_sections, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme_sections, "sidecar", lambda: {"decided_by_rule": ["non_finite"]})
     written(
         tmp_path, "thresholds", "yardstick,judge,measure,value",
         "real_runs,whole,macro_f1,0.8123", "real_runs,whole,false_alarm,0.051", "all,network,threshold overfitting,0.5",

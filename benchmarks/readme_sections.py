@@ -1,0 +1,298 @@
+"""The sections of the README's scores, each a table made of one of results/*.csv; see readme_scores.py."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from yardstick import RESULTS
+
+from curveclinic.labels import LABELS
+from curveclinic.sidecar import SIDECAR_NAME
+
+ROOT = Path(__file__).parent.parent
+
+YARDSTICKS = {"real_runs": "real logs", "clinic_runs": "small trainings"}
+"""Folder of a yardstick -> what its runs are."""
+
+SHARES = frozenset({"false_alarm", "any_label", "not_healthy", "any_report", "changed_by_every_4th_point"})
+"""Measures written in percent."""
+
+HEADS = {
+    "macro_f1": "macro-F1",
+    "macro_average_precision": "average precision",
+    "calibration_error": "calibration error",
+    "false_alarm": "false alarm",
+    "any_label": "any label",
+    "any_report": "any report",
+    "changed_by_every_4th_point": "changed at every 4th point",
+}
+"""Measure -> heading of its column."""
+
+PERTURBATIONS = {
+    "every_4th_point": "every 4th point kept",
+    "every_20th_point": "every 20th point kept",
+    "noise_1_percent": "1 % noise",
+    "losses_times_1e-6": "losses x 1e-6",
+    "losses_times_1e6": "losses x 1e6",
+}
+
+REVEALING = 3
+"""Features named that give synthetic runs away."""
+
+NO_WEIGHTS = "No weights are there yet: `python train.py` writes them, and until then the rules decide."
+
+Cells = dict[str, str]
+
+
+def rows(name: str) -> list[Cells]:
+    """The rows of a CSV; none where it was not measured."""
+    path = RESULTS / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sidecar() -> dict[str, Any]:
+    """The numbers of the shipped weights; empty without weights."""
+    path = ROOT / "weights" / SIDECAR_NAME
+    body: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return body
+
+
+def shown(measure: str, cells: Cells | None, *, value: str = "value") -> str:
+    """A value, in percent where it is a share, with its interval where there is one."""
+    if cells is None or not cells[value]:
+        return "-"
+    numbers = [float(cells[name]) for name in (value, "low", "high") if cells.get(name)]
+    if measure in SHARES:
+        texts = [f"{100 * number:.0f}" for number in numbers]
+        return f"{texts[0]} %" + (f" ({texts[1]}-{texts[2]})" if len(texts) == 3 else "")
+    texts = [f"{number:.2f}" for number in numbers]
+    return texts[0] + (f" ({texts[1]}-{texts[2]})" if len(texts) == 3 else "")
+
+
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; nothing where it would have no row."""
+    lines = [f"| {' | '.join(row)} |" for row in body]
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines]) if lines else ""
+
+
+def section(words: str, content: str) -> str:
+    """Words above a table; nothing without the table."""
+    return f"{words}\n\n{content}" if content else ""
+
+
+def family_out() -> str:
+    """What the choice of thresholds and deciders is worth on families it has not seen."""
+    measures = ("macro_f1", "false_alarm", "any_label")
+    cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("thresholds")}
+    judges = ("whole", "network alone", "rules")
+    body = [
+        (name, judge, *(shown(m, cell.get((yard, judge, m))) for m in measures))
+        for yard, name in YARDSTICKS.items()
+        for judge in judges
+        if (yard, judge, measures[0]) in cell
+    ]
+    return section(
+        "**On families of runs not seen** by the choice of thresholds and of who decides (`thresholds.csv`). Macro-F1 "
+        "is over labels with five or more positives; the other two are over runs without a positive label: how many "
+        "get a clearly absent label, and how many get any, notices included. The rules' cuts were set with both "
+        "yardsticks in sight.",
+        table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
+    )
+
+
+def accuracy() -> str:
+    """The shipped weights and thresholds on both yardsticks."""
+    measures = ("macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
+    body = []
+    for yard, name in YARDSTICKS.items():
+        cell = {(r["judge"], r["measure"]): r for r in rows(f"accuracy_{yard}") if not r["label"]}
+        for judge in ("whole", "network", "rules"):
+            if (judge, measures[0]) in cell:
+                body.append((name, judge, *(shown(m, cell.get((judge, m))) for m in measures)))
+    return section(
+        "**As shipped** (`accuracy_*.csv`; 90 % bootstrap intervals). The thresholds were chosen on these very runs: "
+        "optimistic, but with intervals, ranking and calibration.",
+        table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
+    )
+
+
+def per_label() -> str:
+    """F1 of the whole for every label, with its positives, and who decides it."""
+    found = {
+        yard: {r["label"]: r for r in rows(f"accuracy_{yard}") if r["judge"] == "whole" and r["measure"] == "f1"}
+        for yard in YARDSTICKS
+    }
+    known = {yard: cells for yard, cells in found.items() if cells}
+    by_rule = sidecar().get("decided_by_rule", LABELS)
+    body = [
+        (
+            f"`{label}`",
+            "rules" if label in by_rule else "network",
+            *(f"{shown('f1', cells[label])}, n = {cells[label]['n']}" for cells in known.values()),
+        )
+        for label in LABELS
+    ]
+    return section(
+        f"**Label by label**: F1 of the whole as shipped, and the number of positives. Rules decide {len(by_rule)} of "
+        f"{len(LABELS)} labels. With under ten positives a score says little.",
+        table(("label", "decided by", *(YARDSTICKS[yard] for yard in known)), body if known else ()),
+    )
+
+
+def robustness() -> str:
+    """How often the set of labels changes when the run does not."""
+    cell = {
+        (yard, r["judge"], r["perturbation"]): r
+        for yard in YARDSTICKS
+        for r in rows(f"robustness_{yard}")
+        if not r["label"]
+    }
+    columns = [(yard, judge) for yard in YARDSTICKS for judge in ("whole", "rules") if _any(cell, yard, judge)]
+    body = [
+        (text, *(shown("false_alarm", cell.get((yard, judge, name)), value="share_changed") for yard, judge in columns))
+        for name, text in PERTURBATIONS.items()
+    ]
+    return section(
+        "**Does the answer change when the run does not?** Share of runs with another set of labels "
+        "(`robustness_*.csv`). It does not say which of the two answers was right.",
+        table(("change", *(f"{YARDSTICKS[yard]}, {judge}" for yard, judge in columns)), body if columns else ()),
+    )
+
+
+def _any(cell: dict[tuple[str, str, str], Cells], yard: str, judge: str) -> bool:
+    return any(key[:2] == (yard, judge) for key in cell)
+
+
+def speed() -> str:
+    """What a diagnosis costs."""
+    body = [
+        (r["what"], f"{float(r['value']):,.4g} {r['unit'].replace('ratio', 'times')}")
+        for r in rows("speed")
+        if r["value"] and not r["what"].startswith("stage")
+    ]
+    return section(
+        "**Speed** (`speed.csv`: stages too, all on one machine). Runs have two channels of 200 points.",
+        table(("what", "value"), body),
+    )
+
+
+def realism() -> str:
+    """How well synthetic runs can be told from real ones."""
+    body = [
+        (r["first"], r["second"], f"{float(r['auc']):.2f}", r["first_runs"], r["second_runs"])
+        for r in rows("realism_auc")
+    ]
+    telling = ", ".join(f"`{r['feature']}`" for r in rows("realism")[:REVEALING])
+    words = (
+        "**How far from real are the training runs?** AUC of a classifier that separates two groups by the encoder's "
+        "features; 0.5: it cannot (`realism*.csv`)."
+    )
+    words += f" What gives the synthetic runs away first: {telling}." if telling else ""
+    return section(words, table(("group", "from", "AUC", "runs", "runs"), body))
+
+
+def ablation() -> str:
+    """What each half of the input is worth."""
+    measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label")
+    cell = {(r["variant"], r["yardstick"], r["measure"]): r for r in rows("ablation")}
+    variants = list(dict.fromkeys(variant for variant, _, _ in cell if not variant.startswith("both - ")))
+    body = [
+        (variant, YARDSTICKS[yard], *(shown(m, cell.get((variant, yard, m))) for m in measures))
+        for yard in YARDSTICKS
+        for variant in variants
+        if (variant, yard, measures[0]) in cell
+    ]
+    return section(
+        "**What is each half worth?** Networks of the same short training, alone, with thresholds from synthetic runs "
+        "(`ablation.csv`); they see far fewer runs than the shipped one.",
+        table(("variant", "yardstick", *(HEADS[m] for m in measures)), body),
+    )
+
+
+def families() -> str:
+    """How the network does on families of its own kind that it never saw."""
+    measures = ("f1", "average_precision", "calibration_error", "onset_median_whole", "onset_p90_whole")
+    body = [
+        (r["source"], r["positives"], *(f"{float(r[m]):.3f}" if r[m] else "-" for m in measures))
+        for r in rows("families")
+        if not r["label"]
+    ]
+    return section(
+        "**On families of drawn and simulated runs that no training run came from** (`families.csv`, label by label "
+        "there): means over labels, at the thresholds chosen for real logs; the onset's distance from the truth as a "
+        "share of the run, as users see it.",
+        table(
+            ("runs", "positives", "F1", "average precision", "calibration error", "onset, median", "onset, p90"), body
+        ),
+    )
+
+
+def causes() -> str:
+    """How often the cause is among those named."""
+    body = [
+        (
+            r["source"],
+            r["judge"],
+            r["runs"],
+            *(f"{100 * float(r[m]):.0f} %" if r[m] else "-" for m in ("top_1", "top_3")),
+        )
+        for r in rows("causes")
+        if not r["cause"] and r["judge"] != "stated for the first"
+    ]
+    return section(
+        "**Is the cause among those named?** Runs with findings whose fault is known (`causes.csv`); a few constants "
+        "were chosen with these runs in sight.",
+        table(("runs", "ranking", "number", "first", "among the first three"), body),
+    )
+
+
+def abstention() -> str:
+    """How often nonsense gets no verdict."""
+    cell = [r for r in rows("abstention") if r["part"] == "all" and r["measure"] == "undetermined"]
+    body = [(r["kind"].replace("_", " "), r["group"], f"{100 * float(r['value']):.0f} %", r["n"]) for r in cell]
+    return section(
+        "**Does nonsense get no verdict?** Share of runs that are `undetermined` (`abstention.csv`); kinds called "
+        "fresh were not used to set the measures.",
+        table(("runs", "group", "undetermined", "number"), body),
+    )
+
+
+def peers() -> str:
+    """Other log readers, all labels and those that they claim to know, ours beside them."""
+    shares = ("false_alarm", "any_label", "any_report", "changed_by_every_4th_point")
+    cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("peers") if not r["label"]}
+    body = []
+    for yard, judge in dict.fromkeys((y, judge) for y, judge, measure in cell if measure == "macro_f1"):
+        own, release = (cell.get((yard, judge, m)) for m in ("macro_f1_claimed", "macro_f1"))
+        ours = cell.get((yard, "whole", f"macro_f1 on {judge}"))
+        body.append(
+            (
+                YARDSTICKS[yard],
+                f"{judge} {release['version']}" if release and own else judge,
+                shown("macro_f1", release),
+                shown("macro_f1", own),
+                f"{shown('macro_f1', ours)}, n = {own['n']}" if ours and own else "-",
+                *(shown(m, cell.get((yard, judge, m))) for m in shares),
+            )
+        )
+    heads = ("macro-F1, all labels", "on the labels it claims", "ours on these")
+    return section(
+        "**Beside peers** from PyPI, their codes mapped to our labels in their favour (`peers.csv`; F1 label by label "
+        "there, the mapping in `benchmarks/peer_adapters.py`). *n*: labels with five or more positives. Over runs "
+        "without a positive label: *false alarm*, *any label* and *any report*, which includes codes without a label "
+        "here. The yardsticks follow our definitions and set our thresholds, which flatters us.",
+        table(("yardstick", "judge", *heads, *(HEADS[m] for m in shares)), body),
+    )
+
+
+SECTIONS = (
+    family_out, accuracy, per_label, robustness, families, causes, abstention, speed, realism, ablation, peers,
+)  # fmt: skip
+"""In the order of the README."""
