@@ -37,6 +37,8 @@ _KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_los
 """Labels that are facts of the log, or that the training settles better than the log: the cost of an untrained model,
 a train loss that is flat under its noise."""
 
+_SWINGS: Final = LABELS.index("oscillation")
+
 _HELD_OUT: Final = 8
 """One family in this many is kept from training."""
 
@@ -138,4 +140,6 @@ def _doubted(truth: Truth, seen: Measured) -> Truth:
     apart[:, _KNOWN] = False
     target = np.where(apart, ARGUABLE_TARGET, truth.target)
     weight = np.where(apart, ARGUABLE_WEIGHT, truth.weight)
+    # a swing of the weights and the noise of a batch look alike here: what swings is left to the drawn runs
+    weight[(by_log[:, _SWINGS] > 0) & (target[:, _SWINGS] < 1.0), _SWINGS] = 0.0
     return replace(truth, target=target, weight=weight)
