@@ -131,7 +131,7 @@ SHOWN = {
             _smooth(q), _plain(q),
         ),
     ),
-    "non_finite": Shown(("plain",), lambda q: all_of(near(q["t_bad"], 0.35, 0.3), _smooth(q), _plain(q))),
+    "non_finite": Shown(("plain", "clean_decay"), lambda q: all_of(near(q["t_bad"], 0.35, 0.3), _smooth(q), _plain(q))),
     "oscillation": Shown(
         ("oscillating",),
         lambda q: all_of(
