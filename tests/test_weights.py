@@ -52,7 +52,7 @@ def test_the_folder_holds_what_is_shipped() -> None:
 
 def test_the_sidecar_has_a_number_for_every_label(sidecar: Sidecar) -> None:
     assert tuple(sidecar.thresholds) == tuple(sidecar.calibration) == LABELS
-    assert all(0.2 <= threshold <= 0.95 for threshold in sidecar.thresholds.values())
+    assert all(0.1 <= threshold <= 0.95 for threshold in sidecar.thresholds.values())
     assert all(scale > 0 for scale, _ in sidecar.calibration.values())
     assert set(sidecar.decided_by_rule) <= set(LABELS)
     assert "non_finite" in sidecar.decided_by_rule
