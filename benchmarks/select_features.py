@@ -1,7 +1,7 @@
 """Chooses the tsfresh features the network sees, with tsfresh itself, on synthetic labelled runs.
 
     python benchmarks/select_features.py                      # about 4 minutes, writes results/feature_selection.csv
-    python benchmarks/select_features.py --count 300 --out /tmp/trial.csv
+    python benchmarks/select_features.py --count 300 --out trial.csv
 
 1. tsfresh extracts every candidate of `SETTINGS` from the normalised channels (`tsfresh_features.normalise`).
 2. tsfresh's relevance test (Mann-Whitney U or Fisher, Benjamini-Yekutieli at `FDR`) runs for every label and channel

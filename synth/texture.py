@@ -109,17 +109,3 @@ def spike_train(
     spike, k = np.nonzero((fade > 0.03) & (at[:, None] + later < lengths[row, None]))
     np.maximum.at(out, (offsets[row] + at)[spike] + k, height[spike] * fade[spike, k])
     return out, first, last
-    room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
-    at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
-    at = np.minimum(at, lengths[row] - 2)
-    height = size[row] * np.exp(rng.normal(0, 0.35, len(row)))
-    np.fmin.at(first, row, at.astype(float))
-    np.fmax.at(last, row, at.astype(float))
-    for k in range(24):  # recovery: at most 24 points
-        fade = np.where(tail[row] > 0, np.exp(-k / np.maximum(tail[row], 1e-9)), 1.0 if k == 0 else 0.0)
-        alive = (fade > 0.03) & (at + k < lengths[row])
-        if not alive.any():
-            break
-        where = offsets[row[alive]] + at[alive] + k
-        np.maximum.at(out, where, height[alive] * fade[alive])
-    return out, first, last

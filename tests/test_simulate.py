@@ -36,7 +36,7 @@ from curveclinic.synth.simulate.groups import Group, draw_group
 from curveclinic.synth.simulate.nets import NETS
 from curveclinic.synth.simulate.recipe import BOOKS, ORDERS, SCHEDULES, Recipe, draw_healthy, rates
 from curveclinic.synth.simulate.record import load, table_of, write_tables
-from curveclinic.synth.simulate.stream import Simulations, held_out, simulated
+from curveclinic.synth.simulate.stream import Simulations, held_out
 from curveclinic.synth.simulate.tasks import TASKS
 from curveclinic.synth.simulate.trainer import Records, Setting, eval_steps, simulate
 from curveclinic.synth.simulate.views import views_of
@@ -309,7 +309,7 @@ def test_the_command_writes_a_cache_and_resumes(tmp_path: Path, capsys: pytest.C
 
 def logs_of(simulations: Simulations, fault: str, count: int = 120) -> Sample:
     families = [str(name) for name in simulations.families if name.endswith(f" {fault}")]
-    return simulated(5, count, simulations, families=families)
+    return simulations.draw(5, count, families=families)
 
 
 def share(sample: Sample, label: str) -> float:
@@ -319,7 +319,7 @@ def share(sample: Sample, label: str) -> float:
 
 
 def test_a_sample_is_what_drawn_ones_are(simulations: Simulations) -> None:
-    sample = simulated(1, 200, simulations)
+    sample = simulations.draw(1, 200)
     assert sample.target.shape == sample.weight.shape == (200, len(LABELS))
     for values in (sample.truth.onset, sample.truth.end, sample.truth.severe, sample.truth.degree):
         assert values.shape == (200, len(LABELS))
@@ -336,7 +336,7 @@ def test_a_sample_is_what_drawn_ones_are(simulations: Simulations) -> None:
 
 
 def test_the_same_seed_draws_the_same_logs(simulations: Simulations) -> None:
-    first, again, other = (simulated(seed, 80, simulations) for seed in ((1, 2), (1, 2), (1, 3)))
+    first, again, other = (simulations.draw(seed, 80) for seed in ((1, 2), (1, 2), (1, 3)))
     for name in CHANNELS:
         np.testing.assert_array_equal(first.batch.channels[name].values, again.batch.channels[name].values)
     np.testing.assert_array_equal(first.target, again.target)
@@ -383,10 +383,10 @@ def test_held_out_families_are_disjoint(simulations: Simulations) -> None:
     assert {*simulations.seen, *simulations.unseen} == set(simulations.families)
     names = [f"{net} x {task} x {fault}" for net in NETS for task in TASKS for fault in FAULTS]
     assert 0.1 < np.mean([held_out(name) for name in names]) < 0.15
-    sample = simulated(3, 100, simulations, families=simulations.seen)
+    sample = simulations.draw(3, 100, families=simulations.seen)
     assert {str(simulations.families[k]) for k in sample.family} <= set(simulations.seen)
     with pytest.raises(InputError, match="none of the families"):
-        simulated(3, 10, simulations, families=["mlp x nothing x none"])
+        simulations.draw(3, 10, families=["mlp x nothing x none"])
 
 
 def test_nothing_of_it_is_imported_at_run_time() -> None:

@@ -1,4 +1,4 @@
-"""`simulated`: seed, count and a cache in, labelled logs of real trainings out, as `generate` returns drawn ones."""
+"""`Simulations.draw`: seed and count in, labelled logs of real trainings out, as `generate` returns drawn ones."""
 
 from __future__ import annotations
 
@@ -96,13 +96,6 @@ class Simulations:
         logged = _logged(rng, self.cache, book, written, seen)
         truth = _doubted(judge(logged, seen), seen)
         return Sample(logged, seen, truth, self._family[book.row])
-
-
-def simulated(
-    seed: int | Sequence[int], count: int, cache: Simulations, *, families: Sequence[str] | None = None
-) -> Sample:
-    """Returns `count` labelled logs of simulated trainings."""
-    return cache.draw(seed, count, families=families)
 
 
 def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured) -> Logged:
