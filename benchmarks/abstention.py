@@ -33,10 +33,9 @@ from curveclinic.diagnosis import Diagnosis
 from curveclinic.doubt import doubts
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
-from curveclinic.predict import predict_runs
+from curveclinic.predict import opinions_on, predict_runs
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import judge
 from curveclinic.synth.generate import generate
 
 MAX_POINTS = 2000
@@ -104,10 +103,10 @@ def _lost(name: str, group: str, rows: BoolArray, there: BoolArray) -> Iterator[
 
 def _undoubted(batch: Batch) -> BoolArray:
     """(n, 20) labels found if nothing were doubted."""
-    rules, classifier = judge(batch), load_classifier()
-    network = None if classifier is None else classifier.judge(batch)
+    classifier = load_classifier()
+    said = opinions_on(batch, classifier)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    return merge(rules, network, counts=batch.finite_counts, decided_by_rule=by_rule).present
+    return merge(said.rules, said.network, counts=batch.finite_counts, decided_by_rule=by_rule).present
 
 
 def _macro(present: BoolArray, truth: FloatArray) -> float:

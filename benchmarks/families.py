@@ -30,8 +30,8 @@ import train
 from curveclinic.classifier import Classifier, load_classifier
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
+from curveclinic.predict import opinions_on
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.rules import judge
 from curveclinic.synth.generate import BLOCK, Sample, generate
 
 SEED = 6
@@ -84,8 +84,10 @@ def rows_of(source: str, samples: Iterator[Sample], classifier: Classifier) -> I
 
 def _judged(sample: Sample, classifier: Classifier) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray, FloatArray]:
     """Probabilities, findings, errors of the onset by the network and as shown, and truth; (n, 20) each."""
-    rules, network = judge(sample.batch), classifier.judge(sample.batch)
-    shown = merge(rules, network, counts=sample.batch.finite_counts, decided_by_rule=classifier.decided_by_rule)
+    said = opinions_on(sample.batch, classifier)
+    network = said.network
+    assert network is not None  # there is a classifier
+    shown = merge(said.rules, network, counts=sample.batch.finite_counts, decided_by_rule=classifier.decided_by_rule)
     truth = np.where(sample.weight > 0.4, sample.target, np.nan)
     loss = sample.seen.cells["train_loss"].steps
     other = sample.seen.cells["val_loss"].steps

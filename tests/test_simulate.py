@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -47,13 +46,7 @@ VALUES = Setting("mlp", "linear_values", 16, 120, 10)
 CLASSES = Setting("mlp", "blobs", 16, 120, 10)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of tiny matrices wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def plain(n: int = REPLICAS, **values: object) -> Recipe:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +32,7 @@ SMALL = Shape(3, 5, width=4, hidden=8)
 NO_PAIRS = torch.zeros((0, 2), dtype=torch.int64)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads of tiny matrices wait for each other; `main` sets their number for good."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # ---- data -------------------------------------------------------------------------------------------------------
