@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
 from curveclinic.run import Run
 from curveclinic.text import printable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Kind = Literal["text", "texts", "number", "integer"]
 Row = dict[str, Any]
@@ -89,6 +92,14 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
+def schema() -> pa.Schema:
+    """Returns the Arrow schema of the rows."""
+    import pyarrow as pa
+
+    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "integer": pa.int64()}
+    return pa.schema([(name, types[kind]) for name, kind in ROW])
+
+
 def write_rows(rows: Iterable[Row], out: Path) -> int:
     """Writes rows to a file in the format of its suffix and returns how many.
 
@@ -129,12 +140,10 @@ def _write_parquet(chunks: Iterator[list[Row]], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "integer": pa.int64()}
-    schema = pa.schema([(name, types[kind]) for name, kind in ROW])
     count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
         for chunk in chunks:
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema()))
             count += len(chunk)
     return count
 
