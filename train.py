@@ -18,7 +18,7 @@ import multiprocessing as mp
 import os
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,11 @@ from curveclinic.quantities import Measured
 from curveclinic.ragged import IntArray
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate
+from curveclinic.synth.logger import Logged
+from curveclinic.synth.prefix import tell_early
 from curveclinic.synth.retold import retell
-from curveclinic.synth.simulate.stream import Simulations
-from curveclinic.synth.truth import Truth
+from curveclinic.synth.simulate.stream import Simulations, judge_simulated
+from curveclinic.synth.truth import Truth, judge
 
 HELD_OUT = (
     "overfit_after_drop", "warmup_start", "settles_at_chance", "slow_turn",
@@ -56,7 +58,13 @@ MAX_POINTS = 4000
 TWINS = 0.25
 """Runs told another way, thinned or with a trace of noise, for every run drawn."""
 
+EARLY = 0.25
+"""Runs told up to some step, for every run drawn: a prefix of a run is a run."""
+
 SHAPE = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
+
+Labelled = tuple[Measured, Truth, IntArray]
+"""Runs as measured, what they show, and (n,) distance of a twin to the row of its full log; see `Blocks.partner`."""
 
 _BEGINNING: dict[str, Any] = {"step": 0, "seconds": 0.0, "runs": 0, "slice": 0}
 """What a training has behind it before its first step."""
@@ -102,26 +110,32 @@ class Config:
     share: float = 0.0
 
 
-def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], twins: float = 0.0) -> Blocks:
-    """Draws, labels and encodes runs; as many again, times `twins`, are told another way."""
+def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], *, retold: bool = False) -> Blocks:
+    """Draws, labels and encodes runs; when retold, their twins and prefixes follow."""
     sample = generate(seed, count, trends=trends, max_points=MAX_POINTS)
-    return joined([blocks_of(*part) for part in told(seed, sample, twins)])
+    parts = [as_drawn(sample), *(told_again(seed, sample, judge) if retold else ())]
+    return joined([blocks_of(*part) for part in parts])
 
 
-def draw_simulated(seed: tuple[int, ...], count: int, simulations: Simulations, twins: float = 0.0) -> Blocks:
+def draw_simulated(seed: tuple[int, ...], count: int, simulations: Simulations) -> Blocks:
     """The same from simulated trainings, families held out excepted."""
     sample = simulations.draw(seed, count, families=simulations.seen)
-    return joined([blocks_of(*part) for part in told(seed, sample, twins)])
+    return joined([blocks_of(*part) for part in (as_drawn(sample), *told_again(seed, sample, judge_simulated))])
 
 
-def told(seed: tuple[int, ...], sample: Sample, twins: float) -> Iterator[tuple[Measured, Truth, IntArray]]:
-    """Yields labelled runs and then their twins, each with the distance to the row of its full log."""
+def as_drawn(sample: Sample) -> Labelled:
+    """Labelled runs as they are."""
+    return sample.seen, sample.truth, np.zeros(sample.batch.size, dtype=np.int64)
+
+
+def told_again(seed: tuple[int, ...], sample: Sample, label: Callable[[Logged, Measured], Truth]) -> Iterator[Labelled]:
+    """Yields the twins of labelled runs, with the distance to the row of the full log, and then prefixes of them."""
     count = sample.batch.size
-    yield sample.seen, sample.truth, np.zeros(count, dtype=np.int64)
-    if twins:
-        rng = np.random.default_rng((*seed, 1))
-        rows, seen, truth = retell(rng, sample.seen, sample.truth, int(twins * count))
-        yield seen, truth, rows - count - np.arange(len(rows))
+    rng = np.random.default_rng((*seed, 1))
+    rows, seen, truth = retell(rng, sample.seen, sample.truth, int(TWINS * count))
+    yield seen, truth, rows - count - np.arange(len(rows))
+    _, seen, truth = tell_early(rng, sample.logged, int(EARLY * count), label)
+    yield seen, truth, np.zeros(len(truth.target), dtype=np.int64)
 
 
 def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
@@ -130,6 +144,7 @@ def blocks_of(seen: Measured, truth: Truth, partner: IntArray) -> Blocks:
     to_the_end = np.isnan(truth.end) & ~np.isnan(truth.onset)
     ends = np.where(to_the_end, coded.stop[:, None], truth.end)
     spans = [to_shares(steps, coded.start, coded.stop) for steps in (truth.onset, ends)]
+    spans[1] = np.maximum(*spans)  # where all is one point, no share of the run lies beyond it
     return Blocks(
         coded.tensor.astype(np.float16),
         coded.features,
@@ -150,9 +165,9 @@ def _worker(
     while True:
         place = (seed, 1, number)
         if simulations and np.random.default_rng((*place, 2)).random() < share:
-            out.put(draw_simulated(place, BLOCK, simulations, TWINS))
+            out.put(draw_simulated(place, BLOCK, simulations))
         else:
-            out.put(draw(place, BLOCK, SEEN, TWINS))
+            out.put(draw(place, BLOCK, SEEN, retold=True))
         number += stride
 
 
@@ -162,7 +177,7 @@ class Pool:
     def __init__(self, config: Config, first: int) -> None:
         label = (len(LABELS),)
         shapes = ((len(TENSOR_CHANNELS), BINS), (len(FEATURE_NAMES),), label, label, label, (*label, 2), ())
-        rows = BLOCK + int(TWINS * BLOCK)
+        rows = BLOCK + int(TWINS * BLOCK) + int(EARLY * BLOCK)
         kinds = (np.float32,) * 6 + (np.int32,)
         # whole blocks only: a twin and its full log are overwritten together
         capacity = config.pool // rows * rows

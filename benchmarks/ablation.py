@@ -1,17 +1,17 @@
-"""What each half of the input is worth, and whether the network only imitates the rules.
+"""What each part of the input, of the data and of the network is worth, and whether it only imitates the rules.
 
-    python benchmarks/ablation.py ../shared/clinic_runs/dev.jsonl.gz ../shared/real_runs/dev.jsonl
-    python benchmarks/ablation.py ... --only "curves only" --rules-labels
+    python benchmarks/ablation.py ../shared/clinic_runs/dev.jsonl.gz ../shared/real_runs/dev.jsonl --simulated CACHE
+    python benchmarks/ablation.py ... --only "both" "curves only"
 
-Every variant learns from the same synthetic runs, is calibrated on the same held-out ones, and is scored alone (as the
-network is in accuracy.py) on the yardsticks: the network with curves and features, with either, without twins
-(`synth/retold.py`), scikit-learn's gradient boosting on the features, and with `--rules-labels` the network trained on
-what the RULES say of the synthetic runs instead of the truth. Networks make the same number of steps with `train.py`'s
-optimiser. `both - VARIANT` compares on the same bootstrap resamples.
+Every variant learns from as many runs, makes the same number of steps with `train.py`'s optimiser, is calibrated on the
+same held-out drawn runs, and is scored alone (as the network is in accuracy.py) on the yardsticks. `VARIANTS` lists
+them: what the network sees (curves, features, single views of the curves), what it learns from (drawn runs, logs of
+simulated trainings, both as in `train.py`; without twins, without prefixes; the RULES' labels instead of the truth),
+its size, and gradient boosting on the features. `both - VARIANT` compares on the same bootstrap resamples.
 
-Runs are drawn once and kept in `runs/ablation/` (about 0.5 GB, ignored by git) under a fingerprint of what the
-generator and the encoder make of a few of them, so that a change of either draws anew. About 2 minutes a variant on two
-cores.
+Runs are drawn once and kept in `runs/ablation/` (about 0.5 GB a source, ignored by git) under a fingerprint of what the
+generator and the encoder make of a few of them, so that a change of either draws anew. About 3 minutes a variant on one
+core.
 
 What it does not show: how the shipped network does, which sees many times as many runs (accuracy.py says that);
 differences smaller than those between two seeds.
@@ -24,7 +24,8 @@ import hashlib
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,26 +47,64 @@ from curveclinic.model.calibrate import calibrate, probabilities
 from curveclinic.model.encoder import TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
-from curveclinic.ragged import Batch, FloatArray
+from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, judge, opinion_on
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, generate
+from curveclinic.synth.simulate.stream import Simulations
+from curveclinic.synth.truth import judge as judge_drawn
 
 CACHE = Path("runs/ablation")
 MEASURES = ("macro_f1", "macro_best_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
 BATCH = 512
 LR = 3e-3
 
-SHAPES = {
-    "both": Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES)),
-    "curves only": Shape(len(TENSOR_CHANNELS), 0),
-    "features only": Shape(0, len(FEATURE_NAMES)),
-}
-"""The networks: variant -> what they see."""
 
-BOOSTING = "boosting on features"
-NO_TWINS = "both, no twins"
-RULES_LABELS = "both, rules' labels"
+@dataclass(frozen=True)
+class Variant:
+    """One thing left out or changed.
+
+    Attributes:
+        shape: of the network; None is gradient boosting on the features.
+        source: "drawn", "simulated", or "mixed" in the shares of `train.py`.
+        without: parts of names of rows of the curves that are blanked out.
+        twins, prefixes: whether the network learns from them.
+        rules_labels: the rules' labels instead of the truth.
+    """
+
+    shape: Shape | None
+    source: str = "drawn"
+    without: tuple[str, ...] = ()
+    twins: bool = True
+    prefixes: bool = True
+    rules_labels: bool = False
+
+
+CURVES, FEATURES = len(TENSOR_CHANNELS), len(FEATURE_NAMES)
+BOTH = Shape(CURVES, FEATURES)
+REFERENCE = "both"
+"""The variant the others are compared with."""
+
+VARIANTS: dict[str, Variant] = {
+    REFERENCE: Variant(BOTH),
+    "curves only": Variant(Shape(CURVES, 0)),
+    "features only": Variant(Shape(0, FEATURES)),
+    "boosting on features": Variant(None),
+    "no linear view": Variant(BOTH, without=("__own", "__joint")),
+    "no log view": Variant(BOTH, without=("_log",)),
+    "no low and high": Variant(BOTH, without=("_low", "_high")),
+    "losses only": Variant(Shape(CURVES, 0), without=("metric", "lr__", "grad_norm")),
+    "no twins": Variant(BOTH, twins=False),
+    "no prefixes": Variant(BOTH, prefixes=False),
+    "half as wide": Variant(Shape(CURVES, FEATURES, width=24, hidden=56)),
+    "twice as wide": Variant(Shape(CURVES, FEATURES, width=96, hidden=224)),
+    "simulated runs only": Variant(BOTH, source="simulated"),
+    "drawn and simulated runs": Variant(BOTH, source="mixed"),
+    "rules' labels": Variant(BOTH, rules_labels=True),
+}
+
+SHARE = 0.3
+"""Share of simulated runs in the mixed source; see weights/MODEL_CARD.md."""
 
 Judge = Callable[[train.Blocks], FloatArray]
 """Encoded runs in, (n, 20) logits out."""
@@ -82,27 +121,38 @@ class Yardstick:
     blocks: train.Blocks
 
 
-def drawn(seed: int, count: int, folder: Path, *, rules_labels: bool) -> train.Blocks:
-    """`count` synthetic runs for training, from the cache where they were drawn before."""
-    place = folder / f"{_fingerprint(seed)}_{count}{'_rules' * rules_labels}"
+def runs_for(variant: Variant, options: argparse.Namespace) -> train.Blocks:
+    """The runs a variant is trained on, from the cache where they were drawn before."""
+    kind = variant.source + "_rules" * variant.rules_labels
+    place = options.cache / f"{_fingerprint(options.seed)}_{options.count}_{kind}"
     names = list(train.Blocks.__dataclass_fields__)
     if not place.exists():
-        parts = _in_processes([(seed, 1, k) for k in range(-(-count // BLOCK))], rules_labels=rules_labels)
+        jobs = [
+            ((options.seed, 1, k), train.SEEN, options.simulated if simulated else None, variant.rules_labels)
+            for k, simulated in enumerate(_simulated(variant.source, -(-options.count // BLOCK)))
+        ]
+        with multiprocessing.get_context("spawn").Pool(2) as pool:
+            parts = pool.starmap(one_block, jobs)
         place.mkdir(parents=True)
         for name, array in vars(train.joined(parts)).items():
             np.save(place / f"{name}.npy", array)
     return train.Blocks(**{name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names})
 
 
-def _in_processes(seeds: list[tuple[int, ...]], *, rules_labels: bool) -> list[train.Blocks]:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        return pool.starmap(one_block, [(seed, train.SEEN, rules_labels) for seed in seeds])
+def _simulated(source: str, blocks: int) -> list[bool]:
+    """Which blocks come from simulated trainings: all, none, or an even share of them."""
+    share = {"drawn": 0.0, "simulated": 1.0, "mixed": SHARE}[source]
+    return [int((k + 1) * share) > int(k * share) for k in range(blocks)]
 
 
-def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool) -> train.Blocks:
-    """A block of encoded runs and their twins, labelled by the truth or by the rules."""
+def one_block(
+    seed: tuple[int, ...], trends: tuple[str, ...], simulated: Path | None, rules_labels: bool
+) -> train.Blocks:
+    """A block of encoded runs, their twins and their prefixes, labelled by the truth or by the rules."""
+    if simulated:
+        return train.draw_simulated(seed, BLOCK, _simulations(simulated))
     parts, sample = [], generate(seed, BLOCK, trends=trends, max_points=train.MAX_POINTS)
-    for seen, truth, partner in train.told(seed, sample, train.TWINS):
+    for seen, truth, partner in (train.as_drawn(sample), *train.told_again(seed, sample, judge_drawn)):
         blocks = train.blocks_of(seen, truth, partner)
         if rules_labels:
             opinion = opinion_on(seen)
@@ -111,22 +161,51 @@ def one_block(seed: tuple[int, ...], trends: tuple[str, ...], rules_labels: bool
     return train.joined(parts)
 
 
+@cache
+def _simulations(path: Path) -> Simulations:
+    return Simulations.read(path)
+
+
 def _fingerprint(seed: int) -> str:
     """Changes when the generator or the encoder makes something else of a seed."""
-    probe = train.draw((seed, 0), 64, train.SEEN, train.TWINS)
+    probe = train.draw((seed, 0), 64, train.SEEN, retold=True)
     return hashlib.sha256(b"".join(array.tobytes() for array in vars(probe).values())).hexdigest()[:12]
 
 
-def network(shape: Shape, data: train.Blocks, steps: int, seed: int, *, twins: bool = True) -> Judge:
+def usable(variant: Variant, data: train.Blocks) -> IntArray:
+    """Rows a variant learns from; in every block follow the runs, their twins and their prefixes."""
+    size = BLOCK + int(train.TWINS * BLOCK) + int(train.EARLY * BLOCK)
+    place = np.arange(len(data.target)) % size
+    keep = np.full(len(place), True)
+    if not variant.twins:
+        keep &= data.partner == 0
+    if not variant.prefixes:
+        keep &= place < BLOCK + int(train.TWINS * BLOCK)
+    return np.flatnonzero(keep)
+
+
+def network(variant: Variant, data: train.Blocks, steps: int, seed: int) -> Judge:
     """Trains a network on fixed runs with the steps of `train.py`."""
-    usable = np.arange(len(data.target)) if twins else np.flatnonzero(data.partner == 0)
+    assert variant.shape is not None
     torch.manual_seed(seed)
-    training = train.Training(shape, lr=LR, device="cpu")
+    training, rows_used = train.Training(variant.shape, lr=LR, device="cpu"), usable(variant, data)
     rng = np.random.default_rng((seed, 3))
     for k in range(steps):
-        rows, pairs = train.paired(data, np.sort(rng.choice(usable, BATCH)))
-        training.step(train.tensors(data, rows, "cpu"), torch.from_numpy(pairs), k / steps)
-    return lambda blocks: train.logits_of(training.averaged.module, blocks, "cpu")[0]
+        rows, pairs = train.paired(data, np.sort(rng.choice(rows_used, BATCH)))
+        tensor, *others = train.tensors(data, rows, "cpu")
+        training.step((blanked(variant, tensor), *others), torch.from_numpy(pairs), k / steps)
+    return lambda blocks: train.logits_of(training.result, _blanked_blocks(variant, blocks), "cpu")[0]
+
+
+def blanked(variant: Variant, tensor: torch.Tensor) -> torch.Tensor:
+    """Curves (n, channels, bins) without what a variant does not see."""
+    seen = [not any(part in name for part in variant.without) for name in TENSOR_CHANNELS]
+    return tensor * torch.tensor(seen, dtype=tensor.dtype)[:, None]
+
+
+def _blanked_blocks(variant: Variant, blocks: train.Blocks) -> train.Blocks:
+    tensor = blanked(variant, torch.from_numpy(np.asarray(blocks.tensor, dtype=np.float32)))
+    return replace(blocks, tensor=tensor.numpy())
 
 
 def boosting(data: train.Blocks, seed: int) -> Judge:
@@ -164,24 +243,20 @@ def yardstick_of(path: Path) -> Yardstick:
 
 def variants(options: argparse.Namespace) -> Iterator[tuple[str, Judge, train.Blocks]]:
     """Trains the variants asked for, with the runs that calibrate them."""
-    data, held = _runs(options, rules_labels=False)
-    for name in options.only or [*SHAPES, NO_TWINS, BOOSTING]:
-        if name == BOOSTING:
-            yield name, boosting(data, options.seed), held
-        else:
-            shape = SHAPES.get(name, SHAPES["both"])
-            yield name, network(shape, data, options.steps, options.seed, twins=name != NO_TWINS), held
-    if options.rules_labels:
-        data, held = _runs(options, rules_labels=True)
-        yield RULES_LABELS, network(SHAPES["both"], data, options.steps, options.seed), held
+    for name, variant in VARIANTS.items():
+        if (options.only and name not in options.only) or (variant.source != "drawn" and not options.simulated):
+            continue
+        data, held = runs_for(variant, options), held_out_runs(variant, options)
+        judged = network(variant, data, options.steps, options.seed) if variant.shape else boosting(data, options.seed)
+        yield name, judged, held
 
 
-def _runs(options: argparse.Namespace, *, rules_labels: bool) -> tuple[train.Blocks, train.Blocks]:
-    """Runs to train on and runs to calibrate on; half of the latter are of families held out by `train.py`."""
+def held_out_runs(variant: Variant, options: argparse.Namespace) -> train.Blocks:
+    """Drawn runs to calibrate on, twins and prefixes among them; half are of families held out by `train.py`."""
     trends = (train.HELD_OUT, tuple(TRENDS))
     count = max(options.held_out // BLOCK, 2)
-    held = [one_block((options.seed, 4, k), trends[k % 2], rules_labels) for k in range(count)]
-    return drawn(options.seed, options.count, options.cache, rules_labels=rules_labels), train.joined(held)
+    parts = [one_block((options.seed, 4, k), trends[k % 2], None, variant.rules_labels) for k in range(count)]
+    return train.joined(parts)
 
 
 def rows_of(options: argparse.Namespace) -> Iterator[Row]:
@@ -192,9 +267,9 @@ def rows_of(options: argparse.Namespace) -> Iterator[Row]:
         for yard in yards:
             found = measured(judged, held, yard, options.draws)
             yield from _rows(name, yard.name, found)
-            ahead = reference.setdefault(yard.name, found) if name == "both" else reference.get(yard.name)
-            if ahead is not None and name != "both":
-                yield from _rows(f"both - {name}", yard.name, {key: ahead[key] - found[key] for key in found})
+            ahead = reference.setdefault(yard.name, found) if name == REFERENCE else reference.get(yard.name)
+            if ahead is not None and name != REFERENCE:
+                yield from _rows(f"{REFERENCE} - {name}", yard.name, {key: ahead[key] - found[key] for key in found})
 
 
 def _rows(variant: str, yard: str, found: dict[str, FloatArray]) -> Iterator[Row]:
@@ -205,8 +280,8 @@ def _rows(variant: str, yard: str, found: dict[str, FloatArray]) -> Iterator[Row
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, nargs="+", help="yardsticks, JSON lines")
-    parser.add_argument("--only", nargs="+", choices=[*SHAPES, NO_TWINS, BOOSTING], help="train these variants only")
-    parser.add_argument("--rules-labels", action="store_true", help="also train the network on the rules' labels")
+    parser.add_argument("--only", nargs="+", choices=list(VARIANTS), help="train these variants only")
+    parser.add_argument("--simulated", type=Path, help="cache of simulated trainings, for the variants that need it")
     parser.add_argument("--count", type=int, default=20_480, help="synthetic runs to train on")
     parser.add_argument("--held-out", type=int, default=4096, help="synthetic runs to calibrate on")
     parser.add_argument("--steps", type=int, default=900, help=f"steps of {BATCH} runs")

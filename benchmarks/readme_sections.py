@@ -199,7 +199,7 @@ def realism() -> str:
 
 
 def ablation() -> str:
-    """What each half of the input is worth."""
+    """What each part of the input, the data and the network is worth."""
     measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label")
     cell = {(r["variant"], r["yardstick"], r["measure"]): r for r in rows("ablation")}
     variants = list(dict.fromkeys(variant for variant, _, _ in cell if not variant.startswith("both - ")))
@@ -210,7 +210,7 @@ def ablation() -> str:
         if (variant, yard, measures[0]) in cell
     ]
     return section(
-        "**What is each half worth?** Networks of the same short training, alone, with thresholds from synthetic runs "
+        "**What is each part worth?** Networks of the same short training, alone, with thresholds from synthetic runs "
         "(`ablation.csv`); they see far fewer runs than the shipped one.",
         table(("variant", "yardstick", *(HEADS[m] for m in measures)), body),
     )

@@ -5,7 +5,7 @@ The labels of a prefix are measured anew (`truth.judge` on what was logged so fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -22,8 +22,17 @@ _FEWEST: Final = 5
 """Finite points of one loss a prefix of `tell_early` has."""
 
 
-def tell_early(rng: np.random.Generator, logged: Logged, count: int) -> tuple[IntArray, Measured, Truth]:
-    """Returns the rows of runs told up to a random step, (count,), these prefixes as measured, and what they show."""
+def tell_early(
+    rng: np.random.Generator, logged: Logged, count: int, label: Callable[[Logged, Measured], Truth] = judge
+) -> tuple[IntArray, Measured, Truth]:
+    """Returns the rows of runs told up to a random step, (count,), these prefixes as measured, and what they show.
+
+    Args:
+        rng: draws which runs are told and up to where.
+        logged: the runs.
+        count: prefixes wanted.
+        label: says what logged runs show.
+    """
     share = rng.uniform(*_SHARES, len(logged.batch.num_classes))
     early = cut(logged, share)
     points = [early.batch.channels[name].finite().lengths for name in ("train_loss", "val_loss")]
@@ -31,7 +40,7 @@ def tell_early(rng: np.random.Generator, logged: Logged, count: int) -> tuple[In
     rows = np.sort(rng.choice(rows, count, replace=len(rows) < count))
     taken = _taken(early, rows)
     seen = measure(taken.batch)
-    return rows, seen, judge(taken, seen)
+    return rows, seen, label(taken, seen)
 
 
 def cut(logged: Logged, share: float | FloatArray) -> Logged:

@@ -75,6 +75,64 @@ def gradients_fade(rng: Rng, n: int) -> Draw:
     return {"grad_kind": ints(n, 4), "has_grad": full(n, 1.0), "grad_size": rng.uniform(0.3, 4, n)}
 
 
+def idle_start(rng: Rng, n: int) -> Draw:
+    """Nothing is learnt at first, whatever comes later."""
+    return {"plateau": rng.uniform(0.05, 0.5, n), "window_start": full(n, 0.0)}
+
+
+def collapsing_start(rng: Rng, n: int) -> Draw:
+    """The first values cost far more than an untrained model should."""
+    return {
+        "stick": log_uniform(rng, 0.8, 300.0, n),
+        "stick_rate": log_uniform(rng, 20, 2000, n),
+        "window_start": full(n, 0.0),
+    }
+
+
+def turning_val(rng: Rng, n: int) -> Draw:
+    """Val turns up late, often shortly before the run ends."""
+    return {
+        "rise": log_uniform(rng, 0.06, 3.0, n),
+        "rise_at": rng.uniform(0.25, 0.92, n),
+        "rise_kind": pick(rng, [3, 2, 2, 1, 1], n),
+        "has_val": full(n, 1.0),
+    }
+
+
+def easier_val(rng: Rng, n: int) -> Draw:
+    """Dropout, augmentation or a penalty in the train loss only."""
+    return {"train_extra": log_uniform(rng, 0.02, 0.5, n), "has_val": full(n, 1.0)}
+
+
+def late_blow_up(rng: Rng, n: int) -> Draw:
+    """Whatever was learnt is lost at once."""
+    return {
+        "blow_kind": pick(rng, {2: 2, 3: 1, 4: 1}, n),
+        "blow_at": rng.uniform(0.3, 0.95, n),
+        "blow_by": log_uniform(rng, 0.1, 8, n),
+        "freeze": chance(rng, 0.3, n),
+    }
+
+
+def high_swings(rng: Rng, n: int) -> Draw:
+    """Learning rate too high for any trend: train swings widely and val with it."""
+    return {
+        "swing": log_uniform(rng, 0.1, 1.0, n),
+        "swing_kind": pick(rng, [3, 3, 1.5, 2, 1, 4], n),
+        "swing_cycles": log_uniform(rng, 4, 30, n),
+        "swing_val": rng.uniform(0.5, 1.5, n),
+    }
+
+
+def dead_metric(rng: Rng, n: int) -> Draw:
+    """The metric does not follow the loss: a bug in it, or one class predicted for all."""
+    return {
+        "metric_kind": pick(rng, {1: 1, 2: 1}, n),
+        "has_val_metric": full(n, 1.0),
+        "metric_noise": log_uniform(rng, 1e-4, 0.1, n),
+    }
+
+
 def mild_swings(rng: Rng, n: int) -> Draw:
     """Slow waves too small to matter."""
     return {

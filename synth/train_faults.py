@@ -122,9 +122,9 @@ def drift_up(rng: Rng, n: int) -> Draw:
     return {
         "blow_kind": ints(n, 1),
         "blow_at": rng.uniform(0, 0.15, n),
-        "blow_by": log_uniform(rng, 0.02, 8, n),
+        "blow_by": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.05, 0.6, n), log_uniform(rng, 0.02, 8, n)),
         "rate": log_uniform(rng, 1, 30, n),
-        "floor": rng.uniform(0.8, 1, n),
+        "floor": np.where(rng.random(n) < 0.5, rng.uniform(0.8, 1, n), rng.uniform(0.97, 1, n)),
         "metric_kind": pick(rng, {1: 3, 2: 1, 0: 1, 5: 2.5}, n),
         "noise": log_uniform(rng, 5e-4, 0.1, n),
     }

@@ -132,6 +132,9 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     out[:, j] = np.where(swings > 0, np.minimum(out[:, j], np.minimum(_DOUBT, 1 - swings)), out[:, j])
     j = LABELS.index("oscillation")
     out[:, j] = np.maximum(out[:, j], swings)
+    j = LABELS.index("divergence")
+    # another resolution or augmentation costs more; that nothing comes back need not be a fault
+    out[:, j] = np.where(parts["jumped"] > 0, np.minimum(out[:, j], _DOUBT), out[:, j])
     j = LABELS.index("no_generalization")
     # val improves, but its own noise hides it
     out[:, j] = np.where(q["v_drop_rel"] > 0.05, np.minimum(out[:, j], _DOUBT), out[:, j])

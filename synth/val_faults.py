@@ -46,6 +46,19 @@ def overfit_after_drop(rng: Rng, n: int) -> Draw:
     }
 
 
+def overfit_after_plateau(rng: Rng, n: int) -> Draw:
+    """Idle for long, then learnt, and soon learnt by heart."""
+    plateau = rng.uniform(0.05, 0.6, n)
+    return overfit(rng, n) | {
+        "plateau": plateau,
+        "window_start": full(n, 0.0),
+        "window_end": full(n, 1.0),
+        "schedule_weight": rng.uniform(0, 0.5, n),
+        "rise_at": plateau + (1 - plateau) * rng.uniform(0.1, 0.85, n),
+        "rate": log_uniform(rng, 5, 80, n),
+    }
+
+
 def never_generalises(rng: Rng, n: int) -> Draw:
     """Train falls, val stays at its initial level or rises from the first evaluation."""
     return {

@@ -364,10 +364,11 @@ def test_contact_sheets_show_them(cache_file: Path) -> None:
 
 
 def test_training_takes_them(simulations: Simulations) -> None:
-    blocks = train.draw_simulated((1, 2), 30, simulations, 0.2)
-    assert blocks.target.shape == (36, len(LABELS))
-    assert (blocks.partner[:30] == 0).all()
-    assert (blocks.partner[30:] < 0).all()
+    blocks = train.draw_simulated((1, 2), 32, simulations)
+    assert blocks.target.shape == (48, len(LABELS))
+    assert (blocks.partner[:32] == 0).all()
+    assert (blocks.partner[32:40] < 0).all()
+    assert (blocks.partner[40:] == 0).all()
     assert np.isfinite(blocks.tensor.astype(np.float32)).all()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from curveclinic.definitions import degrees
 from curveclinic.errors import InputError, MissingExtraError
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
@@ -31,6 +32,7 @@ HEALTHY = ("plain", "clean_decay", "memorised_flat", "fine_tuning", "five_epochs
 INJECTED = {
     "overfit": "overfitting",
     "overfit_after_drop": "overfitting",
+    "overfit_after_plateau": "overfitting",
     "overconfident": "overfitting",
     "underfit": "underfitting",
     "no_learning": "not_learning",
@@ -57,6 +59,13 @@ INJECTED = {
     "unshuffled": "periodic_loss",
     "goes_nan": "non_finite",
     "gradient_burst": "exploding_gradients",
+    "idle_start": "slow_start",
+    "collapsing_start": "high_initial_loss",
+    "turning_val": "overfitting",
+    "easier_val": "val_below_train",
+    "late_blow_up": "divergence",
+    "high_swings": "oscillation",
+    "dead_metric": "metric_mismatch",
 }
 """Family or rider -> the label its mechanism causes where it can be seen."""
 
@@ -64,6 +73,7 @@ SHARES = {
     "delayed_generalization": 0.12,
     "train_stalled_val_falls": 0.25,
     "underfitting": 0.25,
+    "slow_start": 0.25,
     "undertrained": 0.25,
     "no_generalization": 0.4,
     "exploding_gradients": 0.25,
@@ -208,13 +218,30 @@ def test_textures_are_all_that_separates_the_twins() -> None:
     clean, textured = logged.clean.channels["train_loss"], logged.textured["train_loss"]
     point = np.repeat(quiet, clean.lengths)
     apart = ~np.isclose(clean.values, textured.values, rtol=1e-9)
-    frozen_or_damped = np.isin(np.array(TREND_NAMES)[mixed().family], ["blow_up", "damped_start"])
-    mild = np.repeat(frozen_or_damped, clean.lengths)
+    damped = np.array(TREND_NAMES)[mixed().family] == "damped_start"
+    last = textured.offsets[1:] - 1
+    frozen = np.isclose(textured.values[last], textured.values[last - 1], rtol=1e-6)
+    assert frozen.mean() < 0.25
+    mild = np.repeat(frozen | damped, clean.lengths)
     assert quiet.mean() > 0.5
     assert not (apart & point & ~mild).any()
 
 
 # ---- truth ------------------------------------------------------------------------------------------------------
+
+
+def test_a_level_jump_is_no_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = sample_of(monkeypatch, "level_jump")
+    j = LABELS.index("divergence")
+    risen = degrees(sample.seen.quantities)[:, j] >= 0.999
+    assert risen.sum() >= 3
+    assert not present(sample)[:, j].any()
+
+
+def test_troubles_come_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = present(sample_of(monkeypatch, "overfit_after_plateau"))
+    both = there[:, LABELS.index("slow_start")] & there[:, LABELS.index("overfitting")]
+    assert both.mean() > 0.2
 
 
 def test_targets_and_weights_follow_the_three_states() -> None:

@@ -71,17 +71,26 @@ def test_same_seed_same_blocks() -> None:
 
 
 def test_a_twin_knows_its_full_log() -> None:
-    blocks = train.draw((3, 1, 4), 64, train.SEEN, twins=0.5)
-    assert len(blocks.target) == 96
+    blocks = train.draw((3, 1, 4), 64, train.SEEN, retold=True)
+    twins = slice(64, 64 + int(64 * train.TWINS))
     assert (blocks.partner[:64] == 0).all()
-    rows, pairs = train.paired(blocks, np.array([2, 70, 90]))
-    assert rows[:3].tolist() == [2, 70, 90]
+    rows, pairs = train.paired(blocks, np.array([2, 65, 70]))
+    assert rows[:3].tolist() == [2, 65, 70]
     np.testing.assert_array_equal(pairs, [[1, 3], [2, 4]])
     assert (rows[3:] < 64).all()
     trend = LABELS.index("overfitting")
-    whole = np.arange(64, 96) + blocks.partner[64:]
-    np.testing.assert_array_equal(blocks.target[64:, trend], blocks.target[whole, trend])
-    np.testing.assert_array_equal(blocks.weight[64:, trend], blocks.weight[whole, trend])
+    whole = np.arange(twins.start, twins.stop) + blocks.partner[twins]
+    np.testing.assert_array_equal(blocks.target[twins, trend], blocks.target[whole, trend])
+    np.testing.assert_array_equal(blocks.weight[twins, trend], blocks.weight[whole, trend])
+
+
+def test_prefixes_follow_the_twins_and_stand_alone() -> None:
+    blocks = train.draw((3, 1, 4), 64, train.SEEN, retold=True)
+    early = slice(64 + int(64 * train.TWINS), None)
+    assert len(blocks.target[early]) == int(64 * train.EARLY)
+    assert (blocks.partner[early] == 0).all()
+    assert np.isfinite(blocks.features[early]).all()
+    assert (blocks.target[early] != blocks.target[: int(64 * train.EARLY)]).any()
 
 
 def test_tensors_and_joined() -> None:

@@ -112,7 +112,7 @@ def measured_parts(
     parts["val_spike_height"] = np.where(alone, parts["val_spike_height"], 0.0)
     parts["val_spike_count"] = np.where(alone, parts["val_spike_count"], 0.0)
     parts |= _swing_parts(t, q, known["train_loss"]) | _period_parts(t, q, scatter, fixed)
-    return parts | {"cost": cost, "idle": _idle(trend)}
+    return parts | {"cost": cost, "idle": _idle(trend), "jumped": np.zeros(len(cost))}
 
 
 def _typical(cells: Cells) -> FloatArray:

@@ -94,8 +94,7 @@ class Simulations:
         written = write(rng, self.cache, self.views, book)
         seen = measure(written.batch)
         logged = _logged(rng, self.cache, book, written, seen)
-        truth = _doubted(judge(logged, seen), seen)
-        return Sample(logged, seen, truth, self._family[book.row])
+        return Sample(logged, seen, judge_simulated(logged, seen), self._family[book.row])
 
 
 def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured) -> Logged:
@@ -124,8 +123,12 @@ def _like(batch: Batch, channels: dict[str, Ragged]) -> Batch:
     return replace(batch, channels=channels)
 
 
-def _doubted(truth: Truth, seen: Measured) -> Truth:
-    """Where the view without noise and the log itself say opposite things, neither is taken at its word."""
+def judge_simulated(logged: Logged, seen: Measured) -> Truth:
+    """Labels logs of trainings.
+
+    Where the view without noise and the log itself say opposite things, neither is taken at its word.
+    """
+    truth = judge(logged, seen)
     by_log: FloatArray = overrule(degrees(seen.quantities))
     apart = np.abs(truth.degree - by_log) >= _APART
     apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
