@@ -55,7 +55,7 @@ def simulated(cache: Path, count: int) -> Iterator[Sample]:
 
 def rows_of(source: str, samples: Iterator[Sample], classifier: Classifier) -> Iterator[Row]:
     """One row a label, after one for all of them."""
-    parts = [_judged(sample, classifier) for sample in samples]
+    parts = [judged(sample, classifier) for sample in samples]
     probability, present, network, whole, truth = (np.concatenate(column) for column in zip(*parts, strict=True))
     one = np.ones((1, len(truth)), dtype=np.int64)
     by_label = {
@@ -82,7 +82,7 @@ def rows_of(source: str, samples: Iterator[Sample], classifier: Classifier) -> I
         }
 
 
-def _judged(sample: Sample, classifier: Classifier) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray, FloatArray]:
+def judged(sample: Sample, classifier: Classifier) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray, FloatArray]:
     """Probabilities, findings, errors of the onset by the network and as shown, and truth; (n, 20) each."""
     said = opinions_on(sample.batch, classifier)
     network = said.network

@@ -258,6 +258,20 @@ def test_noise_spares_the_learning_rate_and_units_change_the_losses_only():
     assert {name: s.values[0] for name, s in scaled.items()} == {"train_loss": 1e6, "lr": 1.0, "val_metric": 1.0}
 
 
+def test_reliability_bins():
+    pytest.importorskip("torch")
+    import reliability
+
+    probability, truth = np.full((4, len(LABELS)), NAN), np.full((4, len(LABELS)), NAN)
+    probability[:, 2], truth[:, 2] = [0.12, 0.18, 0.95, 1.0], [0.0, 1.0, 1.0, NAN]
+    rows = list(reliability.rows_of("here", (probability, truth)))
+    assert [(r["label"], r["bin"], r["cells"], r["share"]) for r in rows] == [
+        (LABELS[2], 0.1, 2, 0.5),
+        (LABELS[2], 0.9, 1, 1.0),
+    ]
+    assert rows[0]["probability"] == pytest.approx(0.15)
+
+
 def test_families_weigh_the_same_and_so_do_the_groups():
     task = realism.task_of(
         [record(train_loss=FALLING, family=f) for f in "aab"], [record(train_loss=FALLING, family=f) for f in "bcdd"]
