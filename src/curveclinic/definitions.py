@@ -88,11 +88,13 @@ def _underfitting(q: Names) -> Statement:
 
 
 def _not_learning(q: Names) -> Statement:
-    still = any_of(
-        all_of(below(q["t_drop_rel"], 0.008, 0.018), holds(q["t_positive"])), below(q["t_drop_snr"], 1.5, 4.0)
-    )
-    hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0))
-    return all_of(any_of(still, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
+    positive = holds(q["t_positive"])
+    still = all_of(below(q["t_drop_rel"], 0.008, 0.018), positive)
+    # the noise of a few points is hardly known: there a clear step down is one
+    known = any_of(above(q["t_count"], 6.0, 9.0), all_of(below(q["t_drop_rel"], 0.05, 0.15), positive))
+    lost = all_of(below(q["t_drop_snr"], 1.5, 4.0), known)
+    hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0), known)
+    return all_of(any_of(still, lost, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
 
 
 def _still_falls(q: Names, prefix: str) -> Statement:
@@ -135,6 +137,8 @@ def _divergence(q: Names) -> Statement:
         above(q["t_rise_noise"], 1.0, 2.5),
         above(q["t_above_start_rel"], -0.25, 0.0),
         above(q["t_count"], 2.0, 3.0),
+        # two or three points up are a wobble, unless they go far
+        any_of(above(q["t_count"], 3.0, 6.0), above(q["t_rise_rel"], 0.3, 1.0)),
     )
 
 
