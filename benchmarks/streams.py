@@ -60,6 +60,11 @@ def runs_of(batch: Batch) -> list[Run]:
     ]
 
 
+def found_in(runs: Sequence[Run]) -> BoolArray:
+    """(n, 20) labels found in runs."""
+    return np.array([[label in diagnosis.labels for label in LABELS] for diagnosis in predict_runs(runs)])
+
+
 def synthetic_stream(sample: Sample) -> Stream:
     """Answers and truth of every prefix of synthetic runs."""
     parts = [cut(sample.logged, share) for share in SHARES]

@@ -95,7 +95,7 @@ def _parts(
     """Texture truth of the prefix: jumps and swings that have not come yet are not there."""
     parts = dict(logged.parts)
     for name, channel in (("spike", "train_loss"), ("val_spike", "val_loss")):
-        parts |= _jumps_so_far(parts, name, until, _highest(textured[channel], clean.channels[channel]))
+        parts |= _jumps_so_far(parts, name, until, highest_lift(textured[channel], clean.channels[channel]))
     begin = np.maximum(parts["swing_from"], 0.0) / share
     parts["swing_from"] = np.where(parts["swing_from"] < 0, parts["swing_from"], np.minimum(begin, 1.0))
     parts["swinging"] = np.where(begin < 1.0, parts["swinging"], 0.0)
@@ -121,7 +121,7 @@ def _jumps_so_far(
     }
 
 
-def _highest(textured: Ragged, clean: Ragged) -> FloatArray:
+def highest_lift(textured: Ragged, clean: Ragged) -> FloatArray:
     """(n,) how far the textures lift the log level at most; Inf where a loss is not positive, 0 for an empty run."""
     with np.errstate(all="ignore"):
         lift = np.log(textured.values / clean.values)

@@ -7,6 +7,8 @@ ask whether they are still there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +17,9 @@ from curveclinic.definitions import degrees
 from curveclinic.labels import LABELS
 from curveclinic.quantities import Measured, Quantities, measure
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.synth.logger import Logged
+from curveclinic.synth.prefix import highest_lift
+from curveclinic.synth.texture import SWINGS
 from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth
 
 _STRIDES: Final = (2, 3, 4, 4, 4, 5, 8, 20)
@@ -59,9 +64,48 @@ def thinned(batch: Batch, stride: IntArray) -> Batch:
     return Batch(channels, batch.num_classes, batch.metric_sign, batch.layer_ratio)
 
 
+def thinned_log(logged: Logged, stride: int) -> Logged:
+    """Every stride-th logged point of n runs, with what is known about these points: labels can be measured anew."""
+    every = np.full(logged.batch.size, stride)
+    kept = {
+        name: _is_kept(channel, every)[np.isfinite(channel.values)] for name, channel in logged.batch.channels.items()
+    }
+    clean = {name: _where(channel, kept[name]) for name, channel in logged.clean.channels.items()}
+    textured = {name: _where(channel, kept[name]) for name, channel in logged.textured.items()}
+    return Logged(
+        thinned(logged.batch, every),
+        replace(logged.clean, channels=clean),
+        textured,
+        _parts(logged, clean, textured, stride),
+    )
+
+
+def _parts(
+    logged: Logged, clean: Mapping[str, Ragged], textured: Mapping[str, Ragged], stride: int
+) -> dict[str, FloatArray]:
+    """Texture truth of a thinned log: lower peaks, patterns whose points are still those of a period, slower waves."""
+    parts = dict(logged.parts)
+    for name, channel in (("spike", "train_loss"), ("val_spike", "val_loss")):
+        height = np.minimum(parts[f"{name}_height"], highest_lift(textured[channel], clean[channel]))
+        parts[f"{name}_height"] = np.maximum(height, 0.0)
+        parts[f"{name}_count"] = np.where(height > 0, parts[f"{name}_count"], 0.0)
+    parts["period"] = np.where(parts["period"] % stride == 0, parts["period"] / stride, 0.0)
+    from_point_to_point = parts["swing_kind"] == SWINGS.index("alternating")
+    parts["swinging"] = np.where(from_point_to_point & (stride % 2 == 0), 0.0, parts["swinging"])
+    return parts
+
+
 def _every(channel: Ragged, stride: IntArray) -> Ragged:
+    return _where(channel, _is_kept(channel, stride))
+
+
+def _is_kept(channel: Ragged, stride: IntArray) -> BoolArray:
+    """(total,) True at every stride-th point of each run, from its first."""
     index = np.arange(len(channel.values)) - np.repeat(channel.offsets[:-1], channel.lengths)
-    keep = index % np.repeat(stride, channel.lengths) == 0
+    return np.asarray(index % np.repeat(stride, channel.lengths) == 0)
+
+
+def _where(channel: Ragged, keep: BoolArray) -> Ragged:
     counts = np.concatenate([[0], np.cumsum(keep)])
     return Ragged(channel.steps[keep], channel.values[keep], counts[channel.offsets].astype(np.int64))
 

@@ -7,9 +7,10 @@ import pytest
 
 from curveclinic.definitions import degrees
 from curveclinic.labels import LABELS
+from curveclinic.quantities import measure
 from curveclinic.synth.generate import Sample, generate
-from curveclinic.synth.retold import retell, thinned
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT
+from curveclinic.synth.retold import retell, thinned, thinned_log
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, judge
 
 TREND = LABELS.index("overfitting")
 SPIKES = LABELS.index("loss_spikes")
@@ -28,6 +29,22 @@ def test_thinned_keeps_every_stride_th_point_of_each_channel_from_its_first(samp
             values = channel.values[channel.offsets[i] : channel.offsets[i + 1]]
             kept = thin.channels[name]
             np.testing.assert_array_equal(kept.values[kept.offsets[i] : kept.offsets[i + 1]], values[:: stride[i]])
+
+
+def test_a_thinned_log_is_labelled_by_the_points_it_keeps(sample: Sample) -> None:
+    same = thinned_log(sample.logged, 1)
+    apart = np.abs(judge(same, measure(same.batch)).degree - sample.truth.degree) > 1e-9
+    assert apart.sum() <= 3  # a spike that was planned for after a blow-up is not there
+    coarse = thinned_log(sample.logged, 4)
+    for name in ("train_loss", "val_loss"):
+        finite = coarse.batch.channels[name].finite()
+        np.testing.assert_array_equal(coarse.clean.channels[name].steps, finite.steps)
+        np.testing.assert_array_equal(coarse.textured[name].offsets, finite.offsets)
+    before, after = sample.truth.degree, judge(coarse, measure(coarse.batch)).degree
+    spikes = before[:, SPIKES] >= 0.999
+    assert 0.05 < (after[spikes, SPIKES] < 0.5).mean() < 0.95
+    long = sample.batch.channels["val_loss"].lengths >= 60
+    assert np.abs(after - before)[long, TREND].mean() < 0.05
 
 
 def test_twins_are_runs_of_the_sample_with_fewer_points_or_other_values(sample: Sample) -> None:
