@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,8 +121,8 @@ class _Rows:
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
         self.present = _true_columns(verdicts.present)
-        self.by_rule = verdicts.by_rule
-        self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
+        self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
+        self.onset, self.end = verdicts.onset.tolist(), verdicts.end.tolist()
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
         self.val_low = rules.quantities["v_low_step"]
@@ -168,17 +169,18 @@ def _importance(finding: Finding) -> tuple[int, int, float]:
 
 def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
     label, model_probability = LABELS[j], rows.model_probability[i][j]
-    onset, end = _logged_step(run, rows.onset[i, j]), _logged_step(run, rows.end[i, j])
-    return Finding(
+    onset, end = _logged_step(run, rows.onset[i][j]), _logged_step(run, rows.end[i][j])
+    tell = partial(evidence, label, run, onset=onset, end=end)
+    return Finding.deferred(
+        tell,
         label=label,
         probability=rows.probability[i][j],
-        severity=SEVERITIES[rows.severity[i, j]],
+        severity=SEVERITIES[rows.severity[i][j]],
         onset=onset,
         end=end,
-        source="rule" if rows.by_rule[i, j] else "model",
+        source="rule" if rows.by_rule[i][j] else "model",
         model_probability=None if math.isnan(model_probability) else model_probability,
         rule_agrees=j in rows.rule_present[i] if rows.checked[i][j] else None,
-        evidence=evidence(label, run, onset=onset, end=end),
         causes=SYMPTOMS[label].causes,
         remedies=SYMPTOMS[label].remedies,
     )
