@@ -21,10 +21,10 @@ import numpy.typing as npt
 from curveclinic.causes import NO_FAULT, OF_SIMULATED, SOUND_BUT
 from curveclinic.classifier import Classifier, load_classifier, weights_folder
 from curveclinic.errors import WeightsError
+from curveclinic.judging import opinions_on
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
 from curveclinic.model.causes import fit_causes, write_causes
-from curveclinic.predict import opinions_on
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import cause_inputs
 from curveclinic.synth.generate import BLOCK, Sample

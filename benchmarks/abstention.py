@@ -31,9 +31,10 @@ from yardstick import RESULTS, load_records, truth_of
 from curveclinic.classifier import load_classifier
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.doubt import doubts
+from curveclinic.judging import opinions_on
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
-from curveclinic.predict import opinions_on, predict_runs
+from curveclinic.predict import predict_runs
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.synth.generate import generate

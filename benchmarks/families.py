@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of
 
 import train
 from curveclinic.classifier import Classifier, load_classifier
+from curveclinic.judging import opinions_on
 from curveclinic.labels import LABELS
 from curveclinic.merge import merge
-from curveclinic.predict import opinions_on
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.synth.generate import BLOCK, Sample, generate
 

@@ -30,6 +30,7 @@ PUBLIC = [
     "check_overfit_small_batch",
     "judge_cohort",
     "predict_pathology",
+    "score_table",
     "suggest_lr",
 ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 
-from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology
+from curveclinic import Diagnosis, InputError, Run, judging, predict, predict_pathology
 from curveclinic.classifier import NetworkOpinion
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
@@ -45,7 +45,7 @@ def use(monkeypatch):
     """Installs a stand-in for the trained network; None: the rules decide."""
 
     def install(network):
-        monkeypatch.setattr(predict, "_classifier", lambda: network)
+        monkeypatch.setattr(predict, "shipped_classifier", lambda: network)
 
     install(None)
     return install
@@ -243,16 +243,16 @@ def test_absent_weights_are_said_once(monkeypatch):
     from curveclinic import classifier
 
     monkeypatch.setattr(classifier, "load_classifier", lambda: None)
-    predict._warn_without_weights.cache_clear()
+    judging._warn_without_weights.cache_clear()
     with pytest.warns(UserWarning, match="the rules decide alone"):
         predict_pathology(healthy())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # told once is told
-        predict._warn_without_weights.cache_clear()
+        judging._warn_without_weights.cache_clear()
         with pytest.raises(UserWarning):
             predict_pathology(healthy())
-    predict._warn_without_weights.cache_clear()
+    judging._warn_without_weights.cache_clear()
     with pytest.warns(UserWarning, match="rules"):
         predict_pathology([healthy(), healthy()])
     predict_pathology(healthy())

@@ -11,6 +11,7 @@ from curveclinic.labels import LABELS, Label
 from curveclinic.lr_range import LrRangeTest, suggest_lr
 from curveclinic.predict import predict_pathology
 from curveclinic.run import Run
+from curveclinic.scoring import score_table
 from curveclinic.small_batch import SmallBatchTest, check_overfit_small_batch
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "check_overfit_small_batch",
     "judge_cohort",
     "predict_pathology",
+    "score_table",
     "suggest_lr",
 ]
 __version__ = "0.1.0"

@@ -19,7 +19,8 @@ Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 
 _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS = ("value", "float_value")
-_STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
+STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
+"""List columns that hold the steps of all others."""
 
 
 def grid_from_frame(frame: Any) -> Grid:
@@ -74,15 +75,15 @@ def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
         return None
     key = next((k for k in (*RUN_COLUMNS, "id") if k in cells and k not in lists), None)
     n_rows = max(len(values) for values in cells.values())
-    return [("" if key is None else str(cells[key][i]), _row_table(cells, lists, i)) for i in range(n_rows)]
+    return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
 
 
-def _row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
+def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
     """Returns the series in one row; a list of anything but numbers is left out."""
     table: dict[str, Points] = {}
     for name in cells:
         value = cells[name][row] if name in lists else None
-        if value is None or name.lower() in _STEP_LISTS or _is_axis_of(name, lists):
+        if value is None or name.lower() in STEP_LISTS or is_axis_of(name, lists):
             continue
         axis = _axis_of(name, cells, lists, row)
         with suppress(InputError):
@@ -90,13 +91,19 @@ def _row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int)
     return table
 
 
-def _is_axis_of(name: str, lists: set[str]) -> bool:
+def is_axis_of(name: str, lists: set[str]) -> bool:
+    """Whether a list column holds the steps of another."""
     return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
+
+
+def axes_of(name: str) -> tuple[str, ...]:
+    """Names of list columns that may hold the steps of another, the best first."""
+    return (f"{name}_step", f"{name}_steps", f"{name}/step", *STEP_LISTS)
 
 
 def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
     """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
-    for key in (f"{name}_step", f"{name}_steps", f"{name}/step", *_STEP_LISTS):
+    for key in axes_of(name):
         if key in lists and cells[key][row] is not None:
             return cells[key][row]
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,7 +38,7 @@ class Finding:
         source: "model" or "rule", whichever decided.
         model_probability: the network's probability, None when it did not judge.
         rule_agrees: whether the hand rule finds the label too; None when it could not judge.
-        evidence: one sentence with the run's own numbers.
+        evidence: one sentence with the run's own numbers; of many runs judged at once it is written when first read.
         causes: likely causes, most likely first.
         remedies: what to try, first things first.
     """
@@ -54,6 +54,24 @@ class Finding:
     evidence: str
     causes: tuple[str, ...]
     remedies: tuple[str, ...]
+
+    @classmethod
+    def deferred(cls, tell: Callable[[], str], **known: Any) -> Finding:
+        """Returns a finding with all fields but its evidence, which `tell` writes when it is first read."""
+        finding = object.__new__(cls)
+        finding.__dict__.update(known, _tell=tell)
+        return finding
+
+    if not TYPE_CHECKING:  # a checker would take it for every attribute
+
+        def __getattr__(self, name: str) -> str:
+            if name != "evidence" or "_tell" not in self.__dict__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.__dict__["evidence"] = text = self.__dict__["_tell"]()
+            return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return constructor_call(self)
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,7 @@ def runs_from(
     Raises:
         InputError: `data` is no run, or a single unusable one. In a list the error takes the run's place.
     """
-    if metric_goal not in (None, "max", "min"):
-        raise InputError(f"metric_goal: found {metric_goal!r}, expected 'max', 'min' or None")
-    check_num_classes(num_classes)
+    check_options(num_classes, metric_goal)
     options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal, train_loss=train_loss, val_loss=val_loss)
     if _is_one(data):
         runs, single = _one(data, options)
@@ -64,6 +62,13 @@ def runs_from(
     if items and all(np.isscalar(item) or item is None for item in items):
         raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
     return [_listed(item, options) for item in items], False
+
+
+def check_options(num_classes: Any, metric_goal: Any) -> None:
+    """Raises an InputError for what is no number of classes or no goal."""
+    if metric_goal not in (None, "max", "min"):
+        raise InputError(f"metric_goal: found {metric_goal!r}, expected 'max', 'min' or None")
+    check_num_classes(num_classes)
 
 
 def _refusal(data: Any) -> str:

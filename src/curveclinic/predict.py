@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
-from curveclinic.doubt import doubts
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
+from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
 from curveclinic.labels import HEALTHY, LABELS
-from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.naming import ADVERSARIAL_NOTE
-from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
-from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
+from curveclinic.rules import why_unchecked
 from curveclinic.run import MetricGoal, Run
 from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
     from curveclinic.causes import LikelyCause
-    from curveclinic.classifier import Classifier, NetworkOpinion
-    from curveclinic.model.encoder import Encoded
+    from curveclinic.classifier import Classifier
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
 
-_FEWEST = 3
-"""Finite points one loss must have for a run to be called healthy."""
-
 _OVERFITTING: Final = LABELS.index("overfitting")
-
-_ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
-"""All that can be said of two losses that play against each other."""
 
 _ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
 
@@ -77,7 +66,7 @@ def predict_runs(runs: Sequence[Run]) -> list[Diagnosis]:
     """Returns one diagnosis a run, in order; runs are judged in batches."""
     if not runs:
         return []
-    classifier = _classifier()
+    classifier = shipped_classifier()
     return [
         diagnosis
         for start in range(0, len(runs), _CHUNK)
@@ -90,103 +79,50 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
     return Diagnosis("undetermined", (), {}, (), dict.fromkeys(LABELS, reason), (), reason, run)
 
 
-def _classifier() -> Classifier | None:
-    from curveclinic.classifier import load_classifier
-
-    classifier = load_classifier()
-    if classifier is None:
-        _warn_without_weights()
-    return classifier
-
-
-@cache
-def _warn_without_weights() -> None:
-    warnings.warn(
-        "curveclinic's weights are not installed, the rules decide alone; reinstall curveclinic to get them",
-        UserWarning,
-        stacklevel=4,
-    )
-
-
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
-    batch = Batch.from_runs(runs)
-    counts = batch.finite_counts
-    reasons = why_unchecked(counts)
-    points = loss_points(counts).tolist()
-    opinions = opinions_on(batch, classifier)
-    rules, encoded = opinions.rules, opinions.encoded
-    adversarial = np.array([any(ADVERSARIAL_NOTE in note for note in run.notes) for run in runs])
-    if adversarial.any():
-        rules = without(rules, adversarial[:, None] & ~np.isin(LABELS, sorted(_ADVERSARIAL_LABELS)))
-    by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    rows = _Rows(verdicts, rules)
-    if classifier is not None and classifier.causes is not None and encoded is not None:
-        inputs = cause_inputs(verdicts, rules.checked, counts, encoded)
-        rows.likely = rank(classifier.causes, verdicts.present, inputs)
+    adversarial = np.array([is_adversarial(run.notes) for run in runs])
+    said = judged(Batch.from_runs(runs), classifier, adversarial)
+    rows = _Rows(said)
+    if classifier is not None and classifier.causes is not None and said.encoded is not None:
+        inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
+        rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
+    reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
         if adversarial[i]:
-            reasons[i] |= {label: _ADVERSARIAL_REASON for label in LABELS if label not in _ADVERSARIAL_LABELS}
-        if i in opinions.doubtful and not adversarial[i]:
-            yield undetermined("; ".join((opinions.doubtful[i], *run.notes)), run)
+            reasons[i] = _without_opponents(reasons[i])
+        if rows.undetermined[i]:
+            yield undetermined(no_verdict(run, int(said.points[i]), said.doubtful.get(i)), run)
         else:
-            yield _diagnosis(run, i, rows, reasons[i], points[i])
+            yield _diagnosis(run, i, rows, reasons[i])
 
 
-@dataclass(frozen=True, eq=False)
-class Opinions:
-    """What is thought of a batch before anyone decides.
-
-    Attributes:
-        rules, network: both opinions; the network's is None without weights.
-        encoded: what the network was shown, features without curves; None without weights.
-        doubtful: row -> why a run is not judged at all.
-    """
-
-    rules: RuleOpinion
-    network: NetworkOpinion | None
-    encoded: Encoded | None
-    doubtful: dict[int, str]
+def is_adversarial(notes: Sequence[str]) -> bool:
+    """Whether the losses of a run with these notes play against each other."""
+    return any(ADVERSARIAL_NOTE in note for note in notes)
 
 
-def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
-    """Both opinions on a batch; every run is measured once."""
-    rules: list[RuleOpinion] = []
-    network: list[tuple[NetworkOpinion, Encoded]] = []
-    doubtful: dict[int, str] = {}
-    start = 0
-    for piece in measured(batch):
-        rules.append(opinion_on(piece))
-        if classifier is not None:
-            network.append(_network_opinion(piece, classifier))
-        doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
-        start += piece.batch.size
-    if classifier is None:
-        return Opinions(joined(rules), None, None, doubtful)
-    from curveclinic.classifier import joined as joined_network
-    from curveclinic.model.encoder import joined as joined_encoded
-
-    said, shown = zip(*network, strict=True)
-    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful)
+def _without_opponents(reasons: dict[str, str]) -> dict[str, str]:
+    """Reasons of a run whose losses play against each other."""
+    every = {label: _ADVERSARIAL_REASON for label in LABELS if label not in ADVERSARIAL_LABELS}
+    return {label: every.get(label, reasons.get(label, "")) for label in LABELS if label in every or label in reasons}
 
 
-def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
-    """What the network says of a piece, and what it was shown but for the curves, which take much room."""
-    from curveclinic.model.encoder import encode_measured
-
-    encoded = encode_measured(piece)
-    return classifier.judge_encoded(encoded), replace(encoded, tensor=encoded.tensor[:, :0])
+def no_verdict(run: Run, points: int, doubt: str | None) -> str:
+    """Why an undetermined run got no verdict: the doubt about its curve, or too few finite points of a loss."""
+    return _too_little(run, points) if doubt is None else "; ".join((doubt, *run.notes))
 
 
 class _Rows:
     """Arrays of a batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
 
-    def __init__(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
+    def __init__(self, said: Judged) -> None:
+        verdicts, rules = said.verdicts, said.rules
+        self.undetermined = said.undetermined.tolist()
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
         self.present = _true_columns(verdicts.present)
-        self.by_rule = verdicts.by_rule
-        self.onset, self.end, self.severity = verdicts.onset, verdicts.end, verdicts.severity
+        self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
+        self.onset, self.end = verdicts.onset.tolist(), verdicts.end.tolist()
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
         self.val_low = rules.quantities["v_low_step"]
@@ -202,9 +138,7 @@ def _true_columns(mask: BoolArray) -> list[list[int]]:
     return columns
 
 
-def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str], points: int) -> Diagnosis:
-    if points < _FEWEST and not rows.present[i]:
-        return undetermined(_too_little(run, points), run)
+def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagnosis:
     findings = sorted((_finding(run, i, j, rows) for j in rows.present[i]), key=_importance)
     checked = rows.checked[i]
     return Diagnosis(
@@ -235,28 +169,29 @@ def _importance(finding: Finding) -> tuple[int, int, float]:
 
 def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
     label, model_probability = LABELS[j], rows.model_probability[i][j]
-    onset, end = _logged_step(run, rows.onset[i, j]), _logged_step(run, rows.end[i, j])
-    return Finding(
+    onset, end = _logged_step(run, rows.onset[i][j]), _logged_step(run, rows.end[i][j])
+    tell = partial(evidence, label, run, onset=onset, end=end)
+    return Finding.deferred(
+        tell,
         label=label,
         probability=rows.probability[i][j],
-        severity=SEVERITIES[rows.severity[i, j]],
+        severity=SEVERITIES[rows.severity[i][j]],
         onset=onset,
         end=end,
-        source="rule" if rows.by_rule[i, j] else "model",
+        source="rule" if rows.by_rule[i][j] else "model",
         model_probability=None if math.isnan(model_probability) else model_probability,
         rule_agrees=j in rows.rule_present[i] if rows.checked[i][j] else None,
-        evidence=evidence(label, run, onset=onset, end=end),
         causes=SYMPTOMS[label].causes,
         remedies=SYMPTOMS[label].remedies,
     )
 
 
 def _logged_step(run: Run, step: float) -> float | None:
-    """The logged step nearest to an estimated one; None for none."""
+    """The logged step nearest to an estimated one, the smaller one of two; None for none."""
     if not math.isfinite(step):
         return None
     nearest = [_nearest(s.steps, step) for s in run.channels.values() if len(s)]
-    return min(nearest, key=lambda logged: abs(logged - step))
+    return min(nearest, key=lambda logged: (abs(logged - step), logged))
 
 
 def _nearest(steps: FloatArray, step: float) -> float:
@@ -271,6 +206,6 @@ def _too_little(run: Run, points: int) -> str:
     if not names:
         return f"found {', '.join(run.channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
     return (
-        f"found {points} finite point{'s' * (points != 1)} of {' and '.join(names)}, expected {_FEWEST} or more; "
+        f"found {points} finite point{'s' * (points != 1)} of {' and '.join(names)}, expected {FEWEST} or more; "
         "log more often or wait"
     )

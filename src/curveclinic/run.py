@@ -205,7 +205,7 @@ def _is_missing(value: Any) -> bool:
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
     if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
-        return _with_inf(data)
+        return with_inf(data)
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
@@ -216,10 +216,11 @@ def _numbers(name: str, data: Any) -> FloatArray:
         array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
     if array.ndim != 1:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
-    return _with_inf(array)
+    return with_inf(array)
 
 
-def _with_inf(values: FloatArray) -> FloatArray:
+def with_inf(values: FloatArray) -> FloatArray:
+    """Values with Inf where a database stored the largest number for it."""
     overflow = np.abs(values) >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
@@ -261,6 +262,12 @@ def _implied_steps(count: int, longest: int) -> FloatArray:
     if count and longest / count > _SPREAD_RATIO:
         return np.arange(1, count + 1, dtype=np.float64) * (longest / count)
     return np.arange(1, count + 1, dtype=np.float64)
+
+
+def implied_share(count: npt.NDArray[np.int64], longest: npt.NDArray[np.int64]) -> FloatArray:
+    """(n,) distance between the steps that `_implied_steps` gives channels of n runs."""
+    ratio = longest / np.maximum(count, 1)
+    return np.where(ratio > _SPREAD_RATIO, ratio, 1.0)
 
 
 def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]:

@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from curveclinic.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
+from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError
-from curveclinic.predict import predict_runs
+from curveclinic.intake import check_options
+from curveclinic.judging import judged, shipped_classifier
 from curveclinic.run import MetricGoal, Run
-from curveclinic.writers import error_row, row, schema
+from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
+from curveclinic.writers import error_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from curveclinic.classifier import Classifier
 
-def score_runs(runs: Sequence[Run]) -> pa.Table:
-    """Returns one row a run, in order; columns as in `writers.ROW`."""
-    import pyarrow as pa
+__all__ = ["SEVERITIES_COLUMN", "score_runs", "score_table", "scored_schema"]
 
-    return pa.Table.from_pylist([row(diagnosis) for diagnosis in predict_runs(runs)], schema=schema())
+_PIECE = 4096
+"""Runs judged together; bounds memory."""
+
+_PIECE_BYTES = 1 << 26
+"""Bytes of curves read together, for long runs."""
+
+_FEWEST_ROWS = 64
+"""Runs read together at least."""
 
 
-def score_table(table: Any, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None) -> pa.Table:
+def score_runs(runs: Sequence[Run], *, severities: bool = False) -> pa.Table:
+    """Returns one row a run, in order; columns as in `writers.ROW`, with `severities` one more."""
+    return _columns(_score_runs(runs), severities=severities)
+
+
+def score_table(
+    table: Any,
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
+    severities: bool = False,
+) -> pa.Table:
     """Scores a table of curves, one run a row.
 
     Args:
-        table: a pyarrow Table whose list columns are channels (`train_loss`, `val_loss`, ...), each with its steps
-            beside it (`train_loss_steps`) or one list of steps for all (`step`), and optionally `run_id`, `path` and
-            `format`.
+        table: a pyarrow Table whose list columns are channels (`train_loss`, `val_loss`, ..., or any name of the alias
+            table), each with its steps beside it (`train_loss_steps`) or one list of steps for all (`step`). A null
+            list is a channel that was not logged, a null in a list a missing point. Optional: `run_id`, `path` and
+            `format`, which the rows repeat, and what `Run` knows: `num_classes`, `metric_goal`, `notes` (a list).
         num_classes, metric_goal: as in `predict_pathology`.
+        severities: whether to add the column `severities`, one for each of `labels` but "healthy".
 
     Returns:
         One row for every row given, in the same order; columns as in `writers.ROW`. A run that cannot be used is a
@@ -36,11 +61,73 @@ def score_table(table: Any, *, num_classes: int | None = None, metric_goal: Metr
     """
     import pyarrow as pa
 
+    if not table.num_rows:
+        return _columns(scored_schema().empty_table(), severities=severities)
+    check_options(num_classes, metric_goal)
+    options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal)
+    if not (isinstance(table, pa.Table) and is_curve_table(table)):
+        return _columns(_general(table, options), severities=severities)
+    classifier, height, parts = shipped_classifier(), _height(table), []
+    for start in range(0, table.num_rows, height):
+        reading = read_curves(table.slice(start, height), options, first=start)
+        parts.append(_completed(_rows(reading.curves, classifier), reading, classifier))
+    return _columns(pa.concat_tables(parts), severities=severities)
+
+
+def _columns(rows: pa.Table, *, severities: bool) -> pa.Table:
+    return rows if severities else rows.drop_columns(SEVERITIES_COLUMN)
+
+
+def _score_runs(runs: Sequence[Run]) -> pa.Table:
+    import pyarrow as pa
+
+    if not runs:
+        return scored_schema().empty_table()
+    classifier = shipped_classifier()
+    return pa.concat_tables(
+        [_rows(Curves.of(runs[k : k + _PIECE]), classifier) for k in range(0, len(runs), _PIECE)]
+    )  # fmt: skip
+
+
+def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
+    return verdict_rows(curves, judged(curves.batch, classifier, curves.adversarial))
+
+
+def _height(table: pa.Table) -> int:
+    """Rows of a piece: some thousands, fewer of long runs."""
+    return max(_FEWEST_ROWS, min(_PIECE, int(_PIECE_BYTES * table.num_rows / max(table.nbytes, 1))))
+
+
+def _completed(fast: pa.Table, reading: Reading, classifier: Classifier | None) -> pa.Table:
+    """Rows of a piece in the order of the table: beside those judged as columns the others."""
+    import pyarrow as pa
+
+    if not reading.others:
+        return fast
+    runs = {row: item for row, item in reading.others.items() if isinstance(item, Run)}
+    errors = {row: item for row, item in reading.others.items() if isinstance(item, Unreadable)}
+    parts = [fast, _rows(Curves.of(list(runs.values())), classifier)] if runs else [fast]
+    parts.append(_errors(errors.values()))
+    order = np.concatenate([reading.rows, np.array([*runs, *errors], dtype=np.int64)])
+    return pa.concat_tables(parts).take(pa.array(np.argsort(order)))
+
+
+def _errors(items: Iterable[Unreadable]) -> pa.Table:
+    import pyarrow as pa
+
+    lines = [error_row(item.path, item.format, item.reason, run_id=item.run_id) for item in items]
+    return pa.Table.from_pylist([{**line, SEVERITIES_COLUMN: []} for line in lines], schema=scored_schema())
+
+
+def _general(table: Any, options: ReadOptions) -> pa.Table:
+    """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
+    import pyarrow as pa
+
     from curveclinic.intake import runs_from
 
-    if not table.num_rows:
-        return schema().empty_table()
-    found, _ = runs_from(table, num_classes=num_classes, metric_goal=metric_goal)
-    diagnoses = iter(predict_runs([item for item in found if isinstance(item, Run)]))
-    rows = [error_row("", "", str(item)) if isinstance(item, InputError) else row(next(diagnoses)) for item in found]
-    return pa.Table.from_pylist(rows, schema=schema())
+    found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
+    judged_rows = _score_runs([item for item in found if isinstance(item, Run)])
+    errors = _errors([Unreadable("", "", "", str(item)) for item in found if isinstance(item, InputError)])
+    is_run = np.array([isinstance(item, Run) for item in found], dtype=bool)
+    place = np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1)
+    return pa.concat_tables([judged_rows, errors]).take(pa.array(place))

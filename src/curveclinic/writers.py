@@ -73,17 +73,17 @@ def row(diagnosis: Diagnosis) -> Row:
     }
 
 
-def error_row(path: str, format: str, reason: str) -> Row:
+def error_row(path: str, format: str, reason: str, *, run_id: str = "") -> Row:
     """Returns the row of an input that could not be read."""
-    return {**_blank("", path, format, "error", reason), "labels": [], "unchecked": []}
+    return {**_blank(run_id, path, format, "error", reason), "labels": [], "unchecked": []}
 
 
 def _blank(run_id: str, path: str, format: str, status: str, message: str) -> Row:
     named = {"run_id": run_id, "path": path, "format": format, "status": status, "message": message}
-    return {**dict.fromkeys(name for name, _ in ROW), **{name: _storable(text) for name, text in named.items()}}
+    return {**dict.fromkeys(name for name, _ in ROW), **{name: storable(text) for name, text in named.items()}}
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Text that UTF-8 can hold; a file name that was not UTF-8 keeps its odd bytes as visible escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
