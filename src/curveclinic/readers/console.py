@@ -34,7 +34,7 @@ _PRINTED = re.compile(
 _TABLE = re.compile(r"^\s*(?:epoch|step|iter\w*)\s[^:\n]*loss", re.IGNORECASE | re.MULTILINE)
 """A quick look for a printed loss, and for the head of a printed table."""
 
-_JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\] *[^\s,\]])|<")
+_JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")
 """The start of JSON or XML; `{'loss': 1.2}` and `[12, 2000] loss: 1.2` are none."""
 
 
@@ -50,12 +50,12 @@ def sniff(head: bytes) -> bool:
         lines = lines_of(text)
         if _is_log(lines, rows_of(lines)):
             return True
-    if len(head) < HEAD_BYTES or not _HINT.search(text):
+    if len(head) < HEAD_BYTES:
         return False
     lines = lines_of(text)
-    if _is_code(lines, 0):
+    if not lines or _is_code(lines, 0):
         return False
-    return bool(lines) and (bool(_STAMP.match(lines[0])) or not delimited.sniff(head))
+    return bool(_STAMP.match(lines[0])) or (bool(_HINT.search(text)) and not delimited.sniff(head))
 
 
 def holds(head: bytes, patterns: Sequence[str]) -> bool:
@@ -103,9 +103,9 @@ def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
         try:
             one = re.compile(pattern)
         except re.error as error:
-            raise InputError(f"--pattern {pattern!r} is no regular expression ({error})") from None
+            raise InputError(f"pattern {pattern!r} is no regular expression ({error})") from None
         if not one.groupindex:
-            raise InputError(f"--pattern {pattern!r} has no named group; expected such as (?P<train_loss>\\S+)")
+            raise InputError(f"pattern {pattern!r} has no named group; expected such as (?P<train_loss>\\S+)")
         found.append(one)
     return found
 

@@ -20,6 +20,7 @@ MAX_LINE = 20_000
 """Characters of the longest line looked at; a longer one is a dump of something else."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n\x08]+")
 
 NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)"
@@ -52,6 +53,9 @@ _COUNT = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*(?:\(\s*\d+%\s*\))?\s*\]")
 
 _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 """`[12, 2000] loss: 1.2`: epoch and batch."""
+
+_ROUND = re.compile(r"^\s*\[(\d+)\]\s")
+"""`[7]  train-logloss:0.5`: the round of gradient boosting."""
 
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
@@ -116,7 +120,9 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
     for line in lines:
         if len(line) > MAX_LINE or _SUMMARY in line:
             continue
-        header = _header(line) or header
+        if not _DIGIT.search(line):
+            header, side = _header(line) or header, _last_heading(line)
+            continue
         place, rest, own_side = _place(line)
         epoch = place.get("epoch", epoch)
         row = _table_row(line, header) or _pairs(rest, own_side or side)
@@ -162,7 +168,7 @@ def _place(line: str) -> tuple[Row, str, str]:
             place[column] = match["at"]
             side = side or (match["side"] or "")
     rest = _AXIS.sub(lambda m: " | " if not m["not"] else m[0], line)
-    pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest)
+    pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest) or _ROUND.match(line)
     if pair:
         place.setdefault("epoch", pair[1])
         place.setdefault("step", pair[2])
@@ -232,7 +238,7 @@ def _last_heading(line: str) -> str:
 def _header(line: str) -> tuple[str, ...]:
     """The column names of a printed table (fastai, skorch, YOLO); () for any other line."""
     cells = line.split()
-    if len(cells) < 3 or cells[0].lower() not in _AXIS_COLUMN or any(c[0].isdigit() for c in cells):
+    if len(cells) < 3 or cells[0].lower() not in _AXIS_COLUMN:
         return ()
     return tuple(cells) if any(parse(c).quantity == "loss" for c in cells) and ":" not in line else ()
 
