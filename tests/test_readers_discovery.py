@@ -155,7 +155,7 @@ def test_a_file_too_large_says_so(tree, monkeypatch):
 
 def test_formats_have_names_of_their_own():
     names = [f.name for f in FORMATS]
-    assert names == ["parquet", "tensorboard", "jsonl", "trainer_state", "keras_history", "csv"]
+    assert len(set(names)) == len(names)
 
 
 def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):

@@ -75,7 +75,7 @@ def test_a_raw_log_is_read_as_its_record_says(name, records):
     [
         ("lightning_metrics_eeg.csv", 1, {"train_loss": 200, "val_loss": 201, "train_metric": 200, "val_metric": 201}),
         ("mae_style_log_excerpt.txt", 30, {"train_loss": 10, "val_loss": 10, "val_metric": 10, "lr": 10}),
-        ("mmdet.log.json", 1, {"train_loss": 161, "lr": 162}),
+        ("mmdet.log.json", 1, {"train_loss": 161, "lr": 161}),
         (
             "ludwig_training_statistics.json",
             1,

@@ -24,12 +24,14 @@ class ReadOptions:
         val_loss: the same for the validation loss.
         num_classes: number of classes of a classifier.
         metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
+        patterns: regular expressions for text logs; what their named groups find in a line are its columns.
     """
 
     train_loss: str | None = None
     val_loss: str | None = None
     num_classes: int | None = None
     metric_goal: MetricGoal | None = None
+    patterns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

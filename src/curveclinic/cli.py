@@ -22,6 +22,7 @@ from curveclinic.diagnosis import Severity
 from curveclinic.errors import CurveclinicError, InputError
 from curveclinic.gate import EXIT_USAGE, parse_gate
 from curveclinic.initial_loss import LOSS_NAMES
+from curveclinic.readers.console import compiled
 
 _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -146,6 +147,11 @@ def _reading_options() -> argparse.ArgumentParser:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="log file or folder; - is stdin")
     parser.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
     parser.add_argument("--val-loss", metavar="NAME", help="column or tag of the validation loss")
+    parser.add_argument(
+        "--pattern", action="append", default=[], type=_pattern, metavar="REGEX",
+        help="how a text log prints its numbers: named groups are columns, (?P<step>\\d+) .* (?P<train_loss>\\S+); "
+        "may be given several times, for lines of several kinds",
+    )  # fmt: skip
     parser.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     parser.add_argument("--metric-goal", choices=("max", "min"), help="whether a larger or a smaller metric is better")
     parser.add_argument(
@@ -159,6 +165,14 @@ def _class_count(text: str) -> int:
     if not text.isdecimal() or int(text) < 2:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 2 or more")
     return int(text)
+
+
+def _pattern(text: str) -> str:
+    try:
+        compiled([text])
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _gate(text: str) -> dict[str, Severity]:

@@ -236,7 +236,9 @@ def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray
     forward = np.diff(epochs[rows]) > 0
     if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
         return steps
-    unnested: FloatArray = steps + (epochs - epochs[rows[0]]) * steps[rows].max()
+    own = steps[rows]
+    from_zero = float(np.median(np.diff(own)[~back])) if own.min() == 0 and not back.all() else 0.0
+    unnested: FloatArray = steps + (epochs - epochs[rows[0]]) * (own.max() + from_zero)
     return unnested
 
 

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError, LogError
-from curveclinic.readers import columnar, delimited, json_lines, keras_history, tensorboard, trainer_state
+from curveclinic.readers import (
+    columnar,
+    console,
+    delimited,
+    fairseq,
+    json_lines,
+    keras_history,
+    nnunet,
+    tensorboard,
+    trainer_state,
+)
 from curveclinic.readers.discovery import find_sources, is_event_file, tensorboard_source
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -40,12 +50,16 @@ FORMATS = (
     Format("tensorboard", tensorboard.sniff, tensorboard.read),
     Format("jsonl", json_lines.sniff, json_lines.read),
     Format("trainer_state", trainer_state.sniff, trainer_state.read),
+    Format("fairseq", fairseq.sniff, fairseq.read),
+    Format("nnunet", nnunet.sniff, nnunet.read),
+    Format("text", console.sniff, console.read),
     Format("keras_history", keras_history.sniff, keras_history.read),
     Format("csv", delimited.sniff, delimited.read),
 )
 """All formats, in the order they are tried: the stricter signature first."""
 
 _TENSORBOARD = next(f for f in FORMATS if f.name == "tensorboard")
+_TEXT = next(f for f in FORMATS if f.name == "text")
 
 
 @dataclass(frozen=True)
@@ -111,7 +125,7 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
         LogError: as `read_file`.
     """
     try:
-        return _format_of(source).read(source, options or ReadOptions())
+        return _format_of(source, options).read(source, options or ReadOptions())
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
@@ -122,7 +136,7 @@ def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | 
     """Returns the runs of a source or one failure; nothing for a file met in a folder that is no log."""
     found = None
     try:
-        found = _format_of(source)
+        found = _format_of(source, options)
         runs = read_source(source, options)
     except LogError as error:
         if not source.named and (found is None or isinstance(error, NoCurvesError)):
@@ -136,8 +150,8 @@ def _failure(run: Run) -> ReadFailure:
     return ReadFailure(run.path, run.format, f"{run.run_id}: {run.notes[-1]}")
 
 
-def _format_of(source: Source) -> Format:
-    """Returns the format of a source, known by its content.
+def _format_of(source: Source, options: ReadOptions | None) -> Format:
+    """Returns the format of a source, known by its content; a text the user's patterns fit is a text log.
 
     Raises:
         LogError: it is missing, empty, or of no known format.
@@ -152,6 +166,8 @@ def _format_of(source: Source) -> Format:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     if not head.strip():
         raise LogError(f"{source.path}: the file is empty")
+    if options and options.patterns and console.holds(head, options.patterns):
+        return _TEXT
     found = next((f for f in FORMATS if f.sniff(head)), None)
     if found is None and is_event_file(os.path.basename(source.path)):
         found = _TENSORBOARD

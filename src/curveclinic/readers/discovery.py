@@ -13,6 +13,7 @@ from curveclinic.vocabulary import SPLITS, tokens
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _TRAINER_STATE = "trainer_state.json"
+_SCALARS = "scalars.json"
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
@@ -50,7 +51,8 @@ def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source
         yield run
     for name in _files(folder):
         path = os.path.join(folder, name)
-        if not is_event_file(name) and not (name == _TRAINER_STATE and folder != root and _is_outdated(folder)):
+        outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
+        if not is_event_file(name) and not outdated and not _is_twin(folder, name):
             yield Source(path, _run_id(path, root), named=False)
     parts = _part_folders(folder)
     for name in parts:
@@ -128,6 +130,19 @@ def _is_outdated(folder: str) -> bool:
     if os.path.isfile(os.path.join(parent, _TRAINER_STATE)):
         return True
     return any(int(own.group(1)) < n for n in _checkpoints(parent))
+
+
+def _is_twin(folder: str, name: str) -> bool:
+    """Says whether the same run is logged a second time, and better, beside a file.
+
+    mmcv writes `T.log` beside `T.log.json`; mmengine `T/T.log`, `T/vis_data/T.json` and `T/vis_data/scalars.json`.
+    """
+    stem, suffix = os.path.splitext(name)
+    twins = {
+        ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
+        ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
+    }
+    return bool(stem) and any(os.path.isfile(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
 
 
 def _checkpoints(folder: str) -> Sequence[int]:

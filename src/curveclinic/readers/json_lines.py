@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,9 @@ from curveclinic.readers.keras_history import has_series, is_run_per_item
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 from curveclinic.vocabulary import SPLITS
+
+_COUNTER = "iter"
+_MODES = ("mode", "phase", "split")
 
 
 def sniff(head: bytes) -> bool:
@@ -51,7 +55,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         if is_run_per_item(rows[0]):
             return _runs(rows, options, origin)
-        return runs_from_grid(grid_from_rows([_with_split(row) for row in rows]), options, origin)
+        return runs_from_grid(grid_from_rows(_with_splits(rows)), options, origin)
     except InputError as error:
         kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
@@ -76,12 +80,42 @@ def _runs(rows: list[dict[str, Any]], options: ReadOptions, origin: Origin) -> l
     return usable(made, ids, origin)
 
 
-def _with_split(row: dict[str, Any]) -> dict[str, Any]:
-    """Names the split of values in a row that tells it once (mmcv: `"mode": "val"`)."""
-    mode = next((row[k] for k in ("mode", "phase", "split") if isinstance(row.get(k), str)), "")
-    if SPLITS.get(mode.lower(), "train") == "train":
-        return row
-    return {
-        f"{mode}/{k}" if parse(k).quantity in ("loss", "metric") and not parse(k).split else k: v
-        for k, v in row.items()
-    }
+def _with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Names the split of values in rows that tell it once, and moves them to where the training stands.
+
+    In mmcv's rows of `"mode": "val"` the `iter` is the length of the validation set.
+    """
+    out: list[dict[str, Any]] = []
+    place: dict[str, Any] = {}
+    evaluated = _evaluated(rows)
+    for row in rows:
+        mode = next((row[k] for k in _MODES if isinstance(row.get(k), str)), "")
+        if SPLITS.get(mode.lower(), "train") == "train":
+            place = {k: row[k] for k in ("epoch", _COUNTER) if k in row} if mode else {}
+            out.append({f"val/{k}" if k in evaluated else k: v for k, v in row.items()} if evaluated else row)
+            continue
+        moved = row | place if place.get("epoch", "") == row.get("epoch") else row
+        named = {_named(name, mode): value for name, value in moved.items()}
+        out.append({name: value for name, value in named.items() if parse(name).quantity != "lr"})
+    return out
+
+
+def _named(name: str, mode: str) -> str:
+    known = parse(name)
+    return f"{mode}/{name}" if known.quantity in ("loss", "metric") and not known.split else name
+
+
+def _evaluated(rows: list[dict[str, Any]]) -> set[str]:
+    """Names of metrics of the validation set that do not say so: logged seldom, and never beside a loss (mmengine)."""
+    beside: set[str] = set()
+    alone: Counter[str] = Counter()
+    n_losses = 0
+    for row in rows:
+        known = [parse(name) for name in row]
+        bare = [k.raw for k in known if k.quantity == "metric" and not k.split]
+        if any(k.quantity == "loss" for k in known):
+            n_losses += 1
+            beside.update(bare)
+        else:
+            alone.update(bare)
+    return {name for name, count in alone.items() if name not in beside and 2 * count <= n_losses}

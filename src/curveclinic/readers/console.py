@@ -1,0 +1,155 @@
+"""Console output and text logs: what a training script prints, found by the default patterns or by the user's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.errors import InputError
+from curveclinic.grid import grid_from_rows
+from curveclinic.naming import parse
+from curveclinic.readers import delimited
+from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of
+from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
+from curveclinic.run import Run
+
+_MIN_ROWS = 3
+"""Lines that must hold the same loss: prose and code hold one by chance."""
+
+_CODE_LINE = re.compile(
+    r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for .* in .*:$|with .*:$|#include"
+    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w)"
+)
+_MANY_ROWS = 50
+"""So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there."""
+
+_STAMP = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d")
+_HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
+_PRINTED = re.compile(
+    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r"^\s*(?:epoch|step|iter\w*)\s[^:\n]*loss", re.IGNORECASE | re.MULTILINE)
+"""A quick look for a printed loss, and for the head of a printed table."""
+
+_JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")
+"""The start of JSON or XML; `{'loss': 1.2}` and `[12, 2000] loss: 1.2` are none."""
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether bytes are the head of a text in which a loss is printed again and again.
+
+    A long text may print other things first: then the whole of it will tell.
+    """
+    text = _as_text(head)
+    if text is None or _JSON.match(head.lstrip()):
+        return False
+    if len(_PRINTED.findall(text)) >= _MIN_ROWS or _TABLE.search(text):
+        lines = lines_of(text)
+        if _is_log(lines, rows_of(lines)):
+            return True
+    if len(head) < HEAD_BYTES:
+        return False
+    lines = lines_of(text)
+    if not lines or _is_code(lines, 0):
+        return False
+    return bool(_STAMP.match(lines[0])) or (bool(_HINT.search(text)) and not delimited.sniff(head))
+
+
+def holds(head: bytes, patterns: Sequence[str]) -> bool:
+    """Says whether bytes are text in which the user's patterns find something."""
+    text = _as_text(head)
+    return text is not None and bool(_rows_by_pattern(lines_of(text), compiled(patterns)))
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs in a text log.
+
+    Raises:
+        LogError: it is no text, or no loss is printed in it.
+    """
+    text = _as_text(source.content())
+    if text is None:
+        raise NoCurvesError(f"{source.path}: found binary data, expected text")
+    text, notes = _without_cut_number(text)
+    lines = lines_of(text)
+    if options.patterns:
+        rows = _rows_by_pattern(lines, compiled(options.patterns))
+        advice = "name its group train_loss"
+    else:
+        rows = rows_of(lines)
+        advice = "give a regular expression with named groups, --pattern '(?P<step>...) ... (?P<train_loss>...)'"
+        if rows and not _is_log(lines, rows) and not options.train_loss:
+            rows = []
+    if not rows:
+        raise NoCurvesError(f"{source.path}: no loss in {len(lines)} lines of text; {advice}")
+    origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
+    try:
+        return runs_from_grid(grid_from_rows(rows), options, origin)
+    except InputError as error:
+        raise NoCurvesError(f"{source.path}: {error}") from None
+
+
+def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:
+    """Returns the user's patterns, ready to search.
+
+    Raises:
+        InputError: one is no regular expression, or has no named group.
+    """
+    found = []
+    for pattern in patterns:
+        try:
+            one = re.compile(pattern)
+        except re.error as error:
+            raise InputError(f"pattern {pattern!r} is no regular expression ({error})") from None
+        if not one.groupindex:
+            raise InputError(f"pattern {pattern!r} has no named group; expected such as (?P<train_loss>\\S+)")
+        found.append(one)
+    return found
+
+
+def _rows_by_pattern(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) -> list[Row]:
+    """One row a line, of all groups that all patterns find in it."""
+    rows = []
+    for line in lines:
+        row: Row = {}
+        for pattern in patterns:
+            for match in pattern.finditer(line):
+                row.update((name, cell) for name, cell in match.groupdict().items() if cell is not None)
+        if row:
+            rows.append(row)
+    return rows
+
+
+def _is_log(lines: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Whether some loss stands in several rows, and the lines around are no program."""
+    losses = Counter(name for row in rows for name in row if parse(name).quantity == "loss")
+    if max(losses.values(), default=0) < _MIN_ROWS:
+        return False
+    return not _is_code(lines, sum(map(names_loss, rows)))
+
+
+def _is_code(lines: Sequence[str], n_rows: int) -> bool:
+    """Whether a text is a program or a page: its lines of code or mark-up are too many for its lines with a loss."""
+    n_code = sum(_CODE_LINE.match(line) is not None for line in lines)
+    return n_code > (n_rows if n_rows >= _MANY_ROWS else 1 + n_rows / 10)
+
+
+def _without_cut_number(text: str) -> tuple[str, tuple[str, ...]]:
+    """Takes the number off the end of a text that stops in the middle of a line."""
+    if not text[-1:].isalnum() and text[-1:] not in (".", "+", "-"):
+        return text, ()
+    kept = re.sub(r"[\w.+\-]+\Z", "", text[-200:])
+    return text[:-200] + kept, ("the last line has no end: its last value may be cut short and is left out",)
+
+
+def _as_text(data: bytes) -> str | None:
+    """Returns bytes as text; None for binary data. Here and there a damaged character is no reason to give up."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    if b"\0" in data[:65536]:
+        return None
+    text = data.decode("utf-8-sig", "replace")
+    return None if text.count("\ufffd") > 0.02 * len(text) + 4 else text

@@ -1,0 +1,254 @@
+"""Lines of console output -> rows of named numbers: `Epoch 3/10 - loss: 0.12 - val_loss: 0.2` and its many cousins.
+
+What a line says about its place (epoch, step, bar) is read first, then the pairs of a name and a number; a name
+without a side takes it from a heading before it (`Test set: Average loss: 0.1`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from curveclinic.naming import parse
+from curveclinic.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
+
+Row = dict[str, str]
+
+MAX_LINE = 20_000
+"""Characters of the longest line looked at; a longer one is a dump of something else."""
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
+_ENDS = re.compile(r"[\r\n\x08]+")
+
+NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)"
+_END = r"(?![\w:]|\.\w|\+\d)"
+
+_PAIR = re.compile(
+    r"(?<![\w@./\-])(?P<name>[A-Za-z_][\w@./\-]{0,60}(?: [A-Za-z_][\w@./\-]{0,60}){0,3})['\"]?"
+    r"(?:\s*(?:[:=]|=>|->)\s*|\s+)['\"]?(?:tensor\(|np\.float\d+\()?"
+    rf"(?P<value>{NUMBER}){_END}(?P<of>/\d+)?(?:\s*\(\s*(?P<mean>{NUMBER})\s*\))?",
+    re.IGNORECASE,
+)
+"""A name of one to four words and its number; `0.52 (0.61)` is a value and its running mean, `9800/10000` a share."""
+
+_AXIS = re.compile(
+    r"(?<![\w./\-])(?P<not>(?:max|total|num|warmup|per|every|best|last|of|from|until|after)[ _])?"
+    r"(?P<axis>epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|s(?=:\d)|it(?=:\d))"
+    r"(?:\((?P<side>train|val|test)\))?['\"]?\s*[:=#]?\s*['\"]?\[?\s*(?P<at>\d+(?:\.\d+)?)(?:\s*/\s*\d+)?\s*\]?"
+    r"(?![\w%]|\.\d|:\d|,\d)",
+    re.IGNORECASE,
+)
+_AXIS_COLUMN = {
+    **dict.fromkeys(("epoch", "ep"), "epoch"),
+    **dict.fromkeys(("iteration", "iter", "step", "batch", "s", "it"), "step"),
+    **dict.fromkeys(("global step", "global_step"), "global_step"),
+    **dict.fromkeys(("num updates", "num_updates"), "num_updates"),
+}
+
+_COUNT = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*(?:\(\s*\d+%\s*\))?\s*\]")
+"""`[640/60000 (1%)]`: how far the epoch is."""
+
+_PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
+"""`[12, 2000] loss: 1.2`: epoch and batch."""
+
+_ROUND = re.compile(r"^\s*\[(\d+)\]\s")
+"""`[7]  train-logloss:0.5`: the round of gradient boosting."""
+
+_TIMM = re.compile(r"^\s*Train: (\d+) \[")
+_BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
+"""A progress bar of Keras or of tqdm: done and total."""
+
+_HEADING = re.compile(
+    r"(?<![\w./\-])(train|training|val|valid|validation|eval|evaluation|test|testing|dev)"
+    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at|$))",
+    re.IGNORECASE,
+)
+
+_SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
+"""Names of llm.c."""
+
+_SUMMARY = "train_runtime"
+"""In the last line of a Hugging Face trainer, whose `train_loss` is the run's average."""
+
+_NOT_A_CURVE = frozenset("best min max lowest minimum previous last old target threshold from than final".split())
+_KNOWN = {*SPLITS, *LOSS_WORDS, *NOISE, *NEVER, "lr", "learning", "rate", "grad", "gradient", "norm", "epoch", "step"}
+"""Words that belong to a name of several words; of the others only the last one does (`box loss`)."""
+
+_FILLERS = frozenset("the a an and is at of has this current with info then now".split())
+
+_FEW_BARS = 2
+"""More finished bars than this, without an epoch beside them, are an epoch each; else a bar's own count is the step."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one line says.
+
+    Attributes:
+        row: column -> number as text.
+        done: how far a progress bar is; None where there is none.
+        total: its length.
+    """
+
+    row: Row
+    done: int | None = None
+    total: int | None = None
+
+
+def lines_of(text: str) -> list[str]:
+    """Returns what a terminal was sent, one item for each line or redrawn line, without escape sequences."""
+    return [line for line in _ENDS.split(_ESCAPES.sub("", text) if "\x1b" in text else text) if line.strip()]
+
+
+def rows_of(lines: Iterable[str]) -> list[Row]:
+    """Returns the rows of named numbers in lines of console output; of a progress bar the last state."""
+    return _settled(list(_read(lines)))
+
+
+def names_loss(row: Row) -> bool:
+    """Says whether a row holds a loss."""
+    return any(parse(name).quantity == "loss" for name in row)
+
+
+def _read(lines: Iterable[str]) -> Iterator[Line]:
+    """Yields what the lines with numbers say; an epoch or a heading on a line of its own holds for the next ones."""
+    epoch = side = ""
+    header: Sequence[str] = ()
+    for line in lines:
+        if len(line) > MAX_LINE or _SUMMARY in line:
+            continue
+        if not _DIGIT.search(line):
+            header, side = _header(line) or header, _last_heading(line)
+            continue
+        place, rest, own_side = _place(line)
+        epoch = place.get("epoch", epoch)
+        row = _table_row(line, header) or _pairs(rest, own_side or side)
+        side = _last_heading(line) if not row else ""
+        if not row:
+            continue
+        bar = _BAR.search(line)
+        done, total = (int(n) for n in bar.groups() if n is not None) if bar else (None, None)
+        yield Line({**({"epoch": epoch} if epoch else {}), **place, **row}, done, total)
+
+
+def _settled(found: Sequence[Line]) -> list[Row]:
+    """Rows as they are, and of bars the finished ones; the bars of a run without epochs give its steps."""
+    finished = sum(line.done == line.total and "epoch" not in line.row for line in found if line.done is not None)
+    rows = []
+    for line in found:
+        if line.done is None:
+            rows.append(line.row)
+        elif "epoch" in line.row or finished > _FEW_BARS:
+            if line.done != line.total:
+                continue
+            row = {name: cell for name, cell in line.row.items() if name != "step"}
+            if rows and "epoch" in row and rows[-1].get("epoch") == row["epoch"] and rows[-1].keys() <= row.keys():
+                rows[-1] = row  # drawn once more, with the validation
+            else:
+                rows.append(row)
+        else:
+            rows.append({"step": str(line.done), **line.row})
+    first = next((i for i, row in enumerate(rows) if names_loss(row)), len(rows))
+    return rows[first:]  # what is printed before is the configuration
+
+
+def _place(line: str) -> tuple[Row, str, str]:
+    """Returns epoch and step of a line, the line without them, and the side they name.
+
+    How far an evaluation is, is no step of the training.
+    """
+    place: Row = {}
+    side = ""
+    for match in _AXIS.finditer(line):
+        column = _AXIS_COLUMN[match["axis"].lower()]
+        if not match["not"] and column not in place:
+            place[column] = match["at"]
+            side = side or (match["side"] or "")
+    rest = _AXIS.sub(lambda m: " | " if not m["not"] else m[0], line)
+    pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest) or _ROUND.match(line)
+    if pair:
+        place.setdefault("epoch", pair[1])
+        place.setdefault("step", pair[2])
+    if timm:
+        place.setdefault("epoch", timm[1])
+    if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
+        place.pop("step", None)
+    elif count and "global_step" not in place:
+        place.setdefault("step", count[1])
+    return place, rest, side.lower()
+
+
+def _first_heading(line: str) -> str:
+    found = _HEADING.search(line)
+    return found[1] if found else ""
+
+
+def _pairs(line: str, side: str) -> Row:
+    """Returns the named numbers of a line that mean something, each with its side."""
+    row: Row = {}
+    said = [(m.start(), m[1].lower()) for m in _HEADING.finditer(line)]
+    beside = ""
+    for match in _PAIR.finditer(line):
+        name = _trimmed(match["name"])
+        known = parse(name)
+        if not known.quantity:
+            continue
+        heading = next((word for at, word in reversed(said) if at < match.start()), side)
+        if known.quantity == "loss" and " " in name:
+            beside = known.split
+        if known.quantity in ("loss", "metric") and not known.split:
+            own = beside if known.quantity == "metric" and beside else heading
+            name = f"{own}/{name}" if own else name
+        row.setdefault(name, _cell(match, known.split or heading))
+    return row
+
+
+def _cell(match: re.Match[str], side: str) -> str:
+    """The number of a pair: of an evaluation the mean beside the last batch, of a share the quotient."""
+    if match["of"] and float(match["of"][1:]):
+        return str(float(match["value"]) / float(match["of"][1:]))
+    evaluated = SPLITS.get(side.lower(), "train") != "train"
+    return match["mean"] if match["mean"] and evaluated else match["value"]
+
+
+def _trimmed(raw: str) -> str:
+    """Returns the last words of a name that belong together; "" for a best value so far."""
+    words = raw.split(" ")
+    if any(word.lower() in _NOT_A_CURVE for word in words):
+        return ""
+    kept = [_SHORT.get(words[-1], words[-1])]
+    for word in reversed(words[:-1]):
+        if word.lower() in _FILLERS:
+            break
+        kept.insert(0, word)
+        if not _KNOWN.issuperset(tokens(word)) and parse(word).quantity != "metric":
+            break
+    return " ".join(kept)
+
+
+def _last_heading(line: str) -> str:
+    """The side a line without numbers announces for the next one: `Test Error:`."""
+    found = _HEADING.findall(line) if line.rstrip().endswith(":") and len(line) < 80 else []
+    return found[-1].lower() if found else ""
+
+
+def _header(line: str) -> tuple[str, ...]:
+    """The column names of a printed table (fastai, skorch, YOLO); () for any other line."""
+    cells = line.split()
+    if len(cells) < 3 or cells[0].lower() not in _AXIS_COLUMN:
+        return ()
+    return tuple(cells) if any(parse(c).quantity == "loss" for c in cells) and ":" not in line else ()
+
+
+def _table_row(line: str, header: Sequence[str]) -> Row:
+    """The numbers of a table's row, by the names in its header."""
+    cells = line.split()
+    if not header or len(cells) < len(header) or not re.fullmatch(r"\d+(/\d+)?", cells[0]):
+        return {}
+    named = {name: cell.rstrip(":") for name, cell in zip(header, cells, strict=False)}
+    row = {n: c for n, c in named.items() if parse(n).quantity and re.fullmatch(NUMBER, c, re.IGNORECASE)}
+    return {_AXIS_COLUMN[header[0].lower()]: cells[0].partition("/")[0], **row} if row else {}
+
