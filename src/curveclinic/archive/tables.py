@@ -22,7 +22,8 @@ def rows_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
     import pyarrow as pa
 
     is_run = np.array([isinstance(item, Run) for item in items], dtype=bool)
-    judged = score_runs([item for item in items if isinstance(item, Run)], severities=True)
+    runs = [item for item in items if isinstance(item, Run)]
+    judged = score_runs(runs, severities=True) if runs else scored_schema().empty_table()
     if is_run.all():
         return judged
     errors = [_error_row(item) for item in items if isinstance(item, ReadFailure)]
