@@ -306,6 +306,7 @@ def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=0)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _check_ours(database, path)
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("BEGIN EXCLUSIVE")
@@ -318,15 +319,20 @@ def _connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
             remove(path)
             return _connect(path, fresh=False)
         raise
+    except InputError:
+        database.close()
+        raise
     return database
 
 
+def _check_ours(database: sqlite3.Connection, path: Path) -> None:
+    """Raises an InputError for a database of another program."""
+    used = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if used and database.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+        raise InputError(f"{path}: a database of another program; move it away or choose another output")
+
+
 def _create(database: sqlite3.Connection) -> None:
-    if database.execute("PRAGMA application_id").fetchone()[0] not in (0, _APPLICATION) or (
-        database.execute("PRAGMA user_version").fetchone()[0] == 0
-        and database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    ):
-        raise sqlite3.DatabaseError("it belongs to another program")
     for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         database.execute(f'DROP TABLE "{name}"')
     for statement in filter(str.strip, _TABLES.split(";")):

@@ -44,6 +44,9 @@ _TRIES: Final = 2
 _BIRTHS: Final = 3
 """Workers that may die before they say a word: more, and none will ever start."""
 
+_START_LIMIT: Final = 120.0
+"""Seconds a worker may take to start, on a machine with much else to do."""
+
 _POLL: Final = 0.5
 """Seconds between two looks at the clock."""
 
@@ -128,6 +131,8 @@ class _Worker:
     def is_late(self, time_limit: float) -> bool:
         """Tells whether it has been at one task for too long."""
         now = time.monotonic()
+        if not self.ready:
+            return now - self.since > _START_LIMIT
         if self.place.value != self.at:
             self.at, self.since = int(self.place.value), now
         size = self.left[self.current()].found.size if self.left else 0
@@ -219,9 +224,10 @@ class _Pool:
     def _give_up(self, worker: _Worker) -> Iterator[Finished]:
         """Ends a worker that is too long at one source; the others of its unit are done by another."""
         worker.process.kill()
-        self._remove(worker)
-        if not worker.left:
+        if not worker.ready or not worker.left:
+            yield from self._bury(worker)
             return
+        self._remove(worker)
         task = worker.left.pop(worker.current())
         limit = self._time_limit + max(task.found.size, 0) / _SLOWEST
         yield failed(task, f"{task.source.path}: not read within {limit:,.0f} s; see --time-limit", self._job)
@@ -292,6 +298,7 @@ def _serve(pipe: Connection, place: Any, work: Work, job: Job) -> None:
         place.value = at
 
     with suppress(EOFError, OSError):
+        pipe.send(("ready", None))
         while True:
             unit = pipe.recv()
             try:
