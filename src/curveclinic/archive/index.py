@@ -30,7 +30,8 @@ def _write(tables: Iterable[pa.Table], target: pa.Schema, path: Path) -> int:
 
     count = 0
     texts = [field.name for field in target if not field.name.startswith(("train_", "val_", "lr", "grad_norm"))]
-    with pq.ParquetWriter(path, target, compression="zstd", compression_level=1, use_dictionary=texts) as writer:
+    options = {"compression": "zstd", "compression_level": 1, "use_dictionary": texts, "write_page_checksum": True}
+    with pq.ParquetWriter(path, target, **options) as writer:
         for table in tables:
             writer.write_table(table)
             count += table.num_rows

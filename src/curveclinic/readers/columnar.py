@@ -33,7 +33,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(source.path if source.data is None else pa.BufferReader(source.data))
+        where = source.path if source.data is None else pa.BufferReader(source.data)
+        file = pq.ParquetFile(where, page_checksum_verification=True)
         _check_size(sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups)), source)
         table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
