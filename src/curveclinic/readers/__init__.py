@@ -33,6 +33,8 @@ __all__ = [
     "read_runs",
     "read_source",
     "read_stdin",
+    "run_or_failure",
+    "runs_or_failure",
 ]
 
 
@@ -102,7 +104,7 @@ def read_runs(
     for path in paths:
         n_found = 0
         for source in find_sources(path):
-            for item in _runs_or_failure(source, options):
+            for item in runs_or_failure(source, options):
                 n_found += 1
                 yield item
         if not n_found:
@@ -132,7 +134,7 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
         raise error if isinstance(error, LogError) else LogError(f"{source.path}: {error}") from None
 
 
-def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | ReadFailure]:
+def runs_or_failure(source: Source, options: ReadOptions | None = None) -> list[Run | ReadFailure]:
     """Returns the runs of a source or one failure; nothing for a file met in a folder that is no log."""
     found = None
     try:
@@ -142,12 +144,15 @@ def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | 
         if not source.named and (found is None or isinstance(error, NoCurvesError)):
             return []
         return [ReadFailure(source.path, found.name if found else "", str(error))]
-    return [run if run.channels else _failure(run) for run in runs]
+    return [run_or_failure(run) for run in runs]
 
 
-def _failure(run: Run) -> ReadFailure:
-    """The failure of one run of a file whose other runs are fine."""
-    return ReadFailure(run.path, run.format, f"{run.run_id}: {run.notes[-1]}")
+def run_or_failure(run: Run) -> Run | ReadFailure:
+    """Returns the run, or the failure that one without channels among the runs of a file stands for."""
+    if run.channels:
+        return run
+    named = f"{run.run_id}: " if run.run_id else ""
+    return ReadFailure(run.path, run.format, f"{named}{run.notes[-1]}")
 
 
 def _format_of(source: Source, options: ReadOptions | None) -> Format:
@@ -156,6 +161,8 @@ def _format_of(source: Source, options: ReadOptions | None) -> Format:
     Raises:
         LogError: it is missing, empty, or of no known format.
     """
+    if source.unreadable:
+        raise LogError(f"{source.path}: {source.unreadable}")
     if source.parts:
         return _TENSORBOARD
     try:

@@ -23,7 +23,10 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     if os.path.isdir(root):
         yield from _walk(root, root, set())
     else:
-        yield Source(root, Path(root).name if os.path.isabs(root) else Path(root).as_posix())
+        special = os.path.exists(root) and not os.path.isfile(root)
+        why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
+        run_id = Path(root).name if os.path.isabs(root) else Path(root).as_posix()
+        yield Source(root, run_id, unreadable=why if special else "")
 
 
 def is_event_file(name: str) -> bool:
@@ -41,8 +44,18 @@ def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Sourc
 
 
 def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
-    """Yields the sources under a folder in order of their names; a folder reached twice is read once."""
-    status = os.stat(folder)
+    """Yields the sources under a folder in order of their names; a folder reached twice is read once.
+
+    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
+    """
+    try:
+        status = os.stat(folder)
+        os.scandir(folder).close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Source(folder, _run_id(folder, root), unreadable=f"{error.strerror or error}; this folder is not searched")
+        return
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
@@ -88,10 +101,18 @@ def _entries(folder: str, *, files: bool) -> list[str]:
     """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out."""
     try:
         with os.scandir(folder) as found:
-            names = [e.name for e in found if (e.is_file() if files else e.is_dir()) and not e.name.startswith(".")]
+            names = [entry.name for entry in found if not entry.name.startswith(".") and _is(entry, files=files)]
     except OSError:
         return []
     return sorted(names, key=lambda n: [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", n)])
+
+
+def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
+    """Whether an entry is a file, or a folder; a symbolic link that leads to itself is neither."""
+    try:
+        return entry.is_file() if files else entry.is_dir()
+    except OSError:
+        return False
 
 
 def _part_folders(folder: str) -> list[str]:
