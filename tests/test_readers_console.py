@@ -248,6 +248,7 @@ NO_LOGS = {
     "markdown": "# Training\n\n```\nstep 1: loss 2.5\nstep 2: loss 2.4\nstep 3: loss 2.3\n```\n\n- [docs](x)\n",
     "config": "loss_weight: 1.0\nlr: 0.1\nepochs: 5\ntrain_batch: 3\nloss_scale: 2.0\n",
     "indented json": '[\n {\n  "epoch": 1,\n  "loss": 2.0\n }\n]\n',
+    "json without its first brace": ' "history": [\n' + '  {\n   "epoch": 1,\n   "loss": 2.0\n  },\n' * 9,
     "two lines only": "step 1 loss: 2.0\nstep 2 loss: 1.0\n",
     "html": "<p>loss: 1.0</p>\n<p>loss: 1.0</p>\n<p>loss: 1.0</p>\n",
     "csv": "epoch,loss\n1,2.0\n2,1.0\n3,0.5\n",

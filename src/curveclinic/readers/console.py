@@ -20,7 +20,7 @@ _MIN_ROWS = 3
 
 _CODE_LINE = re.compile(
     r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for .* in .*:$|with .*:$|#include"
-    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w)"
+    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w|\"[^\"]*\": )"
 )
 _MANY_ROWS = 50
 """So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there."""
