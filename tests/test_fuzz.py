@@ -44,7 +44,11 @@ DAMAGE = re.compile(
 )
 """What a note of damage says."""
 
-UNCHECKED = {"parquet": "pages without checksums", "mlflow_db": "pages without checksums", "trackio": "pages without checksums"}
+UNCHECKED = {
+    "parquet": "pages without checksums",
+    "mlflow_db": "pages without checksums",
+    "trackio": "pages without checksums",
+}
 """Formats in which one flipped byte may change many numbers, and nothing in the file tells."""
 
 
@@ -98,7 +102,9 @@ def by_format(tmp_path_factory):
     """Format -> its units, in a copy that may be damaged."""
     base = tmp_path_factory.mktemp("fuzz")
     found = defaultdict(list)
-    roots = [p for parent in (ROOT / "examples", ROOT / "tests" / "fixtures") for p in sorted(parent.iterdir()) if p.is_dir()]
+    roots = [
+        p for parent in (ROOT / "examples", ROOT / "tests" / "fixtures") for p in sorted(parent.iterdir()) if p.is_dir()
+    ]
     for k, root in enumerate(roots):
         if root.name == "__pycache__":
             continue
