@@ -8,8 +8,7 @@ import pytest
 
 from curveclinic.cli import main
 from curveclinic.errors import InputError, LogError
-from curveclinic.readers import ReadOptions, find_sources, read_file, read_runs, read_stdin
-from curveclinic.readers import console
+from curveclinic.readers import ReadOptions, console, find_sources, read_file, read_runs, read_stdin
 from curveclinic.readers.console import compiled, sniff
 from curveclinic.readers.source import Source
 
@@ -57,7 +56,7 @@ LAYOUTS = {
     ),
     "pytorch quick start": (
         "".join(
-            f"Epoch {e}\n-------------------------------\nloss: {3 - e}.5  [   64/60000]\nloss: {3 - e}.1  [ 6464/60000]\n"
+            f"Epoch {e}\n----------\nloss: {3 - e}.5  [   64/60000]\nloss: {3 - e}.1  [ 6464/60000]\n"
             f"Test Error: \n Accuracy: {40 + e}.9%, Avg loss: {2 - e / 10:.6f} \n\n"
             for e in (1, 2)
         ),
@@ -124,7 +123,10 @@ LAYOUTS = {
             for e in (1, 2)
             for s in (100, 200)
         ),
-        {"train_loss": ([100, 200, 300, 400], [1.5, 1.5, 2.5, 2.5]), "val_loss": ([100, 200, 300, 400], [1.75] * 2 + [2.75] * 2)},
+        {
+            "train_loss": ([100, 200, 300, 400], [1.5, 1.5, 2.5, 2.5]),
+            "val_loss": ([100, 200, 300, 400], [1.75] * 2 + [2.75] * 2),
+        },
     ),
     "old Keras": (
         "".join(
@@ -144,7 +146,8 @@ LAYOUTS = {
         {"train_loss": ([0, 1, 2], [3.5, 2.5, 1.5])},
     ),
     "tqdm, one bar": (
-        "\r".join(f" {i}0%|███       | {i}00/1000 [00:01<00:09, 99.0it/s, loss={10 - i}.5]" for i in range(1, 5)) + "\n",
+        "\r".join(f" {i}0%|███       | {i}00/1000 [00:01<00:09, 99.0it/s, loss={10 - i}.5]" for i in range(1, 5))
+        + "\n",
         {"train_loss": ([100, 200, 300, 400], [9.5, 8.5, 7.5, 6.5])},
     ),
     "Lightning, all epochs on one line": (
@@ -158,13 +161,17 @@ LAYOUTS = {
     "fastai": (
         "epoch     train_loss  valid_loss  accuracy  time    \n"
         + "".join(f"{e}         {2 - e / 2:.6f}    {3 - e / 2:.6f}    0.{e}00000  00:01     \n" for e in (0, 1, 2)),
-        {"train_loss": ([0, 1, 2], [2, 1.5, 1]), "val_loss": ([0, 1, 2], [3, 2.5, 2]), "val_metric": ([0, 1, 2], [0, 0.1, 0.2])},
+        {
+            "train_loss": ([0, 1, 2], [2, 1.5, 1]),
+            "val_loss": ([0, 1, 2], [3, 2.5, 2]),
+            "val_metric": ([0, 1, 2], [0, 0.1, 0.2]),
+        },
     ),
     "YOLO": (
         "".join(
             "      Epoch    GPU_mem   box_loss   cls_loss   dfl_loss  Instances       Size\n"
-            f"        {e}/3      0.53G      1.{e}       2.{e}       1.5         10        640:  50%|█████     | 1/2 [00:01<00:01]\r"
-            f"        {e}/3      0.53G      1.{e}       2.{e}       1.0         10        640: 100%|██████████| 2/2 [00:01<00:00]\n"
+            f"        {e}/3      0.53G      1.{e}       2.{e}       1.5         10    640:  50%|█ | 1/2 [00:01<0]\r"
+            f"        {e}/3      0.53G      1.{e}       2.{e}       1.0         10    640: 100%|██| 2/2 [00:01<0]\n"
             for e in (1, 2, 3)
         ),
         {"train_loss": ([1, 2, 3], [4.2, 4.4, 4.6])},
@@ -248,6 +255,7 @@ NO_LOGS = {
     "markdown": "# Training\n\n```\nstep 1: loss 2.5\nstep 2: loss 2.4\nstep 3: loss 2.3\n```\n\n- [docs](x)\n",
     "config": "loss_weight: 1.0\nlr: 0.1\nepochs: 5\ntrain_batch: 3\nloss_scale: 2.0\n",
     "indented json": '[\n {\n  "epoch": 1,\n  "loss": 2.0\n }\n]\n',
+    "json without its first brace": ' "history": [\n' + '  {\n   "epoch": 1,\n   "loss": 2.0\n  },\n' * 9,
     "two lines only": "step 1 loss: 2.0\nstep 2 loss: 1.0\n",
     "html": "<p>loss: 1.0</p>\n<p>loss: 1.0</p>\n<p>loss: 1.0</p>\n",
     "csv": "epoch,loss\n1,2.0\n2,1.0\n3,0.5\n",
@@ -262,12 +270,16 @@ def test_prose_code_and_other_formats_are_not_claimed(name):
 
 def test_our_own_source_is_no_log():
     root = Path(__file__).parent.parent
-    claimed = [p for p in [*root.glob("**/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")] if sniff(p.read_bytes()[:65536])]
+    claimed = [
+        p for p in [*root.glob("**/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")] if sniff(p.read_bytes()[:65536])
+    ]
     assert claimed == []
 
 
 def test_a_log_that_begins_with_other_things_is_found(tmp_path):
-    lead = "".join(f"2024-06-17 14:43:{k % 60:02d},907 - INFO - size: torch.Size([32, 128, {k}])\n" for k in range(2000))
+    lead = "".join(
+        f"2024-06-17 14:43:{k % 60:02d},907 - INFO - size: torch.Size([32, 128, {k}])\n" for k in range(2000)
+    )
     path = tmp_path / "app.log"
     path.write_text(lead + "".join(f"step {k} loss: {9 - k}.5\n" for k in range(4)))
     assert path.stat().st_size > 65536
@@ -336,7 +348,14 @@ def test_twins_of_a_run_are_read_once():
 
 
 def test_long_lines_and_many_words_take_no_time():
-    for line in (b"a" * 200_000, b"loss " * 40_000, b"epoch " * 40_000, b"1 " * 90_000, b"loss: " * 40_000, b"[ " * 90_000):
+    for line in (
+        b"a" * 200_000,
+        b"loss " * 40_000,
+        b"epoch " * 40_000,
+        b"1 " * 90_000,
+        b"loss: " * 40_000,
+        b"[ " * 90_000,
+    ):
         data = line + b"\n" + line[:19_999] + b"\n" + b"step 1 loss: 2.0\nstep 2 loss: 1.0\nstep 3 loss: 1.5\n"
         (run,) = console.read(Source("x", "x", data=data), ReadOptions())
         assert run.channels["train_loss"].values.tolist()[-3:] == [2, 1, 1.5]

@@ -95,7 +95,7 @@ def test_ultralytics_padded_cells(read):
     ]
     rows = [[k, 3, 2, 1, 4, 3, "nan" if k == 2 else 2, 0.5, 0.01] for k in (1, 2)]
     text = "\n".join(",".join(str(c).rjust(20) for c in row) for row in [names, *rows])
-    (run,) = read(text, "results.csv")
+    (run,) = read(text + "\n", "results.csv")
     assert values(run) == [6, 6]
     assert np.array_equal(values(run, "val_loss"), [9, np.nan], equal_nan=True)
     assert (values(run, "val_metric"), values(run, "lr")) == ([0.5, 0.5], [0.01, 0.01])
@@ -202,3 +202,12 @@ def test_a_very_long_line_ends_soon(read, tmp_path):
     assert values(run)[1] == 2
     (failure,) = list(read_runs([tmp_path / "missing.csv"]))
     assert failure.reason.endswith("missing.csv: no such file or folder")
+
+
+def test_a_cell_cut_short_is_left_out_and_said(read):
+    (run,) = read("epoch,loss,val_loss\n1,2.5,3.5\n2,1.25,2.125\n3,0.625,1.0", "log.csv")
+    assert (values(run), values(run, "val_loss")) == ([2.5, 1.25, 0.625], [3.5, 2.125])
+    assert "the last line has no end: its last cell may be cut short and is left out" in run.notes
+    (run,) = read("epoch,loss\n1,2.5\n2,1.25\n3,", "log.csv")
+    assert values(run) == [2.5, 1.25]
+    assert not any("cut short" in note for note in run.notes)

@@ -20,7 +20,9 @@ _MIN_ROWS = 3
 
 _CODE_LINE = re.compile(
     r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for .* in .*:$|with .*:$|#include"
-    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w)"
+    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
+    r"|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w"
+    r"|\"[^\"]*\": )"
 )
 _MANY_ROWS = 50
 """So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there."""
@@ -28,7 +30,8 @@ _MANY_ROWS = 50
 _STAMP = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
+    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?"
+    r"[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
     re.IGNORECASE,
 )
 _TABLE = re.compile(r"^\s*(?:epoch|step|iter\w*)\s[^:\n]*loss", re.IGNORECASE | re.MULTILINE)

@@ -73,11 +73,29 @@ _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 _SUMMARY = "train_runtime"
 """In the last line of a Hugging Face trainer, whose `train_loss` is the run's average."""
 
-_NOT_A_CURVE = frozenset("best min max lowest minimum previous last old target threshold from than final".split())
+_NOT_A_CURVE = frozenset(
+    (
+        "best",
+        "min",
+        "max",
+        "lowest",
+        "minimum",
+        "previous",
+        "last",
+        "old",
+        "target",
+        "threshold",
+        "from",
+        "than",
+        "final",
+    )
+)
 _KNOWN = {*SPLITS, *LOSS_WORDS, *NOISE, *NEVER, "lr", "learning", "rate", "grad", "gradient", "norm", "epoch", "step"}
 """Words that belong to a name of several words; of the others only the last one does (`box loss`)."""
 
-_FILLERS = frozenset("the a an and is at of has this current with info then now".split())
+_FILLERS = frozenset(
+    ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now")
+)
 
 _FEW_BARS = 2
 """More finished bars than this, without an epoch beside them, are an epoch each; else a bar's own count is the step."""
@@ -251,4 +269,3 @@ def _table_row(line: str, header: Sequence[str]) -> Row:
     named = {name: cell.rstrip(":") for name, cell in zip(header, cells, strict=False)}
     row = {n: c for n, c in named.items() if parse(n).quantity and re.fullmatch(NUMBER, c, re.IGNORECASE)}
     return {_AXIS_COLUMN[header[0].lower()]: cells[0].partition("/")[0], **row} if row else {}
-

@@ -58,13 +58,14 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise LogError(f"{source.path}: found binary data, expected delimited text")
     text = text.lstrip("\r\n ")
     delimiter = _delimiter(text.partition("\n")[0])
+    text, cut = _without_cut_cell(text, delimiter)
     grids, n_bad = [], 0
     for block in _blocks(text, delimiter):
         grid, bad = _grid(block, delimiter, source.path)
         grids.append(grid)
         n_bad += bad
     grid = _stacked(grids)
-    notes = (f"{n_bad} lines do not fit the header and are left out",) if n_bad else ()
+    notes = (*([f"{n_bad} lines do not fit the header and are left out"] if n_bad else ()), *cut)
     origin = Origin(
         run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
     )
@@ -73,6 +74,16 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
+
+
+def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
+    """Empties the last cell of a table whose last line has no end: `0.5` may be the start of `0.5e-3`."""
+    rows, end, last = text.rpartition("\n")
+    cells, mark, cell = last.rpartition(delimiter)
+    if not end or not _is_number(cell.strip(" \"'")):
+        return text, ()
+    note = "the last line has no end: its last cell may be cut short and is left out"
+    return rows + end + cells + mark, (note,)
 
 
 def _as_text(data: bytes) -> str | None:
