@@ -8,6 +8,7 @@ elsewhere may be a real log: those are not doubted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,6 +143,39 @@ class Doubts:
 
 def doubts(piece: Measured) -> Doubts:
     """Says of measured runs whether their train loss is a learning curve; a logged non-finite loss is a fact."""
+    return doubts_among([suspects_in(piece, 0)])
+
+
+@dataclass(frozen=True, eq=False)
+class Suspects:
+    """What was measured on the runs that get a closer look, by name of the quantity and of the loss.
+
+    Attributes:
+        rows: (m,) their rows among all runs.
+        quantities: those that are read.
+        levels, cells: of both losses.
+    """
+
+    rows: IntArray
+    quantities: Quantities
+    levels: dict[str, Level]
+    cells: dict[str, Cells]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Suspects]) -> Suspects:
+        """Returns the suspects of several pieces as those of one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
+            {name: Level.stacked([part.levels[name] for part in parts]) for name in _LOSSES},
+            {name: Cells.stacked([part.cells[name] for part in parts]) for name in _LOSSES},
+        )
+
+
+def suspects_in(piece: Measured, first: int) -> Suspects | None:
+    """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
     n = piece.batch.size
     view = piece.level.view[:n]
     whole, half = np.ptp(view, axis=1), np.ptp(view[:, view.shape[1] // 2 :], axis=1)
@@ -149,23 +183,20 @@ def doubts(piece: Measured) -> Doubts:
     # most trainings have done nearly everything by half of their time: they need no closer look
     rows = np.flatnonzero(finite & ((half >= _LOOK * whole) | (whole == 0)))
     if not len(rows):
-        return Doubts.none()
+        return None
     levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
-    return _look(_Suspects({name: piece.quantities[name][rows] for name in _READ}, levels, cells), rows)
+    return Suspects(rows + first, {name: piece.quantities[name][rows] for name in _READ}, levels, cells)
 
 
-@dataclass(frozen=True, eq=False)
-class _Suspects:
-    """What was measured on the runs that get a closer look, by name of the quantity and of the loss."""
-
-    quantities: Quantities
-    levels: dict[str, Level]
-    cells: dict[str, Cells]
+def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
+    """Says of the suspects of several pieces, looked at together, whether their train loss is a learning curve."""
+    some = [part for part in suspects if part is not None]
+    return _look(Suspects.joined(some)) if some else Doubts.none()
 
 
-def _look(piece: _Suspects, rows: IntArray) -> Doubts:
-    """Doubts about the given rows."""
+def _look(piece: Suspects) -> Doubts:
+    """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
     spread = np.maximum(np.ptp(train.view, axis=1), EPS)
     late = np.ptp(train.view[:, train.view.shape[1] // 2 :], axis=1) / spread
@@ -180,7 +211,7 @@ def _look(piece: _Suspects, rows: IntArray) -> Doubts:
     # a wave that val makes too, step for step, is the model's
     lone = np.nan_to_num(q["swing_shared"]) < _SHARED
     return Doubts(
-        rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
+        piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
         legs, late, noise, _raw_level(train), train.count,
     )  # fmt: skip
 
@@ -190,7 +221,7 @@ def _outer_quarters(view: FloatArray) -> tuple[FloatArray, FloatArray]:
     return view[:, :quarter], view[:, -quarter:]
 
 
-def _falls(piece: _Suspects, among: BoolArray) -> BoolArray:
+def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
     """Some of the runs: those whose val loss comes down, far beyond its error, and stays down, as in a training."""
     q, val = piece.quantities, piece.levels["val_loss"]
     down = (q["v_drop_snr"] >= _FALL[0]) & (q["v_drop_noise"] >= _FALL[1]) & (q["v_rise_drop"] <= _FALL[2])
@@ -237,7 +268,7 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     return legs >= _LEGS, legs
 
 
-def _scatter(piece: _Suspects) -> tuple[FloatArray, BoolArray]:
+def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
     train, val = (piece.levels[name] for name in _LOSSES)
     noise, val_noise = (_relative_noise(piece, name) for name in _LOSSES)
@@ -249,7 +280,7 @@ def _scatter(piece: _Suspects) -> tuple[FloatArray, BoolArray]:
     return noise, still & (noise > _WIDE) & (train.count >= _FEWEST["scatter"])
 
 
-def _relative_noise(piece: _Suspects, name: str) -> FloatArray:
+def _relative_noise(piece: Suspects, name: str) -> FloatArray:
     """(n,) scatter of single points over the level; in logarithms it is relative already."""
     level, cells = piece.levels[name], piece.cells[name]
     low, high = (masked_quantile(cells.mean, cells.real, place) for place in _QUARTILES)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.doubt import doubts
+from curveclinic.doubt import Suspects, doubts_among, suspects_in
 from curveclinic.labels import LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.quantities import Measured, measured
@@ -95,14 +95,15 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     """Both opinions on a batch; every run is measured once."""
     rules: list[RuleOpinion] = []
     network: list[tuple[NetworkOpinion, Encoded]] = []
-    doubtful: dict[int, str] = {}
+    suspects: list[Suspects | None] = []
     start = 0
     for piece in measured(batch):
         rules.append(opinion_on(piece))
         if classifier is not None:
             network.append(_network_opinion(piece, classifier))
-        doubtful |= {start + row: reason for row, reason in doubts(piece).reasons().items()}
+        suspects.append(suspects_in(piece, start))
         start += piece.batch.size
+    doubtful = doubts_among(suspects).reasons()
     if classifier is None:
         return Opinions(joined(rules), None, None, doubtful)
     from curveclinic.classifier import joined as joined_network

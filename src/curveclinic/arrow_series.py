@@ -1,0 +1,119 @@
+"""List columns of numbers made flat: raw series of many runs, their missing points left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.run import with_inf
+
+
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is that of lists."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+@dataclass(frozen=True, eq=False)
+class NumberLists:
+    """A list column of numbers made flat.
+
+    Attributes:
+        values: (total,) NaN where missing.
+        missing: (total,) what is missing; None for nothing.
+        lengths: (n,) 0 for a null list.
+        valid: (n,) no null.
+    """
+
+    values: FloatArray
+    missing: BoolArray | None
+    lengths: IntArray
+    valid: BoolArray
+
+    @classmethod
+    def of(cls, column: Any) -> NumberLists | None:
+        """Returns the column; None where it holds no numbers."""
+        import pyarrow as pa
+
+        inner = column.type.value_type
+        if not (pa.types.is_float32(inner) or pa.types.is_float64(inner) or pa.types.is_integer(inner)):
+            return None
+        array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
+        valid = array.is_valid().to_numpy(zero_copy_only=False)
+        lengths = np.diff(array.offsets.to_numpy()).astype(np.int64)
+        flat, missing = array.flatten(), None  # what a null list points at is left out
+        if flat.null_count:
+            missing = flat.is_null().to_numpy(zero_copy_only=False)
+            flat = flat.fill_null(0)
+        values = with_inf(flat.to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
+        if missing is not None:
+            values = np.where(missing, np.nan, values)
+        return cls(values, missing, np.where(valid, lengths, 0), valid)
+
+    @cached_property
+    def offsets(self) -> IntArray:
+        """(n + 1,) where each list begins."""
+        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class RawSeries:
+    """A raw series of n runs without its missing points.
+
+    Attributes:
+        points: steps (position, from 1, where none were logged) and values.
+        given: (n,) the steps were logged.
+    """
+
+    points: Ragged
+    given: BoolArray
+
+    @classmethod
+    def of(cls, column: NumberLists, axes: Sequence[NumberLists]) -> RawSeries:
+        """Returns the series of a column; of the axes the first one that is there counts, if it is as long."""
+        lengths = column.lengths
+        position = np.arange(1, len(column.values) + 1) - np.repeat(column.offsets[:-1], lengths)
+        steps, given = _axis(column, axes, position)
+        if column.missing is not None:  # a gap keeps its place on the implied axis
+            gaps = np.zeros(len(lengths), dtype=bool)
+            gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
+            given = given | gaps
+        keep = np.isfinite(steps)
+        if column.missing is not None:
+            keep &= ~column.missing
+        points = Ragged(steps, column.values, column.offsets)
+        return cls(points if keep.all() else kept(points, keep), given)
+
+
+def _axis(column: NumberLists, axes: Sequence[NumberLists], position: IntArray) -> tuple[FloatArray, BoolArray]:
+    """Flat steps of a column, and (n,) where they were logged."""
+    lengths, open_ = column.lengths, column.valid
+    for axis in axes:
+        if (axis.valid | ~column.valid).all() and np.array_equal(axis.lengths, lengths):
+            return axis.values, column.valid  # the usual case: nothing is copied
+        break
+    steps, given = position.astype(np.float64), np.zeros(len(lengths), dtype=bool)
+    for axis in axes:
+        here = open_ & axis.valid
+        fits = here & (axis.lengths == lengths)
+        steps[np.repeat(fits, lengths)] = axis.values[np.repeat(fits, axis.lengths)]
+        given, open_ = given | fits, open_ & ~here
+    return steps, given
+
+
+def kept(points: Ragged, keep: BoolArray) -> Ragged:
+    """Returns the points at flat places that are kept."""
+    counts = np.concatenate([[0], np.cumsum(keep)])
+    return Ragged(points.steps[keep], points.values[keep], counts[points.offsets].astype(np.int64))
+
+
+def rows_of(offsets: IntArray, places: IntArray) -> IntArray:
+    """Runs that hold flat places."""
+    out: IntArray = offsets.searchsorted(places, side="right") - 1
+    return out
