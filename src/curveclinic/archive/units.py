@@ -220,7 +220,8 @@ def _rows_of_slice(task: Task, piece: Slice, job: Job, *, whole: bool = False) -
     reason = f"{task.source.path}: changed while it was read"
     mark = Part(task.key, piece.first + done, 0, done=True, format="parquet")
     if whole:
-        mark = replace(mark, **dict(zip(("content", "again"), _content(task), strict=True)))
+        content, again = _content(task)
+        mark = replace(mark, content=content, again=again)
     try:
         for batch in batches(task.source, piece, skip=task.have):
             table = _rows_of_batch(batch, task.source, job)
