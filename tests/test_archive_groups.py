@@ -71,7 +71,7 @@ def test_the_table_is_bounded_and_its_names_are_text(monkeypatch):
 
 
 def test_no_expression():
-    with pytest.raises(InputError, match=r"found '\(', expected a regular expression such as .*unterminated subpattern"):
+    with pytest.raises(InputError, match=r"found '\(', expected a regular expression such as .*unterminated"):
         parse_pattern("(")
 
 

@@ -151,7 +151,7 @@ def test_an_index_reads_only_what_is_new(tmp_path, capsys):
     assert index("logs", "-o", "curves.parquet") == 0
     after = stored(tmp_path / "curves.parquet")
     assert before.items() <= after.items()
-    assert [run.run_id for run in read_file("curves.parquet")][0] == "new.csv"
+    assert next(run.run_id for run in read_file("curves.parquet")) == "new.csv"
     assert len(after) == 5
 
 

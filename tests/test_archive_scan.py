@@ -130,7 +130,7 @@ def test_a_second_scan_of_one_output_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(scoring, "predict_runs", another)
     assert scan("logs", "-o", "out.csv", "--workers", 1) == 0
     assert codes == [2]
-    assert "out.csv.state.sqlite: another scan is writing here; wait for it or choose another" in capsys.readouterr().err
+    assert "out.csv.state.sqlite: another scan is writing here; wait for it" in capsys.readouterr().err
 
 
 def test_workers_write_what_one_process_writes(tmp_path, capsys):

@@ -7,8 +7,9 @@ from archive_cases import OLD, rows, scan, stored, write_archive, write_log
 
 from curveclinic.archive import scan as scanning
 from curveclinic.archive import units
+from curveclinic.archive.database import explained, remove
 from curveclinic.archive.signatures import Signature
-from curveclinic.archive.state import State, open_state, remove, state_path
+from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Finished, Part
 from curveclinic.errors import InputError
 from curveclinic.readers.source import Source
@@ -136,11 +137,10 @@ def test_an_empty_state_is_removed(tmp_path):
 def test_a_full_disk_says_what_to_do(opened, monkeypatch):
     opened._database.execute("PRAGMA max_page_count = 1")
     finished = Finished(table(*(f"{i}" * 50 for i in range(3000))), (Part(add(opened, "a"), 0, 3000, done=True),))
-    from curveclinic.archive.state import _explained
 
     with (
         pytest.raises(OSError, match=r"database or disk is full; what was finished before is kept, run the same"),
-        _explained(opened.path),
+        explained(opened.path),
     ):
         opened.store(finished)
 

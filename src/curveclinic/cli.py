@@ -90,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet, .csv or .jsonl"
     )
     many.add_argument(
-        "--group-by", type=_pattern, metavar="REGEX",
+        "--group-by", type=_expression, metavar="REGEX",
         help="also summarise by what this finds in a run's id, or else its path: '^([^/]+)/' is the first folder",
     )  # fmt: skip
     many.set_defaults(command=archive_commands.scan)
@@ -215,7 +215,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _expression(text: str) -> re.Pattern[str]:
     try:
         return parse_pattern(text)
     except InputError as error:

@@ -13,6 +13,9 @@ from curveclinic.readers.source import Source
 HASHED_BYTES: Final = 64 * 1024 * 1024
 """Larger sources have no hash: with a new time they are read again, which costs hardly more than hashing them."""
 
+_UNREAD: Final = frozenset({"artifacts", "models"})
+"""Sub-folders of a run that hold its products, not its curves."""
+
 _BLOCK: Final = 1024 * 1024
 
 _DATABASES: Final = (".db", ".sqlite", ".sqlite3")
@@ -77,7 +80,7 @@ def _files(source: Source) -> Iterator[str]:
         yield from (path for _, path in source.parts)
     elif os.path.isdir(source.path):
         for folder, folders, files in os.walk(source.path):
-            folders.sort()
+            folders[:] = sorted(set(folders) - _UNREAD)
             yield from (os.path.join(folder, name) for name in sorted(files) if _is_file(folder, name))
     else:
         yield source.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
@@ -157,12 +158,12 @@ class _Gathered:
         self._parts: list[Part] = []
         self._points = 0
 
-    def add(self, task: Task, items: Sequence[Item]) -> Iterator[Finished]:
-        """Takes the items of one source and yields what is full."""
-        content, again = _content(task)
-        format = next((item.format for item in items), "")
+    def add(self, task: Task, items: Iterable[Item]) -> Iterator[Finished]:
+        """Takes the items of one source and yields what is full; those that are stored already are passed over."""
         first = count = task.have
-        for item in items[task.have :]:
+        format = ""
+        for item in islice(items, task.have, None):
+            format = format or item.format
             self._items.append(item)
             self._points += _points(item)
             count += 1
@@ -170,7 +171,7 @@ class _Gathered:
                 self._parts.append(Part(task.key, first, count - first, done=False, format=format))
                 first = count
                 yield from self.flush()
-        self._parts.append(Part(task.key, first, count - first, True, format, content, again))
+        self._parts.append(Part(task.key, first, count - first, True, format, *_content(task)))
 
     def flush(self) -> Iterator[Finished]:
         """Yields what was taken since the last time."""
@@ -183,17 +184,20 @@ def _points(item: Item) -> int:
     return sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
 
 
-def _read(source: Source, options: ReadOptions) -> list[Item]:
-    """Returns the runs of a source; a fault of a reader is a failure of this source, not of the scan."""
+def _read(source: Source, options: ReadOptions) -> Iterator[Item]:
+    """Yields the runs of a source; a fault of a reader is a failure of this source, not of the scan."""
+    count = 0
     try:
-        items: list[Item] = runs_or_failure(source, options)
+        for item in runs_or_failure(source, options):
+            count += 1
+            yield item
     except CurveclinicError:
         raise
     except Exception as error:
-        return [ReadFailure(source.path, "", _fault(source, error))]
-    if not items and source.named:
-        return [ReadFailure(source.path, "", f"{source.path}: no run in this file")]
-    return items
+        yield ReadFailure(source.path, "", _fault(source, error))
+    else:
+        if not count and source.named:
+            yield ReadFailure(source.path, "", f"{source.path}: no run in this file")
 
 
 def _content(task: Task) -> tuple[bytes, bool]:
@@ -216,7 +220,8 @@ def _rows_of_slice(task: Task, piece: Slice, job: Job, *, whole: bool = False) -
     reason = f"{task.source.path}: changed while it was read"
     mark = Part(task.key, piece.first + done, 0, done=True, format="parquet")
     if whole:
-        mark = replace(mark, **dict(zip(("content", "again"), _content(task), strict=True)))
+        content, again = _content(task)
+        mark = replace(mark, content=content, again=again)
     try:
         for batch in batches(task.source, piece, skip=task.have):
             table = _rows_of_batch(batch, task.source, job)

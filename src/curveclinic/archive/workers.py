@@ -6,22 +6,19 @@ what is left of its unit is tried again in smaller pieces, down to the single so
 
 from __future__ import annotations
 
-import multiprocessing
 import multiprocessing.connection
 import os
 import signal
-import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from curveclinic.archive.process import start
 from curveclinic.archive.units import Finished, Job, Message, Split, Task, Work, failed
-from curveclinic.errors import CurveclinicError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -49,9 +46,6 @@ _START_LIMIT: Final = 120.0
 
 _POLL: Final = 0.5
 """Seconds between two looks at the clock."""
-
-_THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""Set to 1 for workers: they are as many as there are cores."""
 
 
 def default_workers() -> int:
@@ -151,7 +145,7 @@ class _Pool:
     def hand_out(self, workers: int) -> bool:
         """Gives every free worker a unit; False when all is done."""
         while len(self._busy) < workers and (unit := self._queue.take()) is not None:
-            worker = self._idle.pop() if self._idle else _start(self._work, self._job)
+            worker = self._idle.pop() if self._idle else _Worker(*start(self._work, self._job), since=time.monotonic())
             worker.send(unit)
             self._busy.append(worker)
         return bool(self._busy)
@@ -256,64 +250,3 @@ def _ended(code: int | None) -> str:
         with suppress(ValueError):
             return f"signal {signal.Signals(-code).name}"
     return f"exit code {code}"
-
-
-def _start(work: Work, job: Job) -> _Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    place = context.Value("q", -1, lock=False)
-    process = context.Process(target=_serve, args=(theirs, place, work, job), daemon=True)
-    with _alone():
-        process.start()
-    theirs.close()
-    return _Worker(process, ours, place, since=time.monotonic())
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Gives what is started within one thread, and no Ctrl-C before it can ignore it."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    masks = hasattr(signal, "pthread_sigmask")
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if masks else set()
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        if masks:
-            signal.pthread_sigmask(signal.SIG_SETMASK, old)
-
-
-def _serve(pipe: Connection, place: Any, work: Work, job: Job) -> None:
-    """Does units until the pipe closes. What a worker runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C too, and ends the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    warnings.showwarning = lambda message, *_, **__: pipe.send(("warning", str(message)))
-
-    def begin(at: int) -> None:
-        place.value = at
-
-    with suppress(EOFError, OSError):
-        pipe.send(("ready", None))
-        while True:
-            unit = pipe.recv()
-            try:
-                for message in work(unit, job, begin):
-                    pipe.send(("message", message))
-            except CurveclinicError as error:
-                pipe.send(("error", error))
-            except Exception:
-                pipe.send(("fault", traceback.format_exc()))
-            pipe.send(("end", None))
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, even amid a file."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)

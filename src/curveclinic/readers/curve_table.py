@@ -7,6 +7,7 @@ One row a run, or one for an input that could not be read. Channels are list col
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -116,7 +117,7 @@ def _lists(arrays: Sequence[FloatArray | None]) -> pa.Array:
 def _series(table: pa.Table, name: str) -> list[Series]:
     """Returns one series a row, views of the table's own memory; an empty one where the cell is null."""
     (steps, cuts), (values, _) = (_flat(table.column(n)) for n in (name + _STEPS, name))
-    return [Series(steps[a:b], values[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [Series(steps[a:b], values[a:b]) for a, b in pairwise(cuts)]
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[FloatArray, list[int]]:

@@ -54,7 +54,8 @@ def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Source(folder, _run_id(folder, root), unreadable=f"{error.strerror or error}; this folder is not searched")
+        why = f"{error.strerror or error}; this folder is not searched"
+        yield Source(folder, _run_id(folder, root), unreadable=why)
         return
     if (status.st_dev, status.st_ino) in seen:
         return

@@ -184,4 +184,5 @@ def _slices(rows: list[int]) -> Iterator[Slice]:
 
 def _batch_rows(file: pq.ParquetFile, piece: Slice) -> int:
     size = sum(file.metadata.row_group(g).total_byte_size for g in range(*piece.groups))
-    return max(1, min(BATCH_ROWS, BATCH_BYTES * max(piece.rows, 1) // max(size, 1)))
+    rows: int = BATCH_BYTES * max(piece.rows, 1) // max(size, 1)
+    return max(1, min(BATCH_ROWS, rows))
