@@ -26,9 +26,10 @@ class Source:
     Attributes:
         path: where it is, as the user would write it; "-" for standard input.
         run_id: name of its first run.
-        parts: event files of a TensorBoard run, as (prefix for the tags, file); () for anything else.
+        parts: files of a run that has several, as (prefix for the tags, file); () for anything else.
         data: its bytes when it is no file.
         named: the user named it, so that it must be readable; else it was met in a folder.
+        format: name of the format where the layout of a folder tells it, "" where the content must.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Source:
     parts: tuple[tuple[str, str], ...] = ()
     data: bytes | None = None
     named: bool = True
+    format: str = ""
 
     def head(self) -> bytes:
         """Returns the first bytes."""

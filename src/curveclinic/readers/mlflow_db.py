@@ -1,0 +1,202 @@
+"""MLflow's SQLite store, `mlflow.db`: all runs of a server in one file, read run by run."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table
+from curveclinic.errors import LogError
+from curveclinic.naming import parse
+from curveclinic.readers import sqlite_file
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.timed import Timed, on_steps
+from curveclinic.readers.wanted import is_wanted
+from curveclinic.run import Run
+
+_PAGE = 256
+"""Runs whose names and metrics are looked up at once."""
+
+_TABLES = {
+    "runs": {"run_uuid", "name", "experiment_id", "lifecycle_stage"},
+    "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"},
+}
+_LARGEST_STEP = 2**53
+_ROW = np.dtype([("key", "i4"), ("step", "i8"), ("value", "f8"), ("is_nan", "i1"), ("time", "i8")])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table of runs."""
+
+    uuid: str
+    title: str
+
+
+def holds(source: Source) -> bool:
+    """Says whether a SQLite database is MLflow's."""
+    return sqlite_file.has_columns(source, _TABLES)
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of a database that are not deleted.
+
+    Raises:
+        LogError: as `iterate`.
+    """
+    return list(iterate(source, options))
+
+
+def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+    """Yields the runs that are not deleted; one without a loss has no channels and notes why.
+
+    At most one run's points are in memory. Nothing is locked between two runs.
+
+    Raises:
+        LogError: the database is damaged so that no run can be listed, or no run has a loss.
+    """
+    origin = Origin(path=source.path, format="mlflow_db", advice="name it with --train-loss")
+    n_good, reason = 0, ""
+    with sqlite_file.opened(source) as connection:
+        held: list[Run] = []
+        for run in _runs(connection, source, options, origin):
+            n_good += bool(run.channels)
+            reason = reason or run.notes[-1] if not run.channels else reason
+            if n_good:  # runs without a loss are worth a row only beside good ones
+                yield from held
+                held = []
+                yield run
+            elif len(held) < _PAGE:
+                held.append(run)
+    if not n_good:
+        kind = LogError if "damaged" in reason else NoCurvesError
+        raise kind(f"{source.path}: {reason or 'no run that is not deleted'}")
+
+
+def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, origin: Origin) -> Iterator[Run]:
+    after = ""
+    while True:
+        try:
+            entries = _entries(connection, after)
+            keys = _keys(connection, [e.uuid for e in entries]) if entries else []
+        except sqlite3.Error as error:
+            note = f"the database is damaged ({error}); runs after {after or 'the first'} are lost"
+            yield Run({}, run_id=f"{source.run_id}#rest", path=source.path, format=origin.format, notes=(note,))
+            return
+        if not entries:
+            return
+        query = Query(_metrics_table(connection), keys, [k for k in keys if is_wanted(k, options)])
+        for entry in entries:
+            here = replace(origin, run_id=f"{source.run_id}#{entry.title}")
+            yield _run(connection, query, entry, options, here)
+        after = entries[-1].uuid
+
+
+def _entries(connection: sqlite3.Connection, after: str) -> list[Entry]:
+    """Returns the next runs in order of their ids; those deleted, or of deleted experiments, are passed over."""
+    rows = connection.execute(
+        "SELECT r.run_uuid, r.name, e.name FROM runs r LEFT JOIN experiments e USING (experiment_id) "
+        "WHERE r.run_uuid > ? AND coalesce(r.lifecycle_stage, '') != 'deleted' "
+        "AND coalesce(e.lifecycle_stage, '') != 'deleted' ORDER BY r.run_uuid LIMIT ?",
+        (after, _PAGE),
+    )
+    return [
+        Entry(str(uuid), "/".join(str(t) for t in (experiment, name, uuid) if t)) for uuid, name, experiment in rows
+    ]
+
+
+def _keys(connection: sqlite3.Connection, uuids: Sequence[str]) -> list[str]:
+    """Returns the names of the metrics of some runs, sorted as SQLite compares them."""
+    table = "latest_metrics" if "latest_metrics" in sqlite_file.columns_by_table(connection) else "metrics"
+    marks = ",".join("?" * len(uuids))
+    rows = connection.execute(f"SELECT DISTINCT key FROM {table} WHERE run_uuid IN ({marks})", tuple(uuids))
+    return sorted((str(key) for (key,) in rows), key=lambda k: k.encode("utf-8", "replace"))
+
+
+def _metrics_table(connection: sqlite3.Connection) -> str:
+    """Returns what to select points from: the table by its index on runs, copied if an old database has none."""
+    indexes = connection.execute("SELECT name FROM pragma_index_list('metrics')").fetchall()
+    for (name,) in indexes:
+        columns = [c for (c,) in connection.execute("SELECT name FROM pragma_index_info(?)", (name,))]
+        if columns == ["run_uuid"]:
+            return f'main.metrics INDEXED BY "{name}"'
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS metrics_by_run AS SELECT * FROM main.metrics")
+    connection.execute("CREATE INDEX IF NOT EXISTS temp.by_run ON metrics_by_run (run_uuid)")
+    return "temp.metrics_by_run INDEXED BY by_run"
+
+
+class Query:
+    """The query of one run's points, the metric as its number among the wanted ones."""
+
+    def __init__(self, table: str, keys: Sequence[str], wanted: Sequence[str]) -> None:
+        self.keys = keys
+        self.wanted = wanted
+        code, names = _code(list(enumerate(wanted)))
+        only = f"AND key IN ({','.join('?' * len(wanted))})" if len(wanted) < len(keys) else ""
+        self.sql = f"SELECT {code}, step, value, is_nan, timestamp FROM {table} WHERE run_uuid = ? {only}"
+        self._before, self._after = tuple(names), tuple(wanted) if only else ()
+
+    def parameters(self, uuid: str) -> tuple[str, ...]:
+        """Returns the values of the query's marks for a run."""
+        return (*self._before, uuid, *self._after)
+
+
+def _code(wanted: Sequence[tuple[int, str]]) -> tuple[str, list[str]]:
+    """Returns an SQL expression that finds the number of `key` by bisection, and the values of its marks."""
+    if not wanted:
+        return "-1", []
+    if len(wanted) == 1:
+        number, name = wanted[0]
+        return f"CASE key WHEN ? THEN {number} ELSE -1 END", [name]
+    middle = len(wanted) // 2
+    low, low_names = _code(wanted[:middle])
+    high, high_names = _code(wanted[middle:])
+    return f"CASE WHEN key < ? THEN {low} ELSE {high} END", [wanted[middle][1], *low_names, *high_names]
+
+
+def _run(connection: sqlite3.Connection, query: Query, entry: Entry, options: ReadOptions, origin: Origin) -> Run:
+    rows, damage = _rows(connection, query, entry.uuid)
+    order = np.argsort(rows["key"], kind="stable")
+    bounds = np.searchsorted(rows["key"][order], np.arange(len(query.wanted) + 1))
+    values = np.where(rows["is_nan"] != 0, np.nan, rows["value"])
+    series = {}
+    for number, name in enumerate(query.wanted):
+        own = order[bounds[number] : bounds[number + 1]]
+        if len(own):
+            series[name] = Timed(rows["step"][own].astype(np.float64), values[own], rows["time"][own].astype(np.float64))
+    table, placed = on_steps(series)
+    others = {name: (None, np.empty(0)) for name in query.keys if name not in table and not parse(name).quantity}
+    made = attempt(run_from_table, {**table, **others}, options, replace(origin, notes=(*damage, *placed)))
+    if isinstance(made, Run):
+        return made
+    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(*damage, str(made)))
+
+
+def _rows(connection: sqlite3.Connection, query: Query, uuid: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns the points of one run in the order written; of a damaged database those before the damage."""
+    try:
+        return np.fromiter(connection.execute(query.sql, query.parameters(uuid)), dtype=_ROW), ()
+    except (sqlite3.Error, TypeError, ValueError, OverflowError):
+        rows: list[tuple[int, int, float, int, int]] = []
+        note = _collect(connection, query, uuid, rows)
+    return np.array(rows, dtype=_ROW), (note,)
+
+
+def _collect(
+    connection: sqlite3.Connection, query: Query, uuid: str, rows: list[tuple[int, int, float, int, int]]
+) -> str:
+    """Gathers sound rows one by one and returns what is wrong with the others."""
+    n_bad = 0
+    try:
+        for key, step, value, is_nan, time in connection.execute(query.sql, query.parameters(uuid)):
+            sound = isinstance(step, int) and isinstance(value, (int, float)) and abs(step) < _LARGEST_STEP
+            if sound and is_nan in (0, 1) and isinstance(time, int) and abs(time) < _LARGEST_STEP:
+                rows.append((key, step, float(value), is_nan, time))
+            else:
+                n_bad += 1
+    except sqlite3.Error as error:
+        return f"the database is damaged ({error}); the points after the first {len(rows)} are left out"
+    return f"the database is damaged; {n_bad} rows are no points and are left out"
