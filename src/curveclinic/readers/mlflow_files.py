@@ -26,7 +26,7 @@ def is_run_folder(folder: str) -> bool:
     if not os.path.isfile(os.path.join(folder, _META)) or not os.path.isdir(metrics):
         return False
     fields = meta(folder)
-    return bool(fields.keys() & {"run_id", "run_uuid"}) and any(os.scandir(metrics))
+    return bool(fields.keys() & {"run_id", "run_uuid"}) and bool(os.listdir(metrics))
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
