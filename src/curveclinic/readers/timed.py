@@ -44,9 +44,9 @@ def on_steps(series: Mapping[str, Timed]) -> tuple[dict[str, Points], tuple[str,
 
 
 def _guide(series: Mapping[str, Timed], blind: set[str]) -> str:
-    """The series whose points the others are placed beside: the longest loss, with steps if there is one."""
+    """The series whose points the others are placed beside: the longest loss; of several one that has steps."""
 
-    def rank(name: str) -> tuple[bool, bool, int]:
-        return parse(name).quantity != "loss", name in blind, -len(series[name].steps)
+    def rank(name: str) -> tuple[bool, int, bool]:
+        return parse(name).quantity != "loss", -len(series[name].steps), name in blind
 
     return min((name for name in series if len(series[name].steps) > 1), key=rank)
