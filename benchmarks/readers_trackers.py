@@ -35,6 +35,7 @@ class Speed:
 
     @property
     def points_per_second(self) -> float:
+        """Points read a second."""
         return self.n_points / self.seconds
 
 

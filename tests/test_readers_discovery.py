@@ -167,8 +167,10 @@ def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):
 
     rng = np.random.default_rng(0)
     path = tmp_path / "x"
-    starts = (b"", b"{", b"[", b"epoch,loss\n", b"PAR1", b'{"log_history": [', b'{"a": 1}\n{', b"\xff\xfe", b":W&B\xe1\xbe\x00", b"SQLite format 3\0",
-              b"Step,a - loss\n", b'{"training": {"combined": {"loss": [')  # fmt: skip
+    starts = (
+        *(b"", b"{", b"[", b"epoch,loss\n", b"PAR1", b'{"log_history": [', b'{"a": 1}\n{', b"\xff\xfe"),
+        *(b":W&B\xe1\xbe\x00", b"SQLite format 3\0", b"Step,a - loss\n", b'{"training": {"combined": {"loss": ['),
+    )
     for _ in range(30):
         for start in starts:
             path.write_bytes(start + bytes(rng.integers(0, 256, 200, dtype=np.uint8)))

@@ -117,7 +117,9 @@ def test_a_database_of_deleted_runs(database):
 
 def test_a_run_without_a_loss_is_one_failure_beside_good_ones(database):
     connection = sqlite3.connect(database)
-    connection.execute("UPDATE metrics SET key = 'acc' WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE name='falls')")
+    connection.execute(
+        "UPDATE metrics SET key = 'acc' WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE name='falls')"
+    )
     connection.execute(
         "UPDATE latest_metrics SET key = 'acc' || key WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE name='falls')"
     )

@@ -59,21 +59,20 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
         LogError: the database is damaged so that no run can be listed, or no run has a loss.
     """
     origin = Origin(path=source.path, format="mlflow_db", advice="name it with --train-loss")
-    n_good, reason = 0, ""
+    held: list[Run] = []  # runs without a loss are worth a row only beside others
+    streaming = False
     with sqlite_file.opened(source) as connection:
-        held: list[Run] = []
         for run in _runs(connection, source, options, origin):
-            n_good += bool(run.channels)
-            reason = reason or run.notes[-1] if not run.channels else reason
-            if n_good:  # runs without a loss are worth a row only beside good ones
+            streaming = streaming or bool(run.channels) or len(held) >= _PAGE
+            if streaming:
                 yield from held
                 held = []
                 yield run
-            elif len(held) < _PAGE:
+            else:
                 held.append(run)
-    if not n_good:
-        kind = LogError if "damaged" in reason else NoCurvesError
-        raise kind(f"{source.path}: {reason or 'no run that is not deleted'}")
+    if not streaming:
+        reason = held[0].notes[-1] if held else "no run that is not deleted"
+        raise (LogError if "damaged" in reason else NoCurvesError)(f"{source.path}: {reason}")
 
 
 def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, origin: Origin) -> Iterator[Run]:
@@ -166,7 +165,9 @@ def _run(connection: sqlite3.Connection, query: Query, entry: Entry, options: Re
     for number, name in enumerate(query.wanted):
         own = order[bounds[number] : bounds[number + 1]]
         if len(own):
-            series[name] = Timed(rows["step"][own].astype(np.float64), values[own], rows["time"][own].astype(np.float64))
+            series[name] = Timed(
+                rows["step"][own].astype(np.float64), values[own], rows["time"][own].astype(np.float64)
+            )
     table, placed = on_steps(series)
     others = {name: (None, np.empty(0)) for name in query.keys if name not in table and not parse(name).quantity}
     made = attempt(run_from_table, {**table, **others}, options, replace(origin, notes=(*damage, *placed)))

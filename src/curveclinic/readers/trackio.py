@@ -69,14 +69,12 @@ def _names(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return [(key, k, name if names.count(name) == 1 else f"{name}/{k}") for k, name in found]
 
 
-def _runs(
-    connection: sqlite3.Connection, column: str, key: str, options: ReadOptions, origin: Origin
-) -> list[Run]:
+def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOptions, origin: Origin) -> list[Run]:
     rows: list[tuple[Any, Any]] = []
     notes: tuple[str, ...] = ()
     try:
         for row in connection.execute(f"SELECT step, metrics FROM metrics WHERE {column} = ? ORDER BY rowid", (key,)):
-            rows.append(row)  # noqa: PERF402  # rows read before an error are kept
+            rows.append(row)  # one by one, so that those before an error are kept
     except sqlite3.Error as error:
         notes = (f"the database is damaged ({error}); rows after the first {len(rows)} are left out",)
     grid, n_bad = _grid(rows)
