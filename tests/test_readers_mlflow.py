@@ -110,7 +110,7 @@ def test_a_database_of_deleted_runs(database):
     connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
     connection.commit()
     connection.close()
-    with pytest.raises(LogError, match=r"mlflow.db: no run that is not deleted"):
+    with pytest.raises(LogError, match=r"mlflow.db: no run with curves that is not deleted"):
         read_file(database)
     assert [type(r) for r in read_runs([database.parent])] == [ReadFailure]  # no run in this folder
 
@@ -209,6 +209,24 @@ def test_a_torn_database_gives_what_is_whole(database):
             known = {json.dumps(v) for _, v in expected.get(name, expected["falls"])["train/loss"]} | {"0.25"}
             assert {json.dumps(v) for v in run.channels["train_loss"].values.tolist()} <= known
     assert n_noted >= 4
+
+
+def test_lost_points_are_known_by_the_table_of_latest_values(database):
+    connection = sqlite3.connect(database)
+    mine = "run_uuid IN (SELECT run_uuid FROM runs WHERE name = ?)"
+    connection.execute(f"DELETE FROM metrics WHERE step > 50 AND {mine}", ("blows_up",))
+    connection.execute(f"DELETE FROM metrics WHERE {mine}", ("falls",))
+    connection.execute(f"DELETE FROM metrics WHERE {mine}", ("restarted",))
+    connection.execute(f"DELETE FROM latest_metrics WHERE {mine}", ("restarted",))
+    connection.commit()
+    connection.close()
+    found = list(read_runs([database]))
+    runs = by_title([r for r in found if not isinstance(r, ReadFailure)], -2)
+    assert "the database is damaged; points of 'train/loss', 'val/loss' are lost" in runs["blows_up"].notes
+    (failure,) = (r for r in found if isinstance(r, ReadFailure))
+    assert "/falls/" in failure.reason
+    assert "the database is damaged" in failure.reason
+    assert sorted(runs) == ["blows_up", "model_metrics", "no_steps"]  # a run that logged nothing is no failure
 
 
 def test_other_databases(tmp_path):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table
 from curveclinic.errors import LogError
-from curveclinic.naming import parse
+from curveclinic.naming import parse, quoted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps
@@ -71,7 +71,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
             else:
                 held.append(run)
     if not streaming:
-        reason = held[0].notes[-1] if held else "no run that is not deleted"
+        reason = held[0].notes[-1] if held else "no run with curves that is not deleted"
         raise (LogError if "damaged" in reason else NoCurvesError)(f"{source.path}: {reason}")
 
 
@@ -80,17 +80,21 @@ def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, 
     while True:
         try:
             entries = _entries(connection, after)
-            keys = _keys(connection, [e.uuid for e in entries]) if entries else []
+            latest = _latest(connection, [e.uuid for e in entries])
+            table = _metrics_table(connection)
         except sqlite3.Error as error:
             note = f"the database is damaged ({error}); runs after {after or 'the first'} are lost"
             yield Run({}, run_id=f"{source.run_id}#rest", path=source.path, format=origin.format, notes=(note,))
             return
         if not entries:
             return
-        query = Query(_metrics_table(connection), keys, [k for k in keys if is_wanted(k, options)])
+        keys = sorted({key for own in latest.values() for key in own}, key=lambda k: k.encode("utf-8", "replace"))
+        query = Query(table, keys, [key for key in keys if is_wanted(key, options)])
         for entry in entries:
             here = replace(origin, run_id=f"{source.run_id}#{entry.title}")
-            yield _run(connection, query, entry, options, here)
+            run = _run(connection, query, entry, latest.get(entry.uuid, {}), options, here)
+            if run is not None:
+                yield run
         after = entries[-1].uuid
 
 
@@ -107,12 +111,15 @@ def _entries(connection: sqlite3.Connection, after: str) -> list[Entry]:
     ]
 
 
-def _keys(connection: sqlite3.Connection, uuids: Sequence[str]) -> list[str]:
-    """Returns the names of the metrics of some runs, sorted as SQLite compares them."""
+def _latest(connection: sqlite3.Connection, uuids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Returns run -> metric -> its largest step, what must be found among the points."""
     table = "latest_metrics" if "latest_metrics" in sqlite_file.columns_by_table(connection) else "metrics"
     marks = ",".join("?" * len(uuids))
-    rows = connection.execute(f"SELECT DISTINCT key FROM {table} WHERE run_uuid IN ({marks})", tuple(uuids))
-    return sorted((str(key) for (key,) in rows), key=lambda k: k.encode("utf-8", "replace"))
+    query = f"SELECT run_uuid, key, max(step) FROM {table} WHERE run_uuid IN ({marks}) GROUP BY run_uuid, key"
+    found: dict[str, dict[str, int]] = {}
+    for uuid, key, step in connection.execute(query, tuple(uuids)):
+        found.setdefault(str(uuid), {})[str(key)] = step if isinstance(step, int) else 0
+    return found
 
 
 def _metrics_table(connection: sqlite3.Connection) -> str:
@@ -156,24 +163,39 @@ def _code(wanted: Sequence[tuple[int, str]]) -> tuple[str, list[str]]:
     return f"CASE WHEN key < ? THEN {low} ELSE {high} END", [wanted[middle][1], *low_names, *high_names]
 
 
-def _run(connection: sqlite3.Connection, query: Query, entry: Entry, options: ReadOptions, origin: Origin) -> Run:
+def _run(
+    connection: sqlite3.Connection,
+    query: Query,
+    entry: Entry,
+    latest: Mapping[str, int],
+    options: ReadOptions,
+    origin: Origin,
+) -> Run | None:
+    """Returns a run; without channels if it has no loss, None if it has no curves at all."""
     rows, damage = _rows(connection, query, entry.uuid)
-    order = np.argsort(rows["key"], kind="stable")
-    bounds = np.searchsorted(rows["key"][order], np.arange(len(query.wanted) + 1))
-    values = np.where(rows["is_nan"] != 0, np.nan, rows["value"])
-    series = {}
-    for number, name in enumerate(query.wanted):
-        own = order[bounds[number] : bounds[number + 1]]
-        if len(own):
-            series[name] = Timed(
-                rows["step"][own].astype(np.float64), values[own], rows["time"][own].astype(np.float64)
-            )
+    series = _series(rows, query.wanted)
+    torn = [k for k in latest if k in query.wanted and (k not in series or series[k].steps.max() < latest[k])]
+    if torn and not damage:
+        damage = (f"the database is damaged; points of {quoted(torn)} are lost",)
     table, placed = on_steps(series)
-    others = {name: (None, np.empty(0)) for name in query.keys if name not in table and not parse(name).quantity}
+    others = {name: (None, np.empty(0)) for name in latest if name not in table and not parse(name).quantity}
     made = attempt(run_from_table, {**table, **others}, options, replace(origin, notes=(*damage, *placed)))
     if isinstance(made, Run):
         return made
-    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(*damage, str(made)))
+    if not damage and not any(len(s.steps) > 1 for s in series.values()):
+        return None
+    reason = (*damage, str(made))
+    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=("; ".join(reason),))
+
+
+def _series(rows: np.ndarray, wanted: Sequence[str]) -> dict[str, Timed]:
+    """Returns the points by metric, in the order written."""
+    order = np.argsort(rows["key"], kind="stable")
+    bounds = np.searchsorted(rows["key"][order], np.arange(len(wanted) + 1))
+    values = np.where(rows["is_nan"] != 0, np.nan, rows["value"])
+    steps, times = (rows[field].astype(np.float64) for field in ("step", "time"))
+    own = {name: order[bounds[number] : bounds[number + 1]] for number, name in enumerate(wanted)}
+    return {name: Timed(steps[at], values[at], times[at]) for name, at in own.items() if len(at)}
 
 
 def _rows(connection: sqlite3.Connection, query: Query, uuid: str) -> tuple[np.ndarray, tuple[str, ...]]:
