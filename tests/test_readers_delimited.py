@@ -171,7 +171,7 @@ def test_all_nan_is_a_run(read):
     [
         (b"", "run.csv: the file is empty"),
         (b"\n\n", "run.csv: the file is empty"),
-        (b"\x00\x01\x02junk\xff" * 50, "run.csv: no known log format; expected one of parquet"),
+        (b"\x00\x01\x02junk\xff" * 50, "run.csv: no known log format; expected one of neptune, parquet"),
         (bytes(range(128, 256)) * 9, "run.csv: no known log format"),
         (b"step,acc\n1,2\n", "run.csv: no loss column; found 'acc'; name it with --train-loss"),
         (b"epoch,loss\n", "run.csv: no numbers in 0 rows"),

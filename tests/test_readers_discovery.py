@@ -156,6 +156,10 @@ def test_a_file_too_large_says_so(tree, monkeypatch):
 def test_formats_have_names_of_their_own():
     names = [f.name for f in FORMATS]
     assert len(set(names)) == len(names)
+    assert {"parquet", "tensorboard", "jsonl", "trainer_state", "keras_history", "csv"} <= set(names)
+    assert {"neptune", "mlflow", "mlflow_db", "trackio", "sqlite", "dvclive", "wandb", "wandb_export", "ludwig"} <= set(
+        names
+    )
 
 
 def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):
@@ -163,7 +167,10 @@ def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):
 
     rng = np.random.default_rng(0)
     path = tmp_path / "x"
-    starts = (b"", b"{", b"[", b"epoch,loss\n", b"PAR1", b'{"log_history": [', b'{"a": 1}\n{', b"\xff\xfe")
+    starts = (
+        *(b"", b"{", b"[", b"epoch,loss\n", b"PAR1", b'{"log_history": [', b'{"a": 1}\n{', b"\xff\xfe"),
+        *(b":W&B\xe1\xbe\x00", b"SQLite format 3\0", b"Step,a - loss\n", b'{"training": {"combined": {"loss": ['),
+    )
     for _ in range(30):
         for start in starts:
             path.write_bytes(start + bytes(rng.integers(0, 256, 200, dtype=np.uint8)))

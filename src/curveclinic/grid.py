@@ -33,6 +33,10 @@ _AXIS_NAMES = (
 _NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx")
 """Counters that some loggers (mmcv) start anew in each epoch."""
 
+_COARSE = ("epoch", "epochs", "round")
+_FINE_COUNT = "_step"
+"""Where it is logged, an epoch that most rows share with the row before is not the axis."""
+
 _TEXT_CELLS = 1000
 """After so many cells without a single number a column is taken for text."""
 
@@ -217,6 +221,8 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
         if 2 * covered < len(rows) or constant or not np.isfinite(column.values).all():
             continue
         steps = _filled(column, grid.n_rows)
+        if key in _COARSE and _FINE_COUNT in found and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
+            continue
         if key in _NESTED_STEPS and "epoch" in found:
             steps = _unnest(steps, _filled(grid.columns[found["epoch"]], grid.n_rows), rows)
         return name, steps

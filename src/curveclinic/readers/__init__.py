@@ -12,14 +12,23 @@ from curveclinic.readers import (
     columnar,
     console,
     delimited,
+    dvclive,
     fairseq,
     json_lines,
     keras_history,
+    ludwig,
+    mlflow_db,
+    mlflow_files,
+    neptune,
     nnunet,
+    sqlite_file,
     tensorboard,
+    trackio,
     trainer_state,
+    wandb_export,
+    wandb_offline,
 )
-from curveclinic.readers.discovery import find_sources, is_event_file, tensorboard_source
+from curveclinic.readers.discovery import find_sources, folder_source, is_event_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -29,6 +38,7 @@ __all__ = [
     "ReadFailure",
     "ReadOptions",
     "find_sources",
+    "iterate_source",
     "read_file",
     "read_runs",
     "read_source",
@@ -40,28 +50,51 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Format:
-    """A log format: its name, how its head is recognised, and its reader."""
+    """A log format.
+
+    Attributes:
+        name: what it is called in results.
+        sniff: says whether bytes are the head of such a file; never for a format that is a folder.
+        read: returns the runs of a source.
+        holds: looks further into a file whose head does not tell (which database, which table); None: no need.
+        iterate: yields the runs of a source that may hold very many; None: `read` will do.
+    """
 
     name: str
     sniff: Callable[[bytes], bool]
     read: Callable[[Source, ReadOptions], list[Run]]
+    holds: Callable[[Source], bool] | None = None
+    iterate: Callable[[Source, ReadOptions], Iterator[Run]] | None = None
+
+
+def _folder_only(head: bytes) -> bool:
+    """The sniff of a format whose runs are folders: `discovery` knows them."""
+    return False
 
 
 FORMATS = (
+    Format("neptune", columnar.sniff, neptune.read, holds=neptune.holds),
     Format("parquet", columnar.sniff, columnar.read),
+    Format("mlflow_db", sqlite_file.sniff, mlflow_db.read, holds=mlflow_db.holds, iterate=mlflow_db.iterate),
+    Format("trackio", sqlite_file.sniff, trackio.read, holds=trackio.holds, iterate=trackio.iterate),
+    Format("sqlite", sqlite_file.sniff, sqlite_file.read),
+    Format("mlflow", _folder_only, mlflow_files.read),
+    Format("dvclive", _folder_only, dvclive.read),
+    Format("wandb", wandb_offline.sniff, wandb_offline.read),
     Format("tensorboard", tensorboard.sniff, tensorboard.read),
     Format("jsonl", json_lines.sniff, json_lines.read),
     Format("trainer_state", trainer_state.sniff, trainer_state.read),
     Format("fairseq", fairseq.sniff, fairseq.read),
     Format("nnunet", nnunet.sniff, nnunet.read),
     Format("text", console.sniff, console.read),
+    Format("ludwig", ludwig.sniff, ludwig.read),
     Format("keras_history", keras_history.sniff, keras_history.read),
+    Format("wandb_export", wandb_export.sniff, wandb_export.read),
     Format("csv", delimited.sniff, delimited.read),
 )
 """All formats, in the order they are tried: the stricter signature first."""
 
-_TENSORBOARD = next(f for f in FORMATS if f.name == "tensorboard")
-_TEXT = next(f for f in FORMATS if f.name == "text")
+_BY_NAME = {f.name: f for f in FORMATS}
 
 
 @dataclass(frozen=True)
@@ -80,7 +113,7 @@ class ReadFailure:
 
 
 def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) -> list[Run]:
-    """Returns the runs in one log file, or the one of a TensorBoard folder.
+    """Returns the runs in one log file, or the one of a folder that is a run (TensorBoard, MLflow, DVCLive, W&B).
 
     Raises:
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
@@ -88,7 +121,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
     name = os.fspath(path)
     if not os.path.isdir(name):
         return read_source(next(find_sources(name)), options)
-    source = tensorboard_source(name, os.path.basename(os.path.abspath(name)))
+    source = folder_source(name, os.path.basename(os.path.abspath(name)))
     if source is None:
         raise LogError(f"{name}: found a folder without event files; use read_runs to search it")
     return read_source(source, options)
@@ -126,25 +159,34 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
     Raises:
         LogError: as `read_file`.
     """
+    return list(iterate_source(source, options))
+
+
+def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterator[Run]:
+    """Yields the runs of one source; of a database one after the other, so that not all are in memory.
+
+    Raises:
+        LogError: as `read_file`.
+    """
     try:
-        return _format_of(source, options).read(source, options or ReadOptions())
+        found = _format_of(source, options)
+        yield from (found.iterate or found.read)(source, options or ReadOptions())
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
         raise error if isinstance(error, LogError) else LogError(f"{source.path}: {error}") from None
 
 
-def runs_or_failure(source: Source, options: ReadOptions | None = None) -> list[Run | ReadFailure]:
-    """Returns the runs of a source or one failure; nothing for a file met in a folder that is no log."""
+def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
+    """Yields the runs of a source or one failure; nothing for a file met in a folder that is no log."""
     found = None
     try:
         found = _format_of(source, options)
-        runs = read_source(source, options)
+        for run in iterate_source(source, options):
+            yield run_or_failure(run)
     except LogError as error:
-        if not source.named and (found is None or isinstance(error, NoCurvesError)):
-            return []
-        return [ReadFailure(source.path, found.name if found else "", str(error))]
-    return [run_or_failure(run) for run in runs]
+        if source.named or (found is not None and not isinstance(error, NoCurvesError)):
+            yield ReadFailure(source.path, found.name if found else "", str(error))
 
 
 def run_or_failure(run: Run) -> Run | ReadFailure:
@@ -163,8 +205,8 @@ def _format_of(source: Source, options: ReadOptions | None) -> Format:
     """
     if source.unreadable:
         raise LogError(f"{source.path}: {source.unreadable}")
-    if source.parts:
-        return _TENSORBOARD
+    if source.format:
+        return _BY_NAME[source.format]
     try:
         head = source.head()
     except FileNotFoundError:
@@ -174,10 +216,10 @@ def _format_of(source: Source, options: ReadOptions | None) -> Format:
     if not head.strip():
         raise LogError(f"{source.path}: the file is empty")
     if options and options.patterns and console.holds(head, options.patterns):
-        return _TEXT
-    found = next((f for f in FORMATS if f.sniff(head)), None)
+        return _BY_NAME["text"]
+    found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
     if found is None and is_event_file(os.path.basename(source.path)):
-        found = _TENSORBOARD
+        found = _BY_NAME["tensorboard"]
     if found is None:
         known = ", ".join(f.name for f in FORMATS)
         raise LogError(f"{source.path}: no known log format; expected one of {known}")

@@ -1,4 +1,4 @@
-"""What there is to read under the paths a user gives. A TensorBoard run is a folder, not a file."""
+"""What there is to read under the paths a user gives. A run may be a folder: TensorBoard, MLflow, DVCLive, W&B."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
+from curveclinic.readers import dvclive, mlflow_files, neptune, wandb_offline
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
 
@@ -40,7 +41,25 @@ def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Sourc
     for name in _part_folders(folder):
         inner = os.path.join(folder, name)
         own += [(f"{name}/", os.path.join(inner, file)) for file in _files(inner) if is_event_file(file)]
-    return Source(folder, run_id, parts=tuple(own), named=named) if own else None
+    return Source(folder, run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
+
+
+def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
+    """Returns the run that a folder as a whole is; None if it is none."""
+    tracked = tracker_source(folder, run_id, named=named)
+    return tracked or tensorboard_source(folder, run_id, named=named)
+
+
+def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
+    """Returns the run of an experiment tracker that a folder is, known by its layout; None if it is none."""
+    if mlflow_files.is_run_folder(folder):
+        return Source(folder, run_id, named=named, format="mlflow")
+    if dvclive.is_run_folder(folder):
+        return Source(folder, run_id, named=named, format="dvclive")
+    log = wandb_offline.file_in(folder)
+    if log is not None:
+        return Source(log, f"{run_id}/{os.path.basename(log)}", named=named, format="wandb")
+    return None
 
 
 def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
@@ -60,18 +79,26 @@ def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
+    tracked = tracker_source(folder, _run_id(folder, root), named=False)
+    if tracked:
+        yield tracked
+        if tracked.format != "dvclive":  # what else lies in such a folder are copies and artifacts of the run
+            return
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
-    for name in _files(folder):
-        path = os.path.join(folder, name)
+    for names in _grouped(folder):
+        name, path = names[0], os.path.join(folder, names[0])
         outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
-        if not is_event_file(name) and not outdated and not _is_twin(folder, name):
+        if len(names) > 1:
+            files = tuple(("", os.path.join(folder, n)) for n in names)
+            yield Source(path, _run_id(path, root), parts=files, named=False, format="neptune")
+        elif not is_event_file(name) and not outdated and not _is_twin(folder, name):
             yield Source(path, _run_id(path, root), named=False)
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
-    taken = {name.partition("/")[0] for name in parts}
+    taken = {name.partition("/")[0] for name in parts} | ({dvclive.PLOTS} if tracked else set())
     for name in _folders(folder):
         if name not in taken:
             yield from _walk(os.path.join(folder, name), root, seen)
@@ -83,6 +110,18 @@ def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
         if not is_event_file(name):
             path = os.path.join(folder, name)
             yield Source(path, _run_id(path, root), named=False)
+
+
+def _grouped(folder: str) -> Iterator[list[str]]:
+    """Yields the files of a folder, each by itself; the parts of one Neptune export together, at the first one."""
+    groups: dict[str, list[str]] = {}
+    for name in _files(folder):
+        part = neptune.PART.fullmatch(name)
+        groups.setdefault(f"{part.group(1)}/" if part else name, []).append(name)
+    for key, names in groups.items():
+        first = os.path.join(folder, names[0])
+        together = key.endswith("/") and len(names) > 1 and neptune.holds(Source(first, ""))
+        yield from ([names] if together else ([name] for name in names))
 
 
 def _run_id(path: str, root: str) -> str:
@@ -99,13 +138,21 @@ def _folders(folder: str) -> list[str]:
 
 
 def _entries(folder: str, *, files: bool) -> list[str]:
-    """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out."""
+    """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out.
+
+    Links come last, so that a folder is read under its own name, not as `latest-run`.
+    """
     try:
         with os.scandir(folder) as found:
-            names = [entry.name for entry in found if not entry.name.startswith(".") and _is(entry, files=files)]
+            entries = [e for e in found if not e.name.startswith(".") and _is(e, files=files)]
+            links = {e.name for e in entries if e.is_symlink()}
     except OSError:
         return []
-    return sorted(names, key=lambda n: [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", n)])
+    return sorted((e.name for e in entries), key=lambda name: (name in links, _natural(name)))
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name)]
 
 
 def _is(entry: os.DirEntry[str], *, files: bool) -> bool:

@@ -26,10 +26,11 @@ class Source:
     Attributes:
         path: where it is, as the user would write it; "-" for standard input.
         run_id: name of its first run.
-        parts: event files of a TensorBoard run, as (prefix for the tags, file); () for anything else.
+        parts: files of a run that has several, as (prefix for the tags, file); () for anything else.
         data: its bytes when it is no file.
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
+        format: name of the format where the layout of a folder tells it, "" where the content must.
     """
 
     path: str
@@ -38,6 +39,7 @@ class Source:
     data: bytes | None = None
     named: bool = True
     unreadable: str = ""
+    format: str = ""
 
     def head(self) -> bytes:
         """Returns the first bytes."""

@@ -1,0 +1,70 @@
+"""DVCLive: a folder with one tab-separated file per metric under `plots/metrics`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from curveclinic.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.errors import InputError, LogError
+from curveclinic.naming import Points, parse
+from curveclinic.readers.number_text import number_table
+from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
+from curveclinic.run import Run
+
+PLOTS = "plots"
+_METRICS = os.path.join(PLOTS, "metrics")
+
+
+def is_run_folder(folder: str) -> bool:
+    """Says whether a folder holds metrics as DVCLive lays them out."""
+    return os.path.isdir(os.path.join(folder, _METRICS)) and any(_metric_files(folder))
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the run in a DVCLive folder.
+
+    Raises:
+        LogError: there is no loss among its metrics.
+    """
+    table: dict[str, Points] = {}
+    notes: list[str] = []
+    for name, path in _metric_files(source.path):
+        points, bad = _points(path)
+        if points is not None:
+            table[name] = points
+        if bad and parse(name).quantity:
+            notes.append(f"{name}: the file is damaged; {bad} lines are no numbers and are left out")
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="dvclive", notes=tuple(notes), advice="name it with --train-loss"
+    )
+    try:
+        return [run_from_table(table, options, origin)]
+    except InputError as error:
+        kind = LogError if any(parse(name).quantity for name in table) else NoCurvesError
+        raise kind(f"{source.path}: {error}") from None
+
+
+def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
+    """Yields (metric, file); the path under `plots/metrics` is the metric's name."""
+    root = os.path.join(folder, _METRICS)
+    for inner, folders, files in os.walk(root):
+        folders.sort()
+        for name in sorted(files):
+            if name.endswith((".tsv", ".csv")):
+                path = os.path.join(inner, name)
+                yield Path(os.path.relpath(path, root)).with_suffix("").as_posix(), path
+
+
+def _points(path: str) -> tuple[Points | None, int]:
+    """Returns the points of one metric and how many lines are damaged; None for a file of something else."""
+    if os.path.getsize(path) > MAX_BYTES:
+        raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
+    header, *lines = Path(path).read_bytes().splitlines() or [b""]
+    separator = b"\t" if b"\t" in header else b","
+    names = header.split(separator)
+    if b"step" not in names or len(names) < 2:
+        return None, 0
+    numbers, bad = number_table([line for line in lines if line.strip()], len(names), separator)
+    return (numbers[:, names.index(b"step")], numbers[:, -1]), bad

@@ -1,0 +1,100 @@
+"""MLflow's file store: a run is a folder with `meta.yaml` and one text file per metric under `metrics/`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from curveclinic.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.errors import InputError, LogError
+from curveclinic.naming import parse
+from curveclinic.readers.number_text import number_table
+from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
+from curveclinic.readers.timed import Timed, on_steps
+from curveclinic.run import Run
+
+_META = "meta.yaml"
+_META_BYTES = 65536
+_LINE = re.compile(r"^(\w+):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+
+
+def is_run_folder(folder: str) -> bool:
+    """Says whether a folder is a run with metrics; experiments and logged models look alike but have no run id."""
+    metrics = os.path.join(folder, "metrics")
+    if not os.path.isfile(os.path.join(folder, _META)) or not os.path.isdir(metrics):
+        return False
+    fields = meta(folder)
+    return bool(fields.keys() & {"run_id", "run_uuid"}) and bool(os.listdir(metrics))
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the run in a run folder.
+
+    Raises:
+        LogError: it was deleted (and only met in a folder), or holds no loss.
+    """
+    fields = meta(source.path)
+    notes: list[str] = []
+    if fields.get("lifecycle_stage") == "deleted":
+        if not source.named:
+            raise NoCurvesError(f"{source.path}: a deleted MLflow run")
+        notes.append("the run is deleted in MLflow")
+    series = {}
+    for name, path in _metric_files(os.path.join(source.path, "metrics")):
+        series[name], bad = _points(path)
+        if bad and parse(name).quantity:
+            notes.append(f"{name}: the file is damaged; {bad} lines are no 'time value step' and are left out")
+    table, placed = on_steps(series)
+    title = "/".join(t for t in (meta(os.path.dirname(source.path)).get("name"), fields.get("run_name")) if t)
+    origin = Origin(
+        run_id=f"{source.run_id}#{title}" if title else source.run_id,
+        path=source.path,
+        format="mlflow",
+        notes=(*notes, *placed),
+        advice="name it with --train-loss",
+    )
+    try:
+        return [run_from_table(table, options, origin)]
+    except InputError as error:
+        kind = LogError if any(parse(n).quantity and len(s.values) > 1 for n, s in series.items()) else NoCurvesError
+        raise kind(f"{source.path}: {error}") from None
+
+
+def meta(folder: str) -> Mapping[str, str]:
+    """Returns the top-level scalars of a folder's `meta.yaml`; empty without one."""
+    try:
+        with open(os.path.join(folder, _META), "rb") as file:
+            text = file.read(_META_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return {}
+    return {m.group(1): _unquoted(m.group(2)) for m in _LINE.finditer(text)}
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        return value[1:-1].replace("''", "'")
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value
+
+
+def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
+    """Yields (metric, file); a metric with a slash in its name lies in a sub-folder."""
+    for inner, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(inner, name)
+            yield Path(os.path.relpath(path, folder)).as_posix(), path
+
+
+def _points(path: str) -> tuple[Timed, int]:
+    """Returns the points of one metric file and how many lines are damaged; step is 0 where none was written."""
+    if os.path.getsize(path) > MAX_BYTES:
+        raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
+    lines = [line for line in Path(path).read_bytes().split(b"\n") if line.strip()]
+    if lines and len(lines[0].split()) == 2:
+        lines = [line + b" 0" for line in lines]
+    numbers, bad = number_table(lines, 3)
+    return Timed(numbers[:, 2], numbers[:, 1], numbers[:, 0]), bad

@@ -1,0 +1,105 @@
+"""Parquet of the Neptune exporter: one row per point of a float series, a run in one or several part files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, usable
+from curveclinic.errors import InputError, LogError
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.timed import Timed, on_steps
+from curveclinic.readers.wanted import is_wanted
+from curveclinic.run import Run
+
+PART = re.compile(r"(.+)_part_(\d+)\.parquet")
+_COLUMNS = ("run_id", "attribute_path", "step", "float_value")
+_OPTIONAL = ("attribute_type", "timestamp")
+_SERIES = "float_series"
+
+
+def holds(source: Source) -> bool:
+    """Says whether a Parquet file has the columns of an export."""
+    import pyarrow as pa
+
+    try:
+        return set(_COLUMNS) <= set(_file(source, source.path).schema_arrow.names)
+    except (pa.ArrowException, OSError):
+        return False
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of an export; parts of one run are put together.
+
+    Raises:
+        LogError: no part can be read, or no run in them has a loss.
+    """
+    import pyarrow as pa
+
+    pieces: dict[tuple[str, str], list[np.ndarray]] = {}
+    damage: list[str] = []
+    for _, path in source.parts or (("", source.path),):
+        try:
+            _gather(_file(source, path), options, pieces)
+        except (pa.ArrowException, OSError) as error:
+            damage.append(f"{os.path.basename(path)} is damaged ({str(error).splitlines()[0][:120]})")
+    origin = Origin(path=source.path, format="neptune", notes=tuple(damage), advice="name it with --train-loss")
+    runs = list(dict.fromkeys(run for run, _ in pieces))
+    if not runs:
+        raise (LogError if damage else NoCurvesError)(f"{source.path}: {'; '.join(damage) or 'no float series'}")
+    ids = [f"{source.run_id}#{run}" for run in runs]
+    made = [
+        attempt(_run, {p: x for (r, p), x in pieces.items() if r == run}, options, replace(origin, run_id=i))
+        for run, i in zip(runs, ids, strict=True)
+    ]
+    try:
+        return usable(made, ids, origin)
+    except InputError as error:
+        raise LogError(f"{source.path}: {error}") from None
+
+
+def _file(source: Source, path: str) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path if source.data is None else pa.BufferReader(source.data))
+
+
+def _gather(file: Any, options: ReadOptions, pieces: dict[tuple[str, str], list[np.ndarray]]) -> None:
+    """Adds the points of a part, (n, 3) step, value, time, to those of their run and attribute."""
+    import pyarrow.compute as pc
+
+    found = file.schema_arrow.names
+    for batch in file.iter_batches(columns=[*_COLUMNS, *(c for c in _OPTIONAL if c in found)]):
+        if "attribute_type" in found:
+            batch = batch.filter(pc.equal(batch["attribute_type"], _SERIES))
+        batch = batch.filter(pc.and_(pc.is_valid(batch["float_value"]), pc.is_valid(batch["step"])))
+        run, attribute = (batch[name].cast("string").dictionary_encode() for name in ("run_id", "attribute_path"))
+        code = np.asarray(run.indices, np.int64) * len(attribute.dictionary) + np.asarray(attribute.indices)
+        order = np.argsort(code, kind="stable")
+        numbers = np.column_stack([_floats(batch, name) for name in ("step", "float_value", "timestamp")])[order]
+        for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(code[order])) + 1):
+            if len(part):
+                which = divmod(int(code[order[part[0]]]), len(attribute.dictionary))
+                name = attribute.dictionary[which[1]].as_py()
+                if is_wanted(name, options):
+                    pieces.setdefault((run.dictionary[which[0]].as_py(), name), []).append(numbers[part])
+
+
+def _floats(batch: Any, name: str) -> np.ndarray:
+    """A column as float64; times as their count of units, zeros where there are none."""
+    if name not in batch.schema.names:
+        return np.zeros(batch.num_rows)
+    column = batch[name].cast("int64") if name == "timestamp" else batch[name]
+    return np.asarray(column.cast("float64").fill_null(0).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _run(pieces: dict[str, Sequence[np.ndarray]], options: ReadOptions, origin: Origin) -> Run:
+    joined = {name: np.concatenate(parts) for name, parts in pieces.items()}
+    table, placed = on_steps({name: Timed(x[:, 0], x[:, 1], x[:, 2]) for name, x in joined.items()})
+    return run_from_table(table, options, replace(origin, notes=(*origin.notes, *placed)))

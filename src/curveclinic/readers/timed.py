@@ -1,0 +1,52 @@
+"""Series as trackers store them, step, value and time of each point; steps nobody gave are told by the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.naming import Points, parse
+from curveclinic.run import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """Points of one metric in the order written, three arrays of shape (n,); times are in any one unit."""
+
+    steps: FloatArray
+    values: FloatArray
+    times: FloatArray
+
+
+def on_steps(series: Mapping[str, Timed]) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """Returns the series on their steps, and a note on those that were logged without one.
+
+    A tracker writes step 0 (or 1) for every point when none is given. Such a series is counted in order of
+    time, or placed beside the points of the longest loss logged at the same times.
+    """
+    blind = {name for name, s in series.items() if len(s.steps) > 1 and bool(np.all(s.steps == s.steps[0]))}
+    table: dict[str, Points] = {name: (s.steps, s.values) for name, s in series.items()}
+    if not blind:
+        return table, ()
+    guide = _guide(series, blind)
+    order = np.argsort(series[guide].times, kind="stable")
+    times = series[guide].times[order]
+    axis = np.arange(1.0, len(order) + 1) if guide in blind else series[guide].steps[order]
+    for name in blind:
+        by_time = np.argsort(series[name].times, kind="stable")
+        place = np.searchsorted(times, series[name].times[by_time], side="right") - 1
+        steps = axis if name == guide else axis[np.clip(place, 0, None)]
+        table[name] = (steps, series[name].values[by_time])
+    lossy = [name for name in series if name in blind and parse(name).quantity == "loss"]
+    return table, tuple(f"{name}: every point has the same step, so they are placed by time" for name in lossy)
+
+
+def _guide(series: Mapping[str, Timed], blind: set[str]) -> str:
+    """The series whose points the others are placed beside: the longest loss; of several one that has steps."""
+
+    def rank(name: str) -> tuple[bool, int, bool]:
+        return parse(name).quantity != "loss", -len(series[name].steps), name in blind
+
+    return min((name for name in series if len(series[name].steps) > 1), key=rank)

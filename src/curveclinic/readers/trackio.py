@@ -1,0 +1,104 @@
+"""Trackio's project database: one row per `log` call, its metrics as JSON."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import Grid, column_from_cells, flatten
+from curveclinic.readers import sqlite_file
+from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.run import Run
+
+_TABLES = {"metrics": {"run_name", "step", "metrics"}}
+
+
+def holds(source: Source) -> bool:
+    """Says whether a SQLite database is Trackio's."""
+    return sqlite_file.has_columns(source, _TABLES)
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of a project.
+
+    Raises:
+        LogError: as `iterate`.
+    """
+    return list(iterate(source, options))
+
+
+def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+    """Yields the runs of a project one by one; one without a loss has no channels and notes why.
+
+    Raises:
+        LogError: the database is damaged so that no run can be listed, or no run has a loss.
+    """
+    origin = Origin(path=source.path, format="trackio", advice="name it with --train-loss")
+    bad: list[Run] = []
+    n_good = 0
+    with sqlite_file.opened(source) as connection:
+        try:
+            names = _names(connection)
+        except sqlite3.Error as error:
+            raise LogError(f"{source.path}: the database is damaged ({error})") from None
+        for column, key, name in names:
+            for run in _runs(connection, column, key, options, replace(origin, run_id=f"{source.run_id}#{name}")):
+                n_good += bool(run.channels)
+                if run.channels:
+                    yield run
+                else:
+                    bad.append(run)
+    if not n_good:
+        reason = bad[0].notes[-1] if bad else "a Trackio project without a run"
+        raise (LogError if "damaged" in reason else NoCurvesError)(f"{source.path}: {reason}")
+    yield from bad
+
+
+def _names(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """Returns (column that tells runs apart, its value, name to show) in the order of their first rows."""
+    columns = sqlite_file.columns_by_table(connection)["metrics"]
+    key = "run_id" if "run_id" in columns else "run_name"
+    query = f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY min(rowid)"
+    found = [(str(k), str(name)) for k, name in connection.execute(query)]
+    names = [name for _, name in found]
+    return [(key, k, name if names.count(name) == 1 else f"{name}/{k}") for k, name in found]
+
+
+def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOptions, origin: Origin) -> list[Run]:
+    rows: list[tuple[Any, Any]] = []
+    notes: tuple[str, ...] = ()
+    try:
+        for row in connection.execute(f"SELECT step, metrics FROM metrics WHERE {column} = ? ORDER BY rowid", (key,)):
+            rows.append(row)  # one by one, so that those before an error are kept
+    except sqlite3.Error as error:
+        notes = (f"the database is damaged ({error}); rows after the first {len(rows)} are left out",)
+    grid, n_bad = _grid(rows)
+    if n_bad:
+        notes = (*notes, f"the database is damaged; {n_bad} rows are no JSON and are left out")
+    try:
+        return runs_from_grid(grid, options, replace(origin, notes=notes))
+    except InputError as error:
+        return [Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(*notes, str(error)))]
+
+
+def _grid(rows: list[tuple[Any, Any]]) -> tuple[Grid, int]:
+    """Returns the grid of (step, JSON) rows and how many are broken."""
+    cells: dict[str, list[tuple[int, Any]]] = {}
+    n_bad = 0
+    for index, (step, text) in enumerate(rows):
+        try:
+            row = json.loads(text)
+        except (ValueError, TypeError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            n_bad += 1
+            continue
+        for name, value in flatten({**row, "step": step}):
+            cells.setdefault(name, []).append((index, value))
+    columns = {name: column_from_cells(pairs)[0] for name, pairs in cells.items()}
+    return Grid({name: column for name, column in columns.items() if len(column.rows)}, len(rows)), n_bad

@@ -1,0 +1,89 @@
+"""CSV of a W&B chart: a step column, then `<run> - <metric>` for every run, each with `__MIN` and `__MAX` beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.columns import grid_from_frame
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import Column, Grid
+from curveclinic.readers.source import Source
+from curveclinic.run import Run
+
+_JOINT = " - "
+_BOUNDS = ("__MIN", "__MAX")
+
+
+def sniff(head: bytes) -> bool:
+    """Says whether every column but the first is named `<run> - <metric>`."""
+    first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    if not rest or b"," not in first or first[:1] in (b"{", b"["):
+        return False
+    names = _header(first.decode("utf-8", "replace"))
+    return len(names) > 1 and _JOINT not in names[0] and all(_JOINT in name for name in names[1:])
+
+
+def read(source: Source, options: ReadOptions) -> list[Run]:
+    """Returns one run for every run of the chart.
+
+    Raises:
+        LogError: the text is no table, or no metric in it is a loss.
+    """
+    step, columns, n_rows = _columns(source)
+    runs: dict[str, dict[str, Column]] = {}
+    for name, column in columns.items():
+        run, _, metric = name.rpartition(_JOINT)
+        if not name.endswith(_BOUNDS):
+            runs.setdefault(run, {})[metric] = column
+    origin = Origin(run_id=source.run_id, path=source.path, format="wandb_export", advice="name it with --train-loss")
+    ids = [f"{source.run_id}#{run}" for run in runs]
+    made = [
+        attempt(_one, Grid({"step": step, **table}, n_rows), options, replace(origin, run_id=run_id))
+        for run_id, table in zip(ids, runs.values(), strict=True)
+    ]
+    if not made:
+        raise LogError(f"{source.path}: no column '<run> - <metric>' holds a number")
+    try:
+        return usable(made, ids, origin)
+    except InputError as error:
+        raise LogError(f"{source.path}: {error}") from None
+
+
+def _one(grid: Grid, options: ReadOptions, origin: Origin) -> Run:
+    return runs_from_grid(grid, options, origin, split=False)[0]
+
+
+def _header(line: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(line.strip())), [])
+    except csv.Error:
+        return []
+
+
+def _columns(source: Source) -> tuple[Column, dict[str, Column], int]:
+    """Returns the step column, the others, and the number of rows; empty cells are missing."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    data = source.content()
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=arrow_csv.ParseOptions(invalid_row_handler=lambda row: "skip"),
+            convert_options=arrow_csv.ConvertOptions(
+                null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
+        raise LogError(f"{source.path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
+    first, *rest = table.column_names
+    names = ["step", *(name if rest.count(name) == 1 else f"run {k}{_JOINT}{name}" for k, name in enumerate(rest))]
+    columns = dict(grid_from_frame(table.rename_columns(names)).columns)
+    step = columns.pop("step", None)
+    if step is None:
+        raise LogError(f"{source.path}: no numbers in the step column {first!r}")
+    return step, columns, table.num_rows

@@ -1,0 +1,21 @@
+"""Which of a tracker's many metrics are worth reading: those that can become a channel."""
+
+from __future__ import annotations
+
+import re
+
+from curveclinic.assemble import ReadOptions
+from curveclinic.naming import parse
+
+
+def is_wanted(name: str, options: ReadOptions) -> bool:
+    """Says whether a metric can become a channel, by its name or because the user asks for it."""
+    asked = (pattern for pattern in (options.train_loss, options.val_loss) if pattern is not None)
+    return bool(parse(name).quantity) or any(_matches(pattern, name) for pattern in asked)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    try:
+        return pattern == name or re.search(pattern, name) is not None
+    except re.error:
+        return False

@@ -1,0 +1,242 @@
+import json
+import os
+import shutil
+import sqlite3
+import stat
+
+import numpy as np
+import pytest
+from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
+
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadFailure, ReadOptions, iterate_source, read_file, read_runs, read_stdin
+from curveclinic.readers.mlflow_files import meta
+from curveclinic.readers.source import Source
+
+TREE = FIXTURES / "mlflow" / "mlruns"
+
+
+@pytest.fixture
+def database(tmp_path):
+    return unpacked("mlflow_db", "mlflow.db", tmp_path)
+
+
+def by_title(runs, place):
+    return {run.run_id.partition("#")[2].split("/")[place]: run for run in runs}
+
+
+def check(runs):
+    """What both stores must give: five runs that are not deleted, all values as logged."""
+    expected = logged("mlflow")
+    assert sorted(runs) == ["blows_up", "falls", "model_metrics", "no_steps", "restarted"]
+    for name in ("falls", "blows_up", "restarted"):
+        assert_holds(runs[name], expected[name])
+    assert same(runs["falls"].channels["lr"], expected["falls"]["lr"])
+    assert same(runs["falls"].channels["val_metric"], expected["falls"]["val/accuracy"])
+    assert runs["model_metrics"].channels["train_loss"].values[-1] == 0.25
+    assert "train_loss: resumed at step 30, the last value of a step is kept" in runs["restarted"].notes
+    blind = runs["no_steps"]
+    assert blind.channels["train_loss"].steps.tolist() == list(range(1, 61))
+    assert blind.channels["train_loss"].values.tolist() == [v for _, v in expected["no_steps"]["train/loss"]]
+    assert blind.channels["val_loss"].steps.tolist() == list(range(5, 61, 5))
+    assert blind.channels["val_loss"].values.tolist() == [v for _, v in expected["no_steps"]["val/loss"]]
+    assert "val/loss: every point has the same step, so they are placed by time" in blind.notes
+
+
+def test_file_store():
+    runs = list(read_runs([TREE]))
+    assert {run.format for run in runs} == {"mlflow"}
+    check(by_title(runs, -1))
+
+
+def test_database(database):
+    runs = list(read_runs([database]))
+    assert {run.format for run in runs} == {"mlflow_db"}
+    check(by_title(runs, -2))
+    assert all(len(run.run_id.rpartition("/")[2]) == 32 for run in runs)
+    assert [r.run_id for r in read_file(database)] == [r.run_id for r in runs]
+
+
+def test_experiment_and_run_name_are_in_the_id(database):
+    assert {r.run_id.partition("#")[2].split("/")[0] for r in read_runs([TREE])} == {"sweep: lr", 'second "sweep": #2'}
+    assert {r.run_id.split("#", 1)[1].split("/")[0] for r in read_runs([database])} == {
+        "sweep: lr", 'second "sweep": #2'
+    }  # fmt: skip
+
+
+def test_a_deleted_run_is_passed_over_but_read_when_named():
+    deleted = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "deleted")
+    (run,) = read_file(deleted)
+    assert_holds(run, logged("mlflow")["falls"])
+    assert "the run is deleted in MLflow" in run.notes
+
+
+def test_artifacts_in_a_run_folder_are_no_runs_of_their_own(tmp_path):
+    run = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "falls")
+    shutil.copytree(run, tmp_path / "logs" / "abc")
+    (tmp_path / "logs" / "abc" / "artifacts").mkdir(exist_ok=True)
+    (tmp_path / "logs" / "abc" / "artifacts" / "history.csv").write_text("epoch,loss\n0,2\n1,1\n")
+    assert [r.run_id for r in read_runs([tmp_path / "logs"])] == ["abc#falls"]
+    shutil.rmtree(tmp_path / "logs" / "abc" / "metrics")
+    (tmp_path / "logs" / "abc" / "metrics").mkdir()
+    assert [r.run_id for r in read_runs([tmp_path / "logs"])] == ["abc/artifacts/history.csv"]
+
+
+def test_lines_without_steps_and_with_data_sets(tmp_path):
+    (tmp_path / "metrics" / "val").mkdir(parents=True)
+    (tmp_path / "meta.yaml").write_text("run_uuid: x\nrun_name: 'it''s'\n")
+    (tmp_path / "metrics" / "loss").write_text("30 1.0\n10 3.0\n20 2.0\n")
+    (tmp_path / "metrics" / "val" / "loss").write_text("20 5.0 3 data 0af\n30 NaN 7 data 0af\n")
+    (run,) = read_file(tmp_path)
+    assert run.run_id.endswith("#it's")
+    assert run.channels["train_loss"].values.tolist() == [3, 2, 1]
+    assert run.channels["val_loss"].steps.tolist() == [3, 7]
+    assert np.isnan(run.channels["val_loss"].values[1])
+
+
+def test_damaged_lines_are_left_out_and_said(tmp_path):
+    run = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "falls")
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "metrics" / "train" / "loss"
+    path.write_bytes(path.read_bytes() + b"17180\x00 x 60\n1718000")
+    (found,) = read_file(tmp_path / "run")
+    assert_holds(found, logged("mlflow")["falls"])
+    note = "train/loss: the file is damaged; 2 lines are no 'time value step' and are left out"
+    assert note in found.notes
+
+
+def test_a_database_of_deleted_runs(database):
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LogError, match=r"mlflow.db: no run with curves that is not deleted"):
+        read_file(database)
+    assert [type(r) for r in read_runs([database.parent])] == [ReadFailure]  # no run in this folder
+
+
+def test_a_run_without_a_loss_is_one_failure_beside_good_ones(database):
+    connection = sqlite3.connect(database)
+    connection.execute(
+        "UPDATE metrics SET key = 'acc' WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE name='falls')"
+    )
+    connection.execute(
+        "UPDATE latest_metrics SET key = 'acc' || key WHERE run_uuid IN (SELECT run_uuid FROM runs WHERE name='falls')"
+    )
+    connection.execute("DROP TABLE latest_metrics")
+    connection.commit()
+    connection.close()
+    runs = list(read_runs([database]))
+    (failure,) = (r for r in runs if isinstance(r, ReadFailure))
+    assert failure.format == "mlflow_db"
+    assert "falls" in failure.reason
+    assert "no loss column; found 'acc'" in failure.reason
+    assert len(runs) == 5
+
+
+def test_a_named_metric_is_found_whatever_it_is_called(database):
+    connection = sqlite3.connect(database)
+    for table in ("metrics", "latest_metrics"):
+        connection.execute(f"UPDATE {table} SET key = 'wiggle' WHERE key = 'train/loss'")
+    connection.commit()
+    connection.close()
+    runs = by_title(read_file(database, ReadOptions(train_loss="wig+le", val_loss="val/loss")), -2)
+    assert_holds(runs["blows_up"], logged("mlflow")["blows_up"])
+
+
+def test_an_old_database_without_the_index(database):
+    connection = sqlite3.connect(database)
+    connection.executescript("DROP INDEX index_metrics_run_uuid; DROP INDEX index_metrics_run_uuid_key_step")
+    connection.close()
+    check(by_title(read_file(database), -2))
+
+
+def test_nothing_is_written_beside_a_database(database):
+    for mode in ("DELETE", "WAL"):
+        connection = sqlite3.connect(database)
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("UPDATE runs SET user_id = ?", (mode,))
+        connection.commit()
+        connection.close()
+        before = database.read_bytes()
+        os.chmod(database, stat.S_IREAD)
+        os.chmod(database.parent, stat.S_IREAD | stat.S_IEXEC)
+        try:
+            check(by_title(read_file(database), -2))
+        finally:
+            os.chmod(database.parent, stat.S_IRWXU)
+            os.chmod(database, stat.S_IRWXU)
+        assert database.read_bytes() == before
+        assert [p.name for p in database.parent.iterdir()] == ["mlflow.db"]
+
+
+def test_a_live_write_ahead_log_is_read(database):
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("UPDATE runs SET name = 'renamed' WHERE name = 'falls'")
+    connection.commit()
+    try:
+        assert "renamed" in by_title(read_file(database), -2)
+    finally:
+        connection.close()
+
+
+def test_through_a_pipe(database):
+    runs = read_stdin(database.read_bytes())
+    check(by_title(runs, -2))
+    assert runs[0].run_id.startswith("-#")
+
+
+def test_runs_come_one_by_one(database):
+    runs = iterate_source(Source(str(database), "db"))
+    first = next(runs)
+    assert len(first.channels["train_loss"]) == 60
+    runs.close()
+
+
+def test_a_torn_database_gives_what_is_whole(database):
+    """Cut anywhere: the rows before the damage, a note, or an error; never other values than those logged."""
+    data = database.read_bytes()
+    expected = logged("mlflow")
+    n_noted = 0
+    for share in (0.02, 0.3, 0.5, 0.8, 0.97):
+        database.write_bytes(data[: int(len(data) * share)])
+        for run in read_runs([database]):
+            if isinstance(run, ReadFailure):
+                n_noted += "damaged" in run.reason
+                continue
+            name = run.run_id.split("/")[-2]
+            known = {json.dumps(v) for _, v in expected.get(name, expected["falls"])["train/loss"]} | {"0.25"}
+            assert {json.dumps(v) for v in run.channels["train_loss"].values.tolist()} <= known
+    assert n_noted >= 4
+
+
+def test_lost_points_are_known_by_the_table_of_latest_values(database):
+    connection = sqlite3.connect(database)
+    mine = "run_uuid IN (SELECT run_uuid FROM runs WHERE name = ?)"
+    connection.execute(f"DELETE FROM metrics WHERE step > 50 AND {mine}", ("blows_up",))
+    connection.execute(f"DELETE FROM metrics WHERE {mine}", ("falls",))
+    connection.execute(f"DELETE FROM metrics WHERE {mine}", ("restarted",))
+    connection.execute(f"DELETE FROM latest_metrics WHERE {mine}", ("restarted",))
+    connection.commit()
+    connection.close()
+    found = list(read_runs([database]))
+    runs = by_title([r for r in found if not isinstance(r, ReadFailure)], -2)
+    assert "the database is damaged; points of 'train/loss', 'val/loss' are lost" in runs["blows_up"].notes
+    (failure,) = (r for r in found if isinstance(r, ReadFailure))
+    assert "/falls/" in failure.reason
+    assert "the database is damaged" in failure.reason
+    assert sorted(runs) == ["blows_up", "model_metrics", "no_steps"]  # a run that logged nothing is no failure
+
+
+def test_other_databases(tmp_path):
+    path = tmp_path / "logs" / "app.db"
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.executescript("CREATE TABLE users (id, name); CREATE VIEW metrics AS SELECT * FROM users")
+    connection.close()
+    reason = r"app.db: a SQLite database with tables 'users'; expected one of MLflow .* or Trackio"
+    with pytest.raises(LogError, match=reason):
+        read_file(path)
+    (tmp_path / "logs" / "run.csv").write_text("epoch,loss\n0,2\n1,1\n")
+    assert [r.run_id for r in read_runs([path.parent])] == ["run.csv"]

@@ -1,0 +1,172 @@
+import json
+import shutil
+import sqlite3
+
+import numpy as np
+import pytest
+from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
+
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadFailure, read_file, read_runs, read_stdin
+from curveclinic.readers.timed import Timed, on_steps
+
+
+def name_of(run):
+    return run.run_id.rpartition("/")[2].rpartition("#")[2]
+
+
+def test_trackio(tmp_path):
+    runs = read_file(unpacked("trackio", "fixture.db", tmp_path))
+    expected = logged("trackio")
+    assert [r.run_id for r in runs] == ["fixture.db#falls", "fixture.db#blows_up", "fixture.db#restarted"]
+    for run in runs:
+        assert run.format == "trackio"
+        assert_holds(run, expected[name_of(run)])
+    assert same(runs[0].channels["lr"], expected["falls"]["lr"])
+    assert np.isneginf(runs[1].channels["train_loss"].values).sum() == 1
+
+
+def test_trackio_rows_that_are_no_json_are_left_out_and_said(tmp_path):
+    path = unpacked("trackio", "fixture.db", tmp_path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE metrics SET metrics = '{\"train/loss' WHERE id = 60")
+    connection.execute("UPDATE metrics SET run_name = 'same'")
+    connection.commit()
+    connection.close()
+    first, second, _ = read_file(path)
+    points = [p for p in logged("trackio")["falls"]["train/loss"] if p[0] != 59]
+    assert same(first.channels["train_loss"], points)
+    assert "the database is damaged; 1 rows are no JSON and are left out" in first.notes
+    assert first.run_id.startswith("fixture.db#same/")
+    assert first.run_id != second.run_id
+
+
+def test_dvclive():
+    runs = {r.run_id: r for r in read_runs([FIXTURES / "dvclive"]) if r.format == "dvclive"}
+    expected = logged("dvclive")
+    assert sorted(runs) == sorted(expected)
+    for name, run in runs.items():
+        assert_holds(run, expected[name])
+    assert same(runs["falls"].channels["lr"], expected["falls"]["lr"])
+    assert "train_loss: resumed at step 30, the last value of a step is kept" in runs["restarted"].notes
+
+
+def test_dvclive_damaged_lines_and_other_files_beside(tmp_path):
+    shutil.copytree(FIXTURES / "dvclive" / "falls", tmp_path / "logs" / "dvclive")
+    path = tmp_path / "logs" / "dvclive" / "plots" / "metrics" / "train" / "loss.tsv"
+    path.write_bytes(path.read_bytes() + b"60\t1.2.3\n61")
+    (tmp_path / "logs" / "dvclive" / "other.csv").write_text("epoch,loss\n0,2\n1,1\n")
+    live, other = read_runs([tmp_path / "logs"])
+    assert (live.run_id, other.run_id) == ("dvclive", "dvclive/other.csv")
+    assert_holds(live, logged("dvclive")["falls"])
+    assert "train/loss: the file is damaged; 2 lines are no numbers and are left out" in live.notes
+
+
+def test_timm_and_fastai():
+    for tool, val in (("timm", "eval_loss"), ("fastai", "valid_loss")):
+        for name, metrics in logged(tool).items():
+            runs = list(read_runs([FIXTURES / tool / name]))
+            if name == "appended":  # two fits in one file, each a run with epochs from 0
+                first, second = runs
+                assert_holds(first, {k: v[:12] for k, v in metrics.items()}, "train_loss", val)
+                assert_holds(second, {k: v[12:] for k, v in metrics.items()}, "train_loss", val)
+            else:
+                (run,) = runs
+                assert_holds(run, metrics, "train_loss", val)
+
+
+def test_ludwig():
+    (run,) = read_file(FIXTURES / "ludwig" / "training_statistics.json")
+    assert (run.format, run.run_id) == ("ludwig", "training_statistics.json")
+    assert_holds(run, logged("ludwig")["run"], "training_loss", "validation_loss")
+
+
+def test_ludwig_of_old_triples(tmp_path):
+    path = tmp_path / "training_statistics.json"
+    parts = {s: {"combined": {"loss": [[0, 10, 3.0], [1, 20, 2.0]]}} for s in ("training", "validation")}
+    path.write_text(json.dumps({**parts, "test": {}}))
+    (run,) = read_file(path)
+    assert (run.channels["val_loss"].steps.tolist(), run.channels["val_loss"].values.tolist()) == ([10, 20], [3, 2])
+
+
+def test_neptune_parts_by_layout_only():
+    (run,) = read_runs([FIXTURES / "layout_only" / "neptune"])
+    assert (run.format, run.run_id) == ("neptune", "RUN-1_part_0.parquet#RUN-1")
+    assert_holds(run, logged("layout_only")["blows_up"])
+    (part,) = read_file(FIXTURES / "layout_only" / "neptune" / "RUN-1_part_0.parquet")
+    assert len(part.channels["train_loss"]) == 49
+
+
+def test_neptune_with_a_torn_part(tmp_path):
+    shutil.copytree(FIXTURES / "layout_only" / "neptune", tmp_path / "n")
+    path = tmp_path / "n" / "RUN-1_part_1.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    (run,) = read_runs([tmp_path / "n"])
+    assert len(run.channels["train_loss"]) == 49
+    assert run.notes[0].startswith("RUN-1_part_1.parquet is damaged (")
+
+
+def test_wandb_chart_by_layout_only():
+    falls, blows_up = read_file(FIXTURES / "layout_only" / "wandb_chart.csv")
+    expected = logged("layout_only")
+    assert (falls.format, falls.run_id) == ("wandb_export", "wandb_chart.csv#falls")
+    assert_holds(falls, expected["falls"])
+    assert blows_up.run_id == "wandb_chart.csv#blows_up"
+    assert_holds(blows_up, expected["blows_up"])
+
+
+def test_wandb_chart_of_a_metric_without_loss():
+    with pytest.raises(LogError, match=r"no loss column; found 'acc'"):
+        read_stdin(b'"Step","run a - acc","run a - acc__MIN"\n0,1,1\n1,2,2\n')
+    good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n')
+    assert (good.run_id, good.channels["train_loss"].values.tolist()) == ("-#a", [3, 2])
+    assert (bad.run_id, dict(bad.channels)) == ("-#b - x", {})
+
+
+def test_steps_told_by_time():
+    ones = np.ones(4)
+    series = {
+        "loss": Timed(0 * ones, np.array([4.0, 3, 2, 1]), np.array([10.0, 20, 30, 40])),
+        "val_loss": Timed(np.zeros(2), np.array([8.0, 9]), np.array([41.0, 25])),
+        "test_loss": Timed(np.zeros(1), np.array([5.0]), np.array([50.0])),
+    }
+    table, notes = on_steps(series)
+    assert table["loss"][0].tolist() == [1, 2, 3, 4]
+    assert (table["val_loss"][0].tolist(), table["val_loss"][1].tolist()) == ([2, 4], [9, 8])
+    assert table["test_loss"][0].tolist() == [0]
+    assert len(notes) == 2
+    stepped = {**series, "loss": Timed(np.array([5.0, 10, 15, 20]), ones, series["loss"].times)}
+    assert on_steps(stepped)[0]["val_loss"][0].tolist() == [10, 20]
+
+
+def _originals(folder):
+    """One file of every tracker."""
+    return [
+        unpacked("trackio", "fixture.db", folder).read_bytes(),
+        unpacked("mlflow_db", "mlflow.db", folder).read_bytes(),
+        next((FIXTURES / "wandb").rglob("*.wandb")).read_bytes(),
+        (FIXTURES / "ludwig" / "training_statistics.json").read_bytes(),
+        (FIXTURES / "layout_only" / "wandb_chart.csv").read_bytes(),
+        (FIXTURES / "layout_only" / "neptune" / "RUN-1_part_1.parquet").read_bytes(),
+    ]
+
+
+@pytest.mark.parametrize("n_cases", [3, pytest.param(300, marks=pytest.mark.slow)])
+def test_damage_never_breaks_a_reader(tmp_path, n_cases):
+    """Torn, bit-flipped and doubled files of every tracker are runs with sound axes, or failures with a reason."""
+    rng = np.random.default_rng(n_cases)
+    path = tmp_path / "log"
+    for data in _originals(tmp_path):
+        for case in range(n_cases):
+            flipped = bytearray(data)
+            for at in rng.integers(0, len(data), 1 + case % 20):
+                flipped[at] ^= 1 << int(rng.integers(8))
+            torn = data[: int(rng.integers(len(data)))]
+            for damaged in (bytes(flipped), torn, torn + data, data + data):
+                path.write_bytes(damaged)
+                for run in read_runs([path]):
+                    if isinstance(run, ReadFailure):
+                        assert run.path == str(path)
+                        assert run.reason
+                    else:
+                        assert all(np.all(np.diff(s.steps) > 0) for s in run.channels.values())
