@@ -70,6 +70,10 @@ def _columns(source: Source) -> tuple[Column, dict[str, Column], int]:
 
     data = source.content()
     try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise LogError(f"{source.path}: no UTF-8 text (byte {error.start})") from None
+    try:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
