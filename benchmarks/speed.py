@@ -6,6 +6,7 @@
 - warm: `predict_pathology` of one run (two channels, 200 points), median of many calls.
 - cold: `curveclinic diagnose FILE` as a process of its own, median.
 - batch: many such runs in one `predict_pathology` call, and where the time of a run goes.
+- columns: the same runs through `score_table`, from Parquet to Parquet.
 - generator: labelled synthetic runs and their points.
 - peers: tsfresh's EfficientFCParameters (features only), and runmedic's rules when it is installed (`pip install
   runmedic` has no dependencies); both on the same curves, held in memory.
@@ -21,6 +22,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tables import Row, print_table, write_csv
 from yardstick import LOSSES, RESULTS
 
@@ -42,6 +46,7 @@ from curveclinic.predict import predict_runs
 from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, FloatArray, Ragged
 from curveclinic.rules import opinion_on
+from curveclinic.scoring import score_table
 from curveclinic.synth.generate import BLOCK, generate
 
 POINTS = 200
@@ -93,6 +98,24 @@ def batch_rows(curves: list[Curves]) -> Iterator[Row]:
     taken = seconds(lambda: predict_pathology(curves), times=1)
     yield _row(f"{len(curves)} runs in one call", len(curves) / taken, "runs/s")
     yield _row("batch, whole", taken / len(curves) * 1e6, "us/run")
+
+
+def table_rows(curves: list[Curves]) -> Iterator[Row]:
+    """Many runs from Parquet to Parquet, as a scan of an index does it."""
+    columns = {name: pa.array([one[name] for one in curves]) for name in LOSSES}
+    steps = pa.array([np.arange(1.0, POINTS + 1)] * len(curves))
+    table = pa.table({"run_id": [f"run {k}" for k in range(len(curves))], **columns, "step": steps})
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "curves.parquet", Path(folder) / "rows.parquet"
+        pq.write_table(table, source)
+        rows = score_table(table)
+        cost = {
+            "Parquet to table": _microseconds(lambda: pq.read_table(source, use_threads=False), len(curves)),
+            "score_table": _microseconds(lambda: score_table(table), len(curves)),
+            "table to Parquet": _microseconds(lambda: pq.write_table(rows, target), len(curves)),
+        }
+    yield from (_row(f"columns: {name}", value, "us/run") for name, value in cost.items())
+    yield _row("columns: Parquet to Parquet, one process", 1e6 / sum(cost.values()), "runs/s")
 
 
 def stage_rows(curves: list[Curves]) -> Iterator[Row]:
@@ -186,7 +209,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     curves = curves_of(options.runs, options.seed)
-    rows = [*single_rows(curves), *batch_rows(curves), *stage_rows(curves[: options.profiled])]
+    rows = [*single_rows(curves), *batch_rows(curves), *table_rows(curves), *stage_rows(curves[: options.profiled])]
     rows += generator_rows(options.seed, options.synthetic, options.max_points)
     cost = {row["what"]: row["value"] for row in rows}
     rows += peer_rows(curves, cost["batch, whole"], cost["stage: measures"] + cost["stage: encoder"])

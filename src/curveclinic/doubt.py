@@ -176,12 +176,13 @@ class Suspects:
 
 def suspects_in(piece: Measured, first: int) -> Suspects | None:
     """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
-    n = piece.batch.size
+    n, q = piece.batch.size, piece.quantities
     view = piece.level.view[:n]
-    whole, half = np.ptp(view, axis=1), np.ptp(view[:, view.shape[1] // 2 :], axis=1)
-    finite = ~(np.nan_to_num(piece.quantities["t_bad"]) + np.nan_to_num(piece.quantities["v_bad"]) > 0)
+    late = view[:, view.shape[1] // 2 :]
+    whole, half = view.max(axis=1) - view.min(axis=1), late.max(axis=1) - late.min(axis=1)
+    not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
     # most trainings have done nearly everything by half of their time: they need no closer look
-    rows = np.flatnonzero(finite & ((half >= _LOOK * whole) | (whole == 0)))
+    rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
     if not len(rows):
         return None
     levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}

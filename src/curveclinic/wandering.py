@@ -13,6 +13,9 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _FEWEST: Final = 20
 """Finite points from which a walk can be told from chance."""
 
+_FEW: Final = 32
+"""Curves up to which Python counts their moves faster than NumPy is called."""
+
 _LAGS: Final = {2: (0.75, 1.45), 4: (0.55, 2.0), 8: (0.35, 2.8), 16: (0.0, 4.0)}
 """Lag -> range of the variance ratio of a random walk, which is 1 up to chance (Lo and MacKinlay 1988)."""
 
@@ -35,6 +38,8 @@ _FIRST: Final = 2.5
 
 def count_legs(view: FloatArray, least: FloatArray) -> IntArray:
     """(n,) moves in turn up and down of at least `least` (n,) each, of curves (n, G)."""
+    if len(view) <= _FEW:
+        return np.array([_legs_of(*row) for row in zip(view.tolist(), least.tolist(), strict=True)], dtype=np.int64)
     high, low = view[:, 0].copy(), view[:, 0].copy()
     direction, legs = np.zeros(len(view), dtype=np.int64), np.zeros(len(view), dtype=np.int64)
     for x in view.T[1:]:
@@ -45,6 +50,23 @@ def count_legs(view: FloatArray, least: FloatArray) -> IntArray:
         legs += turned
         direction[turned] = np.where(down[turned], -1, 1)
         high[turned], low[turned] = x[turned], x[turned]
+    return legs
+
+
+def _legs_of(curve: list[float], least: float) -> int:
+    """`count_legs` of one curve."""
+    high = low = curve[0]
+    direction = legs = 0
+    for x in curve[1:]:
+        high, low = max(high, x), min(low, x)
+        if direction >= 0 and x <= high - least:
+            direction = -1
+        elif direction <= 0 and x >= low + least:
+            direction = 1
+        else:
+            continue
+        legs += 1
+        high = low = x
     return legs
 
 
