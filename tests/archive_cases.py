@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from curveclinic.archive.state import state_path
-from curveclinic.archive.units import work
+from curveclinic.archive.units import failed, work
 from curveclinic.cli import main
 
 OLD = 1_600_000_000
@@ -62,17 +62,24 @@ def stored(out: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def killing_work(tasks, job, begin):
-    """Work whose process is killed by a source named `killer`, and hangs at one named `sleeper`."""
+    """Work whose process is killed by a source named `killer`."""
 
     def watched(place):
         begin(place)
         name = os.path.basename(tasks[place].source.path)
         if name.startswith("killer"):
             os.kill(os.getpid(), signal.SIGKILL)
-        if name.startswith("sleeper"):
-            time.sleep(600)
 
     yield from work(tasks, job, watched)
+
+
+def sleeping_work(tasks, job, begin):
+    """Work that hangs at a source named `sleeper`, and takes no time for the others."""
+    for place, task in enumerate(tasks):
+        begin(place)
+        if os.path.basename(task.source.path).startswith("sleeper"):
+            time.sleep(600)
+        yield failed(task, "read", job)
 
 
 def dying_once_work(tasks, job, begin):

@@ -19,7 +19,7 @@ from curveclinic.archive import units
 from curveclinic.archive.state import state_path
 from curveclinic.archive.units import UNIT_SOURCES, Job, work
 from curveclinic.cli import main
-from curveclinic.readers import discovery, list_columns
+from curveclinic.readers import ReadOptions, discovery, list_columns
 from curveclinic.readers.discovery import find_sources
 
 CODE = (
@@ -183,6 +183,25 @@ def test_a_large_table_is_never_whole_in_memory(tmp_path, monkeypatch):
     assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 0
     assert sum(sizes) == 3000
     assert max(sizes) <= 3000 * 40_000 / pq.ParquetFile("curves.parquet").metadata.row_group(0).total_byte_size
+
+
+def test_a_row_group_is_not_whole_in_memory(tmp_path):
+    """Pages are read as they are needed: a row group may be the whole file."""
+    from curveclinic.readers.source import Source
+
+    rng = np.random.default_rng(0)
+    runs = pa.ListArray.from_arrays(np.arange(0, 2_000_001, 100, dtype=np.int32), rng.random(2_000_000))
+    pq.write_table(pa.table({"train_loss": runs}), "curves.parquet", use_dictionary=False)
+    size = Path("curves.parquet").stat().st_size
+    del runs
+    before, held = pa.total_allocated_bytes(), []
+    source = Source("curves.parquet", "curves.parquet")
+    (piece,) = list_columns.slices(source, ReadOptions())
+    for batch in list_columns.batches(source, piece):
+        held.append(pa.total_allocated_bytes() - before)
+        del batch
+    assert len(held) == 10
+    assert max(held) < size / 2
 
 
 def test_a_scan_stopped_inside_a_table_goes_on_there(tmp_path, monkeypatch):

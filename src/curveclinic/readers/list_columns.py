@@ -126,7 +126,7 @@ def _open(source: Source) -> pq.ParquetFile:
 
     try:
         where = source.path if source.data is None else pa.BufferReader(source.data)
-        return pq.ParquetFile(where, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+        return pq.ParquetFile(where, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(source, error) from None
 
