@@ -24,12 +24,14 @@ class ReadOptions:
         val_loss: the same for the validation loss.
         num_classes: number of classes of a classifier.
         metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
+        verify_crc: whether to check also the records of event files that hold no scalars (images, texts).
     """
 
     train_loss: str | None = None
     val_loss: str | None = None
     num_classes: int | None = None
     metric_goal: MetricGoal | None = None
+    verify_crc: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
