@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-
 _64_BITS = (1 << 64) - 1
 
 Number = tuple[float, int, str]
