@@ -76,11 +76,11 @@ def test_long_images_are_stepped_over_unread(saved):
 @pytest.mark.parametrize("size", [100, 5_000, 65_000, 66_000, 200_000, 1_048_560, 3_000_000])
 def test_records_of_any_size_between_scalars(saved, size):
     data = b"".join(record(scalar(k, k)) + record(image(size)) for k in range(7))
-    for held in (data, open(saved(data), "rb", buffering=0)):
-        found = decode(held)
-        assert found.tags["loss"][1].tolist() == list(range(7))
-        assert (found.n_records, found.notes) == (14, [])
-    held.close()
+    with open(saved(data), "rb", buffering=0) as file:
+        for held in (data, file):
+            found = decode(held)
+            assert found.tags["loss"][1].tolist() == list(range(7))
+            assert (found.n_records, found.notes) == (14, [])
 
 
 def test_a_long_record_may_hold_scalars():
@@ -92,7 +92,7 @@ def test_a_long_record_may_hold_scalars():
     assert len(long) > 1 << 20
     tags = decode(data).tags
     assert len(tags) == 20_001
-    assert [tags["w/%05d" % k + "\0" * 60][2].tolist() for k in (0, 19_999)] == [[0.0], [19_999.0]]
+    assert [tags[f"w/{k:05d}" + "\0" * 60][2].tolist() for k in (0, 19_999)] == [[0.0], [19_999.0]]
     damaged = bytearray(data)
     damaged[len(data) // 2] ^= 1
     found = decode(bytes(damaged))

@@ -115,6 +115,7 @@ def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
         val_loss=args.val_loss,
         num_classes=args.num_classes,
         metric_goal=args.metric_goal,
+        verify_crc=args.verify_crc,
     )
     if STDIN in args.paths:
         yield from _read_stdin(options)

@@ -184,11 +184,18 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
     for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
         table: dict[str, Points] = {}
         for name, column in grid.columns.items():
-            inside = (column.rows >= start) & (column.rows < stop)
-            if name != axis_name and inside.any():
-                table[name] = (steps[column.rows[inside]], column.values[inside])
+            inside = _between(column, start, stop)
+            if name != axis_name and len(inside.rows):
+                is_dense = len(inside.rows) == grid.n_rows
+                table[name] = (steps if is_dense else steps[inside.rows], inside.values)
         out.append((_anchor(table, grid, steps, main, start, stop), notes))
     return out
+
+
+def _between(column: Column, start: int, stop: int) -> Column:
+    """The part of a column in the rows from `start` to before `stop`."""
+    low, high = np.searchsorted(column.rows, [start, stop]).tolist()
+    return column if high - low == len(column.rows) else Column(column.rows[low:high], column.values[low:high])
 
 
 def _main_column(grid: Grid) -> Column | None:
@@ -213,8 +220,7 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
         rows = main.rows if main is not None else column.rows
         dense = len(column.rows) == grid.n_rows
         covered = len(rows) if dense else len(np.intersect1d(column.rows, rows))
-        constant = len(column.values) > 1 and bool(np.all(column.values == column.values[0]))
-        if 2 * covered < len(rows) or constant or not np.isfinite(column.values).all():
+        if 2 * covered < len(rows) or _is_constant(column.values) or not np.isfinite(column.values).all():
             continue
         steps = _filled(column, grid.n_rows)
         if key in _NESTED_STEPS and "epoch" in found:
@@ -223,8 +229,14 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
 
 
+def _is_constant(values: FloatArray) -> bool:
+    return len(values) > 1 and bool(values[0] == values[-1]) and bool(np.all(values == values[0]))
+
+
 def _filled(column: Column, n_rows: int) -> FloatArray:
     """Spreads a column over all rows; a row without a value takes the one before it."""
+    if len(column.rows) == n_rows:
+        return column.values
     before = np.clip(np.searchsorted(column.rows, np.arange(n_rows), side="right") - 1, 0, None)
     filled: FloatArray = column.values[before]
     return filled
@@ -246,12 +258,13 @@ def _anchor(
     """Moves rows that count in another unit (mmengine: epochs) to the train row written before them."""
     if main is None:
         return table
-    rows = main.rows[(main.rows >= start) & (main.rows < stop)]
+    rows = _between(main, start, stop).rows
     if len(rows) < 2:
         return table
     for name in list(table):
-        column = grid.columns[name]
-        own = column.rows[(column.rows >= start) & (column.rows < stop)]
+        own = _between(grid.columns[name], start, stop).rows
+        if len(own) == len(rows) and np.array_equal(own, rows):
+            continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
         if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():
             table[name] = (steps[before], table[name][1])

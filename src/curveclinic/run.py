@@ -220,6 +220,8 @@ def _numbers(name: str, data: Any) -> FloatArray:
 
 
 def _with_inf(values: FloatArray) -> FloatArray:
+    if not len(values) or (np.fmax.reduce(values) < _STORED_INF and np.fmin.reduce(values) > -_STORED_INF):
+        return values
     overflow = np.abs(values) >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 

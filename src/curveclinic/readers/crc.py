@@ -1,7 +1,7 @@
 """The masked CRC-32C of TFRecord framing: of short texts, of long ones by blocks, of equal records by columns.
 
 The checksum is linear. That of a record is that of the record with some bytes set to zero, xor what these bytes add
-by themselves; so records that differ in a few bytes are checked by these few, and the blocks of a long text all at once.
+by themselves; so records that differ in a few bytes are checked by these few, and blocks of a long text all at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Columns out of event records that are alike: the bytes that may differ are known, all others are compared.
 
 A layout is learnt from one record by the reference decoder, which says where it read the wall time, the step, the tags
-and the numbers. A record with the same bytes everywhere else takes the same way through that decoder, so the same places
-hold its numbers; one that differs anywhere else is left to the decoder.
+and the numbers. A record with the same bytes everywhere else takes the same way through that decoder, so its numbers
+stand at the same places; one that differs anywhere else is left to the decoder.
 """
 
 from __future__ import annotations

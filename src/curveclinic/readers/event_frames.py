@@ -52,7 +52,7 @@ class Bytes:
         if isinstance(self._held, bytes):
             return self._held[at : at + size]
         self._held.seek(at)
-        return self._held.read(size)
+        return self._held.read(max(0, min(size, self.size - at)))
 
 
 class Paged:

@@ -41,8 +41,8 @@ class Source:
         """Returns the first bytes."""
         if self.data is not None:
             return self.data[:HEAD_BYTES]
-        with open(self.path, "rb") as file:
-            return file.read(HEAD_BYTES)
+        with open(self.path, "rb", buffering=0) as file:
+            return file.read(min(HEAD_BYTES, os.fstat(file.fileno()).st_size))
 
     def size(self) -> int:
         """Returns the number of bytes."""

@@ -78,10 +78,8 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
 
 
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
-    if source.data is None:
-        events = _decode_file(path, options)
-    else:
-        events = decode(source.data, verify_crc=options.verify_crc)
+    held = source.data
+    events = _decode_file(path, options) if held is None else decode(held, verify_crc=options.verify_crc)
     walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
     return Part(prefix, min(walls, default=0.0), events)
 
