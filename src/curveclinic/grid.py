@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from curveclinic.naming import Points, parse
 from curveclinic.restarts import cut
-from curveclinic.run import FloatArray, as_number
+from curveclinic.run import FloatArray, as_number, with_inf
 
 IntArray = npt.NDArray[np.int64]
+
+Cells = tuple[Sequence[int], Sequence[Any]]
+"""Rows and the cells in them."""
 
 RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 """Columns that tell the runs of a long table apart, the first one found counts."""
@@ -80,13 +83,10 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
-    cells: dict[str, list[tuple[int, Any]]] = {}
-    for index, row in enumerate(rows):
-        for name, value in flatten(row):
-            cells.setdefault(str(name), []).append((index, value))
+    cells = _cells_by_name(rows)
     columns, notes = {}, []
-    for name, pairs in cells.items():
-        column, bad = column_from_cells(pairs)
+    for name, parts in cells.items():
+        column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
         if len(column.rows):
             columns[name] = column
             if bad and parse(name).quantity:
@@ -96,9 +96,48 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     key = next((k for k in RUN_COLUMNS if k in cells), None)
     if key:
         columns.pop(key, None)
-        named = dict(cells[key])
+        named = dict(_pairs(cells[key]))
         run_of, run_names = numbered([str(named.get(i, "")) for i in range(len(rows))])
     return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
+    """Returns name -> its cells, a part for each kind of row; rows with the same keys are one kind."""
+    kinds: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for index, row in enumerate(rows):
+        indices, values = kinds.setdefault(tuple(row), ([], []))
+        indices.append(index)
+        values.append(row.values())
+    cells: dict[str, list[Cells]] = {}
+    for keys, (indices, values) in kinds.items():
+        for key, column in zip(keys, zip(*values, strict=True), strict=True):
+            if any(issubclass(kind, Mapping) for kind in set(map(type, column))):
+                for index, cell in zip(indices, column, strict=True):
+                    for name, value in flatten({key: cell}):
+                        cells.setdefault(name, []).append(([index], (value,)))
+            else:
+                cells.setdefault(str(key), []).append((indices, column))
+    return cells
+
+
+def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
+    """Returns (row, cell) pairs in the order of rows."""
+    return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
+
+
+def _plain_column(parts: Sequence[Cells]) -> tuple[Column, int] | None:
+    """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
+    if not all(set(map(type, values)) <= {float, int} for _, values in parts):
+        return None
+    rows = np.fromiter((row for indices, _ in parts for row in indices), dtype=np.int64)
+    try:
+        numbers = np.array([value for _, values in parts for value in values], dtype=np.float64)
+    except OverflowError:
+        return None
+    if len(parts) > 1:
+        order = np.argsort(rows, kind="stable")
+        rows, numbers = rows[order], numbers[order]
+    return Column(rows, with_inf(numbers)), 0
 
 
 def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:

@@ -205,7 +205,7 @@ def _is_missing(value: Any) -> bool:
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
     if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
-        return _with_inf(data)
+        return with_inf(data)
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
@@ -216,10 +216,11 @@ def _numbers(name: str, data: Any) -> FloatArray:
         array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
     if array.ndim != 1:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
-    return _with_inf(array)
+    return with_inf(array)
 
 
-def _with_inf(values: FloatArray) -> FloatArray:
+def with_inf(values: FloatArray) -> FloatArray:
+    """Returns values with Inf where a database stored the largest float in its place."""
     if not len(values) or (np.fmax.reduce(values) < _STORED_INF and np.fmin.reduce(values) > -_STORED_INF):
         return values
     overflow = np.abs(values) >= _STORED_INF

@@ -110,8 +110,12 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
     Raises:
         LogError: as `read_file`.
     """
+    return _read(_format_of(source), source, options)
+
+
+def _read(found: Format, source: Source, options: ReadOptions | None) -> list[Run]:
     try:
-        return _format_of(source).read(source, options or ReadOptions())
+        return found.read(source, options or ReadOptions())
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
@@ -123,7 +127,7 @@ def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | 
     found = None
     try:
         found = _format_of(source)
-        runs = read_source(source, options)
+        runs = _read(found, source, options)
     except LogError as error:
         if not source.named and (found is None or isinstance(error, NoCurvesError)):
             return []

@@ -71,9 +71,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def _whole(source: Source) -> tuple[Grid, int]:
     """Returns the rows of all blocks, and the number of lines that do not fit the header."""
-    head = source.head()
-    delimiter = _delimiter(head.decode("latin-1").partition("\n")[0])
-    plain = number_grid(source, head, delimiter)
+    plain = number_grid(source, _delimiter)
     return _by_blocks(source.content(), source.path) if plain is None else (plain, 0)
 
 

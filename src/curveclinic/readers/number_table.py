@@ -6,7 +6,7 @@ is not plain (quotes, texts, lines of other lengths, a second header) is left to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,25 +27,27 @@ NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capita
 _NULLS = frozenset(NULLS)
 
 
-def number_grid(source: Source, head: bytes, delimiter: str) -> Grid | None:
+def number_grid(source: Source, delimiter_of: Callable[[str], str]) -> Grid | None:
     """Returns the grid of a text; None unless all of it is a header and plain numbers and gaps.
 
     Args:
         source: the text.
-        head: its first bytes.
-        delimiter: what stands between cells.
+        delimiter_of: tells from the header what stands between cells.
     """
+    size = source.size()
+    head = source.content() if size <= _SMALL else source.head()
     end = head.find(b"\n") + 1
     header = head[:end].rstrip(b"\r\n")
     if not header or not header.isascii() or b'"' in header or b"'" in header or b"\0" in head:
         return None
+    delimiter = delimiter_of(header.decode())
     names = header.decode().split(delimiter)
     first = names[0].strip()
     if first in _NULLS - {""} or _is_number(first) or any(name.strip() in RUN_COLUMNS for name in names):
         return None
-    if source.size() <= _SMALL:
-        return _small_grid(names, source.content()[end:], delimiter)
-    if source.size() > MAX_BYTES or _has_text(head[end : end + _SAMPLE], delimiter):
+    if size <= _SMALL:
+        return _small_grid(names, head[end:], delimiter)
+    if size > MAX_BYTES or _has_text(head[end : end + _SAMPLE], delimiter):
         return None
     return _large_grid(names, source, delimiter)
 
