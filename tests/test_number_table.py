@@ -14,7 +14,9 @@ CELLS = st.one_of(
     st.sampled_from(["nan", "NaN", "inf", "-inf", "Infinity", "1e5", "+3", " 4 ", "0.10", ".5", "5."]),
     st.sampled_from(["", "NA", "None", "null", "-", "n/a", "N/A"]),
 )
-ODD = st.sampled_from(["x", "1,5", '"3"', "0x10", "1_000", "true", "2024-01-01", "00:05", "NAN", "-nan", "1 2", "ä", "'2'"])
+ODD = st.sampled_from(
+    ["x", "1,5", '"3"', "0x10", "1_000", "true", "2024-01-01", "00:05", "NAN", "-nan", "1 2", "ä", "'2'"]
+)
 NAMES = st.lists(
     st.sampled_from(["epoch", "step", "loss", "val_loss", "acc", "", " loss ", "run_id", "NA"]), min_size=1, max_size=4
 )

@@ -42,9 +42,7 @@ def grid_from_frame(frame: Any) -> Grid:
     return Grid(columns, n_rows, run_of=run_of, run_names=run_names)
 
 
-def _column(
-    values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]
-) -> Column:
+def _column(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]) -> Column:
     """The numbers of a column; `every` are all rows, shared by the columns without gaps."""
     if missing is None:
         return column_from_cells(enumerate(values.tolist()))[0]

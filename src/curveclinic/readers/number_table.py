@@ -100,9 +100,7 @@ def _large_grid(names: list[str], source: Source, delimiter: str) -> Grid | None
             pa.OSFile(source.path) if source.data is None else pa.BufferReader(source.data),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
             parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(
-                null_values=NULLS, column_types=dict.fromkeys(names, pa.float64())
-            ),
+            convert_options=csv.ConvertOptions(null_values=NULLS, column_types=dict.fromkeys(names, pa.float64())),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
