@@ -3,9 +3,9 @@
     python benchmarks/readers.py                 # about 5 minutes
     python benchmarks/readers.py --share 0.1     # a quick look: a tenth of the files and of the long ones' points
 
-- TensorBoard: `EventAccumulator(size_guidance={"scalars": 0})` with all its scalars asked for, and tbparse's data frame.
+- TensorBoard: `EventAccumulator(size_guidance={"scalars": 0})`, all its scalars asked for, and tbparse's data frame.
 - CSV: `pyarrow.csv` (one thread, columns as numpy arrays) and pandas.
-- JSON: the parsers alone (`json`, orjson), which is less than what a reader does, and our readers with and without orjson.
+- JSON: the parsers alone (`json`, orjson), which is less than a reader does, and our readers with and without orjson.
 - mlflow.db and others: `readers_trackers.py`, where it is there and its peers are installed.
 - Many small files: where the time of a file goes.
 

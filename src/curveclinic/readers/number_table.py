@@ -1,7 +1,7 @@
 """Delimited text of nothing but numbers and gaps, which nearly every log is: parsed without a look at each cell.
 
-Small texts by Python's own `float`, which starts at once; large ones by pyarrow, told that columns are numbers. Whatever
-is not plain (quotes, texts, lines of other lengths, a second header) is left to `delimited`, cell by cell.
+Small texts by Python's own `float`, which starts at once; large ones by pyarrow, told that columns are numbers.
+Whatever is not plain (quotes, texts, lines of other lengths, a second header) is left to `delimited`, cell by cell.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SMALL = 1 << 15
 """Bytes up to which Python is faster than calling pyarrow."""
 _BLOCK = 1 << 18
 """Bytes that pyarrow converts at once: they stay in the cache."""
-_SAMPLE = 1 << 13
+_SAMPLE = 1 << 10
 """Bytes behind the header that tell which columns are numbers."""
 
 NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
