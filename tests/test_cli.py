@@ -336,3 +336,16 @@ def test_explain_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("flags", "expected"), [([], False), (["--verify-crc"], True)])
+def test_checksums_are_verified_on_request(logs, monkeypatch, flags, expected):
+    seen = []
+
+    def read(paths, options):
+        seen.append(options.verify_crc)
+        return [well(path) for path in paths]
+
+    monkeypatch.setattr(commands, "read_runs", read)
+    assert main(["diagnose", "well.csv", *flags]) == 0
+    assert seen == [expected]

@@ -1,8 +1,10 @@
 import time
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from curveclinic.grid import Column, Grid, grid_from_rows, tables
+from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables
 from curveclinic.restarts import goes_on
 
 
@@ -79,3 +81,31 @@ def test_many_runs_of_a_long_table_are_told_apart_in_one_pass():
     found = tables(long)
     assert time.perf_counter() - began < 5
     assert (len(found), found[7][0], found[7][1]["loss"][1].tolist()) == (3000, "7", list(range(n_points)))
+
+
+CELLS = st.one_of(st.floats(), st.integers(-(10**400), 10**400), st.sampled_from([None, "1.5", "nan", "x", True, [1]]))
+ROWS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["step", "loss", "val_loss", "acc"]),
+        st.one_of(st.floats(), CELLS, st.dictionaries(st.sampled_from("ab"), CELLS, max_size=2)),
+        max_size=4,
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ROWS)
+def test_rows_in_columns_equal_rows_one_by_one(rows):
+    pairs: dict = {}
+    for index, row in enumerate(rows):
+        for name, value in flatten(row):
+            pairs.setdefault(name, []).append((index, value))
+    expected = {name: column_from_cells(cells) for name, cells in pairs.items()}
+    found = grid_from_rows(rows)
+    assert found.n_rows == len(rows)
+    assert found.columns.keys() == {name for name, (column, _) in expected.items() if len(column.rows)}
+    for name, column in found.columns.items():
+        assert column.rows.tolist() == expected[name][0].rows.tolist()
+        assert np.array_equal(column.values, expected[name][0].values, equal_nan=True)
+    assert len(found.notes) == sum("loss" in n or "acc" in n for n in found.columns if expected[n][1])

@@ -18,8 +18,21 @@ HEAVY = (
     "tsfresh",
     "onnx",
     "onnxscript",
+    "orjson",
 )
-EXTRAS = ("torch", "sklearn", "scipy", "tsfresh", "matplotlib", "pandas", "polars", "onnx", "onnxscript", "tensorboard")
+EXTRAS = (
+    "orjson",
+    "torch",
+    "sklearn",
+    "scipy",
+    "tsfresh",
+    "matplotlib",
+    "pandas",
+    "polars",
+    "onnx",
+    "onnxscript",
+    "tensorboard",
+)
 NEED_TORCH = {
     *(f"curveclinic.model.{name}" for name in ("network", "training", "export", "blocks")),
     *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),

@@ -9,7 +9,8 @@ from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, read_file, read_runs
-from curveclinic.readers.event_file import decode, masked_crc
+from curveclinic.readers.crc import masked_crc
+from curveclinic.readers.event_file import decode
 
 
 def values(run, channel="train_loss"):

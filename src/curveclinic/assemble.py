@@ -25,6 +25,7 @@ class ReadOptions:
         num_classes: number of classes of a classifier.
         metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
         patterns: regular expressions for text logs; what their named groups find in a line are its columns.
+        verify_crc: whether to check also the records of event files that hold no scalars (images, texts).
     """
 
     train_loss: str | None = None
@@ -32,6 +33,7 @@ class ReadOptions:
     num_classes: int | None = None
     metric_goal: MetricGoal | None = None
     patterns: tuple[str, ...] = ()
+    verify_crc: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

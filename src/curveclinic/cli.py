@@ -178,6 +178,10 @@ def _gate_option() -> argparse.ArgumentParser:
     """The argument of every command that can fail on what it finds."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
+        "--verify-crc", action="store_true",
+        help="also check the records of event files that hold no scalars, at the cost of reading them",
+    )  # fmt: skip
+    parser.add_argument(
         "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
         help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
     )  # fmt: skip

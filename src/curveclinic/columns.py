@@ -30,10 +30,11 @@ def grid_from_frame(frame: Any) -> Grid:
     key = next((k for k in RUN_COLUMNS if k in cells), None)
     run_of, run_names = (None, ()) if key is None else numbered([str(v) for v in cells[key][0].tolist()])
     columns = {}
+    every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
         if name == key:
             continue
-        column = _column(values, missing)
+        column = _column(values, missing, every)
         if len(column.rows):
             columns[name] = column
     columns = _unstacked(cells, columns)
@@ -42,11 +43,14 @@ def grid_from_frame(frame: Any) -> Grid:
     return Grid(columns, n_rows, run_of=run_of, run_names=run_names)
 
 
-def _column(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None) -> Column:
+def _column(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]) -> Column:
+    """The numbers of a column; `every` are all rows, shared by the columns without gaps."""
     if missing is None:
         return column_from_cells(enumerate(values.tolist()))[0]
+    if not missing.any():
+        return Column(every[: len(values)], values.astype(np.float64, copy=False))
     rows = np.flatnonzero(~missing)
-    return Column(rows, values[rows].astype(np.float64))
+    return Column(rows, values[rows].astype(np.float64, copy=False))
 
 
 def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[str, Column]:
@@ -135,9 +139,10 @@ def _from_arrow(column: Any) -> Cells:
         column = pc.cast(column, kind.value_type)
         kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        if not column.null_count:
+            return column.to_numpy(zero_copy_only=False), np.zeros(len(column), dtype=bool)
         missing = column.is_null().to_numpy(zero_copy_only=False)
-        filled = column.fill_null(0) if column.null_count else column
-        return filled.to_numpy(zero_copy_only=False), missing
+        return column.fill_null(0).to_numpy(zero_copy_only=False), missing
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _object_array([_list_values(v) for v in column]), None
     return _object_array(column.to_pylist()), None

@@ -102,6 +102,7 @@ def reading_options(args: argparse.Namespace) -> ReadOptions:
         num_classes=args.num_classes,
         metric_goal=args.metric_goal,
         patterns=tuple(args.pattern),
+        verify_crc=args.verify_crc,
     )
 
 

@@ -11,9 +11,12 @@ import numpy.typing as npt
 
 from curveclinic.naming import Points, parse
 from curveclinic.restarts import cut
-from curveclinic.run import FloatArray, as_number
+from curveclinic.run import FloatArray, as_number, with_inf
 
 IntArray = npt.NDArray[np.int64]
+
+Cells = tuple[Sequence[int], Sequence[Any]]
+"""Rows and the cells in them."""
 
 RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 """Columns that tell the runs of a long table apart, the first one found counts."""
@@ -84,13 +87,10 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
-    cells: dict[str, list[tuple[int, Any]]] = {}
-    for index, row in enumerate(rows):
-        for name, value in flatten(row):
-            cells.setdefault(str(name), []).append((index, value))
+    cells = _cells_by_name(rows)
     columns, notes = {}, []
-    for name, pairs in cells.items():
-        column, bad = column_from_cells(pairs)
+    for name, parts in cells.items():
+        column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
         if len(column.rows):
             columns[name] = column
             if bad and parse(name).quantity:
@@ -100,9 +100,48 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     key = next((k for k in RUN_COLUMNS if k in cells), None)
     if key:
         columns.pop(key, None)
-        named = dict(cells[key])
+        named = dict(_pairs(cells[key]))
         run_of, run_names = numbered([str(named.get(i, "")) for i in range(len(rows))])
     return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
+    """Returns name -> its cells, a part for each kind of row; rows with the same keys are one kind."""
+    kinds: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for index, row in enumerate(rows):
+        indices, values = kinds.setdefault(tuple(row), ([], []))
+        indices.append(index)
+        values.append(row.values())
+    cells: dict[str, list[Cells]] = {}
+    for keys, (indices, values) in kinds.items():
+        for key, column in zip(keys, zip(*values, strict=True), strict=True):
+            if any(issubclass(kind, Mapping) for kind in set(map(type, column))):
+                for index, cell in zip(indices, column, strict=True):
+                    for name, value in flatten({key: cell}):
+                        cells.setdefault(name, []).append(([index], (value,)))
+            else:
+                cells.setdefault(str(key), []).append((indices, column))
+    return cells
+
+
+def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
+    """Returns (row, cell) pairs in the order of rows."""
+    return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
+
+
+def _plain_column(parts: Sequence[Cells]) -> tuple[Column, int] | None:
+    """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
+    if not all(set(map(type, values)) <= {float, int} for _, values in parts):
+        return None
+    rows = np.fromiter((row for indices, _ in parts for row in indices), dtype=np.int64)
+    try:
+        numbers = np.array([value for _, values in parts for value in values], dtype=np.float64)
+    except OverflowError:
+        return None
+    if len(parts) > 1:
+        order = np.argsort(rows, kind="stable")
+        rows, numbers = rows[order], numbers[order]
+    return Column(rows, with_inf(numbers)), 0
 
 
 def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
@@ -188,11 +227,18 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
     for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
         table: dict[str, Points] = {}
         for name, column in grid.columns.items():
-            inside = (column.rows >= start) & (column.rows < stop)
-            if name != axis_name and inside.any():
-                table[name] = (steps[column.rows[inside]], column.values[inside])
+            inside = _between(column, start, stop)
+            if name != axis_name and len(inside.rows):
+                is_dense = len(inside.rows) == grid.n_rows
+                table[name] = (steps if is_dense else steps[inside.rows], inside.values)
         out.append((_anchor(table, grid, steps, main, start, stop), notes))
     return out
+
+
+def _between(column: Column, start: int, stop: int) -> Column:
+    """The part of a column in the rows from `start` to before `stop`."""
+    low, high = np.searchsorted(column.rows, [start, stop]).tolist()
+    return column if high - low == len(column.rows) else Column(column.rows[low:high], column.values[low:high])
 
 
 def _main_column(grid: Grid) -> Column | None:
@@ -217,8 +263,7 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
         rows = main.rows if main is not None else column.rows
         dense = len(column.rows) == grid.n_rows
         covered = len(rows) if dense else len(np.intersect1d(column.rows, rows))
-        constant = len(column.values) > 1 and bool(np.all(column.values == column.values[0]))
-        if 2 * covered < len(rows) or constant or not np.isfinite(column.values).all():
+        if 2 * covered < len(rows) or _is_constant(column.values) or not np.isfinite(column.values).all():
             continue
         steps = _filled(column, grid.n_rows)
         if key in _COARSE and _FINE_COUNT in found and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
@@ -229,8 +274,14 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
 
 
+def _is_constant(values: FloatArray) -> bool:
+    return len(values) > 1 and bool(values[0] == values[-1]) and bool(np.all(values == values[0]))
+
+
 def _filled(column: Column, n_rows: int) -> FloatArray:
     """Spreads a column over all rows; a row without a value takes the one before it."""
+    if len(column.rows) == n_rows:
+        return column.values
     before = np.clip(np.searchsorted(column.rows, np.arange(n_rows), side="right") - 1, 0, None)
     filled: FloatArray = column.values[before]
     return filled
@@ -254,12 +305,13 @@ def _anchor(
     """Moves rows that count in another unit (mmengine: epochs) to the train row written before them."""
     if main is None:
         return table
-    rows = main.rows[(main.rows >= start) & (main.rows < stop)]
+    rows = _between(main, start, stop).rows
     if len(rows) < 2:
         return table
     for name in list(table):
-        column = grid.columns[name]
-        own = column.rows[(column.rows >= start) & (column.rows < stop)]
+        own = _between(grid.columns[name], start, stop).rows
+        if len(own) == len(rows) and np.array_equal(own, rows):
+            continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
         if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():
             table[name] = (steps[before], table[name][1])

@@ -42,7 +42,7 @@ def cut(
     """
     if len(rows) < 2:
         return [0], steps, ()
-    own = steps[rows]
+    own = steps if len(rows) == len(steps) else steps[rows]
     places = _restarts(own, rows, breaks)
     if not places:
         return [0], steps, ()
@@ -65,7 +65,7 @@ def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[in
     headers = {int(np.searchsorted(rows, line)) for line in breaks}
     places: list[int] = []
     begin = resumed = 0
-    for i in sorted({*(np.flatnonzero(np.diff(own) < 0) + 1).tolist(), *headers} - {0, len(own)}):
+    for i in sorted({*(np.flatnonzero(own[1:] < own[:-1]) + 1).tolist(), *headers} - {0, len(own)}):
         near_first = False
         if resumed <= min(_MAX_RESUMED, (i - begin) / 5) and i - begin > 1 and own[i] <= own[begin]:
             near_first = bool(own[begin] - own[i] <= np.median(np.abs(np.diff(own[begin:i]))))

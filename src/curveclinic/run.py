@@ -220,7 +220,9 @@ def _numbers(name: str, data: Any) -> FloatArray:
 
 
 def with_inf(values: FloatArray) -> FloatArray:
-    """Values with Inf where a database stored the largest number for it."""
+    """Returns values with Inf where a database stored the largest float in its place."""
+    if not len(values) or (np.fmax.reduce(values) < _STORED_INF and np.fmin.reduce(values) > -_STORED_INF):
+        return values
     overflow = np.abs(values) >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 

@@ -168,8 +168,11 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
     Raises:
         LogError: as `read_file`.
     """
+    yield from _iterate(_format_of(source, options), source, options)
+
+
+def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
     try:
-        found = _format_of(source, options)
         yield from (found.iterate or found.read)(source, options or ReadOptions())
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
@@ -182,7 +185,7 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
     found = None
     try:
         found = _format_of(source, options)
-        for run in iterate_source(source, options):
+        for run in _iterate(found, source, options):
             yield run_or_failure(run)
     except LogError as error:
         if source.named or (found is not None and not isinstance(error, NoCurvesError)):

@@ -18,13 +18,14 @@ from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, row_steps
 from curveclinic.naming import parse
+from curveclinic.readers.number_table import NULLS, column_names, number_grid
 from curveclinic.readers.source import NoCurvesError, Source
-from curveclinic.run import MISSING_TEXT, Run
+from curveclinic.run import Run
 
 _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 8
-
-_NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
+_SNIFFED_TEXT = 2048
+"""Characters that nearly always hold so many lines."""
 
 
 def sniff(head: bytes) -> bool:
@@ -32,7 +33,10 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
-    lines = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
+    few = text[:_SNIFFED_TEXT]
+    lines = [line for line in few.splitlines() if line.strip()][:_SNIFFED_LINES]
+    if len(lines) < _SNIFFED_LINES:
+        lines = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
     if not lines or lines[0].lstrip()[:1] in "{[<":
         return False
     delimiter = _delimiter(lines[0])
@@ -53,18 +57,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
-    text = _as_text(source.content())
-    if text is None:
-        raise LogError(f"{source.path}: found binary data, expected delimited text")
-    text = text.lstrip("\r\n ")
-    delimiter = _delimiter(text.partition("\n")[0])
-    text, cut = _without_cut_cell(text, delimiter)
-    grids, n_bad = [], 0
-    for block in _blocks(text, delimiter):
-        grid, bad = _grid(block, delimiter, source.path)
-        grids.append(grid)
-        n_bad += bad
-    grid = _stacked(grids)
+    grid, n_bad, cut = _whole(source)
     notes = (*([f"{n_bad} lines do not fit the header and are left out"] if n_bad else ()), *cut)
     origin = Origin(
         run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
@@ -74,6 +67,24 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
+
+
+def _whole(source: Source) -> tuple[Grid, int, tuple[str, ...]]:
+    """Returns the rows of all blocks, the number of lines that do not fit the header, and what else is to be noted."""
+    plain = number_grid(source, _delimiter)
+    return _by_blocks(source.content(), source.path) if plain is None else (plain, 0, ())
+
+
+def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
+    """Parses whatever is a table, cell by cell where need be."""
+    text = _as_text(data)
+    if text is None:
+        raise LogError(f"{path}: found binary data, expected delimited text")
+    text = text.lstrip("\r\n ")
+    delimiter = _delimiter(text.partition("\n")[0])
+    text, cut = _without_cut_cell(text, delimiter)
+    parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
+    return _stacked([grid for grid, _ in parsed]), sum(bad for _, bad in parsed), cut
 
 
 def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
@@ -147,26 +158,17 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int]:
             read_options=csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(
-                null_values=_NULLS, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
+                null_values=NULLS, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
-    names = _names(table.column_names)
+    names = column_names(table.column_names)
     table = table.rename_columns(names)
     for i, name in enumerate(names):
         if pa.types.is_string(table.schema.types[i]):
             table = table.set_column(i, name, pa.chunked_array([_plain(table.column(i).to_pylist(), delimiter)]))
     return grid_from_frame(table), len(bad)
-
-
-def _names(raw: Sequence[str]) -> list[str]:
-    """Stripped names; the nameless first column is pandas' index, a repeated name gets its place."""
-    out: list[str] = []
-    for i, name in enumerate(raw):
-        clean = name.strip() or ("index" if i == 0 else f"column {i + 1}")
-        out.append(f"{clean}.{i}" if clean in out else clean)
-    return out
 
 
 def _plain(cells: list[str | None], delimiter: str) -> list[str | None]:

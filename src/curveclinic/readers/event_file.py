@@ -1,54 +1,31 @@
-"""Scalars out of TensorBoard event files: record framing, checksums, columns of equal records.
+"""Scalars out of TensorBoard event files, window by window, in bounded memory.
 
-Records of equal length that share one layout (nearly all of a scalar log) are decoded column-wise by numpy,
-the rest by `protobuf`; a test compares both ways.
+Records that are alike (nearly all of a scalar log) are decoded in columns, the rest by `protobuf`; a test compares
+both ways. Checksums of all records that yield numbers are checked, those of images, texts and graphs on request.
 """
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.readers.protobuf import decode_event
+from curveclinic.readers.crc import masked_crc
+from curveclinic.readers.event_columns import POSITIONS, Piece, take
+from curveclinic.readers.event_frames import Bytes, IntArray, Paged, Walk, Window
+from curveclinic.readers.protobuf import Event, decode_event
 
-ByteMatrix = npt.NDArray[np.uint8]
+_ALWAYS_CHECKED = 512
+"""Records up to this many bytes are checked whatever they hold: a damaged scalar may look like something else."""
 
-_MASK_DELTA = 0xA282EAD8
-_CHECKED_BYTES = 4096
-"""Records longer than this (images, graphs) are not checksummed: they hold no scalar we want."""
-_MIN_COLUMN = 16
-"""Fewer records of one length are decoded one by one."""
-_MAX_LAYOUTS = 64
-"""Layouts tried per record length before the rest is decoded one by one."""
-
-
-def _crc_table() -> npt.NDArray[np.uint32]:
-    table = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        table = np.where(table & 1, (table >> 1) ^ np.uint32(0x82F63B78), table >> 1)
-    return table
+Columns = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Wall times, steps and values of one tag."""
 
 
-_TABLE = _crc_table()
-_TABLE_LIST = _TABLE.tolist()
-
-
-@dataclass
-class Scalars:
-    """Points of one tag in the order written."""
-
-    order: list[int] = field(default_factory=list)
-    walls: list[float] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-
-
-@dataclass
+@dataclass(frozen=True, eq=False)
 class EventFile:
     """What an event file holds.
 
@@ -59,192 +36,126 @@ class EventFile:
         n_records: number of intact records.
     """
 
-    tags: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]]
+    tags: dict[str, Columns]
     starts: list[tuple[float, int]]
     notes: list[str]
     n_records: int
 
 
-def masked_crc(data: bytes) -> int:
-    """Returns the masked CRC-32C of TFRecord framing."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _TABLE_LIST[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
+@dataclass
+class _Found:
+    """What has been decoded so far."""
+
+    columnwise: bool
+    verify_crc: bool
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+    lone: dict[str, list[tuple[int, float, int, float]]] = field(default_factory=dict)
+    starts: list[tuple[float, int]] = field(default_factory=list)
+    n_records: int = 0
+    n_bad: int = 0
 
 
-@lru_cache(maxsize=4096)
-def _length_crc(header: bytes) -> int:
-    return masked_crc(header)
-
-
-def is_event_head(head: bytes) -> bool:
-    """Says whether bytes start with an intact record header."""
-    return len(head) >= 12 and _length_crc(head[:8]) == struct.unpack_from("<I", head, 8)[0]
-
-
-def decode(buffer: Any, *, columnwise: bool = True) -> EventFile:
-    """Returns the scalars in the bytes of an event file; a damaged tail is left out and noted.
+def decode(held: bytes | BinaryIO, *, columnwise: bool = True, verify_crc: bool = False) -> EventFile:
+    """Returns the scalars in an event file; a damaged tail is left out and noted.
 
     Args:
-        buffer: bytes or a memory map.
+        held: its bytes, or the file opened for reading bytes.
         columnwise: False decodes every record by the reference decoder.
+        verify_crc: also checks the records that hold no scalars; they are read for nothing else.
     """
-    starts, lengths, notes = _frames(buffer)
-    data = np.frombuffer(buffer, dtype=np.uint8)
-    found: dict[str, list[tuple[npt.NDArray[Any], ...]]] = {}
-    slow: list[int] = []
-    sessions: list[tuple[float, int]] = []
-    n_bad = 0
-    for length in np.unique(lengths):
-        members = np.flatnonzero(lengths == length)
-        if length > _CHECKED_BYTES:
-            slow.extend(members.tolist())
+    source = Bytes(held)
+    walk, found = Walk(source), _Found(columnwise, verify_crc)
+    for window in walk.windows():
+        _decode_window(window, found)
+        if window.skipped:
+            _decode_skipped(source, *window.skipped, found)
+    notes = [walk.note] if walk.note else []
+    if found.n_bad:
+        notes.append(f"{found.n_bad} records have a wrong checksum and are left out")
+    return EventFile(_in_order(found), found.starts, notes, found.n_records - found.n_bad)
+
+
+def _decode_window(window: Window, found: _Found) -> None:
+    """Decodes the records of a window, those of one length together."""
+    slow = []
+    for length, members in _by_length(window.lengths):
+        if not found.columnwise:
+            slow.append(members)
             continue
-        matrix = data[starts[members][:, None] + np.arange(length + 4)]
-        intact = _intact(matrix)
-        n_bad += int((~intact).sum())
-        members, matrix = members[intact], matrix[intact, :-4]
-        if columnwise and len(members) >= _MIN_COLUMN:
-            members = _decode_columns(matrix, members, found)
-        slow.extend(members.tolist())
-    if n_bad:
-        notes.append(f"{n_bad} records have a wrong checksum and are left out")
-    _decode_slow(buffer, sorted(slow), starts, lengths, found, sessions)
-    return EventFile(_in_order(found), sessions, notes, len(starts) - n_bad)
+        taken = take(window.data, window.starts[members], members + found.n_records, length)
+        for tag, piece in taken.found:
+            found.pieces.setdefault(tag, []).append(piece)
+        found.n_bad += taken.n_bad
+        slow.append(taken.left - found.n_records)
+    for member in np.sort(np.concatenate(slow)).tolist() if slow else ():
+        start, length = int(window.starts[member]), int(window.lengths[member])
+        event = _event(window.data, start, start + length)
+        if not _is_checked(event, length, found) or _is_intact(window.data[start : start + length + 4]):
+            _keep(event, found.n_records + member, found)
+        else:
+            found.n_bad += 1
+    found.n_records += len(window.starts)
 
 
-def _frames(buffer: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[str]]:
-    """Walks the records; returns where their data starts, how long it is, and what ended the walk early."""
-    starts: list[int] = []
-    lengths: list[int] = []
-    notes: list[str] = []
-    size, at = len(buffer), 0
-    while at + 12 <= size:
-        header = bytes(buffer[at : at + 8])
-        length = int.from_bytes(header, "little")
-        if _length_crc(header) != int.from_bytes(buffer[at + 8 : at + 12], "little"):
-            notes.append(f"garbage after {len(starts)} records: the {size - at} bytes from byte {at} on are left out")
-            break
-        if at + 16 + length > size:
-            notes.append("the last record is cut off and is left out")
-            break
-        starts.append(at + 12)
-        lengths.append(length)
-        at += 16 + length
+def _by_length(lengths: IntArray) -> list[tuple[int, IntArray]]:
+    """Returns each length and the records that have it."""
+    if not len(lengths):
+        return []
+    order = np.argsort(lengths, kind="stable")
+    distinct, begins = np.unique(lengths[order], return_index=True)
+    return list(zip(distinct.tolist(), np.split(order, begins[1:]), strict=True))
+
+
+def _decode_skipped(source: Bytes, start: int, length: int, found: _Found) -> None:
+    """Decodes a long record outside the windows, of which only the pages looked at are read."""
+    event = _event(Paged(source), start, start + length)
+    if (found.verify_crc or event is None or event.scalars) and not _is_intact(source.read(start, length + 4)):
+        found.n_bad += 1
     else:
-        if at < size:
-            notes.append("the last record is cut off and is left out")
-    return np.array(starts, dtype=np.int64), np.array(lengths, dtype=np.int64), notes
+        _keep(event, found.n_records, found)
+    found.n_records += 1
 
 
-def _intact(matrix: ByteMatrix) -> npt.NDArray[np.bool_]:
-    """Says which records, each a row with its checksum at the end, are undamaged."""
-    crc = np.full(len(matrix), 0xFFFFFFFF, dtype=np.uint32)
-    for column in range(matrix.shape[1] - 4):
-        crc = _TABLE[(crc ^ matrix[:, column]) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
-    crc ^= np.uint32(0xFFFFFFFF)
-    masked = (crc >> np.uint32(15) | crc << np.uint32(17)) + np.uint32(_MASK_DELTA)
-    stored = np.ascontiguousarray(matrix[:, -4:]).view("<u4").ravel()
-    return np.asarray(masked == stored)
+def _event(buffer: Any, start: int, stop: int) -> Event | None:
+    try:
+        return decode_event(buffer, start, stop)
+    except (IndexError, ValueError, struct.error):
+        return None
 
 
-def _decode_columns(
-    matrix: ByteMatrix, members: npt.NDArray[np.int64], found: dict[str, list[tuple[npt.NDArray[Any], ...]]]
-) -> npt.NDArray[np.int64]:
-    """Decodes the rows that share a layout with simple values; returns the members left over."""
-    left = np.ones(len(members), dtype=bool)
-    refused = np.zeros(len(members), dtype=bool)
-    for _ in range(_MAX_LAYOUTS):
-        todo = np.flatnonzero(left & ~refused)
-        if not len(todo):
-            break
-        layout = _layout(matrix[todo[0]].tobytes())
-        if layout is None:
-            refused[todo[0]] = True
+def _is_checked(event: Event | None, length: int, found: _Found) -> bool:
+    if found.verify_crc or event is None or length <= _ALWAYS_CHECKED:
+        return True
+    return bool(event.scalars) or event.session or not event.is_other
+
+
+def _is_intact(record: bytes) -> bool:
+    return masked_crc(record[:-4]) == int.from_bytes(record[-4:], "little")
+
+
+def _keep(event: Event | None, member: int, found: _Found) -> None:
+    if event is None:
+        return
+    if event.session:
+        found.starts.append((event.wall, event.step))
+    for k, scalar in enumerate(event.scalars):
+        point = ((member << POSITIONS) + k, event.wall, event.step, scalar.value)
+        found.lone.setdefault(scalar.tag, []).append(point)
+
+
+def _in_order(found: _Found) -> dict[str, Columns]:
+    """Puts the points of each tag, and the tags, in the order written."""
+    tags = {}
+    for tag in found.pieces.keys() | found.lone.keys():
+        parts = found.pieces.get(tag, [])
+        if tag in found.lone:
+            parts = [*parts, Piece(*(np.array(column) for column in zip(*found.lone[tag], strict=True)))]
+        order, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if not len(order):
             continue
-        tag, end = layout
-        rows = todo[_like(matrix[todo], end)]
-        left[rows] = False
-        found.setdefault(tag, []).append((members[rows], *_columns(matrix[rows], end)))
-    return members[left]
-
-
-def _layout(record: bytes) -> tuple[str, int] | None:
-    """Returns tag and end of the step varint of: wall_time, step, one Value of tag and simple_value; else None."""
-    if len(record) < 20 or record[0] != 0x09 or record[9] != 0x10:
-        return None
-    end = 10
-    while end < min(len(record), 18) and record[end] & 0x80:
-        end += 1
-    end += 1
-    rest = record[end:]
-    if len(rest) < 12 or rest[0] != 0x2A or rest[1] > 127 or rest[2] != 0x0A or rest[4] != 0x0A:
-        return None
-    tag_end = 6 + rest[5]
-    whole = rest[1] == len(rest) - 2 and rest[3] == len(rest) - 4 and rest[5] < 128
-    if not whole or tag_end + 5 != len(rest) or rest[tag_end] != 0x15:
-        return None
-    return rest[6:tag_end].decode("utf-8", "replace"), end
-
-
-def _like(matrix: ByteMatrix, end: int) -> npt.NDArray[np.bool_]:
-    """Says which rows have the layout and tag of the first one."""
-    first = matrix[0]
-    same = matrix[:, 0] == first[0]
-    same &= matrix[:, 9] == first[9]
-    same &= np.all((matrix[:, 10:end] & 0x80) == (first[10:end] & 0x80), axis=1)
-    same &= np.all(matrix[:, end:-4] == first[end:-4], axis=1)
-    return np.asarray(same)
-
-
-def _columns(matrix: ByteMatrix, end: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    walls = np.ascontiguousarray(matrix[:, 1:9]).view("<f8").ravel()
-    shifts = 7 * np.arange(end - 10, dtype=np.int64)
-    steps = ((matrix[:, 10:end] & 0x7F).astype(np.int64) << shifts).sum(axis=1)
-    values = np.ascontiguousarray(matrix[:, -4:]).view("<f4").ravel()
-    return walls, steps, values
-
-
-def _decode_slow(
-    buffer: Any,
-    members: list[int],
-    starts: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-    found: dict[str, list[tuple[npt.NDArray[Any], ...]]],
-    sessions: list[tuple[float, int]],
-) -> None:
-    """Decodes records one by one; what does not parse is skipped."""
-    points: dict[str, Scalars] = {}
-    for member in members:
-        start = int(starts[member])
-        try:
-            wall, step, values, session = decode_event(buffer, start, start + int(lengths[member]))
-        except (IndexError, ValueError, struct.error):
-            continue
-        if session:
-            sessions.append((wall, step))
-        for tag, value in values:
-            one = points.setdefault(tag, Scalars())
-            one.order.append(member)
-            one.walls.append(wall)
-            one.steps.append(step)
-            one.values.append(value)
-    for tag, one in points.items():
-        columns = (np.array(one.order), np.array(one.walls), np.array(one.steps), np.array(one.values))
-        found.setdefault(tag, []).append(columns)
-
-
-def _in_order(
-    found: dict[str, list[tuple[npt.NDArray[Any], ...]]],
-) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    first = {tag: min(int(p[0].min()) for p in parts) for tag, parts in found.items()}
-    out = {}
-    for tag in sorted(found, key=lambda t: first[t]):
-        order, walls, steps, values = (
-            np.concatenate([part[i].astype(np.float64) for part in found[tag]]) for i in range(4)
-        )
-        by_record = np.argsort(order, kind="stable")
-        out[tag] = (walls[by_record], steps[by_record], values[by_record])
-    return out
+        if (order[1:] < order[:-1]).any():
+            by_place = np.argsort(order)
+            order, *columns = (column[by_place] for column in (order, *columns))
+        walls, steps, values = columns
+        tags[tag] = (int(order[0]), (walls, steps.astype(np.float64), values))
+    return {tag: columns for tag, (_, columns) in sorted(tags.items(), key=lambda item: item[1][0])}

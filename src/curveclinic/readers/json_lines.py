@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import grid_from_rows
 from curveclinic.intake import run_from_mapping
 from curveclinic.naming import parse
+from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_run_per_item
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
@@ -63,7 +63,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

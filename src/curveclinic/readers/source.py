@@ -45,8 +45,18 @@ class Source:
         """Returns the first bytes."""
         if self.data is not None:
             return self.data[:HEAD_BYTES]
+        with open(self.path, "rb", buffering=0) as file:
+            return file.read(min(HEAD_BYTES, os.fstat(file.fileno()).st_size))
+
+    def ends_with(self, tail: bytes) -> bool:
+        """Says whether these are its last bytes."""
+        if self.data is not None:
+            return self.data.endswith(tail)
+        if self.size() < len(tail):
+            return False
         with open(self.path, "rb") as file:
-            return file.read(HEAD_BYTES)
+            file.seek(-len(tail), os.SEEK_END)
+            return file.read() == tail
 
     def size(self) -> int:
         """Returns the number of bytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
-from curveclinic.readers.event_file import EventFile, decode, is_event_head
+from curveclinic.readers.event_file import EventFile, decode
+from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.restarts import goes_on
 from curveclinic.run import FloatArray, Run
@@ -43,7 +44,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: no file holds a scalar, or none of the tags is a loss.
     """
     parts = source.parts or (("", source.path),)
-    decoded = [_part(prefix, path, source) for prefix, path in parts]
+    decoded = [_part(prefix, path, source, options) for prefix, path in parts]
     files = sorted((f for f in decoded if f.events.tags), key=lambda f: f.began)
     if not files:
         raise _no_scalars(source, decoded)
@@ -76,18 +77,19 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
     return NoCurvesError(f"{source.path}: no scalars in {len(decoded)} event file(s)")
 
 
-def _part(prefix: str, path: str, source: Source) -> Part:
-    events = decode(source.data) if source.data is not None else _decode_file(path)
+def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
+    held = source.data
+    events = _decode_file(path, options) if held is None else decode(held, verify_crc=options.verify_crc)
     walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
     return Part(prefix, min(walls, default=0.0), events)
 
 
-def _decode_file(path: str) -> EventFile:
-    """Decodes a file through a memory map, so that skipped images are never read."""
-    with open(path, "rb") as file:
-        if not file.seek(0, 2):
+def _decode_file(path: str, options: ReadOptions) -> EventFile:
+    """Decodes a file window by window; an unbuffered file, so that skipped images are never read."""
+    with open(path, "rb", buffering=0) as file:
+        if not os.fstat(file.fileno()).st_size:
             return EventFile({}, [], ["the event file is empty"], 0)
-        return decode(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return decode(file, verify_crc=options.verify_crc)
 
 
 def _sessions(files: Sequence[Part]) -> list[list[Part]]:
