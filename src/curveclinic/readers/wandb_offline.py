@@ -13,11 +13,11 @@ import numpy as np
 
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Column, Grid, column_from_cells, flatten
+from curveclinic.grid import Column, Grid, IntArray, column_from_cells, flatten
 from curveclinic.naming import parse
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
-from curveclinic.run import Run
+from curveclinic.run import FloatArray, Run
 
 Cells = tuple[list[int], list[bytes]]
 """Rows of a column and its cells, JSON text."""
@@ -121,10 +121,10 @@ def _numbers(name: str, rows: Sequence[int], cells: Sequence[bytes]) -> dict[str
         for inner, number in flatten({name: value}):
             pairs.setdefault(inner.replace("/", ".") if isinstance(value, dict) else inner, []).append((row, number))
     made = {inner: column_from_cells(found)[0] for inner, found in pairs.items()}
-    return {inner: column for inner, column in made.items() if len(column.rows)}
+    return {inner: column_of(column.rows, column.values) for inner, column in made.items() if len(column.rows)}
 
 
-def column_of(rows: Sequence[int], values: np.ndarray) -> Column:
+def column_of(rows: Sequence[int] | IntArray, values: FloatArray) -> Column:
     """Returns a column; a name logged twice in a row keeps the later value."""
     index = np.array(rows, dtype=np.int64)
     last = np.append(index[1:] != index[:-1], True)
