@@ -144,6 +144,18 @@ def test_a_named_metric_is_found_whatever_it_is_called(database):
     assert_holds(runs["blows_up"], logged("mlflow")["blows_up"])
 
 
+def test_times_in_nanoseconds_as_steps(database):
+    connection = sqlite3.connect(database)
+    for table in ("metrics", "latest_metrics"):
+        connection.execute(f"UPDATE {table} SET step = 1718000000000000000 + 1000000 * step")
+    connection.commit()
+    connection.close()
+    run = by_title(read_file(database), -2)["blows_up"]
+    values = dict(logged("mlflow")["blows_up"]["train/loss"])
+    assert run.channels["train_loss"].values[:50].tolist() == [values[k] for k in range(50)]
+    assert run.channels["train_loss"].steps[10] == 1718000000010000000
+
+
 def test_an_old_database_without_the_index(database):
     connection = sqlite3.connect(database)
     connection.executescript("DROP INDEX index_metrics_run_uuid; DROP INDEX index_metrics_run_uuid_key_step")

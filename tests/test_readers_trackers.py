@@ -118,7 +118,8 @@ def test_wandb_chart_by_layout_only():
 def test_wandb_chart_of_a_metric_without_loss():
     with pytest.raises(LogError, match=r"no loss column; found 'acc'"):
         read_stdin(b'"Step","run a - acc","run a - acc__MIN"\n0,1,1\n1,2,2\n')
-    good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n')
+    good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n\xff,4\n')
+    assert "1 lines do not fit the header and are left out" in good.notes
     assert (good.run_id, good.channels["train_loss"].values.tolist()) == ("-#a", [3, 2])
     assert (bad.run_id, dict(bad.channels)) == ("-#b - x", {})
 

@@ -13,7 +13,7 @@ from curveclinic.errors import LogError
 from curveclinic.naming import parse, quoted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
-from curveclinic.readers.timed import Timed, on_steps
+from curveclinic.readers.timed import Timed, is_blind, on_steps
 from curveclinic.readers.wanted import is_wanted
 from curveclinic.run import Run
 
@@ -25,6 +25,8 @@ _TABLES = {
     "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"},
 }
 _LARGEST_STEP = 2**53
+_LARGEST_PACKED = 2**62
+_PACKED = np.dtype([("packed", "i8"), ("value", "f8")])
 _ROW = np.dtype([("key", "i4"), ("step", "i8"), ("value", "f8"), ("is_nan", "i1"), ("time", "i8")])
 
 
@@ -135,14 +137,21 @@ def _metrics_table(connection: sqlite3.Connection) -> str:
 
 
 class Query:
-    """The query of one run's points, the metric as its number among the wanted ones."""
+    """The query of one run's points, the metric as its number among the wanted ones.
+
+    Most of the time goes into Python's objects for the cells, so `packed` puts step, is_nan and metric into one.
+    """
 
     def __init__(self, table: str, keys: Sequence[str], wanted: Sequence[str]) -> None:
         self.keys = keys
         self.wanted = wanted
         code, names = _code(list(enumerate(wanted)))
         only = f"AND key IN ({','.join('?' * len(wanted))})" if len(wanted) < len(keys) else ""
+        self.base = len(wanted) + 1
         self.sql = f"SELECT {code}, step, value, is_nan, timestamp FROM {table} WHERE run_uuid = ? {only}"
+        self.packed = (
+            f"SELECT (step * 2 + is_nan) * {self.base} + {code} + 1, value FROM {table} WHERE run_uuid = ? {only}"
+        )
         self._before, self._after = tuple(names), tuple(wanted) if only else ()
 
     def parameters(self, uuid: str) -> tuple[str, ...]:
@@ -172,8 +181,7 @@ def _run(
     origin: Origin,
 ) -> Run | None:
     """Returns a run; without channels if it has no loss, None if it has no curves at all."""
-    rows, damage = _rows(connection, query, entry.uuid)
-    series = _series(rows, query.wanted)
+    series, damage = _points(connection, query, entry.uuid, latest)
     torn = [k for k in latest if k in query.wanted and (k not in series or series[k].steps.max() < latest[k])]
     if torn and not damage:
         damage = (f"the database is damaged; points of {quoted(torn)} are lost",)
@@ -186,6 +194,36 @@ def _run(
         return None
     reason = (*damage, str(made))
     return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=("; ".join(reason),))
+
+
+def _points(
+    connection: sqlite3.Connection, query: Query, uuid: str, latest: Mapping[str, int]
+) -> tuple[dict[str, Timed], tuple[str, ...]]:
+    """Returns the points of a run by metric, with times only if steps do not tell, and what is damaged."""
+    rows = _packed_rows(connection, query, uuid, latest)
+    if rows is not None:
+        series = _series(rows, query.wanted)
+        if not any(map(is_blind, series.values())):
+            return series, ()
+    rows, damage = _rows(connection, query, uuid)
+    return _series(rows, query.wanted), damage
+
+
+def _packed_rows(
+    connection: sqlite3.Connection, query: Query, uuid: str, latest: Mapping[str, int]
+) -> np.ndarray | None:
+    """Returns the points of a run without their times; None if steps are too large to pack or rows are damaged."""
+    if any(2 * query.base * (abs(step) + 1) > _LARGEST_PACKED for step in latest.values()):
+        return None
+    try:
+        cells = np.fromiter(connection.execute(query.packed, query.parameters(uuid)), dtype=_PACKED)
+    except (sqlite3.Error, TypeError, ValueError, OverflowError):
+        return None
+    rows = np.zeros(len(cells), dtype=_ROW)
+    rest, code = np.divmod(cells["packed"], query.base)
+    rows["key"], rows["value"] = code - 1, cells["value"]
+    rows["step"], rows["is_nan"] = np.divmod(rest, 2)
+    return rows
 
 
 def _series(rows: np.ndarray, wanted: Sequence[str]) -> dict[str, Timed]:

@@ -20,13 +20,18 @@ class Timed:
     times: FloatArray
 
 
+def is_blind(series: Timed) -> bool:
+    """Says whether every point of several has the same step."""
+    return len(series.steps) > 1 and bool(np.all(series.steps == series.steps[0]))
+
+
 def on_steps(series: Mapping[str, Timed]) -> tuple[dict[str, Points], tuple[str, ...]]:
     """Returns the series on their steps, and a note on those that were logged without one.
 
     A tracker writes step 0 (or 1) for every point when none is given. Such a series is counted in order of
     time, or placed beside the points of the longest loss logged at the same times.
     """
-    blind = {name for name, s in series.items() if len(s.steps) > 1 and bool(np.all(s.steps == s.steps[0]))}
+    blind = {name for name, s in series.items() if is_blind(s)}
     table: dict[str, Points] = {name: (s.steps, s.values) for name, s in series.items()}
     if not blind:
         return table, ()

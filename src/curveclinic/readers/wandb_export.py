@@ -32,13 +32,19 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no table, or no metric in it is a loss.
     """
-    step, columns, n_rows = _columns(source)
+    bad: list[object] = []
+    step, columns, n_rows = _columns(source, bad)
     runs: dict[str, dict[str, Column]] = {}
     for name, column in columns.items():
         run, _, metric = name.rpartition(_JOINT)
         if not name.endswith(_BOUNDS):
             runs.setdefault(run, {})[metric] = column
-    origin = Origin(run_id=source.run_id, path=source.path, format="wandb_export", advice="name it with --train-loss")
+    origin = Origin(
+        path=source.path,
+        format="wandb_export",
+        notes=(f"{len(bad)} lines do not fit the header and are left out",) if bad else (),
+        advice="name it with --train-loss",
+    )
     ids = [f"{source.run_id}#{run}" for run in runs]
     made = [
         attempt(_one, Grid({"step": step, **table}, n_rows), options, replace(origin, run_id=run_id))
@@ -63,12 +69,16 @@ def _header(line: str) -> list[str]:
         return []
 
 
-def _columns(source: Source) -> tuple[Column, dict[str, Column], int]:
-    """Returns the step column, the others, and the number of rows; empty cells are missing."""
+def _columns(source: Source, bad: list[object]) -> tuple[Column, dict[str, Column], int]:
+    """Returns the step column, the others, and the number of rows; lines that do not fit are put into `bad`."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    data = source.content()
+    def skip(row: object) -> str:
+        bad.append(row)
+        return "skip"
+
+    data = source.content().decode("utf-8-sig", "replace").encode()
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -77,7 +87,7 @@ def _columns(source: Source) -> tuple[Column, dict[str, Column], int]:
         table = arrow_csv.read_csv(
             pa.BufferReader(data),
             read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=arrow_csv.ParseOptions(invalid_row_handler=lambda row: "skip"),
+            parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
             convert_options=arrow_csv.ConvertOptions(
                 null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
             ),
