@@ -96,7 +96,7 @@ def _over_blocks(register: int, data: bytes) -> int:
 def _past_zeros(registers: Registers, width: int) -> Registers:
     """Registers after so many zero bytes."""
     tables = _zero_tables(width)
-    after = tables[0].take(registers & np.uint32(0xFF))
+    after: Registers = tables[0].take(registers & np.uint32(0xFF))
     for k in (1, 2, 3):
         after ^= tables[k].take(registers >> np.uint32(8 * k) & np.uint32(0xFF))
     return after
@@ -107,7 +107,7 @@ def _zero_tables(width: int) -> Registers:
     """Returns (4, 256): what each byte of a register becomes after `width` (a block, doubled) zero bytes."""
     if width > _BLOCK:
         return _past_zeros(_zero_tables(width // 2), width // 2)
-    tables = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32))[:, None]
+    tables: Registers = np.arange(256, dtype=np.uint32) << (8 * np.arange(4, dtype=np.uint32))[:, None]
     for _ in range(width):
         tables = _past_a_zero(tables)
     return tables

@@ -233,7 +233,7 @@ def _without(record: bytes, free: IntArray) -> bytes:
     """The record with zeros in its free bytes."""
     head = np.frombuffer(record, dtype=np.uint8).copy()
     head[free] = 0
-    return head.tobytes()
+    return bytes(head)
 
 
 def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> npt.NDArray[np.bool_]:
@@ -246,7 +246,8 @@ def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> npt.NDArray[np.bo
 
 def _column(rows: Rows, kind: str, at: int) -> npt.NDArray[Any]:
     """The same bytes of every record, as numbers."""
-    return np.ndarray(len(rows), kind, rows, at, (rows.itemsize,))  # type: ignore[arg-type]  # any buffer will do
+    column: npt.NDArray[Any] = np.ndarray(len(rows), kind, rows, at, (rows.itemsize,))
+    return column
 
 
 def _walls(rows: Rows, layout: Layout) -> npt.NDArray[np.float64]:
