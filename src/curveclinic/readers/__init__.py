@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError, LogError
-from curveclinic.readers import columnar, delimited, json_lines, keras_history, tensorboard, trainer_state
-from curveclinic.readers.discovery import find_sources, is_event_file, tensorboard_source
+from curveclinic.readers import columnar, delimited, json_lines, keras_history, remote, tensorboard, trainer_state
+from curveclinic.readers.discovery import exists, find_sources, is_event_file, tensorboard_source
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -18,10 +19,12 @@ __all__ = [
     "Format",
     "ReadFailure",
     "ReadOptions",
+    "exists",
     "find_sources",
     "read_file",
     "read_runs",
     "read_source",
+    "read_sources",
     "read_stdin",
 ]
 
@@ -70,7 +73,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
     """
     name = os.fspath(path)
-    if not os.path.isdir(name):
+    if not (remote.is_folder(name) if remote.is_remote(name) else os.path.isdir(name)):
         return read_source(next(find_sources(name)), options)
     source = tensorboard_source(name, os.path.basename(os.path.abspath(name)))
     if source is None:
@@ -87,12 +90,22 @@ def read_runs(
     """
     for path in paths:
         n_found = 0
-        for source in find_sources(path):
-            for item in _runs_or_failure(source, options):
-                n_found += 1
-                yield item
+        for item in read_sources(find_sources(path), options):
+            n_found += 1
+            yield item
         if not n_found:
             yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder")
+
+
+def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
+    """Yields the runs of sources, and what could not be read; remote sources are copied ahead of their turn."""
+    for distant, group in groupby(sources, lambda source: remote.is_remote(source.path)):
+        if distant:
+            for source, copy in remote.copied(group, _is_log):
+                yield from _runs_of_copy(source, copy, options)
+        else:
+            for source in group:
+                yield from _runs_or_failure(source, options)
 
 
 def read_stdin(data: bytes, options: ReadOptions | None = None) -> list[Run]:
@@ -110,6 +123,8 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
     Raises:
         LogError: as `read_file`.
     """
+    if remote.is_remote(source.path):
+        return _read_remote(source, options)
     try:
         return _format_of(source).read(source, options or ReadOptions())
     except OSError as error:
@@ -129,6 +144,35 @@ def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | 
             return []
         return [ReadFailure(source.path, found.name if found else "", str(error))]
     return [run if run.channels else _failure(run) for run in runs]
+
+
+def _runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions | None) -> list[Run | ReadFailure]:
+    """The same for a remote source that was copied; what comes back tells where it came from."""
+    if isinstance(copy, OSError):
+        return [ReadFailure(source.path, "", f"{source.path}: {copy.strerror or copy}")]
+    return [
+        replace(
+            item,
+            path=item.path.replace(copy.path, source.path),
+            notes=tuple(note.replace(copy.path, source.path) for note in item.notes),
+        )
+        if isinstance(item, Run)
+        else replace(item, path=source.path, reason=item.reason.replace(copy.path, source.path))
+        for item in _runs_or_failure(copy, options)
+    ]
+
+
+def _read_remote(source: Source, options: ReadOptions | None) -> list[Run]:
+    items = list(read_sources([source], options))
+    runs = [item for item in items if isinstance(item, Run)]
+    if not runs:
+        raise LogError(next((item.reason for item in items if isinstance(item, ReadFailure)), f"{source.path}: no log"))
+    return runs
+
+
+def _is_log(name: str, head: bytes) -> bool:
+    """Says whether a file of this name and head is of a known format."""
+    return is_event_file(name) or any(f.sniff(head) for f in FORMATS)
 
 
 def _failure(run: Run) -> ReadFailure:

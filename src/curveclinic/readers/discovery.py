@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
+from curveclinic.readers import remote
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
 
@@ -16,13 +17,30 @@ _TRAINER_STATE = "trainer_state.json"
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
+def exists(path: str) -> bool:
+    """Says whether there is such a file or folder, here or in an object store."""
+    if remote.is_remote(path):
+        return remote.is_folder(path.rstrip("/")) or remote.is_file(path)
+    return os.path.exists(path)
+
+
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     """Yields what can be read at a path: the file itself, or the files and TensorBoard runs in a folder."""
     root = os.fspath(path)
-    if os.path.isdir(root):
+    if remote.is_remote(root):
+        yield from _find_remote(root.rstrip("/"))
+    elif os.path.isdir(root):
         yield from _walk(root, root, set())
     else:
         yield Source(root, Path(root).name if os.path.isabs(root) else Path(root).as_posix())
+
+
+def _find_remote(root: str) -> Iterator[Source]:
+    if remote.is_folder(root):
+        with remote.listed(root):
+            yield from _walk(root, root, set())
+    else:
+        yield Source(root, root)
 
 
 def is_event_file(name: str) -> bool:
@@ -41,10 +59,11 @@ def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Sourc
 
 def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
     """Yields the sources under a folder in order of their names; a folder reached twice is read once."""
-    status = os.stat(folder)
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
+    if not remote.is_remote(folder):  # links make loops, and object stores have none
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
@@ -85,11 +104,20 @@ def _folders(folder: str) -> list[str]:
 def _entries(folder: str, *, files: bool) -> list[str]:
     """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out."""
     try:
-        with os.scandir(folder) as found:
-            names = [e.name for e in found if (e.is_file() if files else e.is_dir()) and not e.name.startswith(".")]
+        names = remote.names(folder, files=files) if remote.is_remote(folder) else _scanned(folder, files=files)
     except OSError:
         return []
+    names = [name for name in names if not name.startswith(".")]
     return sorted(names, key=lambda n: [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", n)])
+
+
+def _scanned(folder: str, *, files: bool) -> list[str]:
+    with os.scandir(folder) as found:
+        return [entry.name for entry in found if (entry.is_file() if files else entry.is_dir())]
+
+
+def _is_file(path: str) -> bool:
+    return remote.is_file(path) if remote.is_remote(path) else os.path.isfile(path)
 
 
 def _part_folders(folder: str) -> list[str]:
@@ -121,15 +149,15 @@ def _split_folders(folder: str) -> list[str]:
 
 def _is_outdated(folder: str) -> bool:
     """Says whether a newer checkpoint of the same run holds the same history and more."""
-    own = _CHECKPOINT.fullmatch(os.path.basename(os.path.abspath(folder)))
+    parent, name = os.path.split(folder)
+    own = _CHECKPOINT.fullmatch(name)
     if not own:
         return False
-    parent = os.path.dirname(os.path.abspath(folder))
-    if os.path.isfile(os.path.join(parent, _TRAINER_STATE)):
+    if _is_file(os.path.join(parent, _TRAINER_STATE)):
         return True
     return any(int(own.group(1)) < n for n in _checkpoints(parent))
 
 
 def _checkpoints(folder: str) -> Sequence[int]:
     found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
-    return [int(m.group(1)) for m, name in found if m and os.path.isfile(os.path.join(folder, name, _TRAINER_STATE))]
+    return [int(m.group(1)) for m, name in found if m and _is_file(os.path.join(folder, name, _TRAINER_STATE))]
