@@ -99,7 +99,7 @@ def stat(path: str) -> Entry:
     known = _known(folder)
     if known and name in known.files:
         return known.files[name]
-    store, inner = _store(path)
+    store, inner = open_uri(path)
     info = _tried(lambda: store.get_file_info(inner))
     if info.type.name != "File":
         raise FileNotFoundError(2, "no such file", path)
@@ -169,7 +169,7 @@ def _copy(source: Source, place: str, is_log: Callable[[str, bytes], bool]) -> S
 
 def _copy_file(uri: str, folder: str, is_log: Callable[[str, bytes], bool]) -> str:
     """Copies a remote file under its own name and returns where to; a request that fails goes on where it stopped."""
-    store, inner = _store(uri)
+    store, inner = open_uri(uri)
     name = os.path.basename(uri)
     target = os.path.join(folder, name)
     with open(target, "wb") as out:
@@ -212,7 +212,7 @@ def _list(root: str, *, recursive: bool) -> Listing:
     """Lists a remote folder; the root is always among the keys."""
     import pyarrow.fs as fs
 
-    store, inner = _store(root)
+    store, inner = open_uri(root)
     found = _tried(lambda: store.get_file_info(fs.FileSelector(inner, recursive=recursive)))
     strip = len(inner.rstrip("/")) + 1
     out: Listing = {root: Folder()}
@@ -232,12 +232,12 @@ def _entry(info: Any) -> Entry:
 
 
 def _kind(path: str) -> str:
-    store, inner = _store(path)
+    store, inner = open_uri(path)
     kind: str = _tried(lambda: store.get_file_info(inner)).type.name
     return kind
 
 
-def _store(uri: str) -> tuple[Any, str]:
+def open_uri(uri: str) -> tuple[Any, str]:
     """Returns the file system of a URI and the path in it."""
     scheme, _, rest = uri.partition("://")
     place, slash, key = rest.partition("/")
