@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 
-from curveclinic import __version__, commands
+from curveclinic import __version__, archive_commands, commands, scoring
+from curveclinic.archive import units
 from curveclinic.causes import CAUSES
 from curveclinic.cli import main
 from curveclinic.errors import LogError
@@ -47,8 +48,14 @@ def logs(tmp_path, monkeypatch):
                 ReadFailure(str(path), "", f"{path}: no run in this folder")
             ]
 
+    def read_one(source, options):
+        path = Path(source.path)
+        return [content[path.name](path)]
+
     monkeypatch.setattr(commands, "read_runs", read)
     monkeypatch.setattr(commands, "predict_runs", judge)
+    monkeypatch.setattr(units, "runs_or_failure", read_one)
+    monkeypatch.setattr(scoring, "predict_runs", judge)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -205,12 +212,12 @@ def test_scan_of_nothing_writes_nothing(logs):
 
 def test_scan_judges_in_bounded_chunks(logs, monkeypatch):
     sizes = []
-    monkeypatch.setattr(commands, "CHUNK_RUNS", 3)
-    monkeypatch.setattr(commands, "read_runs", lambda paths, options: (well("ill.csv") for _ in range(8)))
-    monkeypatch.setattr(commands, "predict_runs", lambda runs: sizes.append(len(runs)) or judge(runs))
+    monkeypatch.setattr(units, "CHUNK_RUNS", 3)
+    monkeypatch.setattr(units, "runs_or_failure", lambda source, options: [well("ill.csv") for _ in range(8)])
+    monkeypatch.setattr(scoring, "predict_runs", lambda runs: sizes.append(len(runs)) or judge(runs))
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 0
-    monkeypatch.setattr(commands, "CHUNK_POINTS", 6)  # two runs of three points
-    assert main(["scan", "ill.csv", "-o", "out.csv"]) == 0
+    monkeypatch.setattr(units, "CHUNK_POINTS", 6)  # two runs of three points
+    assert main(["scan", "ill.csv", "-o", "out.csv", "--fresh"]) == 0
     assert sizes == [3, 3, 2, 2, 2, 2, 2]
 
 
@@ -242,6 +249,7 @@ def test_unreadable_stdin(logs, monkeypatch, capsys):
 def test_hostile_names_stay_text(logs, monkeypatch, capsys):
     items = [overfit_run(run_id=f"ill {HOSTILE}", path="ill.csv"), ReadFailure("\x1b[2J", "", "bad\x1b[31m\ntag")]
     monkeypatch.setattr(commands, "read_runs", lambda paths, options: iter(items))
+    monkeypatch.setattr(units, "runs_or_failure", lambda source, options: items)
     assert main(["diagnose", "ill.csv", "-v"]) == 3
     assert main(["diagnose", "ill.csv", "--json"]) == 3
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 3
@@ -270,7 +278,7 @@ def test_interrupt(logs, monkeypatch, capsys):
     def interrupted(runs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "predict_runs", interrupted)
+    monkeypatch.setattr(scoring, "predict_runs", interrupted)
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 130
     assert capsys.readouterr().err == "curveclinic: interrupted\n"
     assert sorted(p.name for p in logs.iterdir()) == ["broken.csv", "empty", "ill.csv", "well.csv"]
@@ -294,10 +302,10 @@ def test_warning_is_one_line(logs, monkeypatch, capsys):
 
 
 def test_full_disk_is_one_line(logs, monkeypatch, capsys):
-    def full(rows, out):
+    def full(tables, out):
         raise OSError(28, "No space left on device", str(out))
 
-    monkeypatch.setattr(commands, "write_rows", full)
+    monkeypatch.setattr(archive_commands, "write_tables", full)
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 2
     assert capsys.readouterr().err == "curveclinic: [Errno 28] No space left on device: 'out.csv'\n"
 

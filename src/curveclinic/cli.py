@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -17,7 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from curveclinic import __version__, check_commands, commands
+from curveclinic import __version__, archive_commands, check_commands, commands
+from curveclinic.archive.groups import parse_pattern
+from curveclinic.archive.workers import TIME_LIMIT, default_workers
 from curveclinic.diagnosis import Severity
 from curveclinic.errors import CurveclinicError, InputError
 from curveclinic.gate import EXIT_USAGE, parse_gate
@@ -66,27 +69,41 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"curveclinic {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    reading = _reading_options()
+    reading, gate = _reading_options(), _gate_option()
 
     one = subparsers.add_parser(
-        "diagnose", parents=[reading], help="say what is wrong with one run or a few",
+        "diagnose", parents=[reading, gate], help="say what is wrong with one run or a few",
         description="Reads one run or a few and prints what is wrong, since when, why, and what to try.",
     )  # fmt: skip
     one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
     one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
     one.set_defaults(command=commands.diagnose)
 
+    archive = _archive_options()
     many = subparsers.add_parser(
-        "scan", parents=[reading], help="judge every run of an archive",
-        description="Finds every run under the paths, writes one row for each, and prints a summary.",
+        "scan", parents=[reading, gate, archive], help="judge every run of an archive",
+        description="Finds every run under the paths, writes one row for each, and prints a summary. What is done is "
+        "kept beside OUT: the same command goes on where it was stopped, and later reads only what is new or changed.",
     )  # fmt: skip
     many.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet, .csv or .jsonl"
     )
-    many.set_defaults(command=commands.scan)
+    many.add_argument(
+        "--group-by", type=_pattern, metavar="REGEX",
+        help="also summarise by what this finds in a run's id, or else its path: '^([^/]+)/' is the first folder",
+    )  # fmt: skip
+    many.set_defaults(command=archive_commands.scan)
+
+    once = subparsers.add_parser(
+        "index", parents=[reading, archive], help="read the logs of an archive once, into one table of curves",
+        description="Keeps the curves of every run under the paths in one Parquet file, which a scan reads much "
+        "faster than the logs and judges the same.",
+    )  # fmt: skip
+    once.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet")
+    once.set_defaults(command=archive_commands.index)
 
     together = subparsers.add_parser(
-        "cohort", parents=[reading], help="judge runs of one configuration together, such as several seeds",
+        "cohort", parents=[reading, gate], help="judge runs of one configuration together, such as several seeds",
         description="Prints what runs of one configuration share, how far they spread, and which of them is odd.",
     )  # fmt: skip
     together.add_argument("--json", action="store_true", help="print one JSON object")
@@ -148,11 +165,55 @@ def _reading_options() -> argparse.ArgumentParser:
     parser.add_argument("--val-loss", metavar="NAME", help="column or tag of the validation loss")
     parser.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     parser.add_argument("--metric-goal", choices=("max", "min"), help="whether a larger or a smaller metric is better")
+    return parser
+
+
+def _gate_option() -> argparse.ArgumentParser:
+    """The argument of every command that can fail on what it finds."""
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
         help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
     )  # fmt: skip
     return parser
+
+
+def _archive_options() -> argparse.ArgumentParser:
+    """Arguments of the commands that read whole archives."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--workers", type=_count, default=default_workers(), metavar="N",
+        help="processes that read and judge; 1 uses no other process (default: %(default)s, one a core)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S",
+        help="seconds one log may take, and one more for each MB; needs two workers or more (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--fresh", action="store_true", help="forget what an earlier scan has kept beside OUT")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 1 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of seconds above 0")
+    return seconds
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return parse_pattern(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _class_count(text: str) -> int:

@@ -6,10 +6,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
+from curveclinic.archive.scan import STDIN
+from curveclinic.archive.units import chunks
 from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
@@ -19,15 +20,6 @@ from curveclinic.readers import ReadFailure, ReadOptions, exists, read_runs, rea
 from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.text import explain_all, explain_cause, explain_causes, explain_symptom, printable
-from curveclinic.writers import Row, check_target, error_row, row, write_rows
-
-CHUNK_RUNS = 2_000
-"""Runs judged at once: enough to fill a batch, few enough to bound memory."""
-
-CHUNK_POINTS = 4_000_000
-"""Points judged at once (64 MB of steps and values), for archives of very long runs."""
-
-STDIN = "-"
 
 Outcome: TypeAlias = Diagnosis | ReadFailure
 
@@ -40,19 +32,7 @@ def diagnose(args: argparse.Namespace) -> int:
         _print_json(outcomes)
     else:
         _print_reports(outcomes, verbose=args.verbose)
-    return _finish(tally)
-
-
-def scan(args: argparse.Namespace) -> int:
-    """Writes one row a run and prints a summary."""
-    check_target(args.output)
-    tally = Tally(args.fail_on)
-    with _progress() as advance:
-        outcomes = _counted(_judge(_read(args, tally)), tally)
-        count = write_rows(_rows(outcomes, advance), args.output)
-    print(tally.render())
-    print(f"\n{count:,} rows written to {printable(str(args.output))}")
-    return _finish(tally)
+    return finish(tally)
 
 
 def cohort(args: argparse.Namespace) -> int:
@@ -66,7 +46,7 @@ def cohort(args: argparse.Namespace) -> int:
         print(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
         print("\n".join(printable(line) for line in str(found).splitlines()))
-    return _finish(tally)
+    return finish(tally)
 
 
 def explain(args: argparse.Namespace) -> int:
@@ -95,9 +75,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
     Raises:
         InputError: a path does not exist, or no path held anything.
     """
-    for path in args.paths:
-        if path != STDIN and not exists(path):
-            raise InputError(f"{path}: no such file or folder")
+    check_paths(args.paths)
     some = False
     for item in _items(args):
         if isinstance(item, ReadFailure) and _is_empty(item):
@@ -109,13 +87,30 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
         raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
 
 
-def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
-    options = ReadOptions(
+def check_paths(paths: Sequence[str]) -> None:
+    """Raises an InputError for a path that does not exist."""
+    for path in paths:
+        if path != STDIN and not exists(path):
+            raise InputError(f"{path}: no such file or folder")
+
+
+def reading_options(args: argparse.Namespace) -> ReadOptions:
+    """Returns what the user said about the logs."""
+    return ReadOptions(
         train_loss=args.train_loss,
         val_loss=args.val_loss,
         num_classes=args.num_classes,
         metric_goal=args.metric_goal,
     )
+
+
+def complain_of(path: str, reason: str) -> None:
+    """Prints one line on stderr about an input that could not be read."""
+    complain(reason if reason.startswith(path) else f"{path}: {reason}")
+
+
+def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
+    options = reading_options(args)
     if STDIN in args.paths:
         yield from _read_stdin(options)
     yield from read_runs([path for path in args.paths if path != STDIN], options)
@@ -135,24 +130,11 @@ def _is_empty(failure: ReadFailure) -> bool:
 
 def _judge(items: Iterable[Run | ReadFailure]) -> Iterator[Outcome]:
     """Yields one outcome an item, in order."""
-    for chunk in _chunks(items):
+    for chunk in chunks(items):
         runs = [item for item in chunk if isinstance(item, Run)]
         diagnoses = iter(predict_runs(runs) if runs else ())
         for item in chunk:
             yield next(diagnoses) if isinstance(item, Run) else item
-
-
-def _chunks(items: Iterable[Run | ReadFailure]) -> Iterator[list[Run | ReadFailure]]:
-    chunk: list[Run | ReadFailure] = []
-    points = 0
-    for item in items:
-        chunk.append(item)
-        points += sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
-        if len(chunk) >= CHUNK_RUNS or points >= CHUNK_POINTS:
-            yield chunk
-            chunk, points = [], 0
-    if chunk:
-        yield chunk
 
 
 def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
@@ -162,12 +144,12 @@ def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
             tally.add(outcome)
         else:
             tally.unreadable += 1
-            where = "" if outcome.reason.startswith(outcome.path) else f"{outcome.path}: "
-            complain(f"{where}{outcome.reason}")
+            complain_of(outcome.path, outcome.reason)
         yield outcome
 
 
-def _finish(tally: Tally) -> int:
+def finish(tally: Tally) -> int:
+    """Complains of paths without runs and returns the exit code."""
     for path in tally.empty:
         complain(f"{path}: no run found")
     return tally.exit_code
@@ -221,21 +203,3 @@ def _to_json(outcome: Outcome) -> dict[str, Any]:
         return {**outcome.to_dict(), **origin}
     origin = {"status": "error", "path": outcome.path, "format": outcome.format}
     return {"schema_version": SCHEMA_VERSION, "run_id": "", "message": outcome.reason, **origin}
-
-
-def _rows(outcomes: Iterable[Outcome], advance: Callable[[], None]) -> Iterator[Row]:
-    for outcome in outcomes:
-        advance()
-        if isinstance(outcome, Diagnosis):
-            yield row(outcome)
-        else:
-            yield error_row(outcome.path, outcome.format, outcome.reason)
-
-
-def _progress() -> AbstractContextManager[Callable[[], None]]:
-    """A count of runs on stderr where somebody looks at it."""
-    if not sys.stderr.isatty():
-        return nullcontext(lambda: None)
-    from curveclinic.terminal import counter
-
-    return counter(sys.stderr)

@@ -6,13 +6,20 @@ import difflib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Severity
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Gate = Mapping[str, Severity]
 """Label -> least severity that fails."""
+
+_JOINT = ":"
+"""Between a label and its severity; in neither of them."""
 
 EXIT_DONE, EXIT_FOUND, EXIT_USAGE, EXIT_UNREADABLE = 0, 1, 2, 3
 
@@ -57,9 +64,17 @@ def _known_severity(text: str) -> Severity:
 
 def trips(diagnosis: Diagnosis, gate: Gate) -> bool:
     """Tells whether a finding is one the gate fails on."""
-    return any(
-        f.label in gate and SEVERITIES.index(f.severity) >= SEVERITIES.index(gate[f.label]) for f in diagnosis.findings
-    )
+    return any(f.label in gate and f.severity in _from(gate[f.label]) for f in diagnosis.findings)
+
+
+def _from(least: Severity) -> tuple[Severity, ...]:
+    """This severity and the worse ones."""
+    return SEVERITIES[SEVERITIES.index(least) :]
+
+
+def _counts(values: Any) -> dict[str, int]:
+    """Value -> how often it is in an Arrow array."""
+    return {item["values"]: item["counts"] for item in values.value_counts().to_pylist()}
 
 
 @dataclass
@@ -87,6 +102,22 @@ class Tally:
         self.verdicts[diagnosis.verdict] += 1
         self.found.update((f.label, f.severity) for f in diagnosis.findings)
         self.tripped += trips(diagnosis, self.gate)
+
+    def add_rows(self, rows: pa.Table) -> None:
+        """Counts the rows of a scan, which carry the severities of all their findings."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self.verdicts.update(_counts(rows["verdict"].drop_null()))
+        self.unreadable += _counts(rows["status"]).get("error", 0)
+        found = rows.filter(pc.equal(rows["verdict"], "findings")).combine_chunks()
+        lists = found["labels"].combine_chunks()
+        pairs = pc.binary_join_element_wise(pc.list_flatten(lists), pc.list_flatten(found["severities"]), _JOINT)
+        for pair, count in _counts(pairs).items():
+            label, _, severity = pair.partition(_JOINT)
+            self.found[label, severity] += count
+        bad = pa.array([f"{label}{_JOINT}{s}" for label, least in self.gate.items() for s in _from(least)], pa.string())
+        self.tripped += len(pc.unique(pc.list_parent_indices(lists).filter(pc.is_in(pairs, bad))))
 
     @property
     def runs(self) -> int:

@@ -47,13 +47,13 @@ def to_ansi(console: Console, diagnosis: Diagnosis) -> str:
 
 
 @contextmanager
-def counter(stream: IO[str]) -> Iterator[Callable[[], None]]:
-    """Gives a function to call once a run; shows the count on the stream while it lasts."""
+def counter(stream: IO[str]) -> Iterator[Callable[[int], None]]:
+    """Gives a function to call with a number of runs that are done; shows the sum on the stream while it lasts."""
     console = Console(file=stream)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} runs"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         task = progress.add_task("", total=None)
-        yield lambda: progress.advance(task)
+        yield lambda count: progress.advance(task, count)
 
 
 def choose_glyphs(encoding: str, *, colour: bool) -> Glyphs:

@@ -6,7 +6,7 @@ import csv
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -47,6 +47,8 @@ ROW: Final[tuple[tuple[str, Kind], ...]] = (
 
 CHUNK_ROWS = 10_000
 """Rows held at once; also the row-group size of Parquet."""
+
+_TEMPORARY = ".tmp"
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 """A spreadsheet may run a cell that starts so (OWASP, CSV injection); an apostrophe before it makes it text."""
@@ -101,17 +103,31 @@ def schema() -> pa.Schema:
 
 
 def write_rows(rows: Iterable[Row], out: Path) -> int:
-    """Writes rows to a file in the format of its suffix and returns how many.
+    """Writes rows to a file in the format of its suffix and returns how many; see `write_tables`."""
+    import pyarrow as pa
 
-    The rows are taken in chunks. The file appears, or is replaced, only when all rows are written.
+    return write_tables((pa.Table.from_pylist(chunk, schema=schema()) for chunk in _chunks(rows)), out)
+
+
+def write_tables(tables: Iterable[pa.Table], out: Path) -> int:
+    """Writes tables of rows to a file in the format of its suffix and returns how many rows.
+
+    Columns that are not in `ROW` are left out. The file appears, or is replaced, only when all rows are written.
 
     Raises:
         InputError: unknown suffix, or the file cannot be created there.
+        OSError: the disk is full; the file is as it was before.
     """
     write = check_target(out)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    names = [name for name, _ in ROW]
+    return replaced(out, lambda path: write((table.select(names) for table in tables), path))
+
+
+def replaced(out: Path, write: Callable[[Path], int]) -> int:
+    """Lets `write` make a file beside another one, which it then replaces; returns what `write` returns."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}{_TEMPORARY}")
     try:
-        count = write(_chunks(rows), temporary)
+        count = write(temporary)
         os.replace(temporary, out)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -119,15 +135,31 @@ def write_rows(rows: Iterable[Row], out: Path) -> int:
     return count
 
 
-def check_target(out: Path) -> Callable[[Iterator[list[Row]], Path], int]:
+def remove_leftovers(out: Path) -> None:
+    """Removes what writers of a file left beside it when they were killed; none may be at work."""
+    for name in os.listdir(out.parent):
+        if name.startswith(f".{out.name}.") and name.endswith(_TEMPORARY):
+            (out.parent / name).unlink(missing_ok=True)
+
+
+def check_target(out: Path) -> Callable[[Iterable[pa.Table], Path], int]:
     """Returns the writer of a file; raises before a long scan what would otherwise be raised after it."""
-    if out.suffix.lower() not in WRITERS:
-        raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected one of {', '.join(WRITERS)}")
+    check_place(out, tuple(WRITERS))
+    return WRITERS[out.suffix.lower()]
+
+
+def check_place(out: Path, suffixes: Sequence[str]) -> None:
+    """Raises an InputError where no file of one of these suffixes can be written."""
+    if out.suffix.lower() not in suffixes:
+        raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected {_one_of(suffixes)}")
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it")
     if not os.access(out.parent, os.W_OK):
         raise InputError(f"{out}: its folder does not exist or is read-only; create it or choose another")
-    return WRITERS[out.suffix.lower()]
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"one of {', '.join(names)}" if len(names) > 1 else names[0]
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -136,53 +168,54 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _write_parquet(chunks: Iterator[list[Row]], path: Path) -> int:
-    import pyarrow as pa
+def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
     import pyarrow.parquet as pq
 
     count = 0
     with pq.ParquetWriter(path, schema(), compression="zstd") as writer:
-        for chunk in chunks:
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema()))
-            count += len(chunk)
+        for table in tables:
+            writer.write_table(table)
+            count += table.num_rows
     return count
 
 
-def _write_csv(chunks: Iterator[list[Row]], path: Path) -> int:
+def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([name for name, _ in ROW])
-        for chunk in chunks:
-            writer.writerows([[_cell(r[name], kind) for name, kind in ROW] for r in chunk])
-            count += len(chunk)
+        for table in tables:
+            writer.writerows(zip(*(_cells(table[name].to_pylist(), kind) for name, kind in ROW), strict=True))
+            count += table.num_rows
     return count
 
 
-def _cell(value: Any, kind: Kind) -> Any:
-    """A CSV cell: a list joined by semicolons, a text on one line and never taken for a formula."""
-    if value is None:
-        return ""
+def _cells(values: list[Any], kind: Kind) -> list[Any]:
+    """CSV cells: a list joined by semicolons, a text on one line and never taken for a formula."""
     if kind == "texts":
-        return ";".join(value)
+        return ["" if v is None else ";".join(v) for v in values]
     if kind == "text":
-        text = printable(value)
-        return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
-    return value
+        return ["" if v is None else _text_cell(v) for v in values]
+    return values
 
 
-def _write_jsonl(chunks: Iterator[list[Row]], path: Path) -> int:
+def _text_cell(value: str) -> str:
+    text = printable(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
+
+
+def _write_jsonl(tables: Iterable[pa.Table], path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as stream:
-        for chunk in chunks:
-            stream.writelines(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in chunk)
-            count += len(chunk)
+        for table in tables:
+            stream.writelines(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in table.to_pylist())
+            count += table.num_rows
     return count
 
 
-WRITERS: Final[dict[str, Callable[[Iterator[list[Row]], Path], int]]] = {
+WRITERS: Final[dict[str, Callable[[Iterable[pa.Table], Path], int]]] = {
     ".parquet": _write_parquet,
     ".csv": _write_csv,
     ".jsonl": _write_jsonl,
 }
-"""Suffix -> function that writes chunks of rows and returns their number."""
+"""Suffix -> function that writes tables of rows and returns the number of rows."""

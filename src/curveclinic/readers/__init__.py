@@ -21,11 +21,15 @@ __all__ = [
     "ReadOptions",
     "exists",
     "find_sources",
+    "is_log",
     "read_file",
     "read_runs",
     "read_source",
     "read_sources",
     "read_stdin",
+    "run_or_failure",
+    "runs_of_copy",
+    "runs_or_failure",
 ]
 
 
@@ -101,11 +105,11 @@ def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) 
     """Yields the runs of sources, and what could not be read; remote sources are copied ahead of their turn."""
     for distant, group in groupby(sources, lambda source: remote.is_remote(source.path)):
         if distant:
-            for source, copy in remote.copied(group, _is_log):
-                yield from _runs_of_copy(source, copy, options)
+            for source, copy in remote.copied(group, is_log):
+                yield from runs_of_copy(source, copy, options)
         else:
             for source in group:
-                yield from _runs_or_failure(source, options)
+                yield from runs_or_failure(source, options)
 
 
 def read_stdin(data: bytes, options: ReadOptions | None = None) -> list[Run]:
@@ -133,8 +137,10 @@ def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]
         raise error if isinstance(error, LogError) else LogError(f"{source.path}: {error}") from None
 
 
-def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | ReadFailure]:
+def runs_or_failure(source: Source, options: ReadOptions | None = None) -> list[Run | ReadFailure]:
     """Returns the runs of a source or one failure; nothing for a file met in a folder that is no log."""
+    if remote.is_remote(source.path):
+        return list(read_sources([source], options))
     found = None
     try:
         found = _format_of(source)
@@ -143,11 +149,11 @@ def _runs_or_failure(source: Source, options: ReadOptions | None) -> list[Run | 
         if not source.named and (found is None or isinstance(error, NoCurvesError)):
             return []
         return [ReadFailure(source.path, found.name if found else "", str(error))]
-    return [run if run.channels else _failure(run) for run in runs]
+    return [run_or_failure(run) for run in runs]
 
 
-def _runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions | None) -> list[Run | ReadFailure]:
-    """The same for a remote source that was copied; what comes back tells where it came from."""
+def runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions | None = None) -> list[Run | ReadFailure]:
+    """Returns the runs of a remote source that was copied, or one failure; what comes back tells where it came from."""
     if isinstance(copy, OSError):
         return [ReadFailure(source.path, "", f"{source.path}: {copy.strerror or copy}")]
     return [
@@ -158,7 +164,7 @@ def _runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions |
         )
         if isinstance(item, Run)
         else replace(item, path=source.path, reason=item.reason.replace(copy.path, source.path))
-        for item in _runs_or_failure(copy, options)
+        for item in runs_or_failure(copy, options)
     ]
 
 
@@ -170,14 +176,17 @@ def _read_remote(source: Source, options: ReadOptions | None) -> list[Run]:
     return runs
 
 
-def _is_log(name: str, head: bytes) -> bool:
+def is_log(name: str, head: bytes) -> bool:
     """Says whether a file of this name and head is of a known format."""
     return is_event_file(name) or any(f.sniff(head) for f in FORMATS)
 
 
-def _failure(run: Run) -> ReadFailure:
-    """The failure of one run of a file whose other runs are fine."""
-    return ReadFailure(run.path, run.format, f"{run.run_id}: {run.notes[-1]}")
+def run_or_failure(run: Run) -> Run | ReadFailure:
+    """Returns the run, or the failure that one without channels among the runs of a file stands for."""
+    if run.channels:
+        return run
+    named = f"{run.run_id}: " if run.run_id else ""
+    return ReadFailure(run.path, run.format, f"{named}{run.notes[-1]}")
 
 
 def _format_of(source: Source) -> Format:
@@ -186,6 +195,8 @@ def _format_of(source: Source) -> Format:
     Raises:
         LogError: it is missing, empty, or of no known format.
     """
+    if source.unreadable:
+        raise LogError(f"{source.path}: {source.unreadable}")
     if source.parts:
         return _TENSORBOARD
     try:

@@ -1,4 +1,4 @@
-"""Parquet: wide (one run), long (a `run_id` column), or list columns (one run per row)."""
+"""Parquet: wide (one run), long (a `run_id` column), list columns (one run per row), or an index of ours."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Grid, row_steps
 from curveclinic.naming import Points
+from curveclinic.readers.curve_table import is_index, runs_from_table
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
+
+MAX_TABLE_BYTES = 1024 * 1024 * 1024
+"""Largest table read into memory at once, unpacked; `list_columns` reads tables with one run a row piece by piece."""
 
 
 def sniff(head: bytes) -> bool:
@@ -29,11 +33,36 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(source.path if source.data is None else pa.BufferReader(source.data))
+        where = source.path if source.data is None else pa.BufferReader(source.data)
+        file = pq.ParquetFile(where, page_checksum_verification=True)
+        _check_size(sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups)), source)
         table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise LogError(f"{source.path}: damaged Parquet file ({str(error).splitlines()[0][:120]})") from None
+    if is_index(table.schema):
+        return indexed_runs(table, source, options)
     return _runs(table, source, options)
+
+
+def indexed_runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
+    """Returns the runs of rows of an index; one without channels is an input that could not be read.
+
+    Raises:
+        LogError: a loss is named, but an index holds only what was chosen when it was written.
+    """
+    if options.train_loss or options.val_loss:
+        raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
+    known = {k: v for k in ("num_classes", "metric_goal") if (v := getattr(options, k)) is not None}
+    runs = runs_from_table(table)
+    return [replace(run, **known) for run in runs] if known else runs
+
+
+def _check_size(n_bytes: int, source: Source) -> None:
+    if n_bytes > MAX_TABLE_BYTES:
+        raise LogError(
+            f"{source.path}: a table of {n_bytes / 2**20:,.0f} MB, expected at most {MAX_TABLE_BYTES / 2**20:,.0f} MB; "
+            "keep one run a row in list columns and scan it, or split the file"
+        )
 
 
 def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
@@ -53,6 +82,21 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
         return usable(made, ids, origin)
     except InputError as error:
         raise (LogError if _is_logged(lists, grid) else NoCurvesError)(f"{source.path}: {error}") from None
+
+
+def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOptions) -> list[Run]:
+    """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
+    origin = Origin(path=source.path, format="parquet", advice="name it with --train-loss")
+    made = [
+        attempt(run_from_table, series, options, replace(origin, run_id=run_id))
+        for run_id, (_, series) in zip(run_ids, tables_from_lists(table) or (), strict=True)
+    ]
+    return [
+        Run({}, run_id=run_id, path=source.path, format="parquet", notes=(str(item),))
+        if isinstance(item, InputError)
+        else item
+        for item, run_id in zip(made, run_ids, strict=True)
+    ]
 
 
 def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:

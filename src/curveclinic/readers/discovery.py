@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
@@ -32,7 +32,10 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     elif os.path.isdir(root):
         yield from _walk(root, root, set())
     else:
-        yield Source(root, Path(root).name if os.path.isabs(root) else Path(root).as_posix())
+        special = os.path.exists(root) and not os.path.isfile(root)
+        why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
+        run_id = Path(root).name if os.path.isabs(root) else Path(root).as_posix()
+        yield Source(root, run_id, unreadable=why if special else "")
 
 
 def _find_remote(root: str) -> Iterator[Source]:
@@ -57,13 +60,23 @@ def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Sourc
     return Source(folder, run_id, parts=tuple(own), named=named) if own else None
 
 
-def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
-    """Yields the sources under a folder in order of their names; a folder reached twice is read once."""
-    if not remote.is_remote(folder):  # links make loops, and object stores have none
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
-            return
-        seen.add((status.st_dev, status.st_ino))
+def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
+    """Yields the sources under a folder in order of their names; a folder reached twice is read once.
+
+    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
+    """
+    try:
+        place = _identity(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Source(
+            folder, _run_id(folder, root), unreadable=f"{error.strerror or error}; this folder is not searched"
+        )
+        return
+    if place in seen:
+        return
+    seen.add(place)
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
@@ -113,11 +126,32 @@ def _entries(folder: str, *, files: bool) -> list[str]:
 
 def _scanned(folder: str, *, files: bool) -> list[str]:
     with os.scandir(folder) as found:
-        return [entry.name for entry in found if (entry.is_file() if files else entry.is_dir())]
+        return [entry.name for entry in found if _is(entry, files=files)]
+
+
+def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
+    """Whether an entry is a file, or a folder; a symbolic link that leads to itself is neither."""
+    try:
+        return entry.is_file() if files else entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_file(path: str) -> bool:
     return remote.is_file(path) if remote.is_remote(path) else os.path.isfile(path)
+
+
+def _identity(folder: str) -> Hashable:
+    """Returns what is the same for a folder reached by two names.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    if remote.is_remote(folder):  # no links there
+        return folder
+    status = os.stat(folder)
+    os.scandir(folder).close()
+    return status.st_dev, status.st_ino
 
 
 def _part_folders(folder: str) -> list[str]:

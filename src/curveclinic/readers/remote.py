@@ -106,6 +106,22 @@ def stat(path: str) -> Entry:
     return _entry(info)
 
 
+def open_file(uri: str) -> Any:
+    """Returns a pyarrow file of which any part can be read.
+
+    Raises:
+        OSError: there is none, or it cannot be reached.
+    """
+    store, inner = open_uri(uri)
+    return _tried(lambda: store.open_input_file(inner))
+
+
+def head(uri: str, size: int) -> bytes:
+    """Returns the first bytes of a remote file."""
+    with open_file(uri) as file:
+        return bytes(file.read(size))
+
+
 @contextmanager
 def listed(root: str) -> Iterator[None]:
     """Lists a folder and all below it once, for the time of a search."""

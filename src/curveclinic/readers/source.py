@@ -29,6 +29,7 @@ class Source:
         parts: event files of a TensorBoard run, as (prefix for the tags, file); () for anything else.
         data: its bytes when it is no file.
         named: the user named it, so that it must be readable; else it was met in a folder.
+        unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Source:
     parts: tuple[tuple[str, str], ...] = ()
     data: bytes | None = None
     named: bool = True
+    unreadable: str = ""
 
     def head(self) -> bytes:
         """Returns the first bytes."""

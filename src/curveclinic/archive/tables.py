@@ -1,0 +1,55 @@
+"""Runs and failures as tables: rows of a scan with their severities, or curves of an index. One row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from curveclinic.readers import ReadFailure, ReadOptions
+from curveclinic.readers.curve_table import table_from_runs
+from curveclinic.run import Run
+from curveclinic.scoring import SEVERITIES_COLUMN, score_runs, score_table, scored_schema
+from curveclinic.writers import Row, error_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def rows_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
+    """Returns the rows of a scan, with the severities of all findings."""
+    import pyarrow as pa
+
+    is_run = np.array([isinstance(item, Run) for item in items], dtype=bool)
+    runs = [item for item in items if isinstance(item, Run)]
+    judged = score_runs(runs, severities=True) if runs else scored_schema().empty_table()
+    if is_run.all():
+        return judged
+    errors = [_error_row(item) for item in items if isinstance(item, ReadFailure)]
+    both = pa.concat_tables([judged, pa.Table.from_pylist(errors, schema=scored_schema())])
+    # Runs come first in `both`: the place of each item there is its rank among its own kind.
+    return both.take(np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1))
+
+
+def score_rows(curves: pa.Table, run_ids: Sequence[str], path: str, options: ReadOptions) -> pa.Table:
+    """Returns the rows of a scan for a table with one run a row."""
+    rows = score_table(curves, num_classes=options.num_classes, metric_goal=options.metric_goal, severities=True)
+    own = {"run_id": list(run_ids), "path": [path] * rows.num_rows, "format": ["parquet"] * rows.num_rows}
+    for name, values in own.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), [values])
+    return rows
+
+
+def curves_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
+    """Returns the rows of an index."""
+    return table_from_runs(
+        [
+            item if isinstance(item, Run) else Run({}, path=item.path, format=item.format, notes=(item.reason,))
+            for item in items
+        ]
+    )
+
+
+def _error_row(item: ReadFailure) -> Row:
+    return error_row(item.path, item.format, item.reason) | {SEVERITIES_COLUMN: []}

@@ -1,0 +1,131 @@
+"""Runs as rows of one Parquet table and back: what `curveclinic index` writes. Nothing of a run is lost.
+
+One row a run, or one for an input that could not be read. Channels are list columns, each with its steps in
+`<name>_steps` beside it; layers are columns of their own, `grad_norm/<layer>`, present where a run has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.run import FloatArray, Run, Series
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MARK: Final = (b"curveclinic.index", b"1")
+"""Key and version in the metadata of the schema that tell an index from any other table of curves."""
+
+_STEPS = "_steps"
+
+_N_FIXED = 8
+"""Columns before the first channel; from there on a channel and its steps take turns."""
+
+
+def schema(layers: Iterable[str] = ()) -> pa.Schema:
+    """Returns the schema of an index whose runs have these `grad_norm/<layer>` channels."""
+    import pyarrow as pa
+
+    texts, curve = pa.list_(pa.string()), pa.list_(pa.float64())
+    fields = [
+        ("run_id", pa.string()),
+        ("path", pa.string()),
+        ("format", pa.string()),
+        ("error", pa.string()),  # why there is no run in this row; null for a run
+        ("num_classes", pa.int64()),
+        ("metric_goal", pa.string()),
+        ("notes", texts),
+        ("channels", texts),  # names in the order of the run
+    ]
+    for name in (*CHANNELS, *layers):
+        fields += [(name, curve), (name + _STEPS, curve)]
+    return pa.schema(fields, metadata=dict([MARK]))
+
+
+def layers_of(table: pa.Table) -> list[str]:
+    """Returns the layer channels a table has columns for."""
+    return [name for name in table.column_names[_N_FIXED::2] if name.startswith(LAYER_PREFIX)]
+
+
+def is_index(found: pa.Schema) -> bool:
+    """Tells whether a schema is that of an index this version can read."""
+    return (found.metadata or {}).get(MARK[0]) == MARK[1]
+
+
+def table_from_runs(runs: Sequence[Run]) -> pa.Table:
+    """Returns one row a run; a run without channels is an input that could not be read, its last note the reason."""
+    import pyarrow as pa
+
+    layers = dict.fromkeys(name for run in runs for name in run.channels if name.startswith(LAYER_PREFIX))
+    columns: dict[str, Any] = {
+        "run_id": [_storable(run.run_id) for run in runs],
+        "path": [_storable(run.path) for run in runs],
+        "format": [run.format for run in runs],
+        "error": [None if run.channels else _storable(run.notes[-1]) for run in runs],
+        "num_classes": [run.num_classes for run in runs],
+        "metric_goal": [run.metric_goal for run in runs],
+        "notes": [[_storable(note) for note in run.notes] if run.channels else [] for run in runs],
+        "channels": [list(run.channels) for run in runs],
+    }
+    for name in (*CHANNELS, *layers):
+        series = [run.channels.get(name) for run in runs]
+        columns[name] = _lists([None if s is None else s.values for s in series])
+        columns[name + _STEPS] = _lists([None if s is None else s.steps for s in series])
+    return pa.Table.from_pydict(columns, schema=schema(layers))
+
+
+def runs_from_table(table: pa.Table) -> list[Run]:
+    """Returns the runs of an index, in order; one without channels is an input that could not be read."""
+    names = [n for n in (*CHANNELS, *layers_of(table)) if table.column(n).null_count < table.num_rows]
+    series = {name: _series(table, name) for name in names}
+    text = {name: table.column(name).to_pylist() for name in schema().names[:_N_FIXED]}
+    return [
+        Run({}, path=path, format=format, notes=(error,))
+        if error is not None
+        else Run(
+            {name: series[name][i] for name in channels},
+            run_id=run_id,
+            num_classes=num_classes,
+            metric_goal=metric_goal,
+            path=path,
+            format=format,
+            notes=tuple(notes),
+        )
+        for i, (run_id, path, format, error, num_classes, metric_goal, notes, channels) in enumerate(
+            zip(*text.values(), strict=True)
+        )
+    ]
+
+
+def _lists(arrays: Sequence[FloatArray | None]) -> pa.Array:
+    """Returns a list column, null where there is no array."""
+    import pyarrow as pa
+
+    offsets = np.zeros(len(arrays) + 1, dtype=np.int32)
+    np.cumsum([0 if a is None else len(a) for a in arrays], out=offsets[1:])
+    present = [a for a in arrays if a is not None]
+    values = np.concatenate(present) if present else np.zeros(0)
+    missing = pa.array(np.array([a is None for a in arrays], dtype=bool))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=missing)
+
+
+def _series(table: pa.Table, name: str) -> list[Series]:
+    """Returns one series a row, views of the table's own memory; an empty one where the cell is null."""
+    (steps, cuts), (values, _) = (_flat(table.column(n)) for n in (name + _STEPS, name))
+    return [Series(steps[a:b], values[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[FloatArray, list[int]]:
+    """Returns the values of a list column and where its rows begin and end."""
+    lists = column.combine_chunks()
+    offsets = lists.offsets.to_numpy()
+    return lists.values.to_numpy(zero_copy_only=False), offsets.tolist()
+
+
+def _storable(text: str) -> str:
+    """Text that UTF-8 can hold; a file name that was not UTF-8 keeps its odd bytes as visible escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,197 @@
+"""Parquet files with one run a row, read piece by piece: a file of any size takes the memory of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from curveclinic.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.errors import InputError, LogError
+from curveclinic.grid import RUN_COLUMNS
+from curveclinic.naming import parse
+from curveclinic.readers import remote
+from curveclinic.readers.curve_table import is_index
+from curveclinic.readers.source import NoCurvesError, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+SLICE_ROWS: Final = 16_384
+"""Rows of a slice at least, unless its file ends: enough to be worth handing to another process."""
+
+BATCH_ROWS: Final = 2_048
+BATCH_BYTES: Final = 32 * 1024 * 1024
+"""A batch has no more rows than this, and fewer when a row is long."""
+
+_BUFFER_BYTES: Final = 1024 * 1024
+"""Column chunks are read through buffers of this size: one row group may be a whole file."""
+
+_IDS: Final = (*RUN_COLUMNS, "id")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Consecutive row groups of a file, a piece of work of its own.
+
+    Attributes:
+        groups: the first row group, and the one after the last.
+        first: place of the first row in the file, from 0.
+        rows: number of rows.
+    """
+
+    groups: tuple[int, int]
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Consecutive rows of a file.
+
+    Attributes:
+        table: the rows; list columns of numbers, and the column that names the runs.
+        first: place of the first row in the file, from 0.
+        total: rows of the file.
+        index: whether `curve_table` wrote it.
+    """
+
+    table: pa.Table
+    first: int
+    total: int
+    index: bool
+
+
+def slices(source: Source, options: ReadOptions) -> tuple[Slice, ...]:
+    """Returns the pieces of a Parquet file with one run a row; () for anything else.
+
+    Raises:
+        LogError: the file is damaged, or no list column is a loss.
+    """
+    if source.parts or source.unreadable or not _is_parquet(source):
+        return ()
+    with _open(source) as file:
+        if not _wanted(file.schema_arrow):
+            return ()
+        if not is_index(file.schema_arrow):
+            _check_names(file.schema_arrow, source, options)
+        return tuple(_slices([file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]))
+
+
+def batches(source: Source, piece: Slice, *, skip: int = 0) -> Iterator[Batch]:
+    """Yields the rows of a slice, but for the first `skip` ones.
+
+    Raises:
+        LogError: the file is damaged.
+    """
+    import pyarrow as pa
+
+    with _open(source) as file:
+        row = piece.first
+        wanted, index = _wanted(file.schema_arrow), is_index(file.schema_arrow)
+        found = file.iter_batches(
+            batch_size=_batch_rows(file, piece), row_groups=range(*piece.groups), columns=wanted, use_threads=False
+        )
+        try:
+            for batch in found:
+                table = pa.Table.from_batches([batch]).slice(max(0, piece.first + skip - row))
+                row += len(batch)
+                if table.num_rows:
+                    yield Batch(table, row - table.num_rows, file.metadata.num_rows, index)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(source, error) from None
+
+
+def run_ids(batch: Batch, source: Source) -> list[str]:
+    """Returns the name of each run: that of the file, and its own or its place."""
+    name = next((n for n in _IDS if n in batch.table.column_names), None)
+    own = [None] * batch.table.num_rows if name is None else batch.table.column(name).to_pylist()
+    if batch.total == 1 and (not own or own[0] in (None, "")):
+        return [source.run_id]
+    return [f"{source.run_id}#{batch.first + k if v is None or v == '' else v}" for k, v in enumerate(own, 1)]
+
+
+def _is_parquet(source: Source) -> bool:
+    try:
+        head = remote.head(source.path, 4) if remote.is_remote(source.path) else source.head()
+        return head[:4] == b"PAR1"
+    except OSError:
+        return False
+
+
+def _open(source: Source) -> pq.ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        where = _place(source)
+        return pq.ParquetFile(where, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(source, error) from None
+
+
+def _place(source: Source) -> Any:
+    import pyarrow as pa
+
+    if source.data is not None:
+        return pa.BufferReader(source.data)
+    return remote.open_file(source.path) if remote.is_remote(source.path) else source.path
+
+
+def _damaged(source: Source, error: Exception) -> LogError:
+    return LogError(f"{source.path}: damaged Parquet file ({str(error).splitlines()[0][:120]})")
+
+
+def _wanted(found: pa.Schema) -> list[str]:
+    """Columns to read of a table with one run a row; none if it has not one run a row."""
+    lists = [field.name for field in found if _is_list(field.type)]
+    scalar_loss = any(parse(field.name).quantity == "loss" for field in found if not _is_list(field.type))
+    if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
+        return []
+    if is_index(found):
+        return list(found.names)
+    numbers = [name for name in lists if _is_number(found.field(name).type.value_type)]
+    key = next((name for name in _IDS if name in found.names and name not in lists), None)
+    return [*([key] if key else []), *numbers] if numbers else lists
+
+
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None:
+    """Raises what any of its rows would raise, when no column can be a loss whatever it holds."""
+    numbers = [f.name for f in found if _is_list(f.type) and _is_number(f.type.value_type)]
+    if not numbers:
+        raise NoCurvesError(f"{source.path}: no list column of numbers; expected train_loss, val_loss, ...")
+    falling = np.array([2.0, 1.0])
+    try:
+        run_from_table(dict.fromkeys(numbers, (None, falling)), options, Origin(advice="name it with --train-loss"))
+    except InputError as error:
+        raise LogError(f"{source.path}: {error}") from None
+
+
+def _slices(rows: list[int]) -> Iterator[Slice]:
+    """Yields row groups, given by their numbers of rows, joined to slices."""
+    start = first = count = 0
+    for group, n in enumerate(rows, 1):
+        count += n
+        if count >= SLICE_ROWS or group == len(rows):
+            yield Slice((start, group), first, count)
+            start, first, count = group, first + count, 0
+
+
+def _batch_rows(file: pq.ParquetFile, piece: Slice) -> int:
+    size = sum(file.metadata.row_group(g).total_byte_size for g in range(*piece.groups))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES * max(piece.rows, 1) // max(size, 1)))

@@ -1,0 +1,451 @@
+"""Scans of whole folders: killed from outside, several processes, large tables, and what goes wrong on disks."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from archive_cases import log_text, rows, scan, stored, write_archive, write_log
+
+from curveclinic import scoring
+from curveclinic.archive import units
+from curveclinic.archive.state import state_path
+from curveclinic.archive.units import UNIT_SOURCES, Job, work
+from curveclinic.cli import main
+from curveclinic.readers import discovery, list_columns
+from curveclinic.readers.discovery import find_sources
+
+CODE = (
+    "import sys; from curveclinic.archive import units; units.UNIT_SOURCES = 3; "
+    "from curveclinic.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+"""A scan in units of three sources, so that a small archive has many moments to be killed at."""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def start(out, workers):
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE, "scan", "logs", "-o", out, "--workers", str(workers)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def journal(out):
+    """Bytes in the journal of a state: they grow with every stored table."""
+    file = Path(f"{state_path(Path(out))}-wal")
+    return file.stat().st_size if file.exists() else 0
+
+
+def children(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_scan_killed_at_random_moments_loses_and_repeats_nothing(tmp_path, workers):
+    write_archive(tmp_path / "logs", 150)
+    assert scan("logs", "-o", "whole.parquet", "--workers", 1) == 0
+    rng = np.random.default_rng(workers)
+    out, kills, before = tmp_path / "out.parquet", 0, {}
+    for _ in range(100):
+        process = start("out.parquet", workers)
+        grown = journal(out) + int(rng.integers(0, 300_000))
+        while process.poll() is None and journal(out) < grown:
+            time.sleep(0.005)
+        time.sleep(float(rng.uniform(0, 0.05)))
+        if process.poll() is not None:
+            break
+        started = children(process)
+        process.kill()
+        process.wait()
+        kills += 1
+        assert not out.exists()
+        done = stored(out) if state_path(out).exists() else {}
+        assert before.items() <= done.items()
+        before = done
+        deadline = time.monotonic() + 60
+        while any(map(is_alive, started)):
+            assert time.monotonic() < deadline, "workers outlive the scan that started them"
+            time.sleep(0.05)
+    assert process.returncode == 0
+    assert kills >= 2
+    assert before.items() <= stored(out).items()
+    assert rows(out) == rows(tmp_path / "whole.parquet")
+    assert [p.name for p in tmp_path.glob(".*")] == []
+
+
+def test_an_interrupted_scan_says_where_it_goes_on(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 6)
+    monkeypatch.setattr(units, "UNIT_SOURCES", 2)
+    judged, seen = scoring.predict_runs, []
+
+    def interrupted(runs):
+        seen.append(len(runs))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return judged(runs)
+
+    monkeypatch.setattr(scoring, "predict_runs", interrupted)
+    assert scan("logs", "-o", "out.csv", "--workers", 1) == 130
+    assert capsys.readouterr().err.splitlines() == [
+        "curveclinic: 4 rows are kept in out.csv.state.sqlite; the same command goes on from there",
+        "curveclinic: interrupted",
+    ]
+    assert not Path("out.csv").exists()
+    assert scan("logs", "-o", "out.csv", "--workers", 1) == 0
+    assert seen == [2, 2, 2, 2]
+
+
+def test_a_second_scan_of_one_output_is_refused(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 2)
+    codes = []
+    judged = scoring.predict_runs
+
+    def another(runs):
+        if not codes:
+            codes.append(None)
+            codes[0] = scan("logs", "-o", "out.csv", "--workers", 1)
+        return judged(runs)
+
+    monkeypatch.setattr(scoring, "predict_runs", another)
+    assert scan("logs", "-o", "out.csv", "--workers", 1) == 0
+    assert codes == [2]
+    assert "out.csv.state.sqlite: another scan is writing here; wait for it or choose another" in capsys.readouterr().err
+
+
+def test_workers_write_what_one_process_writes(tmp_path, capsys):
+    write_archive(tmp_path / "logs", 40)
+    (tmp_path / "logs" / "bad.csv").write_text("step,acc\n1,2\n2,3\n")
+    (tmp_path / "logs" / "notes.txt").write_text("nothing to see")
+    assert scan("logs", "-o", "one.parquet", "--workers", 1) == 3
+    told = capsys.readouterr()
+    code = [sys.executable, "-c", CODE, "scan", "logs", "-o", "two.parquet", "--workers", "2"]
+    done = subprocess.run(code, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, told.err)
+    assert done.stdout.splitlines()[:-1] == told.out.splitlines()[:-1]
+    assert rows(tmp_path / "two.parquet") == rows(tmp_path / "one.parquet")
+    assert [row["path"] for row in rows(tmp_path / "one.parquet")] == sorted(
+        row["path"] for row in rows(tmp_path / "one.parquet")
+    )
+
+
+def curves(n, *, ids=True):
+    """A table of n runs, one a row, of 10 to 40 points."""
+    rng = np.random.default_rng(n)
+    runs = [2 * np.exp(-np.arange(10 + i % 31) / 8) + rng.normal(0, 0.01, 10 + i % 31) for i in range(n)]
+    columns = {"train_loss": runs, "val_loss": [run + 0.1 for run in runs], "comment": ["x"] * n}
+    return pa.table({"run_id": [f"r{i}" for i in range(n)], **columns} if ids else columns)
+
+
+@pytest.mark.parametrize(("ids", "options"), [(True, []), (False, []), (True, ["--train-loss", "train_loss"])])
+def test_a_table_of_runs_is_read_in_pieces_like_a_whole(tmp_path, monkeypatch, ids, options):
+    pq.write_table(curves(100, ids=ids), "curves.parquet", row_group_size=9)
+    monkeypatch.setattr(list_columns, "BATCH_ROWS", 4)
+    monkeypatch.setattr(list_columns, "SLICE_ROWS", 20)
+    assert scan("curves.parquet", "-o", "pieces.parquet", "--workers", 1, *options) == 0
+    assert main(["diagnose", "curves.parquet", "--json", *options]) == 0
+    monkeypatch.setattr(units, "slices", lambda source, options: ())
+    assert scan("curves.parquet", "-o", "whole.parquet", "--workers", 1, *options) == 0
+    pieces, whole = rows(tmp_path / "pieces.parquet"), rows(tmp_path / "whole.parquet")
+    assert [r["run_id"] for r in pieces] == [f"curves.parquet#{f'r{i}' if ids else i + 1}" for i in range(100)]
+    assert [{k: v for k, v in r.items() if k != "message"} for r in pieces] == [
+        {k: v for k, v in r.items() if k != "message"} for r in whole
+    ]
+
+
+def test_a_large_table_is_never_whole_in_memory(tmp_path, monkeypatch):
+    """No batch is larger than its bound, however large the row group; a batch holds fewer rows where rows are long."""
+    pq.write_table(curves(3000), "curves.parquet")
+    monkeypatch.setattr(list_columns, "BATCH_BYTES", 40_000)
+    sizes = []
+    judged = units.score_rows
+    monkeypatch.setattr(units, "score_rows", lambda table, *rest: sizes.append(table.num_rows) or judged(table, *rest))
+    assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 0
+    assert sum(sizes) == 3000
+    assert max(sizes) <= 3000 * 40_000 / pq.ParquetFile("curves.parquet").metadata.row_group(0).total_byte_size
+
+
+def test_a_scan_stopped_inside_a_table_goes_on_there(tmp_path, monkeypatch):
+    pq.write_table(curves(60), "curves.parquet", row_group_size=30)
+    os.utime("curves.parquet", (1.6e9, 1.6e9))
+    monkeypatch.setattr(list_columns, "BATCH_ROWS", 7)
+    monkeypatch.setattr(list_columns, "SLICE_ROWS", 20)
+    assert scan("curves.parquet", "-o", "whole.parquet", "--workers", 1) == 0
+    judged, seen = units.score_rows, []
+
+    def stopping(table, *rest):
+        if len(seen) == 7:
+            seen.append(0)
+            raise KeyboardInterrupt
+        seen.append(table.num_rows)
+        return judged(table, *rest)
+
+    monkeypatch.setattr(units, "score_rows", stopping)
+    assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 130
+    assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 0
+    assert sum(seen) == 60
+    assert rows(tmp_path / "out.parquet") == rows(tmp_path / "whole.parquet")
+
+
+@pytest.mark.parametrize("size", [100, 2000, 6000])
+def test_a_cut_or_flipped_table_is_an_error_and_what_was_read_stays(tmp_path, monkeypatch, size):
+    """Flipped numbers are numbers too: they are found where the writer has left checksums, as `index` does."""
+    pq.write_table(curves(100), "curves.parquet", row_group_size=10, write_page_checksum=True)
+    monkeypatch.setattr(list_columns, "SLICE_ROWS", 20)
+    data = bytearray(Path("curves.parquet").read_bytes())
+    Path("cut.parquet").write_bytes(data[:size])
+    data[size : size + 50] = bytes(50)
+    Path("flipped.parquet").write_bytes(data)
+    assert scan("cut.parquet", "flipped.parquet", "-o", "out.parquet", "--workers", 1) == 3
+    found = rows(tmp_path / "out.parquet")
+    assert [r["message"].partition(" (")[0] for r in found if r["path"] == "cut.parquet"] == [
+        "cut.parquet: damaged Parquet file"
+    ]
+    flipped = [r for r in found if r["path"] == "flipped.parquet"]
+    assert 80 <= sum(r["status"] == "ok" for r in flipped) < 100
+    assert {r["message"].partition(" (")[0] for r in flipped if r["status"] == "error"} == {
+        "flipped.parquet: damaged Parquet file"
+    }
+
+
+def test_a_table_that_cannot_hold_a_loss_is_one_error(tmp_path, capsys):
+    pq.write_table(pa.table({"wiggle": [[2.0, 1.0]] * 50}), "odd.parquet")
+    assert scan("odd.parquet", "-o", "out.parquet") == 3
+    assert capsys.readouterr().err == (
+        "curveclinic: odd.parquet: no loss column; found 'wiggle'; name it with --train-loss\n"
+    )
+
+
+def test_what_is_no_file_is_passed_over(tmp_path, capsys):
+    write_archive(tmp_path / "logs", 2)
+    os.mkfifo("logs/pipe.csv")
+    os.symlink("loop.csv", "logs/loop.csv")
+    os.symlink("..", "logs/sweep_0/up")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.bind("logs/socket.csv")
+        assert scan("logs", "-o", "out.parquet") == 0
+        assert [row["run_id"] for row in rows(tmp_path / "out.parquet")] == ["sweep_0/run_0.csv", "sweep_1/run_1.csv"]
+        assert scan("logs", "logs/pipe.csv", "-o", "out.parquet") == 3
+    assert "logs/pipe.csv: found a pipe, socket or device, expected a file" in capsys.readouterr().err
+
+
+def test_an_unreadable_folder_is_reported_and_the_rest_read(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 3)
+    listed = os.scandir
+
+    def refusing(folder):
+        if str(folder).endswith("sweep_1"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(discovery.os, "scandir", refusing)
+    for _ in range(2):  # and again when nothing has changed
+        assert scan("logs", "-o", "out.parquet") == 3
+        assert capsys.readouterr().err == (
+            "curveclinic: logs/sweep_1: Permission denied; this folder is not searched\n"
+        )
+        assert [(r["path"], r["status"]) for r in rows(tmp_path / "out.parquet")] == [
+            ("logs/sweep_0/run_0.csv", "ok"), ("logs/sweep_1", "error"), ("logs/sweep_2/run_2.csv", "ok"),
+        ]  # fmt: skip
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert scan("logs", "-o", "out.parquet") == 0
+    assert len(rows(tmp_path / "out.parquet")) == 3
+
+
+def test_files_that_vanish_or_grow_while_they_are_read(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 3)
+    reading = units.runs_or_failure
+
+    def meanwhile(source, options):
+        path = Path(source.path)
+        if path.name == "run_0.csv":
+            path.unlink(missing_ok=True)
+        if path.name == "run_1.csv" and path.stat().st_size < 2000:
+            path.write_text(log_text(1, points=60))
+            os.utime(path, (1.7e9, 1.7e9))
+        return reading(source, options)
+
+    monkeypatch.setattr(units, "runs_or_failure", meanwhile)
+    assert scan("logs", "-o", "out.parquet") == 0
+    assert [r["path"] for r in rows(tmp_path / "out.parquet")] == ["logs/sweep_1/run_1.csv", "logs/sweep_2/run_2.csv"]
+    monkeypatch.setattr(units, "runs_or_failure", reading)
+    write_log(tmp_path / "logs" / "sweep_1" / "run_1.csv", 1, changed=1.7e9)
+    assert scan("logs", "-o", "out.parquet") == 0
+    assert [r["n_points"] for r in rows(tmp_path / "out.parquet")] == [30, 30]
+
+
+def test_a_fault_of_a_reader_or_of_the_judge_is_one_error_row(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 8)
+    reading, judged = units.runs_or_failure, scoring.predict_runs
+
+    def failing(source, options):
+        return reading(source, options) if "run_3" not in source.path else 1 / 0
+
+    def refusing(runs):
+        if any("run_5" in run.run_id for run in runs):
+            raise IndexError("off by one")
+        return judged(runs)
+
+    monkeypatch.setattr(units, "runs_or_failure", failing)
+    monkeypatch.setattr(scoring, "predict_runs", refusing)
+    assert scan("logs", "-o", "out.parquet") == 3
+    assert [r["status"] for r in rows(tmp_path / "out.parquet")].count("ok") == 6
+    assert capsys.readouterr().err.splitlines() == [
+        "curveclinic: logs/sweep_0/run_3.csv: the reader failed (ZeroDivisionError: division by zero); "
+        "please report this",
+        "curveclinic: logs/sweep_2/run_5.csv: sweep_2/run_5.csv: judging it failed (IndexError: off by one); "
+        "please report this",
+    ]
+
+
+def test_a_full_disk_leaves_the_old_output_and_all_rows(tmp_path, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 3)
+    assert scan("logs", "-o", "out.parquet") == 0
+    before = Path("out.parquet").read_bytes()
+    write_log(tmp_path / "logs" / "new.csv", 7)
+    with monkeypatch.context() as patch:
+
+        def full(self, table):
+            raise OSError(28, "No space left on device")
+
+        patch.setattr(pq.ParquetWriter, "write_table", full)
+        assert scan("logs", "-o", "out.parquet") == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert Path("out.parquet").read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["logs", "out.parquet", "out.parquet.state.sqlite"]
+    assert len(stored(tmp_path / "out.parquet")) == 4
+    assert scan("logs", "-o", "out.parquet") == 0
+    assert len(rows(tmp_path / "out.parquet")) == 4
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    place = tmp_path / "tiny"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("cannot mount a file system here")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_disk_that_fills_up_keeps_what_was_finished(tmp_path, tiny_disk, monkeypatch, capsys):
+    write_archive(tmp_path / "logs", 60)
+    monkeypatch.setattr(units, "UNIT_SOURCES", 2)
+    assert scan("logs", "-o", "tiny/out.parquet", "--workers", 1) == 2
+    assert "what was finished before is kept, run the same command again" in capsys.readouterr().err
+    subprocess.run(["mount", "-o", "remount,size=10m", tiny_disk], check=True)
+    before = stored(tiny_disk / "out.parquet")
+    assert len(before) >= 2
+    assert scan("logs", "-o", "tiny/out.parquet", "--workers", 1) == 0
+    assert before.items() <= stored(tiny_disk / "out.parquet").items()
+    assert scan("logs", "-o", "whole.parquet", "--workers", 1) == 0
+    assert rows(tiny_disk / "out.parquet") == rows(tmp_path / "whole.parquet")
+
+
+def test_leftovers_of_a_killed_writer_are_removed(tmp_path):
+    write_archive(tmp_path / "logs", 1)
+    Path(".out.csv.123.tmp").write_text("half a file")
+    Path(".other.csv.123.tmp").write_text("of another output")
+    assert scan("logs", "-o", "out.csv") == 0
+    assert sorted(p.name for p in tmp_path.glob(".*")) == [".other.csv.123.tmp"]
+
+
+def test_an_output_in_its_own_archive_is_no_log(tmp_path):
+    write_archive(tmp_path / "logs", 3)
+    for _ in range(2):
+        assert scan("logs", "-o", "logs/out.parquet") == 0
+        assert len(rows(tmp_path / "logs" / "out.parquet")) == 3
+    assert not any("out.parquet" in path for path in stored(tmp_path / "logs" / "out.parquet"))
+
+
+def test_a_path_named_twice_is_read_once(tmp_path):
+    write_archive(tmp_path / "logs", 2)
+    assert scan("logs", "logs", "logs/sweep_0/run_0.csv", "-o", "out.parquet") == 0
+    assert [r["run_id"] for r in rows(tmp_path / "out.parquet")] == [
+        "sweep_0/run_0.csv", "logs/sweep_0/run_0.csv", "sweep_1/run_1.csv",
+    ]  # fmt: skip
+
+
+def test_units_are_bounded(tmp_path):
+    """In number and in bytes, also where one source is larger than a unit."""
+    from curveclinic.archive.scan import _units
+    from curveclinic.archive.signatures import Signature
+    from curveclinic.archive.units import UNIT_BYTES, Task
+    from curveclinic.readers.source import Source
+
+    sizes = [10] * (UNIT_SOURCES + 1) + [UNIT_BYTES * 3, -1, UNIT_BYTES // 2, UNIT_BYTES // 2, 1]
+    made = list(_units(Task(k, Source("", ""), Signature(size, 0)) for k, size in enumerate(sizes)))
+    assert [len(unit) for unit in made] == [UNIT_SOURCES, 1, 1, 3, 1]
+    assert [task.key for unit in made for task in unit] == list(range(len(sizes)))
+
+
+def test_finding_the_sources_of_a_large_folder_costs_the_same_for_each(tmp_path, monkeypatch):
+    """Counted, not timed: the folder is listed as often for many files as for few."""
+    listed = os.scandir
+    counts = []
+
+    def counting(folder):
+        counts[-1] += 1
+        return listed(folder)
+
+    monkeypatch.setattr(discovery.os, "scandir", counting)
+    for n in (10, 1000):
+        folder = tmp_path / f"many_{n}"
+        folder.mkdir()
+        for i in range(n):
+            (folder / f"{i}.csv").touch()
+        counts.append(0)
+        assert sum(1 for _ in find_sources(folder)) == n
+    assert counts[0] == counts[1]
+
+
+def test_a_run_that_is_read_again_from_its_place(tmp_path):
+    """A source that was stored in part gives the rest of its rows, and says where they belong."""
+    from curveclinic.archive.signatures import signature
+    from curveclinic.archive.units import Task
+    from curveclinic.readers.source import Source
+
+    lines = "".join(f'{{"id": "{k}", "train_loss": [3, 2, 1]}}\n' for k in range(5))
+    Path("runs.jsonl").write_text(lines)
+    source = Source("runs.jsonl", "runs.jsonl")
+    (message,) = work([Task(7, source, signature(source), have=3)], Job("scan"), lambda place: None)
+    assert message.table["run_id"].to_pylist() == ["runs.jsonl#3", "runs.jsonl#4"]
+    assert [(p.key, p.first, p.count, p.done) for p in message.parts] == [(7, 3, 2, True)]
+
+
+def test_workers_end_when_the_scan_is_interrupted(tmp_path):
+    if not Path("/proc").exists():
+        pytest.skip("looks at processes in /proc")
+    write_archive(tmp_path / "logs", 150)
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, "scan", "logs", "-o", "out.parquet", "--workers", "2"], stderr=subprocess.PIPE
+    )
+    while journal(tmp_path / "out.parquet") < 50_000:
+        time.sleep(0.01)
+    started = children(process)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == b"curveclinic: interrupted"
+    assert not any(map(is_alive, started))
