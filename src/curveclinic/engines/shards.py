@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from curveclinic.archive import units
+from curveclinic.archive.scan import judge_of
+from curveclinic.archive.signatures import UNREADABLE, Signature, signature
+from curveclinic.archive.tables import rows_table
 from curveclinic.engines.storage import write_shard
-from curveclinic.readers import ReadFailure, ReadOptions, read_sources
-from curveclinic.readers.source import Source, modified
-from curveclinic.run import Run
-from curveclinic.scoring import score_runs
-from curveclinic.writers import error_row, schema
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadFailure, ReadOptions
+from curveclinic.readers.list_columns import Slice, slices
+from curveclinic.readers.source import Source
+from curveclinic.scoring import scored_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,9 +29,13 @@ SHARD_SOURCES: Final = 500
 SHARD_BYTES: Final = 64 * 2**20
 """A shard has no more sources than this, nor more bytes unless it is one source: some seconds of work."""
 
-CHUNK_RUNS: Final = 2_000
-CHUNK_POINTS: Final = 4_000_000
-"""Runs and points (64 MB of steps and values) scored at once."""
+
+@dataclass(frozen=True)
+class Piece:
+    """A source, or some rows of a file with one run a row."""
+
+    source: Source
+    rows: Slice | None = None
 
 
 @dataclass(frozen=True)
@@ -36,11 +44,11 @@ class Shard:
 
     Attributes:
         name: of the file its rows go to.
-        sources: what to read, in order.
+        pieces: what to read, in order.
     """
 
     name: str
-    sources: tuple[Source, ...]
+    pieces: tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,8 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a worker does with the text of a shard: reads and scores its runs, writes their rows.
+class Work:
+    """What a worker does with the text of a shard: reads and scores its runs, and writes their rows.
 
     Attributes:
         out: folder or URI the rows go to.
@@ -80,92 +88,88 @@ class Task:
 
 def plan(sources: Iterable[Source], options: ReadOptions) -> Iterator[Shard]:
     """Yields the shards of an archive, in the order of its sources."""
-    judge = judge_of(options)
-    for k, group in enumerate(_groups(sources)):
-        seen = [(asdict(source), list(stamp)) for source, stamp in group]
-        told = json.dumps([judge, seen], sort_keys=True).encode("utf-8", "surrogatepass")
-        yield Shard(f"shard-{k:08d}-{hashlib.sha256(told).hexdigest()[:16]}.parquet", tuple(s for s, _ in group))
+    judge = judge_of(units.Job("scan", options))
+    for k, group in enumerate(_groups(_pieces(sources, options))):
+        seen = [(asdict(piece), asdict(found)) for piece, found in group]
+        told = hashlib.sha256(json.dumps([judge, seen], sort_keys=True).encode())
+        yield Shard(f"shard-{k:08d}-{told.hexdigest()[:16]}.parquet", tuple(piece for piece, _ in group))
 
 
-def judge_of(options: ReadOptions) -> str:
-    """Returns all that rows depend on beside the logs: with another one they are scored anew."""
-    from curveclinic import __version__
-    from curveclinic.classifier import weights_folder
-
-    weights = hashlib.sha256()
-    for file in sorted(weights_folder().glob("*.[oj]*")):  # the network and its numbers
-        weights.update(file.read_bytes())
-    return json.dumps([__version__, weights.hexdigest(), asdict(options)])
-
-
-def _groups(sources: Iterable[Source]) -> Iterator[list[tuple[Source, tuple[int, int]]]]:
-    """Yields groups of sources of bounded size, each source with its size and time."""
-    group: list[tuple[Source, tuple[int, int]]] = []
-    size = 0
+def _pieces(sources: Iterable[Source], options: ReadOptions) -> Iterator[tuple[Piece, Signature]]:
+    """Yields sources with their signatures, a large table in pieces."""
     for source in sources:
-        stamp = modified(source)
-        if group and (len(group) == SHARD_SOURCES or size + stamp[0] > SHARD_BYTES):
+        found = signature(source)
+        cut = _cut(source, options) if found.size > SHARD_BYTES else ()
+        for rows in cut:
+            yield Piece(source, rows), found
+        if not cut:
+            yield Piece(source), found
+
+
+def _cut(source: Source, options: ReadOptions) -> tuple[Slice, ...]:
+    try:
+        return slices(source, options)
+    except LogError:
+        return ()  # reading it says what is wrong with it
+
+
+def _groups(pieces: Iterable[tuple[Piece, Signature]]) -> Iterator[list[tuple[Piece, Signature]]]:
+    """Yields groups of pieces of bounded size."""
+    group: list[tuple[Piece, Signature]] = []
+    size = 0
+    for piece, found in pieces:
+        if group and (piece.rows or len(group) == SHARD_SOURCES or size + found.size > SHARD_BYTES):
             yield group
             group, size = [], 0
-        group.append((source, stamp))
-        size += stamp[0]
+        group.append((piece, found))
+        size += SHARD_BYTES if piece.rows else max(found.size, 0)
     if group:
         yield group
 
 
 def to_text(shard: Shard) -> str:
-    """Returns a shard as JSON: the form in which every engine can carry it."""
-    return json.dumps({"name": shard.name, "sources": [asdict(source) for source in shard.sources]})
+    """Returns a shard as JSON, which every engine can carry."""
+    return json.dumps({"name": shard.name, "pieces": [asdict(piece) for piece in shard.pieces]})
 
 
 def from_text(text: str) -> Shard:
     """Returns the shard of `to_text`."""
     body = json.loads(text)
-    sources = tuple(
-        Source(s["path"], s["run_id"], parts=tuple((p, f) for p, f in s["parts"]), named=s["named"])
-        for s in body["sources"]
-    )
-    return Shard(body["name"], sources)
+    return Shard(body["name"], tuple(_piece(**piece) for piece in body["pieces"]))
+
+
+def _piece(source: dict[str, object], rows: dict[str, object] | None) -> Piece:
+    parts = tuple(tuple(part) for part in source.pop("parts"))  # type: ignore[attr-defined]  # JSON has no tuples
+    if rows is not None:
+        rows["groups"] = tuple(rows["groups"])  # type: ignore[arg-type]
+    return Piece(Source(parts=parts, **source), Slice(**rows) if rows else None)  # type: ignore[arg-type]
 
 
 def score_shard(shard: Shard, options: ReadOptions) -> pa.Table:
-    """Returns one row a run and one for what could not be read, in order."""
+    """Returns one row a run and one for what could not be read, in order, with the severities of all findings."""
     import pyarrow as pa
 
-    rows = [_score(chunk) for chunk in _chunks(read_sources(shard.sources, options))]
-    return pa.concat_tables(rows) if rows else schema().empty_table()
+    tasks = [units.Task(k, piece.source, UNREADABLE, piece.rows) for k, piece in enumerate(shard.pieces)]
+    parts = []
+    for finished in _finished(tasks, units.Job("scan", options)):
+        start = 0
+        for part in finished.parts:
+            parts.append((part.key, part.first, finished.table.slice(start, part.count)))
+            start += part.count
+    tables = [table for _, _, table in sorted(parts, key=lambda part: part[:2]) if table.num_rows]
+    return pa.concat_tables(tables) if tables else scored_schema().empty_table()
+
+
+def _finished(tasks: list[units.Task], job: units.Job) -> Iterator[units.Finished]:
+    for message in units.work(tasks, job, lambda _: None):
+        if isinstance(message, units.Split):
+            yield from _finished([replace(message.task, piece=rows) for rows in message.slices], job)
+        else:
+            yield message
 
 
 def lost_rows(shard: Shard, reason: str) -> pa.Table:
-    """Returns the rows of a shard that could not be scored: each of its sources is one that could not be read."""
-    import pyarrow as pa
-
-    told = f"the worker that read it with {len(shard.sources) - 1} others failed ({reason}); run the same scan again"
-    rows = [error_row(source.path, "", f"{source.path}: {told}") for source in shard.sources]
-    return pa.Table.from_pylist(rows, schema=schema())
-
-
-def _score(items: Sequence[Run | ReadFailure]) -> pa.Table:
-    import pyarrow as pa
-
-    failures = [(k, item) for k, item in enumerate(items) if isinstance(item, ReadFailure)]
-    rows = score_runs([item for item in items if isinstance(item, Run)])
-    if not failures:
-        return rows
-    errors = [error_row(item.path, item.format, item.reason) for _, item in failures]
-    both = pa.concat_tables([rows, pa.Table.from_pylist(errors, schema=schema())])
-    order = [k for k, item in enumerate(items) if isinstance(item, Run)] + [k for k, _ in failures]
-    return both.take(sorted(range(len(order)), key=order.__getitem__))
-
-
-def _chunks(items: Iterable[Run | ReadFailure]) -> Iterator[list[Run | ReadFailure]]:
-    chunk: list[Run | ReadFailure] = []
-    points = 0
-    for item in items:
-        chunk.append(item)
-        points += sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
-        if len(chunk) >= CHUNK_RUNS or points >= CHUNK_POINTS:
-            yield chunk
-            chunk, points = [], 0
-    if chunk:
-        yield chunk
+    """Returns the rows of a shard whose worker failed: each of its sources is one that could not be read."""
+    told = f"the worker that read it with {len(shard.pieces) - 1} others failed ({reason}); run the same scan again"
+    paths = dict.fromkeys(piece.source.path for piece in shard.pieces)
+    return rows_table([ReadFailure(path, "", f"{path}: {told}") for path in paths])
