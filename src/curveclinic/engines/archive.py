@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any, Final, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from curveclinic.engines import storage
 from curveclinic.engines.shards import Done, Work, from_text, lost_rows, plan, to_text
 from curveclinic.readers import ReadOptions
+from curveclinic.readers.remote import is_remote
 from curveclinic.readers.source import Source
 
 Engine: TypeAlias = "Callable[[Sequence[str], Work, str | None], Iterator[Done]]"
@@ -47,12 +49,13 @@ def scan_on(
         advance: told how many rows have become done.
     """
     storage.make_folder(out)
+    place = out if is_remote(out) else os.path.abspath(out)
     shards = {shard.name: to_text(shard) for shard in plan(sources, options)}
     there = set(storage.shard_names(out)) & set(shards)
     advance(storage.count_rows(out, there))
     names = {name: name for name in shards}
     todo = [text for name, text in shards.items() if name not in there]
-    for done in engine(todo, Work(out, options), address) if todo else ():
+    for done in engine(todo, Work(place, options, os.getcwd()), address) if todo else ():
         if done.lost:
             names[done.name] = done.name.replace(".parquet", "-lost.parquet")
             storage.write_shard(lost_rows(from_text(shards[done.name]), done.lost), out, names[done.name])

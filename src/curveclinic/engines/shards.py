@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -73,13 +74,16 @@ class Work:
     Attributes:
         out: folder or URI the rows go to.
         options: what the user knows better than the logs.
+        folder: what the paths of logs are relative to, wherever the worker was started.
     """
 
     out: str
     options: ReadOptions
+    folder: str
 
     def __call__(self, text: str) -> Done:
         """Does one shard."""
+        os.chdir(self.folder)
         shard = from_text(text)
         rows = score_shard(shard, self.options)
         write_shard(rows, self.out, shard.name)
