@@ -73,10 +73,10 @@ def score_dataset(dataset: Dataset, **options: Any) -> Dataset:
 
 
 def _pool(ray: Any) -> dict[str, Any]:
-    """One actor a CPU, but for one that stays free: Ray's own tasks need it, or nothing moves."""
+    """One actor a CPU, but for one that stays free: Ray's own tasks need it, or nothing moves (ray#44687)."""
     cpus = int(ray.cluster_resources().get("CPU", 1))
     size = max(1, cpus - 1)
-    return {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=size), "num_cpus": 1 if cpus > 1 else 0.5}
+    return {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=size), "num_cpus": 1 if cpus > 2 else 0.5}
 
 
 def _ray() -> Any:
