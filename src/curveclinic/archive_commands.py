@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 
 def scan(args: argparse.Namespace) -> int:
     """Writes one row a run and prints a summary."""
+    if args.engine:
+        from curveclinic.engine_command import scan_on_engine
+
+        return scan_on_engine(args)
+    if isinstance(args.output, str) or args.address:
+        raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
     check_target(args.output)
     tally = Tally(args.fail_on)
     groups = None if args.group_by is None else Groups(args.group_by)
     with _updated(args, Job("scan", reading_options(args)), tally) as state:
-        count = write_tables(_counted(state.tables(), tally, groups), args.output)
+        count = write_tables(counted_rows(state.tables(), tally, groups), args.output)
     print(tally.render())
     if groups is not None:
         print(f"\n{groups.render()}")
@@ -61,7 +67,7 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
     with open_state(state_path(args.output), judge_of(job), fresh=args.fresh) as state:
         remove_leftovers(args.output)
         try:
-            with _progress() as advance:
+            with progress() as advance:
                 update(state, found, job, Pace(args.workers, args.time_limit), advance)
         except KeyboardInterrupt:
             if done := state.count():
@@ -73,7 +79,7 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         yield state
 
 
-def _counted(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None) -> Iterator[pa.Table]:
+def counted_rows(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None) -> Iterator[pa.Table]:
     """Passes rows on, counts them, and reports unreadable inputs on stderr."""
     for table in tables:
         tally.add_rows(table)
@@ -101,7 +107,7 @@ def _report(table: pa.Table, reason: str) -> None:
         complain_of(path, why)
 
 
-def _progress() -> AbstractContextManager[Callable[[int], None]]:
+def progress() -> AbstractContextManager[Callable[[int], None]]:
     """A count of runs on stderr where somebody looks at it."""
     if not sys.stderr.isatty():
         return nullcontext(lambda count: None)

@@ -22,10 +22,12 @@ from curveclinic import __version__, archive_commands, check_commands, commands
 from curveclinic.archive.groups import parse_pattern
 from curveclinic.archive.workers import TIME_LIMIT, default_workers
 from curveclinic.diagnosis import Severity
+from curveclinic.engines.archive import ENGINES
 from curveclinic.errors import CurveclinicError, InputError
 from curveclinic.gate import EXIT_USAGE, parse_gate
 from curveclinic.initial_loss import LOSS_NAMES
 from curveclinic.readers.console import compiled
+from curveclinic.readers.remote import is_remote
 
 _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -87,7 +89,16 @@ def build_parser() -> argparse.ArgumentParser:
         "kept beside OUT: the same command goes on where it was stopped, and later reads only what is new or changed.",
     )  # fmt: skip
     many.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet, .csv or .jsonl"
+        "-o", "--output", type=_output, required=True, metavar="OUT",
+        help="file to write: .parquet, .csv or .jsonl; with --engine also a folder, here or as s3://bucket/folder",
+    )  # fmt: skip
+    many.add_argument(
+        "--engine", choices=tuple(ENGINES), help="scan on a cluster: workers write one Parquet file a shard"
+    )
+    many.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of the cluster: ray://host:10001, spark://host:7077 (default: this machine)",
     )
     many.add_argument(
         "--group-by", type=_expression, metavar="REGEX",
@@ -201,6 +212,11 @@ def _archive_options() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier scan has kept beside OUT")
     return parser
+
+
+def _output(text: str) -> Path | str:
+    """A path, or the URI of a folder as it is."""
+    return text if is_remote(text) else Path(text)
 
 
 def _count(text: str) -> int:

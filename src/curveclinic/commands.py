@@ -16,7 +16,7 @@ from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
 from curveclinic.gate import EXIT_DONE, Tally, known_label
 from curveclinic.predict import predict_runs
-from curveclinic.readers import ReadFailure, ReadOptions, read_runs, read_stdin
+from curveclinic.readers import ReadFailure, ReadOptions, exists, read_runs, read_stdin
 from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.text import explain_all, explain_cause, explain_causes, explain_symptom, printable
@@ -90,7 +90,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
 def check_paths(paths: Sequence[str]) -> None:
     """Raises an InputError for a path that does not exist."""
     for path in paths:
-        if path != STDIN and not os.path.exists(path):
+        if path != STDIN and not exists(path):
             raise InputError(f"{path}: no such file or folder")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from curveclinic.readers import remote
 from curveclinic.readers.source import Source
 
 HASHED_BYTES: Final = 64 * 1024 * 1024
@@ -44,6 +45,8 @@ def signature(source: Source) -> Signature:
     """Returns size and time of a source, without reading it."""
     if source.data is not None:
         return Signature(len(source.data), 0)
+    if remote.is_remote(source.path):
+        return _remote_signature(source)
     try:
         found = [os.stat(path) for path in _files(source)]
     except OSError:
@@ -53,8 +56,16 @@ def signature(source: Source) -> Signature:
     return Signature(sum(s.st_size for s in found), max((s.st_mtime_ns for s in found), default=0))
 
 
+def _remote_signature(source: Source) -> Signature:
+    try:
+        found = [remote.stat(path) for path in ([file for _, file in source.parts] or [source.path])]
+    except OSError:
+        return UNREADABLE
+    return Signature(sum(entry.size for entry in found), max(entry.mtime_ns for entry in found))
+
+
 def digest(source: Source) -> bytes:
-    """Returns a hash of the content of a source; b"" for a large one.
+    """Returns a hash of the content of a source; b"" for a large or remote one.
 
     Raises:
         OSError: it cannot be read.
@@ -63,6 +74,8 @@ def digest(source: Source) -> bytes:
     if source.data is not None:
         state.update(source.data)
         return state.digest()
+    if remote.is_remote(source.path):
+        return b""
     files = list(_files(source))
     if sum(map(os.path.getsize, files)) > HASHED_BYTES:
         return b""

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
 from curveclinic.archive.tables import curves_table, rows_table, score_rows
 from curveclinic.errors import CurveclinicError, LogError
-from curveclinic.readers import ReadFailure, ReadOptions, run_or_failure, runs_or_failure
+from curveclinic.readers import (
+    ReadFailure,
+    ReadOptions,
+    is_log,
+    remote,
+    run_or_failure,
+    runs_of_copy,
+    runs_or_failure,
+)
 from curveclinic.readers.columnar import indexed_runs, runs_of_rows
 from curveclinic.readers.list_columns import Batch, Slice, batches, run_ids, slices
 from curveclinic.readers.source import Source
@@ -111,10 +119,11 @@ Work: TypeAlias = "Callable[[Sequence[Task], Job, Callable[[int], None]], Iterat
 def work(tasks: Sequence[Task], job: Job, begin: Callable[[int], None]) -> Iterator[Message]:
     """Reads sources and yields their rows, in order; `begin` is told the place of each before it is read."""
     gathered = _Gathered(job)
+    copies = remote.copied([task.source for task in tasks if _is_copied(task)], is_log)
     for place, task in enumerate(tasks):
         begin(place)
         try:
-            pieces = () if task.piece else slices(task.source, job.options)
+            pieces = () if task.piece or _is_copied(task) else slices(task.source, job.options)
         except LogError:
             pieces = ()  # reading it says what is wrong with it
         if task.piece:
@@ -124,7 +133,7 @@ def work(tasks: Sequence[Task], job: Job, begin: Callable[[int], None]) -> Itera
         elif pieces:
             yield Split(task, pieces, _content(task)[0])
         else:
-            yield from gathered.add(task, _read(task.source, job.options))
+            yield from gathered.add(task, _read(task, job.options, copies))
     yield from gathered.flush()
 
 
@@ -184,11 +193,16 @@ def _points(item: Item) -> int:
     return sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
 
 
-def _read(source: Source, options: ReadOptions) -> Iterator[Item]:
+def _is_copied(task: Task) -> bool:
+    """Whether a source is copied before it is read: remote ones are, but for tables, which are read in pieces."""
+    return remote.is_remote(task.source.path) and not task.source.path.endswith(".parquet")
+
+
+def _read(task: Task, options: ReadOptions, copies: Iterator[tuple[Source, Source | OSError]]) -> Iterator[Item]:
     """Yields the runs of a source; a fault of a reader is a failure of this source, not of the scan."""
-    count = 0
+    count, source = 0, task.source
     try:
-        for item in runs_or_failure(source, options):
+        for item in runs_of_copy(*next(copies), options) if _is_copied(task) else runs_or_failure(source, options):
             count += 1
             yield item
     except CurveclinicError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError, LogError
@@ -21,6 +22,7 @@ from curveclinic.readers import (
     mlflow_files,
     neptune,
     nnunet,
+    remote,
     sqlite_file,
     tensorboard,
     trackio,
@@ -28,7 +30,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
-from curveclinic.readers.discovery import find_sources, folder_source, is_event_file
+from curveclinic.readers.discovery import exists, find_sources, folder_source, is_event_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -37,13 +39,17 @@ __all__ = [
     "Format",
     "ReadFailure",
     "ReadOptions",
+    "exists",
     "find_sources",
+    "is_log",
     "iterate_source",
     "read_file",
     "read_runs",
     "read_source",
+    "read_sources",
     "read_stdin",
     "run_or_failure",
+    "runs_of_copy",
     "runs_or_failure",
 ]
 
@@ -119,7 +125,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
     """
     name = os.fspath(path)
-    if not os.path.isdir(name):
+    if not (remote.is_folder(name) if remote.is_remote(name) else os.path.isdir(name)):
         return read_source(next(find_sources(name)), options)
     source = folder_source(name, os.path.basename(os.path.abspath(name)))
     if source is None:
@@ -136,12 +142,22 @@ def read_runs(
     """
     for path in paths:
         n_found = 0
-        for source in find_sources(path):
-            for item in runs_or_failure(source, options):
-                n_found += 1
-                yield item
+        for item in read_sources(find_sources(path), options):
+            n_found += 1
+            yield item
         if not n_found:
             yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder")
+
+
+def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
+    """Yields the runs of sources, and what could not be read; remote sources are copied ahead of their turn."""
+    for distant, group in groupby(sources, lambda source: remote.is_remote(source.path)):
+        if distant:
+            for source, copy in remote.copied(group, is_log):
+                yield from runs_of_copy(source, copy, options)
+        else:
+            for source in group:
+                yield from runs_or_failure(source, options)
 
 
 def read_stdin(data: bytes, options: ReadOptions | None = None) -> list[Run]:
@@ -168,7 +184,10 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
     Raises:
         LogError: as `read_file`.
     """
-    yield from _iterate(_format_of(source, options), source, options)
+    if remote.is_remote(source.path):
+        yield from _read_remote(source, options)
+    else:
+        yield from _iterate(_format_of(source, options), source, options)
 
 
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
@@ -182,6 +201,9 @@ def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iter
 
 def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
     """Yields the runs of a source or one failure; nothing for a file met in a folder that is no log."""
+    if remote.is_remote(source.path):
+        yield from read_sources([source], options)
+        return
     found = None
     try:
         found = _format_of(source, options)
@@ -190,6 +212,35 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
     except LogError as error:
         if source.named or (found is not None and not isinstance(error, NoCurvesError)):
             yield ReadFailure(source.path, found.name if found else "", str(error))
+
+
+def runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions | None = None) -> list[Run | ReadFailure]:
+    """Returns the runs of a remote source that was copied, or one failure; what comes back tells where it came from."""
+    if isinstance(copy, OSError):
+        return [ReadFailure(source.path, "", f"{source.path}: {copy.strerror or copy}")]
+    return [
+        replace(
+            item,
+            path=item.path.replace(copy.path, source.path),
+            notes=tuple(note.replace(copy.path, source.path) for note in item.notes),
+        )
+        if isinstance(item, Run)
+        else replace(item, path=source.path, reason=item.reason.replace(copy.path, source.path))
+        for item in runs_or_failure(copy, options)
+    ]
+
+
+def _read_remote(source: Source, options: ReadOptions | None) -> list[Run]:
+    items = list(read_sources([source], options))
+    runs = [item for item in items if isinstance(item, Run)]
+    if not runs:
+        raise LogError(next((item.reason for item in items if isinstance(item, ReadFailure)), f"{source.path}: no log"))
+    return runs
+
+
+def is_log(name: str, head: bytes) -> bool:
+    """Says whether a file of this name and head is of a known format."""
+    return is_event_file(name) or any(f.sniff(head) for f in FORMATS)
 
 
 def run_or_failure(run: Run) -> Run | ReadFailure:

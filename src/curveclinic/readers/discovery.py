@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
-from curveclinic.readers import dvclive, mlflow_files, neptune, wandb_offline
+from curveclinic.readers import dvclive, mlflow_files, neptune, remote, wandb_offline
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
 
@@ -18,16 +18,33 @@ _SCALARS = "scalars.json"
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
+def exists(path: str) -> bool:
+    """Says whether there is such a file or folder, here or in an object store."""
+    if remote.is_remote(path):
+        return remote.is_folder(path.rstrip("/")) or remote.is_file(path)
+    return os.path.exists(path)
+
+
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     """Yields what can be read at a path: the file itself, or the files and TensorBoard runs in a folder."""
     root = os.fspath(path)
-    if os.path.isdir(root):
+    if remote.is_remote(root):
+        yield from _find_remote(root.rstrip("/"))
+    elif os.path.isdir(root):
         yield from _walk(root, root, set())
     else:
         special = os.path.exists(root) and not os.path.isfile(root)
         why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
         run_id = Path(root).name if os.path.isabs(root) else Path(root).as_posix()
         yield Source(root, run_id, unreadable=why if special else "")
+
+
+def _find_remote(root: str) -> Iterator[Source]:
+    if remote.is_folder(root):
+        with remote.listed(root):
+            yield from _walk(root, root, set())
+    else:
+        yield Source(root, root)
 
 
 def is_event_file(name: str) -> bool:
@@ -62,23 +79,22 @@ def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | 
     return None
 
 
-def _walk(folder: str, root: str, seen: set[tuple[int, int]]) -> Iterator[Source]:
+def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     """Yields the sources under a folder in order of their names; a folder reached twice is read once.
 
     A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
     """
     try:
-        status = os.stat(folder)
-        os.scandir(folder).close()
+        place = _identity(folder)
     except FileNotFoundError:
         return
     except OSError as error:
         why = f"{error.strerror or error}; this folder is not searched"
         yield Source(folder, _run_id(folder, root), unreadable=why)
         return
-    if (status.st_dev, status.st_ino) in seen:
+    if place in seen:
         return
-    seen.add((status.st_dev, status.st_ino))
+    seen.add(place)
     tracked = tracker_source(folder, _run_id(folder, root), named=False)
     if tracked:
         yield tracked
@@ -143,16 +159,25 @@ def _entries(folder: str, *, files: bool) -> list[str]:
     Links come last, so that a folder is read under its own name, not as `latest-run`.
     """
     try:
-        with os.scandir(folder) as found:
-            entries = [e for e in found if not e.name.startswith(".") and _is(e, files=files)]
-            links = {e.name for e in entries if e.is_symlink()}
+        found = _listed(folder, files=files) if remote.is_remote(folder) else _scanned(folder, files=files)
     except OSError:
         return []
-    return sorted((e.name for e in entries), key=lambda name: (name in links, _natural(name)))
+    return sorted(found, key=lambda name: (found[name], _natural(name)))
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name)]
+
+
+def _scanned(folder: str, *, files: bool) -> dict[str, bool]:
+    """Names in a folder, and whether they are links."""
+    with os.scandir(folder) as found:
+        return {e.name: e.is_symlink() for e in found if not e.name.startswith(".") and _is(e, files=files)}
+
+
+def _listed(folder: str, *, files: bool) -> dict[str, bool]:
+    """Names in a folder of an object store, where there are no links."""
+    return dict.fromkeys((name for name in remote.names(folder, files=files) if not name.startswith(".")), False)
 
 
 def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
@@ -161,6 +186,23 @@ def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
         return entry.is_file() if files else entry.is_dir()
     except OSError:
         return False
+
+
+def _is_file(path: str) -> bool:
+    return remote.is_file(path) if remote.is_remote(path) else os.path.isfile(path)
+
+
+def _identity(folder: str) -> Hashable:
+    """Returns what is the same for a folder reached by two names.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    if remote.is_remote(folder):  # no links there
+        return folder
+    status = os.stat(folder)
+    os.scandir(folder).close()
+    return status.st_dev, status.st_ino
 
 
 def _part_folders(folder: str) -> list[str]:
@@ -192,11 +234,11 @@ def _split_folders(folder: str) -> list[str]:
 
 def _is_outdated(folder: str) -> bool:
     """Says whether a newer checkpoint of the same run holds the same history and more."""
-    own = _CHECKPOINT.fullmatch(os.path.basename(os.path.abspath(folder)))
+    parent, name = os.path.split(folder)
+    own = _CHECKPOINT.fullmatch(name)
     if not own:
         return False
-    parent = os.path.dirname(os.path.abspath(folder))
-    if os.path.isfile(os.path.join(parent, _TRAINER_STATE)):
+    if _is_file(os.path.join(parent, _TRAINER_STATE)):
         return True
     return any(int(own.group(1)) < n for n in _checkpoints(parent))
 
@@ -211,9 +253,9 @@ def _is_twin(folder: str, name: str) -> bool:
         ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
-    return bool(stem) and any(os.path.isfile(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+    return bool(stem) and any(_is_file(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
 
 
 def _checkpoints(folder: str) -> Sequence[int]:
     found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
-    return [int(m.group(1)) for m, name in found if m and os.path.isfile(os.path.join(folder, name, _TRAINER_STATE))]
+    return [int(m.group(1)) for m, name in found if m and _is_file(os.path.join(folder, name, _TRAINER_STATE))]

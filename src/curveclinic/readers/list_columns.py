@@ -12,6 +12,7 @@ from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import RUN_COLUMNS
 from curveclinic.naming import parse
+from curveclinic.readers import remote
 from curveclinic.readers.curve_table import is_index
 from curveclinic.readers.source import NoCurvesError, Source
 
@@ -115,7 +116,8 @@ def run_ids(batch: Batch, source: Source) -> list[str]:
 
 def _is_parquet(source: Source) -> bool:
     try:
-        return source.head()[:4] == b"PAR1"
+        head = remote.head(source.path, 4) if remote.is_remote(source.path) else source.head()
+        return head[:4] == b"PAR1"
     except OSError:
         return False
 
@@ -125,10 +127,19 @@ def _open(source: Source) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        where = source.path if source.data is None else pa.BufferReader(source.data)
-        return pq.ParquetFile(where, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
+        return pq.ParquetFile(
+            _place(source), buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+        )
     except (pa.ArrowException, OSError) as error:
         raise _damaged(source, error) from None
+
+
+def _place(source: Source) -> Any:
+    import pyarrow as pa
+
+    if source.data is not None:
+        return pa.BufferReader(source.data)
+    return remote.open_file(source.path) if remote.is_remote(source.path) else source.path
 
 
 def _damaged(source: Source, error: Exception) -> LogError:

@@ -1,0 +1,79 @@
+"""Writes the numbers of docs/scale.md from results/scan.csv.
+
+    python benchmarks/scale_page.py
+
+It measures nothing: run scan.py first. What it does not show: that 100 million runs were scored; the figures are those
+of the largest archive measured, multiplied.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belongs to the documentation's scripts
+
+from marked import fill
+from readme_sections import ROOT, Cells, rows, table
+
+RUNS = 100_000_000
+CORES = 64
+"""Of the machine or cluster the hours are told for."""
+
+
+def cost(measured: Sequence[Cells]) -> str:
+    """What `RUNS` runs cost: core hours by stage, then disk and memory."""
+    stages = [(row["what"].removeprefix("stage: "), float(row["value"])) for row in measured if row["unit"] == "us/run"]
+    lines = [(name, f"{us:,.0f}", f"{_core_hours(us):,.1f}", _clock(us)) for name, us in stages]
+    head = ("stage", "us a run", "core hours", f"on {CORES} cores")
+    body = table(head, lines)
+    return f"{body}\n\n{_room(measured)}" if lines else "Not measured yet."
+
+
+def _core_hours(us: float) -> float:
+    return us * 1e-6 * RUNS / 3600
+
+
+def _clock(us: float) -> str:
+    minutes = _core_hours(us) * 60 / CORES
+    return f"{minutes:,.1f} min"
+
+
+def _room(measured: Sequence[Cells]) -> str:
+    last = {row["what"]: float(row["value"]) for row in measured}
+    return (
+        f"Two channels of 200 points a run. {RUNS / 1e6:,.0f} million of them take "
+        f"{last['archive on disk'] * RUNS / 1e12:.2g} TB as a table of curves and "
+        f"{last['rows on disk'] * RUNS / 1e9:.2g} GB as rows; "
+        f"{last['CSV log on disk'] * RUNS / 1e12:.2g} TB as CSV logs. "
+        f"The largest process of a scan took {last['scan, largest process']:,.0f} MiB. "
+        "Reading was timed on files the system held in memory."
+    )
+
+
+def growth(measured: Sequence[Cells]) -> str:
+    """Speed and memory of scans of growing archives."""
+    speed = [row for row in measured if row["unit"] == "runs/s"]
+    peak = {row["runs"]: row for row in measured if row["what"] == "scan, largest process"}
+    whole = {row["runs"]: row for row in measured if row["what"].endswith("whole") and row["unit"] == "s"}
+    lines = [
+        (
+            f"{int(row['runs']):,}",
+            f"{float(whole[row['runs']]['value']):,.1f} s",
+            f"{float(row['value']):,.0f}",
+            f"{float(peak[row['runs']]['value']):,.0f} MiB",
+        )
+        for row in speed
+    ]
+    return table(("runs", f"{speed[0]['what']}", "runs/s", "largest process"), lines) if lines else "Not measured yet."
+
+
+def main() -> None:
+    """Fills both blocks."""
+    measured = rows("scan")
+    fill(ROOT / "docs" / "scale.md", {"scale": cost(measured), "growth": growth(measured)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Spark: shards as tasks, and data frames of curves by `mapInArrow`. Needs Java 17 or later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from curveclinic.engines.shards import Done, Work
+from curveclinic.errors import MissingExtraError
+from curveclinic.run import MetricGoal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterator[Done]:
+    """Yields what became of each shard, in any order.
+
+    Args:
+        texts: shards as `shards.to_text` writes them.
+        work: what is done with each.
+        address: master, as in `SparkSession.builder.master`; None takes the session that runs, or starts one here.
+
+    Raises:
+        MissingExtraError: pyspark is not installed.
+    """
+
+    def done(text: str) -> dict[str, Any]:
+        try:
+            return asdict(work(text))
+        except Exception as error:
+            return asdict(Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}"))
+
+    context = _session(address).sparkContext
+    for one in context.parallelize(texts, len(texts)).map(done).toLocalIterator(prefetchPartitions=True):
+        yield Done(**one)
+
+
+def score_dataframe(
+    df: DataFrame, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+) -> DataFrame:
+    """Returns the rows of a data frame of curves, one run a row; the rest is as in `scoring.score_table`.
+
+    Raises:
+        MissingExtraError: pyspark is not installed.
+    """
+    _spark()
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from curveclinic.writers import schema
+
+    def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        from curveclinic.scoring import score_table
+
+        for batch in batches:
+            curves = pa.Table.from_batches([batch])
+            yield from score_table(curves, num_classes=num_classes, metric_goal=metric_goal).to_batches()
+
+    return df.mapInArrow(score, from_arrow_schema(schema()))
+
+
+def _session(address: str | None) -> SparkSession:
+    builder = _spark().builder.appName("curveclinic").config("spark.ui.showConsoleProgress", "false")
+    session: SparkSession = (builder.master(address) if address else builder).getOrCreate()
+    return session
+
+
+def _spark() -> Any:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtraError("pyspark", "spark", "a scan on Spark") from error
+    return SparkSession
