@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from archive_cases import log_text, rows, scan, stored, write_archive, write_log
 
-from curveclinic import scoring
-from curveclinic.archive import units
+from curveclinic.archive import tables, units
 from curveclinic.archive.state import state_path
 from curveclinic.archive.units import UNIT_SOURCES, Job, work
 from curveclinic.cli import main
@@ -97,15 +96,15 @@ def test_a_scan_killed_at_random_moments_loses_and_repeats_nothing(tmp_path, wor
 def test_an_interrupted_scan_says_where_it_goes_on(tmp_path, monkeypatch, capsys):
     write_archive(tmp_path / "logs", 6)
     monkeypatch.setattr(units, "UNIT_SOURCES", 2)
-    judged, seen = scoring.predict_runs, []
+    judged, seen = tables.score_runs, []
 
-    def interrupted(runs):
+    def interrupted(runs, **options):
         seen.append(len(runs))
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return judged(runs)
+        return judged(runs, **options)
 
-    monkeypatch.setattr(scoring, "predict_runs", interrupted)
+    monkeypatch.setattr(tables, "score_runs", interrupted)
     assert scan("logs", "-o", "out.csv", "--workers", 1) == 130
     assert capsys.readouterr().err.splitlines() == [
         "curveclinic: 4 rows are kept in out.csv.state.sqlite; the same command goes on from there",
@@ -119,15 +118,15 @@ def test_an_interrupted_scan_says_where_it_goes_on(tmp_path, monkeypatch, capsys
 def test_a_second_scan_of_one_output_is_refused(tmp_path, monkeypatch, capsys):
     write_archive(tmp_path / "logs", 2)
     codes = []
-    judged = scoring.predict_runs
+    judged = tables.score_runs
 
-    def another(runs):
+    def another(runs, **options):
         if not codes:
             codes.append(None)
             codes[0] = scan("logs", "-o", "out.csv", "--workers", 1)
-        return judged(runs)
+        return judged(runs, **options)
 
-    monkeypatch.setattr(scoring, "predict_runs", another)
+    monkeypatch.setattr(tables, "score_runs", another)
     assert scan("logs", "-o", "out.csv", "--workers", 1) == 0
     assert codes == [2]
     assert "out.csv.state.sqlite: another scan is writing here; wait for it" in capsys.readouterr().err
@@ -316,18 +315,18 @@ def test_files_that_vanish_or_grow_while_they_are_read(tmp_path, monkeypatch, ca
 
 def test_a_fault_of_a_reader_or_of_the_judge_is_one_error_row(tmp_path, monkeypatch, capsys):
     write_archive(tmp_path / "logs", 8)
-    reading, judged = units.runs_or_failure, scoring.predict_runs
+    reading, judged = units.runs_or_failure, tables.score_runs
 
     def failing(source, options):
         return reading(source, options) if "run_3" not in source.path else 1 / 0
 
-    def refusing(runs):
+    def refusing(runs, **options):
         if any("run_5" in run.run_id for run in runs):
             raise IndexError("off by one")
-        return judged(runs)
+        return judged(runs, **options)
 
     monkeypatch.setattr(units, "runs_or_failure", failing)
-    monkeypatch.setattr(scoring, "predict_runs", refusing)
+    monkeypatch.setattr(tables, "score_runs", refusing)
     assert scan("logs", "-o", "out.parquet") == 3
     assert [r["status"] for r in rows(tmp_path / "out.parquet")].count("ok") == 6
     assert capsys.readouterr().err.splitlines() == [

@@ -6,18 +6,21 @@ import sys
 import warnings
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 
-from curveclinic import __version__, archive_commands, commands, scoring
-from curveclinic.archive import units
+from curveclinic import __version__, archive_commands, commands
+from curveclinic.archive import tables, units
 from curveclinic.causes import CAUSES
 from curveclinic.cli import main
 from curveclinic.errors import LogError
 from curveclinic.labels import LABELS
 from curveclinic.readers import ReadFailure, ReadOptions
 from curveclinic.run import Run
+from curveclinic.scoring import SEVERITIES_COLUMN, scored_schema
+from curveclinic.writers import row
 
 
 def ill(path, run_id="ill"):
@@ -55,13 +58,18 @@ def logs(tmp_path, monkeypatch):
     monkeypatch.setattr(commands, "read_runs", read)
     monkeypatch.setattr(commands, "predict_runs", judge)
     monkeypatch.setattr(units, "runs_or_failure", read_one)
-    monkeypatch.setattr(scoring, "predict_runs", judge)
+    monkeypatch.setattr(tables, "score_runs", judge_rows)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def judge(runs):
     return [diagnosis(r, finding()) if r.run_id.startswith("ill") else diagnosis(r) for r in runs]
+
+
+def judge_rows(runs, *, severities=True):
+    rows = [row(d) | {SEVERITIES_COLUMN: [f.severity for f in d.findings]} for d in judge(runs)]
+    return pa.Table.from_pylist(rows, schema=scored_schema())
 
 
 def test_version(capsys):
@@ -214,7 +222,7 @@ def test_scan_judges_in_bounded_chunks(logs, monkeypatch):
     sizes = []
     monkeypatch.setattr(units, "CHUNK_RUNS", 3)
     monkeypatch.setattr(units, "runs_or_failure", lambda source, options: [well("ill.csv") for _ in range(8)])
-    monkeypatch.setattr(scoring, "predict_runs", lambda runs: sizes.append(len(runs)) or judge(runs))
+    monkeypatch.setattr(tables, "score_runs", lambda runs, **_: sizes.append(len(runs)) or judge_rows(runs))
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 0
     monkeypatch.setattr(units, "CHUNK_POINTS", 6)  # two runs of three points
     assert main(["scan", "ill.csv", "-o", "out.csv", "--fresh"]) == 0
@@ -275,10 +283,10 @@ def test_explain(capsys):
 
 
 def test_interrupt(logs, monkeypatch, capsys):
-    def interrupted(runs):
+    def interrupted(runs, **_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(scoring, "predict_runs", interrupted)
+    monkeypatch.setattr(tables, "score_runs", interrupted)
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 130
     assert capsys.readouterr().err == "curveclinic: interrupted\n"
     assert sorted(p.name for p in logs.iterdir()) == ["broken.csv", "empty", "ill.csv", "well.csv"]
