@@ -52,7 +52,7 @@ WRITES: Final = {
     "trainer_state": "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
     "fairseq": "`--log-format json` of fairseq",
     "nnunet": "`training_log_*.txt` of nnU-Net",
-    "text": "console output of Keras, PyTorch scripts, the Hugging Face Trainer, mmengine, tqdm bars; any with `--pattern`",
+    "text": "console output: Keras, PyTorch scripts, Hugging Face, mmengine, tqdm bars; any text with `--pattern`",
     "keras_history": "`History.history` as JSON; also any JSON object or list of curves",
     "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, any wide or long table",
 }
