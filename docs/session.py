@@ -50,6 +50,9 @@ WRITES: Final = {
     "tensorboard": "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars",
     "jsonl": "one JSON object a line, flat or nested",
     "trainer_state": "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
+    "fairseq": "`--log-format json` of fairseq",
+    "nnunet": "`training_log_*.txt` of nnU-Net",
+    "text": "console output: Keras, PyTorch scripts, Hugging Face, mmengine, tqdm bars; any text with `--pattern`",
     "keras_history": "`History.history` as JSON; also any JSON object or list of curves",
     "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, any wide or long table",
 }
