@@ -76,8 +76,9 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
     told = _Told.of(table, first, options)
     flat = {name: NumberLists.of(table.column(name)) for name in lists if _is_read(name, lists)}
     odd = np.zeros(table.num_rows, dtype=bool)
-    if None not in flat.values():
-        found = Found.of({name: flat[name] for name in table.column_names if name in flat}, table.num_rows)
+    numbers = {name: one for name in table.column_names if (one := flat.get(name)) is not None}
+    if len(numbers) == len(flat):
+        found = Found.of(numbers, table.num_rows)
         choices = Choices.of(found, options.metric_goal)
         batch, odd = batch_of(found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed)
         odd |= told.broken
@@ -101,8 +102,9 @@ def _is_read(name: str, lists: set[str]) -> bool:
 def _taken(curves: Curves, rows: IntArray) -> Curves:
     import pyarrow as pa
 
-    texts = (text.take(pa.array(rows)) for text in (curves.run_id, curves.path, curves.format))
-    return Curves(curves.batch.take(rows), *texts, notes=[curves.notes[i] for i in rows.tolist()], layers={})
+    run_id, path, format = (text.take(pa.array(rows)) for text in (curves.run_id, curves.path, curves.format))
+    notes = [curves.notes[i] for i in rows.tolist()]
+    return Curves(curves.batch.take(rows), run_id, path, format, notes, {})
 
 
 def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -> Iterator[Run | Unreadable]:

@@ -59,9 +59,9 @@ class Curves:
         import pyarrow as pa
 
         texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
-        columns = (pa.array(column, pa.string()) for column in texts)
+        run_id, path, format = (pa.array(column, pa.string()) for column in texts)
         layers = {i: own for i, run in enumerate(runs) if (own := _layers(run))}
-        return cls(Batch.from_runs(runs), *columns, notes=[run.notes for run in runs], layers=layers)
+        return cls(Batch.from_runs(runs), run_id, path, format, [run.notes for run in runs], layers)
 
     def run(self, i: int) -> Run:
         """One of the runs, without its name."""
