@@ -115,7 +115,7 @@ def _entries(connection: sqlite3.Connection, after: str) -> list[Entry]:
 
 def _latest(connection: sqlite3.Connection, uuids: Sequence[str]) -> dict[str, dict[str, int]]:
     """Returns run -> metric -> its largest step, what must be found among the points."""
-    table = "latest_metrics" if "latest_metrics" in sqlite_file.columns_by_table(connection) else "metrics"
+    table = "latest_metrics" if "latest_metrics" in sqlite_file.tables(connection) else "metrics"
     marks = ",".join("?" * len(uuids))
     query = f"SELECT run_uuid, key, max(step) FROM {table} WHERE run_uuid IN ({marks}) GROUP BY run_uuid, key"
     found: dict[str, dict[str, int]] = {}

@@ -36,7 +36,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     known = "expected one of MLflow (tables runs, metrics) or Trackio (table metrics with JSON)"
     try:
         with opened(source) as connection:
-            found = columns_by_table(connection)
+            found = tables(connection)
     except sqlite3.Error as error:
         raise LogError(f"{source.path}: damaged SQLite database ({error})") from None
     raise NoCurvesError(f"{source.path}: a SQLite database with tables {quoted(sorted(found))}; {known}")
@@ -46,19 +46,21 @@ def has_columns(source: Source, wanted: Mapping[str, set[str]]) -> bool:
     """Says whether a database has tables with (at least) these columns."""
     try:
         with opened(source) as connection:
-            found = columns_by_table(connection)
+            return wanted.keys() <= tables(connection) and all(
+                columns <= columns_of(connection, table) for table, columns in wanted.items()
+            )
     except (sqlite3.Error, OSError):
         return False
-    return all(columns <= found.get(table, frozenset()) for table, columns in wanted.items())
 
 
-def columns_by_table(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
-    """Returns the column names of each table; views do not count, for they run what somebody wrote."""
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {
-        table: frozenset(row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)))
-        for table in tables
-    }
+def tables(connection: sqlite3.Connection) -> set[str]:
+    """Returns the names of the tables; views do not count, for they run what somebody wrote."""
+    return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Returns the column names of a table."""
+    return {str(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
 
 def _names(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     """Returns (column that tells runs apart, its value, name to show) in the order of their first rows."""
-    columns = sqlite_file.columns_by_table(connection)["metrics"]
+    columns = sqlite_file.columns_of(connection, "metrics")
     key = "run_id" if "run_id" in columns else "run_name"
     query = f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY min(rowid)"
     found = [(str(k), str(name)) for k, name in connection.execute(query)]
