@@ -21,6 +21,9 @@ _WAL = 2
 _CACHE_KB = 32768
 _BUSY_SECONDS = 10.0
 
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database raises; the second where SQLite's own message quotes broken text."""
+
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a SQLite database."""
@@ -37,7 +40,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         with opened(source) as connection:
             found = tables(connection)
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise LogError(f"{source.path}: damaged SQLite database ({error})") from None
     raise NoCurvesError(f"{source.path}: a SQLite database with tables {quoted(sorted(found))}; {known}")
 
@@ -49,7 +52,7 @@ def has_columns(source: Source, wanted: Mapping[str, set[str]]) -> bool:
             return wanted.keys() <= tables(connection) and all(
                 columns <= columns_of(connection, table) for table, columns in wanted.items()
             )
-    except (sqlite3.Error, OSError):
+    except (*ERRORS, OSError):
         return False
 
 
@@ -103,7 +106,7 @@ def _connect(path: str) -> sqlite3.Connection:
     uri = f"file:{pathname2url(os.path.abspath(path))}"
     if not _needs_log(path):
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
-        with suppress(sqlite3.Error):
+        with suppress(*ERRORS):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
         connection.close()

@@ -44,7 +44,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     with sqlite_file.opened(source) as connection:
         try:
             names = _names(connection)
-        except sqlite3.Error as error:
+        except sqlite_file.ERRORS as error:
             raise LogError(f"{source.path}: the database is damaged ({error})") from None
         for column, key, name in names:
             for run in _runs(connection, column, key, options, replace(origin, run_id=f"{source.run_id}#{name}")):
@@ -75,7 +75,7 @@ def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOp
     try:
         for row in connection.execute(f"SELECT step, metrics FROM metrics WHERE {column} = ? ORDER BY rowid", (key,)):
             rows.append(row)  # one by one, so that those before an error are kept
-    except sqlite3.Error as error:
+    except sqlite_file.ERRORS as error:
         notes = (f"the database is damaged ({error}); rows after the first {len(rows)} are left out",)
     grid, n_bad = _grid(rows)
     if n_bad:
