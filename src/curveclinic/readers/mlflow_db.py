@@ -84,7 +84,7 @@ def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, 
             entries = _entries(connection, after)
             latest = _latest(connection, [e.uuid for e in entries])
             table = _metrics_table(connection)
-        except sqlite3.Error as error:
+        except sqlite_file.ERRORS as error:
             note = f"the database is damaged ({error}); runs after {after or 'the first'} are lost"
             yield Run({}, run_id=f"{source.run_id}#rest", path=source.path, format=origin.format, notes=(note,))
             return
@@ -115,7 +115,7 @@ def _entries(connection: sqlite3.Connection, after: str) -> list[Entry]:
 
 def _latest(connection: sqlite3.Connection, uuids: Sequence[str]) -> dict[str, dict[str, int]]:
     """Returns run -> metric -> its largest step, what must be found among the points."""
-    table = "latest_metrics" if "latest_metrics" in sqlite_file.columns_by_table(connection) else "metrics"
+    table = "latest_metrics" if "latest_metrics" in sqlite_file.tables(connection) else "metrics"
     marks = ",".join("?" * len(uuids))
     query = f"SELECT run_uuid, key, max(step) FROM {table} WHERE run_uuid IN ({marks}) GROUP BY run_uuid, key"
     found: dict[str, dict[str, int]] = {}
@@ -217,7 +217,7 @@ def _packed_rows(
         return None
     try:
         cells = np.fromiter(connection.execute(query.packed, query.parameters(uuid)), dtype=_PACKED)
-    except (sqlite3.Error, TypeError, ValueError, OverflowError):
+    except (*sqlite_file.ERRORS, TypeError, ValueError, OverflowError):
         return None
     rows = np.zeros(len(cells), dtype=_ROW)
     rest, code = np.divmod(cells["packed"], query.base)
@@ -240,7 +240,7 @@ def _rows(connection: sqlite3.Connection, query: Query, uuid: str) -> tuple[np.n
     """Returns the points of one run in the order written; of a damaged database those before the damage."""
     try:
         return np.fromiter(connection.execute(query.sql, query.parameters(uuid)), dtype=_ROW), ()
-    except (sqlite3.Error, TypeError, ValueError, OverflowError):
+    except (*sqlite_file.ERRORS, TypeError, ValueError, OverflowError):
         rows: list[tuple[int, int, float, int, int]] = []
         note = _collect(connection, query, uuid, rows)
     return np.array(rows, dtype=_ROW), (note,)
@@ -258,6 +258,6 @@ def _collect(
                 rows.append((key, step, float(value), is_nan, time))
             else:
                 n_bad += 1
-    except sqlite3.Error as error:
+    except sqlite_file.ERRORS as error:
         return f"the database is damaged ({error}); the points after the first {len(rows)} are left out"
     return f"the database is damaged; {n_bad} rows are no points and are left out"

@@ -21,6 +21,9 @@ _WAL = 2
 _CACHE_KB = 32768
 _BUSY_SECONDS = 10.0
 
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged database raises; the second where SQLite's own message quotes broken text."""
+
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a SQLite database."""
@@ -36,8 +39,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     known = "expected one of MLflow (tables runs, metrics) or Trackio (table metrics with JSON)"
     try:
         with opened(source) as connection:
-            found = columns_by_table(connection)
-    except sqlite3.Error as error:
+            found = tables(connection)
+    except ERRORS as error:
         raise LogError(f"{source.path}: damaged SQLite database ({error})") from None
     raise NoCurvesError(f"{source.path}: a SQLite database with tables {quoted(sorted(found))}; {known}")
 
@@ -46,19 +49,21 @@ def has_columns(source: Source, wanted: Mapping[str, set[str]]) -> bool:
     """Says whether a database has tables with (at least) these columns."""
     try:
         with opened(source) as connection:
-            found = columns_by_table(connection)
-    except (sqlite3.Error, OSError):
+            return wanted.keys() <= tables(connection) and all(
+                columns <= columns_of(connection, table) for table, columns in wanted.items()
+            )
+    except (*ERRORS, OSError):
         return False
-    return all(columns <= found.get(table, frozenset()) for table, columns in wanted.items())
 
 
-def columns_by_table(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
-    """Returns the column names of each table; views do not count, for they run what somebody wrote."""
-    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {
-        table: frozenset(row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)))
-        for table in tables
-    }
+def tables(connection: sqlite3.Connection) -> set[str]:
+    """Returns the names of the tables; views do not count, for they run what somebody wrote."""
+    return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Returns the column names of a table."""
+    return {str(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 @contextmanager
@@ -101,7 +106,7 @@ def _connect(path: str) -> sqlite3.Connection:
     uri = f"file:{pathname2url(os.path.abspath(path))}"
     if not _needs_log(path):
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
-        with suppress(sqlite3.Error):
+        with suppress(*ERRORS):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
         connection.close()

@@ -44,7 +44,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     with sqlite_file.opened(source) as connection:
         try:
             names = _names(connection)
-        except sqlite3.Error as error:
+        except sqlite_file.ERRORS as error:
             raise LogError(f"{source.path}: the database is damaged ({error})") from None
         for column, key, name in names:
             for run in _runs(connection, column, key, options, replace(origin, run_id=f"{source.run_id}#{name}")):
@@ -61,7 +61,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
 
 def _names(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     """Returns (column that tells runs apart, its value, name to show) in the order of their first rows."""
-    columns = sqlite_file.columns_by_table(connection)["metrics"]
+    columns = sqlite_file.columns_of(connection, "metrics")
     key = "run_id" if "run_id" in columns else "run_name"
     query = f"SELECT {key}, run_name FROM metrics GROUP BY {key} ORDER BY min(rowid)"
     found = [(str(k), str(name)) for k, name in connection.execute(query)]
@@ -75,7 +75,7 @@ def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOp
     try:
         for row in connection.execute(f"SELECT step, metrics FROM metrics WHERE {column} = ? ORDER BY rowid", (key,)):
             rows.append(row)  # one by one, so that those before an error are kept
-    except sqlite3.Error as error:
+    except sqlite_file.ERRORS as error:
         notes = (f"the database is damaged ({error}); rows after the first {len(rows)} are left out",)
     grid, n_bad = _grid(rows)
     if n_bad:
