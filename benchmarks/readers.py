@@ -6,7 +6,7 @@
 - TensorBoard: `EventAccumulator(size_guidance={"scalars": 0})`, all its scalars asked for, and tbparse's data frame.
 - CSV: `pyarrow.csv` (one thread, columns as numpy arrays) and pandas.
 - JSON: the parsers alone (`json`, orjson), which is less than a reader does, and our readers with and without orjson.
-- mlflow.db and others: `readers_trackers.py`, where it is there and its peers are installed.
+- mlflow.db: `readers_trackers.py`, where it is there and mlflow is installed.
 - Many small files: where the time of a file goes.
 
 Ours is the whole way: open, tell the format, parse, choose the channels, build the `Run`. The others stop at tables or
@@ -319,11 +319,21 @@ def _event_stages(paths: Sequence[Path]) -> dict[str, Callable[[], object]]:
     }
 
 
-def tracker_rows(folder: Path) -> list[Row]:
-    """The rows of `readers_trackers.rows(folder)`, of the same keys as ours; none where it is not there."""
-    if not find_spec("readers_trackers"):
-        return []
-    return list(import_module("readers_trackers").rows(folder))
+def tracker_rows() -> Iterator[Row]:
+    """The speeds of `readers_trackers.py`: mlflow.db beside MLflow's client, one database; none without mlflow."""
+    if not (find_spec("readers_trackers") and find_spec("mlflow")):
+        return
+    speeds = import_module("readers_trackers").mlflow_db_speeds()
+    for speed in speeds:
+        yield {
+            "format": "mlflow.db",
+            "files": 1,
+            "points of a file": speed.n_points,
+            "reader": "ours" if speed is speeds[0] else speed.reader,
+            "us a file": speed.seconds * 1e6,
+            "points/s": speed.points_per_second,
+            "times ours": speeds[0].points_per_second / speed.points_per_second,
+        }
 
 
 def main() -> None:
@@ -341,7 +351,7 @@ def main() -> None:
             if layout[0].startswith(options.formats):
                 rows += layout_rows(Path(temporary) / str(k), layout, options.share, options.seed)
                 print(f"{k + 1} of {len(LAYOUTS)}", file=sys.stderr)
-        rows += tracker_rows(Path(temporary) / "trackers")
+        rows += tracker_rows()
         stages = list(stage_rows(Path(temporary) / "small", options.share, options.seed))
     print_table(rows)
     print_table(stages)
