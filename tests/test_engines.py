@@ -106,7 +106,7 @@ def test_a_changed_log_is_scored_again_and_its_old_rows_go(archive: Path):
     assert len(set(before) & set(after)) == len(before) - 1
     assert sorted(os.listdir("out")) == sorted([*after, "mine.txt"])
     (Path("out") / "mine.txt").unlink()
-    assert [row["n_points"] for row in rows_of("out") if row["path"].endswith("run_0.csv")] == [154]
+    assert [row["n_points"] for row in rows_of("out") if row["path"].endswith("run_0.csv")] == [77]
 
 
 def test_other_options_are_other_shards(archive: Path):
