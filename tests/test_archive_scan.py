@@ -466,4 +466,7 @@ def test_workers_end_when_the_scan_is_interrupted(tmp_path):
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert told.splitlines()[-1] == b"curveclinic: interrupted"
+    deadline = time.monotonic() + 30  # a process needs a moment to go
+    while any(map(is_alive, started)) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not any(map(is_alive, started))

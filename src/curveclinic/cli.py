@@ -182,16 +182,16 @@ def _reading_options() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     parser.add_argument("--metric-goal", choices=("max", "min"), help="whether a larger or a smaller metric is better")
+    parser.add_argument(
+        "--verify-crc", action="store_true",
+        help="also check the records of event files that hold no scalars, at the cost of reading them",
+    )  # fmt: skip
     return parser
 
 
 def _gate_option() -> argparse.ArgumentParser:
     """The argument of every command that can fail on what it finds."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--verify-crc", action="store_true",
-        help="also check the records of event files that hold no scalars, at the cost of reading them",
-    )  # fmt: skip
     parser.add_argument(
         "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
         help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
