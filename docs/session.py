@@ -46,15 +46,24 @@ PYTHON: Final = (
 """Lines typed at a Python prompt."""
 
 WRITES: Final = {
-    "parquet": "long tables, or lists in cells; pandas, polars and pyarrow write both",
+    "neptune": "Parquet of the Neptune exporter, its parts together (by its documented layout)",
+    "parquet": "long tables, or lists in cells; pandas, polars and pyarrow write both; what `curveclinic index` writes",
+    "mlflow_db": "`mlflow.db` of MLflow, opened read-only; deleted runs are passed over",
+    "trackio": "the SQLite database of Trackio",
+    "sqlite": "no runs: other databases are refused with what was found in them",
+    "mlflow": "run folders of MLflow's file store (`mlruns/`)",
+    "dvclive": "folders of DVCLive",
+    "wandb": "`run-*.wandb`, the offline log of Weights & Biases",
     "tensorboard": "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars",
-    "jsonl": "one JSON object a line, flat or nested",
+    "jsonl": "one JSON object a line, flat or nested: mmengine, mmcv, detectron2, DeiT and MAE, own ones",
     "trainer_state": "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
     "fairseq": "`--log-format json` of fairseq",
     "nnunet": "`training_log_*.txt` of nnU-Net",
+    "ludwig": "`training_statistics.json` of Ludwig",
     "text": "console output: Keras, PyTorch scripts, Hugging Face, mmengine, tqdm bars; any text with `--pattern`",
     "keras_history": "`History.history` as JSON; also any JSON object or list of curves",
-    "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, any wide or long table",
+    "wandb_export": "charts of Weights & Biases as CSV (by its documented layout)",
+    "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any wide or long table",
 }
 """Format -> who writes it."""
 
