@@ -1,11 +1,12 @@
 """Chooses the shipped thresholds and the labels left to the rules, on yardsticks, and scores both family-out.
 
-    python benchmarks/thresholds.py REAL/dev.jsonl CLINIC/dev.jsonl.gz [--write]
+    python benchmarks/thresholds.py REAL/dev.jsonl CLINIC/dev.jsonl.gz --unlabelled REAL/unlabelled.jsonl.gz [--write]
 
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. For each label the threshold is the one with the best
 F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as a
-false alarm, smoothed over its neighbours and pulled towards one value for all. A label goes to the rules where they
+false alarm, less a price for every run whose label changes when only every fourth point is kept (labelled or not),
+smoothed over its neighbours and pulled towards one value for all. A label goes to the rules where they
 beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
 and deciders chosen without them. What it does not show: the rules' own cuts were set with both yardsticks in sight.
 
@@ -16,27 +17,38 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+from robustness import thinned
 from tables import Row, write_csv
-from yardstick import RESULTS, Record, load_records, truth_of, without_positive
+from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
-from curveclinic.classifier import load_classifier, weights_folder
+from curveclinic.classifier import Classifier, load_classifier, weights_folder
 from curveclinic.labels import LABELS
 from curveclinic.merge import ALWAYS_BY_RULE, SHORTEST_FOR_NETWORK
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import judge
+from curveclinic.run import Run
 from curveclinic.sidecar import SIDECAR_NAME
+
+Names = npt.NDArray[np.str_]
 
 GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
 """Thresholds tried: below a tenth nothing is worth a word; symptoms that are rare among synthetic runs need little."""
 
-_PRIOR = 0.3
+_PRIOR = 0.4
 """Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""
 
-_PULL = 0.1
+_PULL = 0.15
 """F1 given up for every unit of distance from the prior: few positives decide."""
+
+_STEADY = 2.5
+"""F1 given up for the share of runs whose label changes when every fourth point is kept: a change in a hundred runs
+is worth what a few positives can tell of the F1."""
 
 _QUIET = 2.0
 """Weight of a finding nobody scored on a run without any symptom, in false alarms."""
@@ -45,7 +57,10 @@ _MARGIN = 0.2
 """F1 by which the rules must beat the network before they decide a label."""
 
 _FEWEST = 4
-"""Positives a label needs before a threshold is fitted; below that it is the prior."""
+"""Positives a label needs before its F1 counts; below that only the prior and steadiness do."""
+
+_STRIDE, _FEWEST_POINTS = 4, 24
+"""Thinning, and the points of the shorter loss a run needs for it; as in robustness.py."""
 
 
 def costs(records: list[Record]) -> tuple[FloatArray, FloatArray]:
@@ -61,29 +76,77 @@ def f1_of(present: BoolArray, hit: FloatArray, cost: FloatArray) -> float:
     return float(2 * hits / (hits + alarms + there)) if there else 0.0
 
 
-def threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray) -> float:
-    """The threshold of one label."""
-    if hit.sum() < _FEWEST:
-        return _PRIOR
-    scores = np.array([f1_of(probability >= t, hit, cost) - _PULL * abs(t - _PRIOR) for t in GRID])
+@dataclass(frozen=True, eq=False)
+class Thinned:
+    """Runs told twice, in full and with every fourth point only; NaN where a label cannot be checked.
+
+    Attributes:
+        full, thin: (m, 20) probabilities.
+        family: (m,) "" for unlabelled runs, which are in no family that is left out.
+    """
+
+    full: FloatArray
+    thin: FloatArray
+    family: Names
+
+    def and_also(self, other: Thinned) -> Thinned:
+        """These runs and others."""
+        return Thinned(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def without(self, name: str) -> Thinned:
+        """The runs of all families but one."""
+        rest = self.family != name
+        return Thinned(self.full[rest], self.thin[rest], self.family[rest])
+
+    def changed(self, label: int) -> FloatArray:
+        """Share of the runs whose label changes, at every threshold of `GRID`."""
+        known = ~np.isnan(self.full[:, label]) & ~np.isnan(self.thin[:, label])
+        full, thin = self.full[known, label], self.thin[known, label]
+        if not len(full):
+            return np.zeros(len(GRID))
+        return ((full >= GRID[:, None]) != (thin >= GRID[:, None])).mean(axis=1)
+
+
+def told_twice(records: Sequence[Record], classifier: Classifier, *, labelled: bool) -> Thinned:
+    """Judges the runs that are long enough, in full and thinned."""
+    long = [record for record in records if shortest_loss(record.run) >= _FEWEST_POINTS]
+    full, thin = (
+        _checked(runs, classifier) for runs in ([r.run for r in long], [thinned(r.run, _STRIDE) for r in long])
+    )
+    return Thinned(full, thin, np.array([record.family if labelled else "" for record in long]))
+
+
+def _checked(runs: Sequence[Run], classifier: Classifier) -> FloatArray:
+    batch = Batch.from_runs(runs)
+    return np.where(judge(batch).checked, classifier.judge(batch).probability, np.nan)
+
+
+def thresholds_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, twice: Thinned) -> FloatArray:
+    """(20,) the threshold of every label."""
+    return np.array(
+        [_threshold_of(probability[:, j], hit[:, j], cost[:, j], twice.changed(j)) for j in range(len(LABELS))]
+    )
+
+
+def _threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, changed: FloatArray) -> float:
+    told = hit.sum() >= _FEWEST
+    f1 = np.array([f1_of(probability >= t, hit, cost) if told else 0.0 for t in GRID])
+    scores = f1 - _PULL * np.abs(GRID - _PRIOR) - _STEADY * changed
     smooth = np.convolve(np.pad(scores, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
     return float(GRID[smooth.argmax()])
 
 
 def choose(
-    probability: FloatArray,
-    rule: BoolArray,
-    hit: FloatArray,
-    cost: FloatArray,
-    family: np.ndarray[tuple[int], np.dtype[np.str_]],
+    probability: FloatArray, rule: BoolArray, hit: FloatArray, cost: FloatArray, family: Names, twice: Thinned
 ) -> tuple[FloatArray, BoolArray]:
     """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison."""
-    threshold = np.array([threshold_of(probability[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
+    threshold = thresholds_of(probability, hit, cost, twice)
     inner = np.zeros(probability.shape, dtype=bool)
     for name in np.unique(family):
         out = family == name
-        for j in range(len(LABELS)):
-            inner[out, j] = probability[out, j] >= threshold_of(probability[~out, j], hit[~out, j], cost[~out, j])
+        inner[out] = probability[out] >= thresholds_of(
+            probability[~out], hit[~out], cost[~out], twice.without(str(name))
+        )
     network = np.array([f1_of(inner[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
     rules = np.array([f1_of(rule[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
     enough = hit.sum(axis=0) >= _FEWEST
@@ -104,7 +167,7 @@ def judged(
 
 def family_out(
     probability: FloatArray, rule: BoolArray, checked: BoolArray, short: BoolArray, hit: FloatArray, cost: FloatArray,
-    family: np.ndarray[tuple[int], np.dtype[np.str_]],
+    family: Names, twice: Thinned,
 ) -> tuple[BoolArray, BoolArray]:  # fmt: skip
     """Findings of the whole and of the network alone, each family judged with numbers chosen without it."""
     whole, alone = np.zeros(rule.shape, dtype=bool), np.zeros(rule.shape, dtype=bool)
@@ -112,7 +175,8 @@ def family_out(
     for name in np.unique(family):
         out = family == name
         rest = ~out
-        threshold, by_rule = choose(probability[rest], rule[rest], hit[rest], cost[rest], family[rest])
+        kept = twice.without(str(name))
+        threshold, by_rule = choose(probability[rest], rule[rest], hit[rest], cost[rest], family[rest], kept)
         whole[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, by_rule)
         alone[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, only_facts)
     return whole, alone
@@ -134,6 +198,7 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, nargs="+", help="labelled yardsticks, JSON lines")
+    parser.add_argument("--unlabelled", type=Path, help="more real runs, JSON lines: only their steadiness counts")
     parser.add_argument("--write", action="store_true", help="write the numbers into the shipped sidecar")
     parser.add_argument("--out", type=Path, default=RESULTS / "thresholds.csv")
     options = parser.parse_args()
@@ -147,9 +212,11 @@ def main() -> None:
     short = np.array([record.run.n_points < SHORTEST_FOR_NETWORK for record in records])
     family = np.array([record.family for record in records])
     hit, cost = costs(records)
-    cells = (probability, rules.present, rules.checked, short, hit, cost, family)
-    whole, alone = family_out(*cells)
-    threshold, by_rule = choose(probability, rules.present, hit, cost, family)
+    steady = told_twice(records, classifier, labelled=True)
+    if options.unlabelled:
+        steady = steady.and_also(told_twice(load_records(options.unlabelled), classifier, labelled=False))
+    whole, alone = family_out(probability, rules.present, rules.checked, short, hit, cost, family, steady)
+    threshold, by_rule = choose(probability, rules.present, hit, cost, family, steady)
     rows: list[Row] = []
     at = 0
     for name, part in parts.items():

@@ -63,7 +63,7 @@ WRITES: Final = {
     "text": "console output: Keras, PyTorch scripts, Hugging Face, mmengine, tqdm bars; any text with `--pattern`",
     "keras_history": "`History.history` as JSON; also any JSON object or list of curves",
     "wandb_export": "charts of Weights & Biases as CSV (by its documented layout)",
-    "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any wide or long table",
+    "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any other table",
 }
 """Format -> who writes it."""
 

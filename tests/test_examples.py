@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from curveclinic import Diagnosis, Run
+from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, read_runs
 
@@ -22,7 +23,9 @@ EXPECTED = json.loads((EXAMPLES / "expected.json").read_text())
 HEALTHY = [name for name, labels in EXPECTED.items() if not labels["present"]]
 FAULTS = [(name, label) for name, labels in EXPECTED.items() for label in labels["present"]]
 
-MISJUDGED: dict[tuple[str, str], str] = {}
+MISJUDGED: dict[tuple[str, str], str] = {
+    ("linear-sweep/sgd-0.01", "high_initial_loss"): "a fast learner that looks like a hockey stick without its classes",
+}
 """(example, label) that the shipped classifier gets wrong, and how; one that turns right fails here until taken out."""
 
 
@@ -83,11 +86,15 @@ def test_train_and_val_share_one_axis(name: str) -> None:
     assert 0.9 <= val[-1] / train[-1] <= 1.1
 
 
-@pytest.mark.parametrize("name", HEALTHY)
-def test_healthy_run_raises_no_alarm(name: str) -> None:
-    diagnosis = diagnose_examples()[name]
-    assert [finding for finding in diagnosis.findings if finding.severity != "notice"] == []
-    assert diagnosis.is_healthy
+@pytest.mark.parametrize(("name", "label"), [known(name, label) for name in HEALTHY for label in LABELS])
+def test_healthy_run_raises_no_alarm(name: str, label: str) -> None:
+    findings = diagnose_examples()[name].findings
+    assert label not in {finding.label for finding in findings if finding.severity != "notice"}
+
+
+@pytest.mark.parametrize("name", [name for name in HEALTHY if name not in {misjudged for misjudged, _ in MISJUDGED}])
+def test_healthy_run_is_healthy(name: str) -> None:
+    assert diagnose_examples()[name].is_healthy
 
 
 @pytest.mark.parametrize(("name", "label"), [known(*case) for case in FAULTS])

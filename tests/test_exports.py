@@ -55,7 +55,8 @@ def test_label_is_in_the_readme(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["diagnose", "scan", "explain", "cohort", "check lr-range", "check initial-loss", "check small-batch"]
+    "command",
+    ["diagnose", "scan", "index", "explain", "cohort", "check lr-range", "check initial-loss", "check small-batch"],
 )
 def test_command_is_in_the_readme(command: str) -> None:
     assert f"curveclinic {command}" in README

@@ -180,7 +180,8 @@ class _Told:
         indexed = INDEX_MARK in (table.schema.metadata or {})
         errors = table["error"].to_pylist() if indexed and "error" in plain else [None] * n
         paths, formats = (_text(table, name, plain) for name in ("path", "format"))
-        return cls(_names(table, key, first), paths, formats, notes, classes, goal, indexed, errors)
+        names = _text(table, "run_id", plain) if indexed else _names(table, key, first)
+        return cls(names, paths, formats, notes, classes, goal, indexed, errors)
 
     @property
     def broken(self) -> BoolArray:

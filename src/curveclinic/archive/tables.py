@@ -41,6 +41,11 @@ def score_rows(curves: pa.Table, run_ids: Sequence[str], path: str, options: Rea
     return rows
 
 
+def index_rows(curves: pa.Table, options: ReadOptions) -> pa.Table:
+    """Returns the rows of a scan for rows of an index, which know their names, paths and failures themselves."""
+    return score_table(curves, num_classes=options.num_classes, metric_goal=options.metric_goal, severities=True)
+
+
 def curves_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
     """Returns the rows of an index."""
     return table_from_runs(

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
-from curveclinic.archive.tables import curves_table, rows_table, score_rows
+from curveclinic.archive.tables import curves_table, index_rows, rows_table, score_rows
 from curveclinic.errors import CurveclinicError, LogError
 from curveclinic.readers import (
     ReadFailure,
@@ -19,7 +19,7 @@ from curveclinic.readers import (
     runs_of_copy,
     runs_or_failure,
 )
-from curveclinic.readers.columnar import indexed_runs, runs_of_rows
+from curveclinic.readers.columnar import check_index_options, indexed_runs, runs_of_rows
 from curveclinic.readers.list_columns import Batch, Slice, batches, run_ids, slices
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
@@ -255,6 +255,9 @@ def _rows_of_slice(task: Task, piece: Slice, job: Job, *, whole: bool = False) -
 
 
 def _rows_of_batch(batch: Batch, source: Source, job: Job) -> pa.Table:
+    if batch.index and job.kind == "scan":
+        check_index_options(source, job.options)
+        return index_rows(batch.table, job.options)
     if batch.index:
         return _table([run_or_failure(run) for run in indexed_runs(batch.table, source, job.options)], job)
     ids = run_ids(batch, source)

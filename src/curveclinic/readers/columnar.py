@@ -50,11 +50,16 @@ def indexed_runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: a loss is named, but an index holds only what was chosen when it was written.
     """
-    if options.train_loss or options.val_loss:
-        raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
+    check_index_options(source, options)
     known = {k: v for k in ("num_classes", "metric_goal") if (v := getattr(options, k)) is not None}
     runs = runs_from_table(table)
     return [replace(run, **known) for run in runs] if known else runs
+
+
+def check_index_options(source: Source, options: ReadOptions) -> None:
+    """Raises a LogError where a loss is named: an index holds only what was chosen when it was written."""
+    if options.train_loss or options.val_loss:
+        raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
 
 
 def _check_size(n_bytes: int, source: Source) -> None:

@@ -18,7 +18,7 @@ from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, row_steps
 from curveclinic.naming import parse
-from curveclinic.readers.number_table import NULLS, column_names, number_grid
+from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -43,12 +43,12 @@ def sniff(head: bytes) -> bool:
     names = _cells(lines[0], delimiter)
     if len(names) < 2 and not parse(lines[0].strip()).quantity:
         return False
-    if all(_is_number(n) for n in names) or any(len(n) > 200 for n in names):
+    if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
         return False
     rows = [_cells(line, delimiter) for line in lines[1:]]
     if not rows:
         return any(parse(n).quantity for n in names)
-    return any(len(row) == len(names) and any(_is_number(c) for c in row) for row in rows)
+    return any(len(row) == len(names) and any(is_number(c) for c in row) for row in rows)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -91,7 +91,7 @@ def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
     """Empties the last cell of a table whose last line has no end: `0.5` may be the start of `0.5e-3`."""
     rows, end, last = text.rpartition("\n")
     cells, mark, cell = last.rpartition(delimiter)
-    if not end or not _is_number(cell.strip(" \"'")):
+    if not end or not is_number(cell.strip(" \"'")):
         return text, ()
     note = "the last line has no end: its last cell may be cut short and is left out"
     return rows + end + cells + mark, (note,)
@@ -121,14 +121,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip().strip("\"'").strip() for cell in line.split(delimiter)]
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _blocks(text: str, delimiter: str) -> list[str]:
     """Cuts the text before each header line after the first (CSVLogger appending to a file)."""
     header = text.partition("\n")[0]
@@ -136,7 +128,7 @@ def _blocks(text: str, delimiter: str) -> list[str]:
     if not first.strip() or delimiter not in header:
         return [text]
     again = [m.start() for m in re.finditer(rf"^{re.escape(first)}{re.escape(delimiter)}", text, re.MULTILINE)]
-    again = [at for at in again if not any(_is_number(c) for c in _cells(text[at:].partition("\n")[0], delimiter))]
+    again = [at for at in again if not any(is_number(c) for c in _cells(text[at:].partition("\n")[0], delimiter))]
     return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
 
 

@@ -43,7 +43,7 @@ def number_grid(source: Source, delimiter_of: Callable[[str], str]) -> Grid | No
     delimiter = delimiter_of(header.decode())
     names = header.decode().split(delimiter)
     first = names[0].strip()
-    if first in _NULLS - {""} or _is_number(first) or any(name.strip() in RUN_COLUMNS for name in names):
+    if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in names):
         return None
     if not source.ends_with(b"\n"):
         return None  # its last cell may be cut short
@@ -117,10 +117,11 @@ def _has_text(sample: bytes, delimiter: str) -> bool:
 
 
 def _is_plain(cell: str) -> bool:
-    return cell in _NULLS or _is_number(cell)
+    return cell in _NULLS or is_number(cell)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Says whether Python reads a cell as a number."""
     try:
         float(cell)
     except ValueError:
