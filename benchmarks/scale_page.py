@@ -21,6 +21,9 @@ RUNS = 100_000_000
 CORES = 64
 """Of the machine or cluster the hours are told for."""
 
+IDLE = 1.5
+"""Load average below which times are those of the measured program."""
+
 
 def cost(measured: Sequence[Cells]) -> str:
     """What `RUNS` runs cost: core hours by stage, then disk and memory."""
@@ -66,7 +69,16 @@ def growth(measured: Sequence[Cells]) -> str:
         )
         for row in speed
     ]
-    return table(("runs", f"{speed[0]['what']}", "runs/s", "largest process"), lines) if lines else "Not measured yet."
+    if not lines:
+        return "Not measured yet."
+    return f"{table(('runs', speed[0]['what'], 'runs/s', 'largest process'), lines)}\n\n{_load(measured)}"
+
+
+def _load(measured: Sequence[Cells]) -> str:
+    """Says whether the machine was idle."""
+    load = next(float(row["value"]) for row in measured if row["what"] == "load average before")
+    told = f"The load average was {load:.1f} before the first measurement"
+    return f"{told}." if load < IDLE else f"{told}: other programs ran, and an idle machine is faster."
 
 
 def main() -> None:
