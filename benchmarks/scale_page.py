@@ -21,7 +21,7 @@ RUNS = 100_000_000
 CORES = 64
 """Of the machine or cluster the hours are told for."""
 
-IDLE = 1.5
+IDLE = 0.5
 """Load average below which times are those of the measured program."""
 
 

@@ -8,7 +8,7 @@ each run in a unit of its own and with 0.1% of noise on every point, so that no 
 it and writes one row a run, as a process of its own with the workers given. Stages are timed alone in this process, on
 one core: "to batch, rules, findings and rows" is what remains of `score_table` after the stages before it. Peak memory
 is that of the largest process of the scan. It also times reading CSV logs of the same curves. The load average before
-the first measurement is a row: above 1 or so the times hold other programs' work.
+the first measurement is a row: above 0.5 or so the times hold other programs' work.
 
 What it does not show: a busy disk, long runs, object stores. Compare times of one CSV only.
 """
