@@ -31,7 +31,18 @@ def cost(measured: Sequence[Cells]) -> str:
     lines = [(name, f"{us:,.0f}", f"{_core_hours(us):,.1f}", _clock(us)) for name, us in stages]
     head = ("stage", "us a run", "core hours", f"on {CORES} cores")
     body = table(head, lines)
-    return f"{body}\n\n{_room(measured)}" if lines else "Not measured yet."
+    return f"{body}\n\n{_whole(measured)}\n\n{_room(measured)}" if lines else "Not measured yet."
+
+
+def _whole(measured: Sequence[Cells]) -> str:
+    """What the largest scan cost a run, with all that is not in the stages."""
+    last = [row for row in measured if row["unit"] == "runs/s"][-1]
+    workers = int(last["what"].removeprefix("scan, ").split()[0])
+    us = workers / float(last["value"]) * 1e6
+    return (
+        f"The stages are timed alone. A scan of {int(last['runs']):,} runs by {workers} workers, with starting them, "
+        f"handing rows over and keeping its state, took {us:,.0f} us a run and worker: {_core_hours(us):,.1f} core hours."
+    )
 
 
 def _core_hours(us: float) -> float:
