@@ -21,6 +21,9 @@ RUNS = 100_000_000
 CORES = 64
 """Of the machine or cluster the hours are told for."""
 
+IDLE = 0.5
+"""Load average below which times are those of the measured program."""
+
 
 def cost(measured: Sequence[Cells]) -> str:
     """What `RUNS` runs cost: core hours by stage, then disk and memory."""
@@ -28,7 +31,18 @@ def cost(measured: Sequence[Cells]) -> str:
     lines = [(name, f"{us:,.0f}", f"{_core_hours(us):,.1f}", _clock(us)) for name, us in stages]
     head = ("stage", "us a run", "core hours", f"on {CORES} cores")
     body = table(head, lines)
-    return f"{body}\n\n{_room(measured)}" if lines else "Not measured yet."
+    return f"{body}\n\n{_whole(measured)}\n\n{_room(measured)}" if lines else "Not measured yet."
+
+
+def _whole(measured: Sequence[Cells]) -> str:
+    """What the largest scan cost a run, with all that is not in the stages."""
+    last = [row for row in measured if row["unit"] == "runs/s"][-1]
+    workers = int(last["what"].removeprefix("scan, ").split()[0])
+    us = workers / float(last["value"]) * 1e6
+    return (
+        f"The stages are timed alone. A scan of {int(last['runs']):,} runs by {workers} workers, with starting them, "
+        f"handing rows over and keeping its state, took {us:,.0f} us a run and worker: {_core_hours(us):,.1f} core hours."
+    )
 
 
 def _core_hours(us: float) -> float:
@@ -66,7 +80,16 @@ def growth(measured: Sequence[Cells]) -> str:
         )
         for row in speed
     ]
-    return table(("runs", f"{speed[0]['what']}", "runs/s", "largest process"), lines) if lines else "Not measured yet."
+    if not lines:
+        return "Not measured yet."
+    return f"{table(('runs', speed[0]['what'], 'runs/s', 'largest process'), lines)}\n\n{_load(measured)}"
+
+
+def _load(measured: Sequence[Cells]) -> str:
+    """Says whether the machine was idle."""
+    load = next(float(row["value"]) for row in measured if row["what"] == "load average before")
+    told = f"The load average was {load:.1f} before the first measurement"
+    return f"{told}." if load < IDLE else f"{told}: other programs ran, and an idle machine is faster."
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
     python benchmarks/scan.py               # 1,000, 10,000 and 100,000 runs
     python benchmarks/scan.py --million     # and 1,000,000 (3.2 GB on disk)
 
-Every archive is one Parquet file of list columns: two channels of 200 points a run, synthetic curves, each run in a
-unit of its own. `curveclinic scan` reads it and writes one row a run, as a process of its own with the workers given.
-Stages are timed alone in this process, on one core: "rows" is what remains of `score_table` after the stages before it.
-Peak memory is that of the largest process of the scan. It also times reading CSV logs of the same curves.
+Every archive is one Parquet file of list columns: two channels of 200 points a run, synthetic curves of 4,096 sources,
+each run in a unit of its own and with 0.1% of noise on every point, so that no two are equal. `curveclinic scan` reads
+it and writes one row a run, as a process of its own with the workers given. Stages are timed alone in this process, on
+one core: "to batch, rules, findings and rows" is what remains of `score_table` after the stages before it. Peak memory
+is that of the largest process of the scan. It also times reading CSV logs of the same curves. The load average before
+the first measurement is a row: above 0.5 or so the times hold other programs' work.
 
 What it does not show: a busy disk, long runs, object stores. Compare times of one CSV only.
 """
@@ -14,11 +16,10 @@ What it does not show: a busy disk, long runs, object stores. Compare times of o
 from __future__ import annotations
 
 import argparse
-import resource
+import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,25 +44,38 @@ MILLION = 1_000_000
 GROUP_ROWS = 10_000
 """Runs of one row group."""
 
-DISTINCT = 2_000
-"""Curves drawn; an archive repeats them in other units."""
+SOURCES = 4_096
+"""Synthetic runs drawn; an archive repeats them with other noise in other units."""
+
+JITTER = 1e-3
+"""Relative noise of a point: rows of equal curves would compress better than those of any real archive."""
+
+LAUNCHER = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+"""A small process between this one and a scan: on Linux a peak is at least that of the process it was forked from."""
 
 PROFILED = 4_096
 """Runs whose stages are timed."""
 
 
 def shapes(seed: int) -> dict[str, FloatArray]:
-    """(DISTINCT, POINTS) values of both losses."""
-    drawn = curves_of(DISTINCT, seed)
+    """(SOURCES, POINTS) values of both losses."""
+    drawn = curves_of(SOURCES, seed, sources=SOURCES)
     return {name: np.array([one[name] for one in drawn]) for name in LOSSES}
 
 
 def piece(known: dict[str, FloatArray], first: int, count: int) -> pa.Table:
-    """Runs `first` to `first + count` of an archive: a shape each, in a unit of its own."""
-    unit = np.random.default_rng(first).lognormal(0.0, 2.0, (count, 1))
-    rows = np.arange(first, first + count) % DISTINCT
+    """Runs `first` to `first + count` of an archive: a shape each, with noise and a unit of its own."""
+    rng = np.random.default_rng(first)
+    unit = rng.lognormal(0.0, 2.0, (count, 1))
+    rows = np.arange(first, first + count) % SOURCES
     offsets = pa.array(np.arange(count + 1, dtype=np.int32) * POINTS)
-    columns = {n: pa.ListArray.from_arrays(offsets, pa.array((unit * v[rows]).ravel())) for n, v in known.items()}
+    values = {n: unit * v[rows] * (1 + JITTER * rng.standard_normal((count, POINTS))) for n, v in known.items()}
+    columns = {n: pa.ListArray.from_arrays(offsets, pa.array(v.ravel())) for n, v in values.items()}
     return pa.table({"run_id": [f"run_{k:08d}" for k in range(first, first + count)], **columns})
 
 
@@ -72,17 +86,21 @@ def write_archive(path: Path, known: dict[str, FloatArray], count: int) -> None:
             writer.write_table(piece(known, first, min(GROUP_ROWS, count - first)))
 
 
+def cost_of(command: list[str]) -> tuple[float, float]:
+    """Seconds of a command, and MiB of the largest of its processes."""
+    done = subprocess.run([sys.executable, "-c", LAUNCHER, *command], check=True, stdout=subprocess.PIPE, text=True)
+    taken, peak = map(float, done.stdout.split())
+    return taken, peak
+
+
 def scan_rows(path: Path, count: int, workers: int) -> Iterator[Row]:
     """`curveclinic scan` as a process of its own."""
     out = path.with_name("rows.parquet")
     command = [sys.executable, "-m", "curveclinic", "scan", str(path), "-o", str(out), "--fresh"]
-    began = time.perf_counter()
-    subprocess.run([*command, "--workers", str(workers)], check=True, capture_output=True)
-    taken = time.perf_counter() - began
+    taken, peak = cost_of([*command, "--workers", str(workers)])
     written = pq.read_metadata(out).num_rows
     if written != count:
         raise RuntimeError(f"{written} rows of {count} runs")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     yield _row(f"scan, {workers} workers", count, count / taken, "runs/s")
     yield _row(f"scan, {workers} workers, whole", count, taken, "s")
     yield _row("scan, largest process", count, peak, "MiB")
@@ -138,10 +156,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "scan.csv")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    load = os.getloadavg()[0]
     known = shapes(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [*stage_rows(folder / "stages.parquet", known), *log_rows(folder, known)]
+        rows = [_row("load average before", 0, load, "1 min")]
+        rows += [*stage_rows(folder / "stages.parquet", known), *log_rows(folder, known)]
         for count in (*options.sizes, *((MILLION,) if options.million else ())):
             write_archive(folder / "curves.parquet", known, count)
             rows += scan_rows(folder / "curves.parquet", count, options.workers)

@@ -68,9 +68,9 @@ def seconds(call: Callable[[], object], *, times: int) -> float:
     return float(np.median(taken))
 
 
-def curves_of(count: int, seed: int) -> list[Curves]:
+def curves_of(count: int, seed: int, *, sources: int = SOURCES) -> list[Curves]:
     """`count` runs of two channels with `POINTS` points: synthetic ones, each in a unit of its own."""
-    channels = generate(seed, SOURCES, max_points=10 * POINTS).batch.channels
+    channels = generate(seed, sources, max_points=10 * POINTS).batch.channels
     losses = {name: channels[name] for name in LOSSES}
     usable = np.flatnonzero((losses["train_loss"].lengths >= 20) & (losses["val_loss"].lengths >= 10))
     units = np.random.default_rng(seed).lognormal(0.0, 2.0, count)

@@ -1,5 +1,6 @@
 """Scans on Ray and Spark against a scan of this machine: shards, restarts, lost workers, tables of curves."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from curveclinic.cli import main
 from curveclinic.engines import storage
-from curveclinic.engines.archive import scan_on
+from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.engines.shards import Done, Work, from_text, plan, score_shard, to_text
 from curveclinic.readers import ReadOptions, find_sources
 from curveclinic.scoring import score_table
@@ -211,6 +212,28 @@ def test_an_engine_writes_the_rows_of_a_local_scan(archive: Path, request: pytes
     assert main(["scan", "archive", "-o", "far.parquet", "--engine", engine]) == 3
     assert rows_of("far.parquet") == rows_of("local.parquet")
     assert rows_of("far.parquet.shards") == rows_of("local.parquet")
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("engine", ["ray", "spark"])
+def test_a_killed_worker_costs_its_shard_only(request: pytest.FixtureRequest, engine: str):
+    request.getfixturevalue(engine)
+
+    class Deadly:  # made here, so that engines carry it to their workers whole
+        def __call__(self, text):
+            name = json.loads(text)["name"]
+            if name == "deadly":
+                os._exit(9)
+            if name == "faulty":
+                raise ValueError("not this one")
+            return Done(name, 7)
+
+    texts = [json.dumps({"name": name}) for name in ("a", "b", "deadly", "c", "faulty")]
+    found = {done.name: done for done in load_engine(engine)(texts, Deadly(), None)}
+    given_up = found.pop("deadly")
+    assert (given_up.rows, given_up.lost.partition(":")[0]) == (0, f"given up by {engine.capitalize()}")
+    lost = "ValueError: not this one"
+    assert found == {n: Done(n, 0, lost) if n == "faulty" else Done(n, 7) for n in ("a", "b", "c", "faulty")}
 
 
 @pytest.mark.filterwarnings("default")

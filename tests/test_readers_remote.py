@@ -2,26 +2,34 @@
 
 import json
 import os
+import shutil
 import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from tracker_logs import FIXTURES
 
+from curveclinic.archive.signatures import signature
+from curveclinic.cli import main
+from curveclinic.engines.shards import Piece, Shard, score_shard
 from curveclinic.errors import InputError, LogError
-from curveclinic.readers import ReadFailure, exists, find_sources, read_file, read_runs, remote
+from curveclinic.readers import ReadFailure, ReadOptions, exists, find_sources, folders, read_file, read_runs, remote
 from curveclinic.run import Run
 
 
 def facts(root: str, items):
-    """What is told of each item, its path under the root."""
+    """What is told of each item, its path under the root; values as text, so that NaN equals NaN."""
     return [
         (
             item.run_id,
             item.path.removeprefix(root),
             item.format,
-            {name: (s.steps.tolist(), s.values.tolist()) for name, s in item.channels.items()},
+            {name: (s.steps.tolist(), repr(s.values.tolist())) for name, s in item.channels.items()},
             item.notes,
         )
         if isinstance(item, Run)
@@ -81,10 +89,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def upload(folder: Path, uri: str) -> None:
-    store, inner = remote.open_store("s3", uri.partition("://")[2].partition("/")[0])
-    prefix = inner + uri.removeprefix(f"s3://{inner}")
+    store, prefix = remote.open_uri(uri)
     for file in sorted(folder.rglob("*")):
         if file.is_file():
+            if not uri.startswith("s3:"):
+                store.create_dir(f"{prefix}/{file.parent.relative_to(folder).as_posix()}", recursive=True)
             with store.open_output_stream(f"{prefix}/{file.relative_to(folder).as_posix()}") as out:
                 out.write(file.read_bytes())
 
@@ -138,6 +147,103 @@ def test_fsspec_serves_other_schemes(archive: Path):
         assert facts("memory://runs", read_runs(["memory://runs"])) == facts(str(archive), read_runs([str(archive)]))
     finally:
         memory.rm("/runs", recursive=True)
+
+
+@pytest.fixture
+def memory() -> Iterator[str]:
+    """URI of an empty folder of a store that pyarrow reaches by fsspec."""
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    yield "memory://tracked"
+    if store.exists("/tracked"):
+        store.rm("/tracked", recursive=True)
+
+
+@pytest.fixture
+def tracked(tmp_path: Path) -> Path:
+    """Runs that are folders: MLflow, DVCLive and W&B, with what else lies in such folders."""
+    root = tmp_path / "tracked"
+    for tool in ("mlflow", "dvclive", "wandb"):
+        shutil.copytree(FIXTURES / tool, root / tool)
+    (run,) = (root / "wandb").rglob("run-run00000.wandb")
+    csv_log(run.parent / "files" / "media.csv")
+    csv_log(next((root / "mlflow").rglob("tags")).parent / "artifacts" / "log.csv")
+    return root
+
+
+@pytest.mark.parametrize("store", ["s3", "memory"])
+def test_runs_that_are_folders_read_like_local_ones(tracked: Path, request: pytest.FixtureRequest, store: str):
+    uri = f"{request.getfixturevalue(store)}/a team"
+    upload(tracked, uri)
+    found = facts(uri, read_runs([uri]))
+    assert found == facts(str(tracked), read_runs([str(tracked)]))
+    assert {len(fact) for fact in found} == {5}  # runs, no failures
+    assert {fact[2] for fact in found} >= {"mlflow", "dvclive", "wandb"}
+    for folder in (p.parent for p in (*tracked.rglob("metrics/lr"), *tracked.rglob("*.wandb"))):
+        place = (folder.parent if folder.name == "metrics" else folder).relative_to(tracked)
+        assert facts(uri, read_file(f"{uri}/{place}")) == facts(str(tracked), read_file(tracked / place))
+
+
+def test_a_remote_run_folder_has_the_size_of_what_is_read(tracked: Path):
+    source, *_ = find_sources(f"file://{tracked}/dvclive/falls")
+    files = [p for p in (tracked / "dvclive" / "falls" / "plots" / "metrics").rglob("*") if p.suffix == ".tsv"]
+    assert (source.format, len(source.parts)) == ("dvclive", len(files))
+    found = signature(source)
+    assert found.size == sum(p.stat().st_size for p in files) > 0
+    assert found.time == max(p.stat().st_mtime_ns for p in files)
+
+
+def test_a_search_asks_once_whatever_it_finds(tracked: Path, monkeypatch: pytest.MonkeyPatch):
+    """One request tells that it is a folder, one lists all of it."""
+    (tracked / "train.log").write_text("no log of mmengine beside it\n")
+    store = flaky(monkeypatch, [])
+    assert len(list(find_sources(f"file://{tracked}"))) > 10
+    assert store.asked == 2
+
+
+@pytest.mark.parametrize("name", ["..", ".", ""])
+def test_no_key_leads_out_of_the_folder_of_copies(monkeypatch: pytest.MonkeyPatch, name: str):
+    """A key may be `metrics/../../../x`; no listing of pyarrow's shows that, so it is put in here."""
+    tree = {"s3://b/metrics": ({"loss"}, {name, "val"}), "s3://b/metrics/val": ({name, "loss"}, set())}
+    monkeypatch.setattr(remote, "names", lambda folder, *, files: tree[folder][0 if files else 1])
+    assert list(folders.files_below("s3://b/metrics")) == ["loss", "val/loss"]
+
+
+def table_of(count: int) -> pa.Table:
+    rng = np.random.default_rng(0)
+    train = [(np.exp(-np.arange(40) / 9) + rng.normal(0, 0.01, 40)).tolist() for _ in range(count)]
+    return pa.table({"run_id": [f"r{k}" for k in range(count)], "train_loss": train, "val_loss": train[::-1]})
+
+
+def test_a_table_in_a_bucket_is_read_in_place(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch):
+    """The same rows as of a local file, in slices, and nothing is copied."""
+    monkeypatch.setattr("curveclinic.readers.list_columns.SLICE_ROWS", 20)
+    (tmp_path / "t").mkdir()
+    pq.write_table(table_of(50), tmp_path / "t" / "curves.parquet", row_group_size=20)
+    upload(tmp_path / "t", f"{s3}/t")
+    copies = []
+    monkeypatch.setattr(remote, "_copy_file", lambda uri, *_: copies.append(uri))
+    scored = [
+        score_shard(Shard("", tuple(map(Piece, find_sources(root)))), ReadOptions()).to_pylist()
+        for root in (f"{s3}/t", str(tmp_path / "t"))
+    ]
+    assert [row | {"path": row["path"].replace(f"{s3}/", f"{tmp_path}/")} for row in scored[0]] == scored[1]
+    assert [row["run_id"] for row in scored[0]] == [f"curves.parquet#r{k}" for k in range(50)]
+    assert {row["status"] for row in scored[0]} == {"ok"}
+    assert copies == []
+
+
+def test_a_bucket_is_scanned_by_worker_processes(archive: Path, tracked: Path, s3: str, tmp_path: Path):
+    shutil.copytree(tracked, archive / "tracked")
+    pq.write_table(table_of(30), archive / "curves.parquet")
+    upload(archive, f"{s3}/runs")
+    rows = []
+    for root, out in ((f"{s3}/runs", tmp_path / "far.parquet"), (str(archive), tmp_path / "near.parquet")):
+        assert main(["scan", root, "-o", str(out), "--workers", "2"]) == 3
+        found = pq.read_table(out).to_pylist()
+        rows.append([row | {n: row[n].replace(root, "") for n in ("path", "message")} for row in found])
+    assert rows[0] == rows[1]
+    assert len(rows[0]) > 45
+    assert sum(row["status"] == "error" for row in rows[0]) == 1
 
 
 class Flaky:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.scan import STDIN
@@ -19,9 +18,6 @@ from curveclinic.readers import find_sources
 from curveclinic.readers.source import Source
 from curveclinic.text import printable
 from curveclinic.writers import WRITERS, check_target, write_tables
-
-if TYPE_CHECKING:
-    pass
 
 SHARDS_SUFFIX = ".shards"
 """Added to the name of a file OUT: the folder of the shards it is made of, kept for the next scan."""

@@ -1,10 +1,15 @@
-"""Ray Data: shards by a pool of actors, and datasets of curves."""
+"""Ray: shards as tasks, and datasets of curves by Ray Data.
+
+Shards are tasks and not blocks of a dataset: an actor that is killed leaves a pool of Ray Data waiting for ever
+(ray#62746), a killed task is an error that can be told.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from curveclinic.engines.shards import Done, Work
@@ -14,26 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from ray.data import Dataset
 
-_RESTARTS = 3
-"""Times a killed actor is started anew for one shard; then the shard is given up, and the scan goes on."""
+_RETRIES = 3
+"""Times a shard whose worker was killed is tried again; then it is given up, and the scan goes on."""
 
-
-class _Worker:
-    """Does shards, one a call; a fault of one is told, for an actor that raises may hang its pool."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        done = [asdict(_done(self._work, str(text))) for text in batch["shard"]]
-        return {name: [one[name] for one in done] for name in done[0]}
-
-
-def _done(work: Work, text: str) -> Done:
-    try:
-        return work(text)
-    except Exception as error:
-        return Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}")
+_QUEUED = 4
+"""Shards handed to Ray for each CPU: no CPU waits for the next, and a million shards are no burden."""
 
 
 def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterator[Done]:
@@ -49,17 +39,33 @@ def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterato
     """
     ray = _ray()
     if not ray.is_initialized():
-        ray.init(address, include_dashboard=False, log_to_driver=False)
-    ray.data.DataContext.get_current().max_errored_blocks = -1
-    dataset = ray.data.from_items([{"shard": text} for text in texts], override_num_blocks=len(texts))
-    tries = {"max_restarts": _RESTARTS, "max_task_retries": _RESTARTS}
-    found = dataset.map_batches(_Worker, fn_constructor_args=(work,), batch_size=1, **tries, **_pool(ray))
-    left = {json.loads(text)["name"] for text in texts}
-    for row in found.iter_rows():
-        left.discard(row["name"])
-        yield Done(row["name"], row["rows"], row["lost"])
-    for name in sorted(left):  # Ray leaves out what it gave up
-        yield Done(name, 0, "killed by the system, or its node went away")
+        ray.init(address, include_dashboard=None if address else False, log_to_driver=False)
+    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_done)
+    everywhere, left = ray.put(work), iter(texts)
+    waiting: dict[Any, str] = {}
+    while True:
+        free = _QUEUED * int(ray.cluster_resources().get("CPU", 1)) - len(waiting)
+        waiting |= {task.remote(everywhere, text): text for text in islice(left, free)}
+        if not waiting:
+            return
+        for done in ray.wait(list(waiting), num_returns=1)[0]:
+            yield _told(ray, done, waiting.pop(done))
+
+
+def _done(work: Work, text: str) -> dict[str, Any]:
+    try:
+        return asdict(work(text))
+    except Exception as error:
+        return asdict(Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}"))
+
+
+def _told(ray: Any, done: Any, text: str) -> Done:
+    """Returns what became of a task that ended, also if it could not tell itself."""
+    try:
+        return Done(**ray.get(done))
+    except ray.exceptions.RayError as error:
+        reason = str(error).partition("\n")[0]
+        return Done(json.loads(text)["name"], 0, f"given up by Ray: {type(error).__name__}: {reason}")
 
 
 def score_dataset(dataset: Dataset, **options: Any) -> Dataset:
@@ -70,13 +76,6 @@ def score_dataset(dataset: Dataset, **options: Any) -> Dataset:
         return score_table(curves, **options)
 
     return dataset.map_batches(score, batch_format="pyarrow", batch_size=4096)
-
-
-def _pool(ray: Any) -> dict[str, Any]:
-    """One actor a CPU, but for one that stays free: Ray's own tasks need it, or nothing moves (ray#44687)."""
-    cpus = int(ray.cluster_resources().get("CPU", 1))
-    size = max(1, cpus - 1)
-    return {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=size), "num_cpus": 1 if cpus > 2 else 0.5}
 
 
 def _ray() -> Any:

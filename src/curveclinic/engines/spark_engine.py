@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
+JOB_SHARDS = 16
+"""Shards of one job, for each task that runs at a time: all are busy, and progress is told after each job."""
+
 
 def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterator[Done]:
     """Yields what became of each shard, in any order.
@@ -28,15 +31,35 @@ def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterato
         MissingExtraError: pyspark is not installed.
     """
 
+    context = _session(address).sparkContext
+    size = JOB_SHARDS * context.defaultParallelism
+    for first in range(0, len(texts), size):
+        yield from _job(context, texts[first : first + size], work)
+
+
+def _job(context: Any, texts: Sequence[str], work: Work) -> list[Done]:
+    """Does shards as one job; one that Spark gives up, as when a worker was killed, is done again by halves."""
+
     def done(text: str) -> dict[str, Any]:
         try:
             return asdict(work(text))
         except Exception as error:
             return asdict(Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}"))
 
-    context = _session(address).sparkContext
-    for one in context.parallelize(texts, len(texts)).map(done).toLocalIterator(prefetchPartitions=True):
-        yield Done(**one)
+    try:
+        return [Done(**one) for one in context.parallelize(texts, len(texts)).map(done).collect()]
+    except Exception as error:
+        if context._jsc is None or context._jsc.sc().isStopped():
+            raise
+        if len(texts) == 1:
+            return [Done(json.loads(texts[0])["name"], 0, f"given up by Spark: {_first_line(error)}")]
+    middle = len(texts) // 2
+    return [*_job(context, texts[:middle], work), *_job(context, texts[middle:], work)]
+
+
+def _first_line(error: Exception) -> str:
+    java = getattr(error, "java_exception", None)
+    return str(java.getMessage() if java is not None else error).partition("\n")[0]
 
 
 def score_dataframe(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curveclinic.naming import parse
 from curveclinic.readers import dvclive, mlflow_files, neptune, remote, wandb_offline
+from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
 
@@ -69,10 +70,10 @@ def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | N
 
 def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the run of an experiment tracker that a folder is, known by its layout; None if it is none."""
-    if mlflow_files.is_run_folder(folder):
-        return Source(folder, run_id, named=named, format="mlflow")
-    if dvclive.is_run_folder(folder):
-        return Source(folder, run_id, named=named, format="dvclive")
+    for name, layout in (("mlflow", mlflow_files), ("dvclive", dvclive)):
+        if layout.is_run_folder(folder):
+            files = layout.remote_files(folder) if remote.is_remote(folder) else ()
+            return Source(folder, run_id, parts=tuple(("", file) for file in files), named=named, format=name)
     log = wandb_offline.file_in(folder)
     if log is not None:
         return Source(log, f"{run_id}/{os.path.basename(log)}", named=named, format="wandb")
@@ -188,10 +189,6 @@ def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
         return False
 
 
-def _is_file(path: str) -> bool:
-    return remote.is_file(path) if remote.is_remote(path) else os.path.isfile(path)
-
-
 def _identity(folder: str) -> Hashable:
     """Returns what is the same for a folder reached by two names.
 
@@ -238,7 +235,7 @@ def _is_outdated(folder: str) -> bool:
     own = _CHECKPOINT.fullmatch(name)
     if not own:
         return False
-    if _is_file(os.path.join(parent, _TRAINER_STATE)):
+    if is_file(os.path.join(parent, _TRAINER_STATE)):
         return True
     return any(int(own.group(1)) < n for n in _checkpoints(parent))
 
@@ -253,9 +250,9 @@ def _is_twin(folder: str, name: str) -> bool:
         ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
-    return bool(stem) and any(_is_file(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+    return bool(stem) and any(is_file(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
 
 
 def _checkpoints(folder: str) -> Sequence[int]:
     found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
-    return [int(m.group(1)) for m, name in found if m and _is_file(os.path.join(folder, name, _TRAINER_STATE))]
+    return [int(m.group(1)) for m, name in found if m and is_file(os.path.join(folder, name, _TRAINER_STATE))]

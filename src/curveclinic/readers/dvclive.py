@@ -9,6 +9,7 @@ from pathlib import Path
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
+from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
@@ -19,7 +20,12 @@ _METRICS = os.path.join(PLOTS, "metrics")
 
 def is_run_folder(folder: str) -> bool:
     """Says whether a folder holds metrics as DVCLive lays them out."""
-    return os.path.isdir(os.path.join(folder, _METRICS)) and any(_metric_files(folder))
+    return folders.is_folder(os.path.join(folder, _METRICS)) and any(_metric_files(folder))
+
+
+def remote_files(folder: str) -> list[str]:
+    """Returns the URIs of the files of a remote run."""
+    return [path for _, path in _metric_files(folder)]
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -49,12 +55,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
     """Yields (metric, file); the path under `plots/metrics` is the metric's name."""
     root = os.path.join(folder, _METRICS)
-    for inner, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted(files):
-            if name.endswith((".tsv", ".csv")):
-                path = os.path.join(inner, name)
-                yield Path(os.path.relpath(path, root)).with_suffix("").as_posix(), path
+    for name in folders.files_below(root):
+        if name.endswith((".tsv", ".csv")):
+            yield Path(name).with_suffix("").as_posix(), os.path.join(root, name)
 
 
 def _points(path: str) -> tuple[Points | None, int]:

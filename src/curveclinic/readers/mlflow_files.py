@@ -10,6 +10,7 @@ from pathlib import Path
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import parse
+from curveclinic.readers import folders, remote
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps
@@ -17,16 +18,29 @@ from curveclinic.run import Run
 
 _META = "meta.yaml"
 _META_BYTES = 65536
+_RUN_NAME = re.compile(r"[0-9a-f]{32}")
 _LINE = re.compile(r"^(\w+):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
 def is_run_folder(folder: str) -> bool:
-    """Says whether a folder is a run with metrics; experiments and logged models look alike but have no run id."""
+    """Says whether a folder is a run with metrics; experiments and logged models look alike but have no run id.
+
+    In an object store its name, which is the run id, tells as much without a request.
+    """
     metrics = os.path.join(folder, "metrics")
-    if not os.path.isfile(os.path.join(folder, _META)) or not os.path.isdir(metrics):
+    if not folders.is_file(os.path.join(folder, _META)) or not folders.is_folder(metrics):
         return False
+    if remote.is_remote(folder):
+        return _RUN_NAME.fullmatch(os.path.basename(folder)) is not None
     fields = meta(folder)
     return bool(fields.keys() & {"run_id", "run_uuid"}) and bool(os.listdir(metrics))
+
+
+def remote_files(folder: str) -> list[str]:
+    """Returns the URIs of the files of a remote run that are read, the name of its experiment included."""
+    metas = [os.path.join(place, _META) for place in (os.path.dirname(folder), folder)]
+    metrics = os.path.join(folder, "metrics")
+    return [*filter(folders.is_file, metas), *(f"{metrics}/{name}" for name in folders.files_below(metrics))]
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -82,11 +96,8 @@ def _unquoted(value: str) -> str:
 
 def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
     """Yields (metric, file); a metric with a slash in its name lies in a sub-folder."""
-    for inner, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            path = os.path.join(inner, name)
-            yield Path(os.path.relpath(path, folder)).as_posix(), path
+    for name in folders.files_below(folder):
+        yield name, os.path.join(folder, name)
 
 
 def _points(path: str) -> tuple[Timed, int]:

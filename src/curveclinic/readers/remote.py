@@ -35,6 +35,9 @@ TRIES = 4
 FIRST_PAUSE = 0.5
 """Seconds."""
 
+FOLDERS = frozenset({"mlflow", "dvclive"})
+"""Formats whose reader takes a folder as it lies: the parts of a remote one are its files."""
+
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 _FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "NO_SUCH_KEY", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
@@ -71,21 +74,28 @@ def is_remote(path: str) -> bool:
     return _URI.match(path) is not None
 
 
+def is_plain(name: str) -> bool:
+    """Says whether a part of a remote path is safe as a name here: keys may hold `..` and backslashes."""
+    return name not in ("", ".", "..") and os.path.basename(name) == name
+
+
 def is_folder(path: str) -> bool:
     """Says whether there is such a remote folder."""
-    return _known(path) is not None or _kind(path) == "Directory"
+    listing = _listing(path)
+    return _kind(path) == "Directory" if listing is None else path in listing
 
 
 def is_file(path: str) -> bool:
     """Says whether there is such a remote file."""
     folder, _, name = path.rpartition("/")
-    known = _known(folder)
-    return name in known.files if known else _kind(path) == "File"
+    listing = _listing(folder)
+    return _kind(path) == "File" if listing is None else name in listing.get(folder, Folder()).files
 
 
 def names(folder: str, *, files: bool) -> list[str]:
     """Names of the files, or of the folders, in a remote folder, in no order."""
-    found = _known(folder) or _list(folder, recursive=False)[folder]
+    listing = _listing(folder)
+    found = _list(folder, recursive=False)[folder] if listing is None else listing.get(folder, Folder())
     return list(found.files if files else found.folders)
 
 
@@ -96,9 +106,9 @@ def stat(path: str) -> Entry:
         FileNotFoundError: there is none.
     """
     folder, _, name = path.rpartition("/")
-    known = _known(folder)
-    if known and name in known.files:
-        return known.files[name]
+    known = (_listing(folder) or {}).get(folder, Folder()).files.get(name)
+    if known is not None:
+        return known
     store, inner = open_uri(path)
     info = _tried(lambda: store.get_file_info(inner))
     if info.type.name != "File":
@@ -173,6 +183,8 @@ def _copy(source: Source, place: str, is_log: Callable[[str, bytes], bool]) -> S
         os.mkdir(place)
         if not source.parts:
             return replace(source, path=_copy_file(source.path, place, is_log))
+        if source.format in FOLDERS:
+            return _copy_folder(source, place)
         parts = []
         for k, (prefix, uri) in enumerate(source.parts):
             inner = os.path.join(place, str(k))
@@ -181,6 +193,17 @@ def _copy(source: Source, place: str, is_log: Callable[[str, bytes], bool]) -> S
         return replace(source, path=place, parts=tuple(parts))
     except OSError as error:
         return error
+
+
+def _copy_folder(source: Source, place: str) -> Source:
+    """Copies the files of a run folder, and those beside it, to where they lay relative to each other."""
+    parent, _, name = source.path.rpartition("/")
+    for _, uri in source.parts:
+        inner = uri.removeprefix(f"{parent}/").split("/")
+        folder = os.path.join(place, *inner[:-1])
+        os.makedirs(folder, exist_ok=True)
+        _copy_file(uri, folder, lambda *_: True)
+    return replace(source, path=os.path.join(place, name), parts=())
 
 
 def _copy_file(uri: str, folder: str, is_log: Callable[[str, bytes], bool]) -> str:
@@ -220,8 +243,10 @@ def _tried(request: Callable[[], T]) -> T:
     return request()
 
 
-def _known(folder: str) -> Folder | None:
-    return next((listing[folder] for listing in list(_SEARCHED.values()) if folder in listing), None)
+def _listing(path: str) -> Listing | None:
+    """Returns the listing of a search under way that tells of a path; what is not in it does not exist."""
+    found = (known for root, known in list(_SEARCHED.items()) if path == root or path.startswith(f"{root}/"))
+    return next(found, None)
 
 
 def _list(root: str, *, recursive: bool) -> Listing:

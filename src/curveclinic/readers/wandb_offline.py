@@ -15,6 +15,7 @@ from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, IntArray, column_from_cells, flatten
 from curveclinic.naming import parse
+from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
 from curveclinic.run import FloatArray, Run
@@ -38,11 +39,7 @@ def file_in(folder: str) -> str | None:
     """Returns the log in a run folder of W&B (`offline-run-<time>-<id>`, `run-<time>-<id>`); None if it is none."""
     if not re.search(r"(^|-)run-", os.path.basename(os.path.abspath(folder))):
         return None
-    try:
-        with os.scandir(folder) as found:
-            return next((e.path for e in sorted(found, key=lambda e: e.name) if _FILE.fullmatch(e.name)), None)
-    except OSError:
-        return None
+    return next((os.path.join(folder, name) for name in folders.file_names(folder) if _FILE.fullmatch(name)), None)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
