@@ -21,6 +21,7 @@ _PAGE = 256
 """Runs whose names and metrics are looked up at once."""
 
 _TABLES = {
+    "experiments": {"experiment_id", "name", "lifecycle_stage"},
     "runs": {"run_uuid", "name", "experiment_id", "lifecycle_stage"},
     "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"},
 }
