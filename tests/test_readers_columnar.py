@@ -4,7 +4,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadOptions, read_file
+from curveclinic.readers import ReadOptions, columnar, read_file
+from curveclinic.readers.list_columns import slices
+from curveclinic.readers.source import Source
 
 
 @pytest.fixture
@@ -88,4 +90,36 @@ def test_damaged(tmp_path):
     path = tmp_path / "curves.parquet"
     path.write_bytes(b"PAR1" + b"junk" * 20)
     with pytest.raises(LogError, match=r"curves.parquet: damaged Parquet file"):
+        read_file(path)
+
+
+def test_text_that_is_no_utf8_is_damage(tmp_path):
+    path = tmp_path / "curves.parquet"
+    broken = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 2, 4], np.int32)), pa.py_buffer(b"ab\xe5b")]
+    )
+    pq.write_table(pa.table({"train_loss": [1.0, 0.5], "note": broken}), path)
+    with pytest.raises(LogError, match="damaged Parquet file"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("loss", [[1.0, 0.5], [[1.0, 0.5], [1.0, 0.25]]])
+def test_a_column_name_that_is_no_utf8_is_damage(tmp_path, loss):
+    path = tmp_path / "curves.parquet"
+    pq.write_table(pa.table({"train_loss": loss, "remark": [1, 2]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"remark", b"r\xe5mark"))
+    with pytest.raises(LogError, match="damaged Parquet file"):
+        read_file(path)
+    with pytest.raises(LogError, match="damaged Parquet file"):
+        slices(Source(str(path), "curves"), ReadOptions())
+
+
+def test_a_table_of_few_bytes_that_unpacks_to_many_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "curves.parquet"
+    pq.write_table(pa.table({"train_loss": np.zeros(200_000)}), path)
+    metadata = pq.read_metadata(path)
+    assert metadata.row_group(0).total_byte_size < 10_000
+    assert columnar.unpacked_bytes(metadata, [0]) == 1_600_000
+    monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1_000_000)
+    with pytest.raises(LogError, match="a table of 2 MB, expected at most 1 MB"):
         read_file(path)

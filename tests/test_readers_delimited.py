@@ -3,6 +3,7 @@ import pytest
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadOptions, read_file, read_runs
+from curveclinic.readers.number_table import column_names
 
 
 @pytest.fixture
@@ -211,3 +212,15 @@ def test_a_cell_cut_short_is_left_out_and_said(read):
     (run,) = read("epoch,loss\n1,2.5\n2,1.25\n3,", "log.csv")
     assert values(run) == [2.5, 1.25]
     assert not any("cut short" in note for note in run.notes)
+
+
+def test_a_quotation_mark_that_is_not_closed_is_noted(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text('step,loss\n0,2.0\n1,1.5\n2,"1.2\n3,1.1\n4,1.0\n')
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].values.tolist() == [2.0, 1.5]
+    assert "2 lines stand within quotation marks and are left out; is a mark damaged or not closed?" in run.notes
+
+
+def test_column_names_are_distinct():
+    assert column_names(["", "a", " a ", "", "a.2", "a.2.4"]) == ["index", "a", "a.2", "column 4", "a.2.4", "a.2.4.5"]

@@ -9,7 +9,7 @@ import pytest
 from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadFailure, ReadOptions, iterate_source, read_file, read_runs, read_stdin
+from curveclinic.readers import ReadFailure, ReadOptions, iterate_source, mlflow_db, read_file, read_runs, read_stdin
 from curveclinic.readers.mlflow_files import meta
 from curveclinic.readers.source import Source
 
@@ -101,7 +101,7 @@ def test_damaged_lines_are_left_out_and_said(tmp_path):
     path.write_bytes(path.read_bytes() + b"17180\x00 x 60\n1718000")
     (found,) = read_file(tmp_path / "run")
     assert_holds(found, logged("mlflow")["falls"])
-    note = "train/loss: the file is damaged; 2 lines are no 'time value step' and are left out"
+    note = "train/loss: the file is damaged; 2 lines are cut short or no 'time value step' and are left out"
     assert note in found.notes
 
 
@@ -252,3 +252,48 @@ def test_other_databases(tmp_path):
         read_file(path)
     (tmp_path / "logs" / "run.csv").write_text("epoch,loss\n0,2\n1,1\n")
     assert [r.run_id for r in read_runs([path.parent])] == ["run.csv"]
+
+
+def test_a_cut_last_line_of_a_metric_is_left_out(tmp_path):
+    source = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "falls")
+    shutil.copytree(source, tmp_path / "run")
+    path = tmp_path / "run" / "metrics" / "val" / "loss"
+    path.write_bytes(path.read_bytes()[:-2])  # the last step lacks a digit
+    steps = [step for step, _ in logged("mlflow")["falls"]["val/loss"]]
+    (run,) = read_file(tmp_path / "run")
+    assert "val/loss: the file is damaged; 1 lines are cut short or no 'time value step' and are left out" in run.notes
+    assert run.channels["val_loss"].steps.tolist() == steps[:-1]
+
+
+def test_a_view_in_place_of_experiments_is_not_run(database):
+    connection = sqlite3.connect(database)
+    connection.executescript(
+        "DROP TABLE experiments; CREATE VIEW experiments AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL "
+        "SELECT x + 1 FROM c) SELECT x AS experiment_id, 'e' AS name, 'active' AS lifecycle_stage FROM c"
+    )
+    connection.close()
+    with pytest.raises(LogError, match="a SQLite database with tables"):
+        read_file(database)
+
+
+@pytest.mark.parametrize("all_wanted", [False, True])
+def test_many_metrics_are_looked_up_in_a_table(database, monkeypatch, all_wanted):
+    options = ReadOptions(train_loss=".") if all_wanted else ReadOptions()
+    expected = read_file(database, options)
+    monkeypatch.setattr(mlflow_db, "_MANY_KEYS", 0)
+    found = read_file(database, options)
+    assert [r.run_id for r in found] == [r.run_id for r in expected]
+    for mine, other in zip(found, expected, strict=True):
+        assert mine.notes == other.notes
+        assert mine.channels.keys() == other.channels.keys()
+        for name, series in mine.channels.items():
+            assert np.array_equal(series.steps, other.channels[name].steps)
+            assert np.array_equal(series.values, other.channels[name].values, equal_nan=True)
+
+
+def test_an_emptied_metric_is_damage(tmp_path):
+    source = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "falls")
+    shutil.copytree(source, tmp_path / "run")
+    (tmp_path / "run" / "metrics" / "train" / "loss").write_bytes(b"")
+    (run,) = read_file(tmp_path / "run")
+    assert any(note.startswith("train/loss: the file is damaged; 1 lines") for note in run.notes)

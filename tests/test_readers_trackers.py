@@ -3,11 +3,14 @@ import shutil
 import sqlite3
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, read_file, read_runs, read_stdin
+from curveclinic.readers.source import HEAD_BYTES
 from curveclinic.readers.timed import Timed, on_steps
 
 
@@ -59,7 +62,7 @@ def test_dvclive_damaged_lines_and_other_files_beside(tmp_path):
     live, other = read_runs([tmp_path / "logs"])
     assert (live.run_id, other.run_id) == ("dvclive", "dvclive/other.csv")
     assert_holds(live, logged("dvclive")["falls"])
-    assert "train/loss: the file is damaged; 2 lines are no numbers and are left out" in live.notes
+    assert "train/loss: the file is damaged; 2 lines are cut short or no numbers and are left out" in live.notes
 
 
 def test_timm_and_fastai():
@@ -171,3 +174,47 @@ def test_damage_never_breaks_a_reader(tmp_path, n_cases):
                         assert run.reason
                     else:
                         assert all(np.all(np.diff(s.steps) > 0) for s in run.channels.values())
+
+
+def test_a_cut_last_line_of_dvclive_is_no_number(tmp_path):
+    """`0.5` may be the start of `0.5e-3`."""
+    shutil.copytree(FIXTURES / "dvclive" / "falls", tmp_path / "falls")
+    path = tmp_path / "falls" / "plots" / "metrics" / "val" / "loss.tsv"
+    data = path.read_bytes()
+    n_lines = data.count(b"\n")
+    path.write_bytes(data[:-4])
+    (run,) = read_runs([tmp_path / "falls"])
+    assert "val/loss: the file is damaged; 1 lines are cut short or no numbers and are left out" in run.notes
+    assert len(run.channels["val_loss"]) == n_lines - 2
+
+
+def test_a_neptune_part_whose_text_is_broken_is_damaged(tmp_path):
+    shutil.copytree(FIXTURES / "layout_only" / "neptune", tmp_path / "n")
+    path = tmp_path / "n" / "RUN-1_part_1.parquet"
+    broken = pa.Array.from_buffers(
+        pa.string(), 2, [None, pa.py_buffer(np.array([0, 4, 8], np.int32)), pa.py_buffer(b"loss\xffoss")]
+    )
+    numbers = {"step": pa.array([1, 2]), "float_value": pa.array([1.0, 0.5])}
+    pq.write_table(pa.table({"run_id": ["RUN-1"] * 2, "attribute_path": broken, **numbers}), path)
+    (run,) = read_runs([tmp_path / "n"])
+    assert len(run.channels["train_loss"]) == 49
+    assert run.notes[0].startswith("RUN-1_part_1.parquet is damaged (")
+
+
+def test_a_quotation_mark_that_is_not_closed_in_a_chart(tmp_path):
+    path = tmp_path / "chart.csv"
+    path.write_text('"Step","a - loss"\n0,2.0\n1,1.5\n2,"1.2\n3,1.1\n4,1.0\n')
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].values.tolist() == [2.0, 1.5]
+    assert "2 lines stand within quotation marks and are left out; is a mark damaged or not closed?" in run.notes
+
+
+def test_a_chart_whose_header_is_longer_than_the_head(tmp_path):
+    path = tmp_path / "chart.csv"
+    names = [f'"run number {k} - train/loss"' for k in range(3000)]
+    rows = [",".join(map(str, [step, *(k + 1 / (step + 1) for k in range(3000))])) for step in range(3)]
+    path.write_text("\n".join([",".join(['"Step"', *names]), *rows]) + "\n")
+    assert len(",".join(names)) > HEAD_BYTES
+    runs = read_file(path)
+    assert [r.run_id for r in runs] == [f"chart.csv#run number {k}" for k in range(3000)]
+    assert runs[2].channels["train_loss"].values.tolist() == [3.0, 2.5, 2 + 1 / 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,9 @@ from curveclinic.run import Run
 
 MAX_TABLE_BYTES = 1024 * 1024 * 1024
 """Largest table read into memory at once, unpacked; `list_columns` reads tables with one run a row piece by piece."""
+
+
+_NUMBER_BYTES = 8
 
 
 def sniff(head: bytes) -> bool:
@@ -35,10 +39,12 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         where = source.path if source.data is None else pa.BufferReader(source.data)
         file = pq.ParquetFile(where, page_checksum_verification=True)
-        _check_size(sum(file.metadata.row_group(g).total_byte_size for g in range(file.num_row_groups)), source)
+        _check_size(unpacked_bytes(file.metadata, range(file.num_row_groups)), source)
         table = file.read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise LogError(f"{source.path}: damaged Parquet file ({str(error).splitlines()[0][:120]})") from None
+        table.validate(full=True)  # text that is no UTF-8, lists that end outside
+        _ = table.column_names  # the same for names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise LogError(f"{source.path}: damaged Parquet file ({first_line(error)})") from None
     if is_index(table.schema):
         return indexed_runs(table, source, options)
     return _runs(table, source, options)
@@ -60,6 +66,20 @@ def check_index_options(source: Source, options: ReadOptions) -> None:
     """Raises a LogError where a loss is named: an index holds only what was chosen when it was written."""
     if options.train_loss or options.val_loss:
         raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
+
+
+def unpacked_bytes(metadata: Any, groups: Iterable[int]) -> int:
+    """Returns about how much memory row groups take: a column of one number repeated is stored in a few bytes."""
+    n_bytes = 0
+    for group in map(metadata.row_group, groups):
+        n_values = sum(group.column(c).num_values for c in range(group.num_columns))
+        n_bytes += max(group.total_byte_size, _NUMBER_BYTES * n_values)
+    return n_bytes
+
+
+def first_line(error: Exception) -> str:
+    """Returns what an error of Arrow says, in a line."""
+    return "".join(str(error).splitlines()[:1])[:120]
 
 
 def _check_size(n_bytes: int, source: Source) -> None:

@@ -84,7 +84,8 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
-    return _stacked([grid for grid, _ in parsed]), sum(bad for _, bad in parsed), cut
+    quoted = quoted_note(sum(swallowed for _, _, swallowed in parsed))
+    return _stacked([grid for grid, _, _ in parsed]), sum(bad for _, bad, _ in parsed), (*cut, *quoted)
 
 
 def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
@@ -132,8 +133,24 @@ def _blocks(text: str, delimiter: str) -> list[str]:
     return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
 
 
-def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int]:
-    """Parses one block; returns its grid and the number of lines that do not fit its header."""
+def n_within_quotes(data: bytes, n_rows: int) -> int:
+    """Returns how many lines below the header are no rows because a quotation mark before them is still open."""
+    if b'"' not in data:
+        return 0
+    ends = np.frombuffer(data.replace(b"\r", b""), dtype=np.uint8) == ord("\n")
+    n_lines = np.count_nonzero(~ends & np.append(True, ends[:-1]))
+    return max(0, int(n_lines) - 1 - n_rows)
+
+
+def quoted_note(n_lines: int) -> tuple[str, ...]:
+    """Returns the note on such lines; nothing where there are none."""
+    if not n_lines:
+        return ()
+    return (f"{n_lines} lines stand within quotation marks and are left out; is a mark damaged or not closed?",)
+
+
+def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
+    """Parses one block; returns its grid, how many lines do not fit its header, and how many are within quotes."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -155,12 +172,12 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int]:
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
-    names = column_names(table.column_names)
-    table = table.rename_columns(names)
-    for i, name in enumerate(names):
-        if pa.types.is_string(table.schema.types[i]):
-            table = table.set_column(i, name, pa.chunked_array([_plain(table.column(i).to_pylist(), delimiter)]))
-    return grid_from_frame(table), len(bad)
+    columns = [
+        pa.chunked_array([_plain(column.to_pylist(), delimiter)]) if pa.types.is_string(column.type) else column
+        for column in table.columns
+    ]
+    grid = grid_from_frame(pa.Table.from_arrays(columns, names=column_names(table.column_names)))
+    return grid, len(bad), n_within_quotes(data, table.num_rows + len(bad))
 
 
 def _plain(cells: list[str | None], delimiter: str) -> list[str | None]:

@@ -41,7 +41,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         if points is not None:
             table[name] = points
         if bad and parse(name).quantity:
-            notes.append(f"{name}: the file is damaged; {bad} lines are no numbers and are left out")
+            notes.append(f"{name}: the file is damaged; {bad} lines are cut short or no numbers and are left out")
     origin = Origin(
         run_id=source.run_id, path=source.path, format="dvclive", notes=tuple(notes), advice="name it with --train-loss"
     )
@@ -64,7 +64,10 @@ def _points(path: str) -> tuple[Points | None, int]:
     """Returns the points of one metric and how many lines are damaged; None for a file of something else."""
     if os.path.getsize(path) > MAX_BYTES:
         raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
-    header, *lines = Path(path).read_bytes().splitlines() or [b""]
+    data = Path(path).read_bytes()
+    header, *lines = data.splitlines() or [b""]
+    if lines and not data.endswith((b"\n", b"\r")):
+        lines[-1] = b"cut short"  # `0.5` may be the start of `0.5e-3`
     separator = b"\t" if b"\t" in header else b","
     names = header.split(separator)
     if b"step" not in names or len(names) < 2:

@@ -13,6 +13,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import RUN_COLUMNS
 from curveclinic.naming import parse
 from curveclinic.readers import remote
+from curveclinic.readers.columnar import first_line, unpacked_bytes
 from curveclinic.readers.curve_table import is_index
 from curveclinic.readers.source import NoCurvesError, Source
 
@@ -97,11 +98,12 @@ def batches(source: Source, piece: Slice, *, skip: int = 0) -> Iterator[Batch]:
         )
         try:
             for batch in found:
+                batch.validate(full=True)
                 table = pa.Table.from_batches([batch]).slice(max(0, piece.first + skip - row))
                 row += len(batch)
                 if table.num_rows:
                     yield Batch(table, row - table.num_rows, file.metadata.num_rows, index)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _damaged(source, error) from None
 
 
@@ -127,11 +129,13 @@ def _open(source: Source) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(
+        file = pq.ParquetFile(
             _place(source), buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
         )
-    except (pa.ArrowException, OSError) as error:
+        _ = file.schema_arrow.names  # raises where one is no UTF-8
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _damaged(source, error) from None
+    return file
 
 
 def _place(source: Source) -> Any:
@@ -143,7 +147,7 @@ def _place(source: Source) -> Any:
 
 
 def _damaged(source: Source, error: Exception) -> LogError:
-    return LogError(f"{source.path}: damaged Parquet file ({str(error).splitlines()[0][:120]})")
+    return LogError(f"{source.path}: damaged Parquet file ({first_line(error)})")
 
 
 def _wanted(found: pa.Schema) -> list[str]:
@@ -194,6 +198,6 @@ def _slices(rows: list[int]) -> Iterator[Slice]:
 
 
 def _batch_rows(file: pq.ParquetFile, piece: Slice) -> int:
-    size = sum(file.metadata.row_group(g).total_byte_size for g in range(*piece.groups))
+    size = unpacked_bytes(file.metadata, range(*piece.groups))
     rows: int = BATCH_BYTES * max(piece.rows, 1) // max(size, 1)
     return max(1, min(BATCH_ROWS, rows))

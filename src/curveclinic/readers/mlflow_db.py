@@ -20,7 +20,13 @@ from curveclinic.run import Run
 _PAGE = 256
 """Runs whose names and metrics are looked up at once."""
 
+_MANY_KEYS = 500
+"""More metrics than this are looked up in a table, not by an expression: SQLite takes long to read one so long."""
+
+_LOOK_UP = "coalesce((SELECT w.number FROM temp.wanted_keys w WHERE w.name = key), -1)"
+
 _TABLES = {
+    "experiments": {"experiment_id", "name", "lifecycle_stage"},
     "runs": {"run_uuid", "name", "experiment_id", "lifecycle_stage"},
     "metrics": {"run_uuid", "key", "value", "timestamp", "step", "is_nan"},
 }
@@ -91,7 +97,10 @@ def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, 
         if not entries:
             return
         keys = sorted({key for own in latest.values() for key in own}, key=lambda k: k.encode("utf-8", "replace"))
-        query = Query(table, keys, [key for key in keys if is_wanted(key, options)])
+        wanted = [key for key in keys if is_wanted(key, options)]
+        if len(wanted) > _MANY_KEYS:
+            _list_keys(connection, wanted)
+        query = Query(table, keys, wanted)
         for entry in entries:
             here = replace(origin, run_id=f"{source.run_id}#{entry.title}")
             run = _run(connection, query, entry, latest.get(entry.uuid, {}), options, here)
@@ -136,6 +145,15 @@ def _metrics_table(connection: sqlite3.Connection) -> str:
     return "temp.metrics_by_run INDEXED BY by_run"
 
 
+def _list_keys(connection: sqlite3.Connection, wanted: Sequence[str]) -> None:
+    """Puts metrics and their numbers into a temporary table."""
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted_keys (name TEXT PRIMARY KEY, number INTEGER)")
+    connection.execute("DELETE FROM temp.wanted_keys")
+    rows = ((name, number) for number, name in enumerate(wanted))
+    connection.executemany("INSERT OR IGNORE INTO temp.wanted_keys VALUES (?, ?)", rows)
+    connection.commit()  # nothing stays locked
+
+
 class Query:
     """The query of one run's points, the metric as its number among the wanted ones.
 
@@ -145,14 +163,16 @@ class Query:
     def __init__(self, table: str, keys: Sequence[str], wanted: Sequence[str]) -> None:
         self.keys = keys
         self.wanted = wanted
-        code, names = _code(list(enumerate(wanted)))
-        only = f"AND key IN ({','.join('?' * len(wanted))})" if len(wanted) < len(keys) else ""
+        listed = len(wanted) > _MANY_KEYS
+        code, names = (_LOOK_UP, []) if listed else _code(list(enumerate(wanted)))
+        marks = "SELECT name FROM temp.wanted_keys" if listed else ",".join("?" * len(wanted))
+        only = f"AND key IN ({marks})" if len(wanted) < len(keys) else ""
         self.base = len(wanted) + 1
         self.sql = f"SELECT {code}, step, value, is_nan, timestamp FROM {table} WHERE run_uuid = ? {only}"
         self.packed = (
             f"SELECT (step * 2 + is_nan) * {self.base} + {code} + 1, value FROM {table} WHERE run_uuid = ? {only}"
         )
-        self._before, self._after = tuple(names), tuple(wanted) if only else ()
+        self._before, self._after = tuple(names), tuple(wanted) if only and not listed else ()
 
     def parameters(self, uuid: str) -> tuple[str, ...]:
         """Returns the values of the query's marks for a run."""
@@ -182,7 +202,8 @@ def _run(
 ) -> Run | None:
     """Returns a run; without channels if it has no loss, None if it has no curves at all."""
     series, damage = _points(connection, query, entry.uuid, latest)
-    torn = [k for k in latest if k in query.wanted and (k not in series or series[k].steps.max() < latest[k])]
+    wanted = set(query.wanted)
+    torn = [k for k in latest if k in wanted and (k not in series or series[k].steps.max() < latest[k])]
     if torn and not damage:
         damage = (f"the database is damaged; points of {quoted(torn)} are lost",)
     table, placed = on_steps(series)

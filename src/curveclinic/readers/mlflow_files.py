@@ -59,7 +59,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     for name, path in _metric_files(os.path.join(source.path, "metrics")):
         series[name], bad = _points(path)
         if bad and parse(name).quantity:
-            notes.append(f"{name}: the file is damaged; {bad} lines are no 'time value step' and are left out")
+            notes.append(
+                f"{name}: the file is damaged; {bad} lines are cut short or no 'time value step' and are left out"
+            )
     table, placed = on_steps(series)
     title = "/".join(t for t in (meta(os.path.dirname(source.path)).get("name"), fields.get("run_name")) if t)
     origin = Origin(
@@ -104,8 +106,10 @@ def _points(path: str) -> tuple[Timed, int]:
     """Returns the points of one metric file and how many lines are damaged; step is 0 where none was written."""
     if os.path.getsize(path) > MAX_BYTES:
         raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
-    lines = [line for line in Path(path).read_bytes().split(b"\n") if line.strip()]
+    *whole, cut = Path(path).read_bytes().split(b"\n")  # without an end a line may lack digits
+    lines = [line for line in whole if line.strip()]
     if lines and len(lines[0].split()) == 2:
         lines = [line + b" 0" for line in lines]
     numbers, bad = number_table(lines, 3)
+    bad += bool(cut.strip()) or not lines  # MLflow makes no file without a point
     return Timed(numbers[:, 2], numbers[:, 1], numbers[:, 0]), bad

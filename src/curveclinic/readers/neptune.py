@@ -12,6 +12,7 @@ import numpy as np
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, usable
 from curveclinic.errors import InputError, LogError
+from curveclinic.readers.columnar import first_line
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.readers.wanted import is_wanted
@@ -29,7 +30,7 @@ def holds(source: Source) -> bool:
 
     try:
         return set(_COLUMNS) <= set(_file(source, source.path).schema_arrow.names)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return False
 
 
@@ -46,8 +47,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     for _, path in source.parts or (("", source.path),):
         try:
             _gather(_file(source, path), options, pieces)
-        except (pa.ArrowException, OSError) as error:
-            damage.append(f"{os.path.basename(path)} is damaged ({str(error).splitlines()[0][:120]})")
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            damage.append(f"{os.path.basename(path)} is damaged ({first_line(error)})")
     origin = Origin(path=source.path, format="neptune", notes=tuple(damage), advice="name it with --train-loss")
     runs = list(dict.fromkeys(run for run, _ in pieces))
     if not runs:
@@ -76,6 +77,7 @@ def _gather(file: Any, options: ReadOptions, pieces: dict[tuple[str, str], list[
 
     found = file.schema_arrow.names
     for batch in file.iter_batches(columns=[*_COLUMNS, *(c for c in _OPTIONAL if c in found)]):
+        batch.validate(full=True)
         if "attribute_type" in found:
             batch = batch.filter(pc.equal(batch["attribute_type"], _SERIES))
         batch = batch.filter(pc.and_(pc.is_valid(batch["float_value"]), pc.is_valid(batch["step"])))

@@ -56,11 +56,13 @@ def number_grid(source: Source, delimiter_of: Callable[[str], str]) -> Grid | No
 
 def column_names(raw: Sequence[str]) -> list[str]:
     """Stripped names; the nameless first column is pandas' index, a repeated name gets its place."""
-    out: list[str] = []
+    out: dict[str, None] = {}
     for i, name in enumerate(raw):
         clean = name.strip() or ("index" if i == 0 else f"column {i + 1}")
-        out.append(f"{clean}.{i}" if clean in out else clean)
-    return out
+        while clean in out:
+            clean = f"{clean}.{i}"
+        out[clean] = None
+    return list(out)
 
 
 def _small_grid(names: list[str], rest: bytes, delimiter: str) -> Grid | None:

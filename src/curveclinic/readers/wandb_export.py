@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import replace
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid
-from curveclinic.readers.source import Source
+from curveclinic.readers.delimited import n_within_quotes, quoted_note
+from curveclinic.readers.source import HEAD_BYTES, Source
 from curveclinic.run import Run
 
 _JOINT = " - "
@@ -20,6 +22,8 @@ _BOUNDS = ("__MIN", "__MAX")
 def sniff(head: bytes) -> bool:
     """Says whether every column but the first is named `<run> - <metric>`."""
     first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    if not rest and len(head) >= HEAD_BYTES:
+        first, rest = first[: first.rfind(b",") + 1].rstrip(b","), b"\n"  # so many runs that the header is cut
     if not rest or b"," not in first or first[:1] in (b"{", b"["):
         return False
     names = _header(first.decode("utf-8", "replace"))
@@ -32,8 +36,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no table, or no metric in it is a loss.
     """
-    bad: list[object] = []
-    step, columns, n_rows = _columns(source, bad)
+    notes: list[str] = []
+    step, columns, n_rows = _columns(source, notes)
     runs: dict[str, dict[str, Column]] = {}
     for name, column in columns.items():
         run, _, metric = name.rpartition(_JOINT)
@@ -42,7 +46,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     origin = Origin(
         path=source.path,
         format="wandb_export",
-        notes=(f"{len(bad)} lines do not fit the header and are left out",) if bad else (),
+        notes=tuple(notes),
         advice="name it with --train-loss",
     )
     ids = [f"{source.run_id}#{run}" for run in runs]
@@ -69,10 +73,12 @@ def _header(line: str) -> list[str]:
         return []
 
 
-def _columns(source: Source, bad: list[object]) -> tuple[Column, dict[str, Column], int]:
-    """Returns the step column, the others, and the number of rows; lines that do not fit are put into `bad`."""
+def _columns(source: Source, notes: list[str]) -> tuple[Column, dict[str, Column], int]:
+    """Returns the step column, the others, and the number of rows; what is wrong is put into `notes`."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
+
+    bad: list[object] = []
 
     def skip(row: object) -> str:
         bad.append(row)
@@ -94,8 +100,12 @@ def _columns(source: Source, bad: list[object]) -> tuple[Column, dict[str, Colum
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{source.path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
+    if bad:
+        notes.append(f"{len(bad)} lines do not fit the header and are left out")
+    notes.extend(quoted_note(n_within_quotes(data, table.num_rows + len(bad))))
     first, *rest = table.column_names
-    names = ["step", *(name if rest.count(name) == 1 else f"run {k}{_JOINT}{name}" for k, name in enumerate(rest))]
+    count = Counter(rest)
+    names = ["step", *(name if count[name] == 1 else f"run {k}{_JOINT}{name}" for k, name in enumerate(rest))]
     columns = dict(grid_from_frame(table.rename_columns(names)).columns)
     step = columns.pop("step", None)
     if step is None:
