@@ -41,8 +41,7 @@ def _whole(measured: Sequence[Cells]) -> str:
     us = workers / float(last["value"]) * 1e6
     return (
         f"The stages are timed alone. A scan of {int(last['runs']):,} runs by {workers} workers, with starting them, "
-        f"handing rows over and keeping its state, took {us:,.0f} us a run and worker: "
-        f"{_core_hours(us):,.1f} core hours."
+        f"handing rows over and its state, took {us:,.0f} us a run and worker: {_core_hours(us):,.1f} core hours."
     )
 
 
