@@ -123,3 +123,8 @@ def test_a_table_of_few_bytes_that_unpacks_to_many_is_refused(tmp_path, monkeypa
     monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1_000_000)
     with pytest.raises(LogError, match="a table of 2 MB, expected at most 1 MB"):
         read_file(path)
+
+
+def test_times_that_python_cannot_hold_are_no_numbers(read):
+    (run,) = read({"train_loss": [1.0, 0.5], "time": pa.array([2**62, 1], pa.timestamp("ms"))})
+    assert values(run) == [1.0, 0.5]

@@ -218,3 +218,12 @@ def test_a_chart_whose_header_is_longer_than_the_head(tmp_path):
     runs = read_file(path)
     assert [r.run_id for r in runs] == [f"chart.csv#run number {k}" for k in range(3000)]
     assert runs[2].channels["train_loss"].values.tolist() == [3.0, 2.5, 2 + 1 / 3]
+
+
+def test_neptune_rows_without_a_run_or_a_name_are_passed_over(tmp_path):
+    path = tmp_path / "run_part_0.parquet"
+    columns = {"run_id": ["R", None, "R", "R"], "attribute_path": ["train/loss", "train/loss", None, "train/loss"]}
+    pq.write_table(pa.table({**columns, "step": [0, 1, 2, 3], "float_value": [2.0, 9.0, 9.0, 1.0]}), path)
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].steps.tolist() == [0, 3]
+    assert run.channels["train_loss"].values.tolist() == [2.0, 1.0]

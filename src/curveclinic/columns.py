@@ -145,7 +145,10 @@ def _from_arrow(column: Any) -> Cells:
         return column.fill_null(0).to_numpy(zero_copy_only=False), missing
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _object_array([_list_values(v) for v in column]), None
-    return _object_array(column.to_pylist()), None
+    try:
+        return _object_array(column.to_pylist()), None
+    except (OverflowError, ValueError):  # times before the year 1 or after 9999
+        return _object_array([None] * len(column)), None
 
 
 def _list_values(scalar: Any) -> Any:

@@ -69,12 +69,14 @@ def check_index_options(source: Source, options: ReadOptions) -> None:
 
 
 def unpacked_bytes(metadata: Any, groups: Iterable[int]) -> int:
-    """Returns about how much memory row groups take: a column of one number repeated is stored in a few bytes."""
-    n_bytes = 0
-    for group in map(metadata.row_group, groups):
-        n_values = sum(group.column(c).num_values for c in range(group.num_columns))
-        n_bytes += max(group.total_byte_size, _NUMBER_BYTES * n_values)
-    return n_bytes
+    """Returns about how much memory row groups take: a column of one number repeated is stored in a few bytes.
+
+    The metadata of single columns are not looked at: damaged ones end the process in Arrow.
+    """
+    return sum(
+        max(group.total_byte_size, _NUMBER_BYTES * group.num_rows * group.num_columns)
+        for group in map(metadata.row_group, groups)
+    )
 
 
 def first_line(error: Exception) -> str:

@@ -80,7 +80,8 @@ def _gather(file: Any, options: ReadOptions, pieces: dict[tuple[str, str], list[
         batch.validate(full=True)
         if "attribute_type" in found:
             batch = batch.filter(pc.equal(batch["attribute_type"], _SERIES))
-        batch = batch.filter(pc.and_(pc.is_valid(batch["float_value"]), pc.is_valid(batch["step"])))
+        for name in _COLUMNS:
+            batch = batch.filter(pc.is_valid(batch[name]))
         run, attribute = (batch[name].cast("string").dictionary_encode() for name in ("run_id", "attribute_path"))
         code = np.asarray(run.indices, np.int64) * len(attribute.dictionary) + np.asarray(attribute.indices)
         order = np.argsort(code, kind="stable")
