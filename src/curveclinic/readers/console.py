@@ -28,6 +28,8 @@ _MANY_ROWS = 50
 """So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there."""
 
 _STAMP = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d")
+_DELIMITER = re.compile(rb"[,;\t|]")
+_NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]*)+\r?")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
     r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?"
@@ -46,6 +48,8 @@ def sniff(head: bytes) -> bool:
 
     A long text may print other things first: then the whole of it will tell.
     """
+    if _is_plain_table(head):
+        return False
     text = _as_text(head)
     if text is None or _JSON.match(head.lstrip()):
         return False
@@ -59,6 +63,12 @@ def sniff(head: bytes) -> bool:
     if not lines or _is_code(lines, 0):
         return False
     return bool(_STAMP.match(lines[0])) or (bool(_HINT.search(text)) and not delimited.sniff(head))
+
+
+def _is_plain_table(head: bytes) -> bool:
+    """Whether a header is followed by rows of numbers: most logs are tables, and a look at each line would be slow."""
+    header, *rows = head.split(b"\n", 4)[:4]
+    return len(rows) == 3 and bool(_DELIMITER.search(header)) and all(map(_NUMBERS.fullmatch, rows))
 
 
 def holds(head: bytes, patterns: Sequence[str]) -> bool:

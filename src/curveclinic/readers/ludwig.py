@@ -18,8 +18,9 @@ _SPLITS = ("training", "validation", "test")
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of training statistics."""
-    parts = (b'"evaluation_frequency"' in head) + (b'"training"' in head) + (b'"test"' in head)
-    return head.lstrip()[:1] == b"{" and b'"combined"' in head and b'"loss"' in head and parts > 0
+    if head.lstrip()[:1] != b"{" or b'"combined"' not in head or b'"loss"' not in head:
+        return False
+    return any(part in head for part in (b'"evaluation_frequency"', b'"training"', b'"test"'))
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:

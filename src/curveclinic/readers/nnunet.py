@@ -33,7 +33,7 @@ _LINES = tuple(
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of an nnU-Net log."""
-    return _SIGN.search(head) is not None and _NAMED.search(head) is not None and b"\0" not in head
+    return b"poch" in head and _SIGN.search(head) is not None and _NAMED.search(head) is not None and b"\0" not in head
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
