@@ -183,6 +183,39 @@ def speed() -> str:
     )
 
 
+def archives() -> str:
+    """What scanning an archive costs, and what it needs."""
+    body = [
+        (f"{int(r['runs']):,}", r["what"], f"{float(r['value']):,.4g} {r['unit']}")
+        for r in rows("scan")
+        if r["what"].startswith("scan, ")
+    ]
+    return section(
+        "**Archives** (`scan.csv`, stages in [docs/scale.md](docs/scale.md)): runs of two channels of 200 points, from "
+        "Parquet to Parquet with findings.",
+        table(("runs", "what", "value"), body),
+    )
+
+
+def reading() -> str:
+    """How fast logs are read, beside others."""
+    body = [
+        (
+            r["format"],
+            r["points of a file"],
+            r["reader"],
+            f"{float(r['points/s']):,.3g}",
+            f"{float(r['times ours']):.2f}",
+        )
+        for r in rows("readers")
+        if "without" not in r["reader"] and "only" not in r["reader"]
+    ]
+    return section(
+        "**Reading** (`readers.csv`): one core, files in the system's memory; the others stop at arrays, ours at a `Run`.",
+        table(("format", "points a file", "reader", "points/s", "its time over ours"), body),
+    )
+
+
 def realism() -> str:
     """How well synthetic runs can be told from real ones."""
     body = [
@@ -293,6 +326,7 @@ def peers() -> str:
 
 
 SECTIONS = (
-    family_out, accuracy, per_label, robustness, families, causes, abstention, speed, realism, ablation, peers,
+    family_out, accuracy, per_label, robustness, families, causes, abstention, speed, archives, reading, realism,
+    ablation, peers,
 )  # fmt: skip
 """In the order of the README."""
