@@ -211,7 +211,8 @@ def reading() -> str:
         if "without" not in r["reader"] and "only" not in r["reader"]
     ]
     return section(
-        "**Reading** (`readers.csv`): one core, files in the system's memory; the others stop at arrays, ours at a `Run`.",
+        "**Reading** (`readers.csv`): one core, files in the system's memory; the others stop at arrays, ours at a "
+        "`Run`.",
         table(("format", "points a file", "reader", "points/s", "its time over ours"), body),
     )
 
