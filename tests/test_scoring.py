@@ -9,7 +9,7 @@ import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 
 from curveclinic import InputError, Run, score_table
-from curveclinic.arrow_curves import INDEX_MARK
+from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.predict import predict_runs
 from curveclinic.run import Series
@@ -66,7 +66,7 @@ def table_of(runs, kind=pa.list_):
         for column, part in ((name, "values"), (f"{name}_steps", "steps")):
             cells = [None if one is None else getattr(one, part) for one in found]
             columns[column] = pa.array(cells, kind(pa.float64()))
-    return pa.table(columns).replace_schema_metadata({INDEX_MARK: b"1"})
+    return pa.table(columns).replace_schema_metadata(dict([INDEX_MARK]))
 
 
 def differing(a, b):

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.arrow_channels import Choices, Found, batch_of, empty_batch
-from curveclinic.arrow_series import NumberLists, is_list
+from curveclinic.arrow_series import NumberLists, is_index, is_list
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table
 from curveclinic.columns import STEP_LISTS, columns_of, is_axis_of, row_table
 from curveclinic.errors import InputError
-from curveclinic.grid import RUN_COLUMNS
+from curveclinic.grid import ID_COLUMNS
 from curveclinic.naming import Points, parse
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.run import MetricGoal, Run
@@ -26,9 +26,6 @@ from curveclinic.verdict_rows import Curves
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-INDEX_MARK: Final = b"curveclinic.index"
-"""Key in the metadata of a schema: a reader has been over these curves, so names and axes are taken as they are."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ class _Told:
         """Reads the columns that are no curves."""
         n = table.num_rows
         plain = {name for name in table.column_names if not is_list(table.schema.field(name).type)}
-        key = next((k for k in (*RUN_COLUMNS, "id") if k in plain), None)
+        key = next((k for k in ID_COLUMNS if k in plain), None)
         classes = np.full(n, np.nan if options.num_classes is None else float(options.num_classes))
         if options.num_classes is None and "num_classes" in plain:
             classes = np.array([x if x and x >= 2 else np.nan for x in table["num_classes"].to_pylist()], dtype=float)
@@ -177,7 +174,7 @@ class _Told:
         notes: list[tuple[str, ...]] = [()] * n
         if "notes" in table.column_names and "notes" not in plain:
             notes = [tuple(map(str, x or ())) for x in table["notes"].to_pylist()]
-        indexed = INDEX_MARK in (table.schema.metadata or {})
+        indexed = is_index(table.schema)
         errors = table["error"].to_pylist() if indexed and "error" in plain else [None] * n
         paths, formats = (_text(table, name, plain) for name in ("path", "format"))
         names = _text(table, "run_id", plain) if indexed else _names(table, key, first)

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import with_inf
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+INDEX_MARK: Final = (b"curveclinic.index", b"1")
+"""Key and version in the metadata of a schema: a reader has been over these curves, so names and axes are taken as
+they are; see `readers.curve_table`."""
+
+
+def is_index(found: pa.Schema) -> bool:
+    """Tells whether a schema is that of an index this version can read."""
+    return (found.metadata or {}).get(INDEX_MARK[0]) == INDEX_MARK[1]
 
 
 def is_list(kind: Any) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.grid import RUN_COLUMNS, Column, Grid, column_from_cells, numbered, rows_by_run, select
+from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, Column, Grid, column_from_cells, numbered, rows_by_run, select
 from curveclinic.naming import Points, parse
 from curveclinic.run import as_points
 
@@ -77,7 +77,7 @@ def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
     scalar_loss = any(parse(name).quantity == "loss" for name in cells if name not in lists)
     if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
         return None
-    key = next((k for k in (*RUN_COLUMNS, "id") if k in cells and k not in lists), None)
+    key = next((k for k in ID_COLUMNS if k in cells and k not in lists), None)
     n_rows = max(len(values) for values in cells.values())
     return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
 

@@ -21,6 +21,9 @@ Cells = tuple[Sequence[int], Sequence[Any]]
 RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 """Columns that tell the runs of a long table apart, the first one found counts."""
 
+ID_COLUMNS = (*RUN_COLUMNS, "id")
+"""Columns that name the run of a row, where one row is one run."""
+
 _AXIS_NAMES = (
     *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
     *("num_updates", "train_num_updates", "current_steps"),

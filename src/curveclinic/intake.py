@@ -14,7 +14,7 @@ import numpy as np
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
 from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError
-from curveclinic.grid import RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.run import MetricGoal, Run, as_points, check_num_classes
 from curveclinic.vocabulary import ADVERSARIAL, SPLITS, tokens
@@ -187,9 +187,9 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
             inner = dict(data[wrapper])
             if "epoch" in data and "epoch" not in inner:
                 inner["epoch"] = data["epoch"]
-            data = {**inner, **{k: data[k] for k in (*RUN_COLUMNS, "id") if k in data}}
+            data = {**inner, **{k: data[k] for k in ID_COLUMNS if k in data}}
     table = table_from_mapping(data, forced=(options.train_loss, options.val_loss))
-    run_id = next((str(data[k]) for k in (*RUN_COLUMNS, "id") if isinstance(data.get(k), (str, int))), "")
+    run_id = next((str(data[k]) for k in ID_COLUMNS if isinstance(data.get(k), (str, int))), "")
     return run_from_table(table, options, replace(origin, run_id=run_id) if run_id and not origin.run_id else origin)
 
 

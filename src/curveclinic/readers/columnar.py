@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from curveclinic.arrow_series import is_index
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
 from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Grid, row_steps
 from curveclinic.naming import Points
-from curveclinic.readers.curve_table import is_index, runs_from_table
+from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.run import FloatArray, Run, Series
+from curveclinic.writers import storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-MARK: Final = (b"curveclinic.index", b"1")
-"""Key and version in the metadata of the schema that tell an index from any other table of curves."""
 
 _STEPS = "_steps"
 
@@ -44,17 +43,12 @@ def schema(layers: Iterable[str] = ()) -> pa.Schema:
     ]
     for name in (*CHANNELS, *layers):
         fields += [(name, curve), (name + _STEPS, curve)]
-    return pa.schema(fields, metadata=dict([MARK]))
+    return pa.schema(fields, metadata=dict([INDEX_MARK]))
 
 
 def layers_of(table: pa.Table) -> list[str]:
     """Returns the layer channels a table has columns for."""
     return [name for name in table.column_names[_N_FIXED::2] if name.startswith(LAYER_PREFIX)]
-
-
-def is_index(found: pa.Schema) -> bool:
-    """Tells whether a schema is that of an index this version can read."""
-    return (found.metadata or {}).get(MARK[0]) == MARK[1]
 
 
 def table_from_runs(runs: Sequence[Run]) -> pa.Table:
@@ -63,13 +57,13 @@ def table_from_runs(runs: Sequence[Run]) -> pa.Table:
 
     layers = dict.fromkeys(name for run in runs for name in run.channels if name.startswith(LAYER_PREFIX))
     columns: dict[str, Any] = {
-        "run_id": [_storable(run.run_id) for run in runs],
-        "path": [_storable(run.path) for run in runs],
+        "run_id": [storable(run.run_id) for run in runs],
+        "path": [storable(run.path) for run in runs],
         "format": [run.format for run in runs],
-        "error": [None if run.channels else _storable(run.notes[-1]) for run in runs],
+        "error": [None if run.channels else storable(run.notes[-1]) for run in runs],
         "num_classes": [run.num_classes for run in runs],
         "metric_goal": [run.metric_goal for run in runs],
-        "notes": [[_storable(note) for note in run.notes] if run.channels else [] for run in runs],
+        "notes": [[storable(note) for note in run.notes] if run.channels else [] for run in runs],
         "channels": [list(run.channels) for run in runs],
     }
     for name in (*CHANNELS, *layers):
@@ -125,8 +119,3 @@ def _flat(column: pa.ChunkedArray) -> tuple[FloatArray, list[int]]:
     lists = column.combine_chunks()
     offsets = lists.offsets.to_numpy()
     return lists.values.to_numpy(zero_copy_only=False), offsets.tolist()
-
-
-def _storable(text: str) -> str:
-    """Text that UTF-8 can hold; a file name that was not UTF-8 keeps its odd bytes as visible escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

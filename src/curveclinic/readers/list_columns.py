@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from curveclinic.arrow_series import is_index, is_list
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import RUN_COLUMNS
+from curveclinic.grid import ID_COLUMNS
 from curveclinic.naming import parse
 from curveclinic.readers import remote
 from curveclinic.readers.columnar import first_line, unpacked_bytes
-from curveclinic.readers.curve_table import is_index
 from curveclinic.readers.source import NoCurvesError, Source
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ BATCH_BYTES: Final = 32 * 1024 * 1024
 
 _BUFFER_BYTES: Final = 1024 * 1024
 """Column chunks are read through buffers of this size: one row group may be a whole file."""
-
-_IDS: Final = (*RUN_COLUMNS, "id")
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def batches(source: Source, piece: Slice, *, skip: int = 0) -> Iterator[Batch]:
 
 def run_ids(batch: Batch, source: Source) -> list[str]:
     """Returns the name of each run: that of the file, and its own or its place."""
-    name = next((n for n in _IDS if n in batch.table.column_names), None)
+    name = next((n for n in ID_COLUMNS if n in batch.table.column_names), None)
     own = [None] * batch.table.num_rows if name is None else batch.table.column(name).to_pylist()
     if batch.total == 1 and (not own or own[0] in (None, "")):
         return [source.run_id]
@@ -152,21 +150,15 @@ def _damaged(source: Source, error: Exception) -> LogError:
 
 def _wanted(found: pa.Schema) -> list[str]:
     """Columns to read of a table with one run a row; none if it has not one run a row."""
-    lists = [field.name for field in found if _is_list(field.type)]
-    scalar_loss = any(parse(field.name).quantity == "loss" for field in found if not _is_list(field.type))
+    lists = [field.name for field in found if is_list(field.type)]
+    scalar_loss = any(parse(field.name).quantity == "loss" for field in found if not is_list(field.type))
     if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
         return []
     if is_index(found):
         return list(found.names)
     numbers = [name for name in lists if _is_number(found.field(name).type.value_type)]
-    key = next((name for name in _IDS if name in found.names and name not in lists), None)
+    key = next((name for name in ID_COLUMNS if name in found.names and name not in lists), None)
     return [*([key] if key else []), *numbers] if numbers else lists
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _is_number(kind: Any) -> bool:
@@ -177,7 +169,7 @@ def _is_number(kind: Any) -> bool:
 
 def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None:
     """Raises what any of its rows would raise, when no column can be a loss whatever it holds."""
-    numbers = [f.name for f in found if _is_list(f.type) and _is_number(f.type.value_type)]
+    numbers = [f.name for f in found if is_list(f.type) and _is_number(f.type.value_type)]
     if not numbers:
         raise NoCurvesError(f"{source.path}: no list column of numbers; expected train_loss, val_loss, ...")
     falling = np.array([2.0, 1.0])

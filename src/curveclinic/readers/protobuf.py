@@ -17,7 +17,7 @@ Number = tuple[float, int, str]
 """A number, its first byte (-1: left out), and numpy's name for its bytes ("": of no fixed size)."""
 
 
-def _fields(buffer: Any, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def fields(buffer: Any, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yields (field number, wire type, value or start, end) of a message; wire type 2 is not entered."""
     while at < end:
         key, at = _varint(buffer, at)
@@ -120,7 +120,7 @@ def decode_event(buffer: Any, at: int, end: int) -> Event:
     wall, step, session, is_other = 0.0, 0, False, False
     wall_at = step_at = step_end = -1
     scalars: list[Scalar] = []
-    for number, kind, start, stop in _fields(buffer, at, end):
+    for number, kind, start, stop in fields(buffer, at, end):
         if number == 1 and kind == 1:
             wall, wall_at = struct.unpack("<d", buffer[start:stop])[0], start
         elif number == 2 and kind == 0:
@@ -130,14 +130,14 @@ def decode_event(buffer: Any, at: int, end: int) -> Event:
             scalars.extend(s for s in found if s is not None)
             is_other = is_other or None in found
         elif number == 7 and kind == 2:
-            session = any(n == 1 and k == 0 and v == 1 for n, k, v, _ in _fields(buffer, start, stop))
+            session = any(n == 1 and k == 0 and v == 1 for n, k, v, _ in fields(buffer, start, stop))
         elif number in _OTHER_CONTENT and kind == 2:
             is_other = True
     return Event(wall, step, scalars, session, is_other, wall_at, step_at, step_end)
 
 
 def _summary(buffer: Any, at: int, end: int) -> Iterator[Scalar | None]:
-    for number, kind, start, stop in _fields(buffer, at, end):
+    for number, kind, start, stop in fields(buffer, at, end):
         if number == 1 and kind == 2:
             yield _value(buffer, start, stop)
 
@@ -150,7 +150,7 @@ def _value(buffer: Any, at: int, end: int) -> Scalar | None:
     tag_at = tag_end = -1
     number_in: Number | None = (0.0, -1, "")
     known = plugin = False
-    for number, kind, start, stop in _fields(buffer, at, end):
+    for number, kind, start, stop in fields(buffer, at, end):
         if number == 1 and kind == 2:
             tag_at, tag_end = start, stop
         elif number == 2 and kind == 5:
@@ -191,7 +191,7 @@ def tensor_scalar(buffer: Any, at: int, end: int) -> Number | None:
     """Returns the number in a TensorProto of one element; None for anything else (text, histograms)."""
     dtype, n_elements = 0, 1
     content = typed = (0, 0, 0, 0)
-    for field in _fields(buffer, at, end):
+    for field in fields(buffer, at, end):
         number, kind, start, stop = field
         if number == 1 and kind == 0:
             dtype = start
@@ -211,9 +211,9 @@ def tensor_scalar(buffer: Any, at: int, end: int) -> Number | None:
 def _elements(buffer: Any, at: int, end: int) -> int:
     """Number of elements of a TensorShapeProto."""
     count = 1
-    for number, kind, start, stop in _fields(buffer, at, end):
+    for number, kind, start, stop in fields(buffer, at, end):
         if number == 2 and kind == 2:
-            count *= next((_signed(v) for n, k, v, _ in _fields(buffer, start, stop) if n == 1 and k == 0), 0)
+            count *= next((_signed(v) for n, k, v, _ in fields(buffer, start, stop) if n == 1 and k == 0), 0)
     return count
 
 

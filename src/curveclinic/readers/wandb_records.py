@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from curveclinic.readers.protobuf import _fields as fields
+from curveclinic.readers.protobuf import fields
 
 HEADER = b":W&B\xe1\xbe"
 """Magic of the 7-byte file header; a version byte follows."""
