@@ -36,9 +36,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of
 
 import scores
 from accuracy import overall_measures
-from judges import network_alone
+from judges import Opinion, network_alone
+from robustness import PERTURBATIONS
 from tables import Row, print_table, write_csv
-from yardstick import RESULTS, Record, load_records
+from yardstick import RESULTS, Record, load_records, shortest_loss
 
 import train
 from curveclinic.classifier import NetworkOpinion
@@ -49,6 +50,7 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, judge, opinion_on
+from curveclinic.run import Run
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, generate
 from curveclinic.synth.simulate.stream import Simulations
@@ -56,6 +58,9 @@ from curveclinic.synth.truth import judge as judge_drawn
 
 CACHE = Path("runs/ablation")
 MEASURES = ("macro_f1", "macro_best_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
+CHANGED = "every_4th_point"
+"""The perturbation of robustness.py whose share of changed label sets is measured, too."""
+
 BATCH = 512
 LR = 3e-3
 
@@ -111,14 +116,33 @@ Judge = Callable[[train.Blocks], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
-    """One labelled set of real runs, encoded once."""
+class Told:
+    """Real runs as they were logged, or thinned, encoded once."""
 
-    name: str
-    records: Sequence[Record]
     batch: Batch
     rules: RuleOpinion
     blocks: train.Blocks
+
+    @classmethod
+    def of(cls, runs: Sequence[Run]) -> Told:
+        """Judges by the rules and encodes runs."""
+        batch = Batch.from_runs(runs)
+        coded = encode(batch)
+        none = np.zeros((batch.size, len(LABELS)), np.float32)
+        alone = np.zeros(batch.size, np.int32)
+        blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2), alone)
+        return cls(batch, judge(batch), blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """One labelled set of real runs: all of them, and the rows of those long enough to be told again, thinned."""
+
+    name: str
+    records: Sequence[Record]
+    full: Told
+    long: IntArray
+    thin: Told
 
 
 def runs_for(variant: Variant, options: argparse.Namespace) -> train.Blocks:
@@ -221,24 +245,30 @@ def boosting(data: train.Blocks, seed: int) -> Judge:
 def measured(judged: Judge, held: train.Blocks, yard: Yardstick, draws: int) -> dict[str, FloatArray]:
     """Measure -> (draws + 1,) values of a variant, alone, on a yardstick."""
     calibration, thresholds = calibrate(judged(held), held.target, held.weight)
-    probability = probabilities(judged(yard.blocks), calibration)
     threshold = np.array([thresholds[label] for label in LABELS])
-    nowhere = np.full(probability.shape, np.nan)
-    says = NetworkOpinion(probability, threshold, nowhere, nowhere, np.zeros(probability.shape, dtype=np.int8))
-    opinion = network_alone(yard.batch, yard.rules, says)
+
+    def says_of(told: Told) -> Opinion:
+        probability = probabilities(judged(told.blocks), calibration)
+        nowhere = np.full(probability.shape, np.nan)
+        says = NetworkOpinion(probability, threshold, nowhere, nowhere, np.zeros(probability.shape, dtype=np.int8))
+        return network_alone(told.batch, told.rules, says)
+
+    opinion = says_of(yard.full)
     found = overall_measures(opinion, yard.records, scores.resamples(len(yard.records), draws, seed=0))
-    return {name: found[name][0] for name in MEASURES}
+    changed = (opinion.present[yard.long] != says_of(yard.thin).present).any(axis=1)
+    everyone, weight = np.ones(len(changed), dtype=bool), scores.resamples(len(changed), draws, seed=0)
+    return {name: found[name][0] for name in MEASURES} | {
+        f"changed_by_{CHANGED}": scores.share(changed, everyone, weight)
+    }
 
 
 def yardstick_of(path: Path) -> Yardstick:
     """Reads and encodes a yardstick."""
     records = load_records(path)
-    batch = Batch.from_runs([record.run for record in records])
-    coded = encode(batch)
-    none = np.zeros((batch.size, len(LABELS)), np.float32)
-    alone = np.zeros(batch.size, np.int32)
-    blocks = train.Blocks(coded.tensor, coded.features, none, none, none, np.stack([none, none], axis=2), alone)
-    return Yardstick(path.resolve().parent.name, records, batch, judge(batch), blocks)
+    points, coarse = PERTURBATIONS[CHANGED]
+    long = np.flatnonzero([shortest_loss(record.run) >= points for record in records])
+    thin = [coarse(records[row].run, np.random.default_rng(0)) for row in long]
+    return Yardstick(path.resolve().parent.name, records, Told.of([r.run for r in records]), long, Told.of(thin))
 
 
 def variants(options: argparse.Namespace) -> Iterator[tuple[str, Judge, train.Blocks]]:

@@ -234,7 +234,7 @@ def realism() -> str:
 
 def ablation() -> str:
     """What each part of the input, the data and the network is worth."""
-    measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label")
+    measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label", "changed_by_every_4th_point")
     cell = {(r["variant"], r["yardstick"], r["measure"]): r for r in rows("ablation")}
     variants = list(dict.fromkeys(variant for variant, _, _ in cell if not variant.startswith("both - ")))
     body = [

@@ -137,6 +137,7 @@ def _validation(rng: Rng, n: int) -> Draw:
 def _blow_ups(rng: Rng, n: int) -> Draw:
     return {
         "blow_at": full(n, _NEVER),
+        "blow_val": full(n, 0.97),
         "nan_at": full(n, _NEVER),
         "nan_kind": pick(rng, [8, 1, 1], n),
         "nan_where": pick(rng, [6, 2, 1], n),

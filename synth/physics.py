@@ -46,7 +46,7 @@ def latent(plan: Plan) -> Latent:
     rows, some = plan.where(plan.blow_kind > 0)
     blow, blown[rows] = _blow_up(some, train[rows])
     train[rows] *= np.exp(np.clip(blow, -60, 75))
-    val[rows] *= np.exp(np.clip(blow * 0.97, -60, 75))
+    val[rows] *= np.exp(np.clip(blow * _column(some.blow_val), -60, 75))
     rows, some = plan.where((plan.has_train_metric > 0) | (plan.has_val_metric > 0))
     train_metric[rows], val_metric[rows] = _metrics(some, left[rows], val[rows], blown[rows])
     rows, some = plan.where(plan.has_grad > 0)

@@ -61,6 +61,7 @@ class Plan:
     blow_kind: IntArray  # 0 none, 1 drifts up, 2 jumps and stays, 3 grows exponentially, 4 slow turn
     blow_at: FloatArray
     blow_by: FloatArray  # log of the level reached over the level before
+    blow_val: FloatArray  # share of it that val goes along with, in logarithms
     nan_at: FloatArray  # share of the points after which values are NaN; 2 never
     nan_kind: IntArray  # 0 NaN, 1 Inf, 2 a single gap
     nan_where: IntArray  # 0 both, 1 train, 2 val

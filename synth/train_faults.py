@@ -123,6 +123,8 @@ def drift_up(rng: Rng, n: int) -> Draw:
         "blow_kind": ints(n, 1),
         "blow_at": rng.uniform(0, 0.15, n),
         "blow_by": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.05, 0.6, n), log_uniform(rng, 0.02, 8, n)),
+        # fine-tuning with added noise: train rises gently, val hardly or later
+        "blow_val": np.where(rng.random(n) < 0.6, 0.97, rng.uniform(0, 1, n)),
         "rate": log_uniform(rng, 1, 30, n),
         "floor": np.where(rng.random(n) < 0.5, rng.uniform(0.8, 1, n), rng.uniform(0.97, 1, n)),
         "metric_kind": pick(rng, {1: 3, 2: 1, 0: 1, 5: 2.5}, n),
