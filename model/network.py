@@ -17,13 +17,15 @@ class Shape:
     Attributes:
         channels: rows of the encoded tensor; 0 leaves the curves out (ablation).
         features: scalar features; 0 leaves them out (ablation).
-        width: filters of the last convolutions.
+        patches: filters of the first convolution, which sees patches of six bins.
+        width: filters of the others.
         hidden: units of the joint layer.
     """
 
     channels: int
     features: int
-    width: int = 48
+    patches: int = 48
+    width: int = 64
     hidden: int = 112
 
 
@@ -40,11 +42,10 @@ class CurveNet(nn.Module):
         super().__init__()
         self.shape = shape
         self.halved = False
-        w = shape.width
+        p, w = shape.patches, shape.width
         self.curves = nn.Sequential(
-            nn.Conv1d(max(shape.channels, 1), w, 5, stride=2, padding=2), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 64)
-            nn.Conv1d(w, w, 5, stride=2, padding=2), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 32)
-            nn.Conv1d(w, w, 3, stride=2, padding=1), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 16)
+            nn.Conv1d(max(shape.channels, 1), p, 6, stride=4, padding=1), nn.BatchNorm1d(p), nn.ReLU(),  # (B, p, 32)
+            nn.Conv1d(p, w, 3, stride=2, padding=1), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 16)
             nn.Conv1d(w, w, 3, padding=1), nn.BatchNorm1d(w), nn.ReLU(),
         )  # fmt: skip
         self.where = nn.Conv1d(w, 16, 1)  # a narrow view that keeps the place: (B, 16, 16) -> 256

@@ -21,7 +21,7 @@ from curveclinic.model.network import N_LABELS, Calibrated, CurveNet, Shape, los
 from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 SHIPPED = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
-SMALL = Shape(3, 5, width=4, hidden=8)
+SMALL = Shape(3, 5, patches=4, width=4, hidden=8)
 
 # What torch's exporter says about itself.
 quiet_export = pytest.mark.filterwarnings(
