@@ -53,14 +53,16 @@ def _bad_steps(batch: Batch) -> Quantities:
     first, last = np.full(batch.size, np.nan), np.full(batch.size, -np.inf)
     for name in ("train_loss", "val_loss"):
         channel = batch.channels[name]
-        if channel.finite() is channel:
+        bad = channel.bad
+        if not len(bad):
             continue
-        bad = ~np.isfinite(channel.values)
-        row = np.repeat(np.arange(batch.size), channel.lengths)[bad]
-        np.fmin.at(first, row, channel.steps[bad])
-        at_end = np.zeros(len(bad), dtype=bool)
-        at_end[channel.offsets[1:][channel.lengths > 0] - 1] = True
-        np.maximum.at(last, row, np.where(at_end[bad], np.inf, channel.steps[bad]))
+        # bad points come run by run in the order of their steps
+        row, step = channel.offsets.searchsorted(bad, side="right") - 1, channel.steps[bad]
+        rows, begin = np.unique(row, return_index=True)
+        end = np.append(begin[1:], len(row)) - 1
+        lasting = bad[end] == channel.offsets[rows + 1] - 1
+        first[rows] = np.fmin(first[rows], step[begin])
+        last[rows] = np.maximum(last[rows], np.where(lasting, np.inf, step[end]))
     return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
 
 

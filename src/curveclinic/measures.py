@@ -14,7 +14,7 @@ import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, running_median
+from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, row_middle, running_median
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -113,9 +113,13 @@ class View:
     @classmethod
     def of(cls, channel: Ragged) -> View:
         """Returns the view of a logged channel."""
-        finite = channel.finite()
-        values, log, scale = view_of(finite)
-        return cls(Ragged(finite.steps, values, finite.offsets), log, scale)
+        return cls.of_finite(channel.finite())
+
+    @classmethod
+    def of_finite(cls, channel: Ragged) -> View:
+        """Returns the view of a channel that holds finite points only."""
+        values, log, scale = view_of(channel)
+        return cls(Ragged(channel.steps, values, channel.offsets), log, scale)
 
     def part(self, start: int, stop: int) -> View:
         """Returns consecutive runs without copying their points."""
@@ -179,9 +183,10 @@ def cells_in(view: View) -> Cells:
     if not lengths.all():
         return _among_absent(view)
     size = np.minimum(lengths, CELLS)
+    layout = _Layout.of(points.offsets, lengths)
     rough = third_difference(points.values, points.offsets)
-    layout = _Layout.of(points.offsets, lengths, size)
-    mean, steps, dense_rough = (layout.means(x) for x in (points.values, points.steps, rough))
+    mean, steps, dense_rough = layout.means(np.array([points.values, points.steps, rough]))
+    low, high = layout.extremes(points.values)
     _exact_ends(steps, points, size)
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
@@ -190,11 +195,10 @@ def cells_in(view: View) -> Cells:
     noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / THIRD_DIFF_STD)
     few = lengths <= CELLS
     if few.any():
-        noise = np.where(few, np.minimum(noise, zigzag(mean, size)), noise)
+        noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
     if not few.all():
         several = dense_third_difference(mean[~few])
-        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / THIRD_DIFF_STD)
-    low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
+        cell_noise[~few] = row_middle(several) * (MAD_TO_STD / THIRD_DIFF_STD)
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
@@ -214,13 +218,13 @@ def _among_absent(view: View) -> Cells:
     return Cells(**out)
 
 
-def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
-    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
-    lengths = channel.lengths
+def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
+    """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
     if not len(channel.values):
-        return [np.zeros((channel.size, CELLS)) for _ in values]
-    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
-    return [layout.means(x) for x in values]
+        return np.zeros((len(values), channel.size, CELLS))
+    means = _Layout.of(channel.offsets, channel.lengths).means(np.array(values))
+    means[:, channel.lengths == 0] = 0.0
+    return means
 
 
 def no_cells(n: int) -> Cells:
@@ -232,46 +236,67 @@ def no_cells(n: int) -> Cells:
 
 @dataclass(frozen=True, eq=False)
 class _Layout:
-    """Where cells lie in a flat channel.
+    """Where the points of cells lie in a flat channel; padding repeats a row's last cell, an empty row means nothing.
 
     Attributes:
-        index: (n, CELLS) place of each cell among all cells; padding repeats the last real one.
-        absent: rows without a cell.
-        starts: flat index of each cell's first point; None where every cell is one point.
-        width: points of each cell.
+        first, last: (n, CELLS) index of each cell's first and last point; the same array where every cell is one point.
+        long: rows whose cells hold more points than these two.
+        inside: (total,) True at the points of long rows, None where all are.
+        starts: (len(long) * CELLS,) index of each of their cells' first point among those.
+        width: (len(long), CELLS) points of each of their cells.
     """
 
-    index: IntArray
-    absent: IntArray
-    starts: IntArray | None
-    width: IntArray | None
+    first: IntArray
+    last: IntArray
+    long: IntArray
+    inside: BoolArray | None
+    starts: IntArray
+    width: IntArray
 
     @classmethod
-    def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
-        before = np.cumsum(size) - size
-        index = before[:, None] + np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
-        index, absent = np.minimum(index, size.sum() - 1), (size == 0).nonzero()[0]
-        if lengths.max() <= CELLS:
-            return cls(index, absent, None, None)
-        column = np.arange(size.sum()) - np.repeat(before, size)
-        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
-        return cls(index, absent, starts, np.concatenate((starts[1:], offsets[-1:])) - starts)
+    def of(cls, offsets: IntArray, lengths: IntArray) -> _Layout:
+        longest, begin = lengths.max(), offsets[:-1, None]
+        cell = np.minimum(np.arange(CELLS), np.maximum(lengths, 1)[:, None] - 1)
+        none = cell[:0]
+        if longest <= CELLS:
+            first = cell + begin
+            return cls(first, first, none[:, 0], None, none[:, 0], none)
+        points = np.maximum(lengths, CELLS)[:, None]
+        first = cell * points // CELLS
+        width = (cell + 1) * points // CELLS - first
+        first += begin
+        last = first + (width - 1)
+        if longest <= 2 * CELLS:
+            return cls(first, last, none[:, 0], None, none[:, 0], none)
+        is_long = lengths > 2 * CELLS
+        long = is_long.nonzero()[0]
+        own = lengths[long]
+        starts = first[long] + (np.cumsum(own) - own - offsets[long])[:, None]
+        inside = None if len(long) == len(lengths) else np.repeat(is_long, lengths)
+        return cls(first, last, long, inside, starts.ravel(), width[long])
 
     def means(self, values: FloatArray) -> FloatArray:
-        """(n, CELLS) mean of each cell's points."""
-        if self.starts is None or self.width is None:
-            return self._spread(values)
-        return self._spread(np.add.reduceat(values, self.starts) / self.width)
-
-    def extremes(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
-        """(n, CELLS) smallest or largest of each cell's points."""
-        return self._spread(values if self.starts is None else ufunc.reduceat(values, self.starts))
-
-    def _spread(self, cells: FloatArray) -> FloatArray:
-        out: FloatArray = cells.take(self.index)
-        if len(self.absent):
-            out[self.absent] = 0.0
+        """(k, n, CELLS) mean of each cell's points, of k values (k, total)."""
+        out: FloatArray = values.take(self.first, axis=1, mode="clip")
+        if self.last is not self.first:
+            out += values.take(self.last, axis=1, mode="clip")
+            out *= 0.5
+        if len(self.long):
+            own = values if self.inside is None else values[:, self.inside]
+            out[:, self.long] = np.add.reduceat(own, self.starts, axis=1).reshape(-1, *self.width.shape) / self.width
         return out
+
+    def extremes(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n, CELLS) smallest and largest of each cell's points, of values (total,)."""
+        low = high = values.take(self.first)
+        if self.last is not self.first:
+            last = values.take(self.last)
+            low, high = np.minimum(low, last), np.maximum(low, last)
+        if len(self.long):
+            own = values if self.inside is None else values[self.inside]
+            for out, ufunc in ((low, np.minimum), (high, np.maximum)):
+                out[self.long] = ufunc.reduceat(own, self.starts).reshape(self.width.shape)
+        return low, high
 
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:

@@ -54,11 +54,17 @@ class Ragged:
 
     @cached_property
     def _finite(self) -> Ragged:
-        keep = np.isfinite(self.values)
-        if keep.all():
+        bad = self.bad
+        if not len(bad):
             return self
-        counts = np.concatenate([[0], np.cumsum(keep)])
-        return Ragged(self.steps[keep], self.values[keep], counts[self.offsets].astype(np.int64))
+        keep = np.ones(len(self.values), dtype=bool)
+        keep[bad] = False
+        return Ragged(self.steps[keep], self.values[keep], self.offsets - bad.searchsorted(self.offsets))
+
+    @cached_property
+    def bad(self) -> IntArray:
+        """(k,) flat index of every point that is NaN or Inf."""
+        return (~np.isfinite(self.values)).nonzero()[0]
 
     def take(self, rows: IntArray) -> Ragged:
         """Returns the given runs, in that order."""

@@ -238,6 +238,12 @@ def first_true(mask: BoolArray) -> IntArray:
     return np.where(mask.any(axis=1), at, mask.shape[1])
 
 
+def row_middle(values: FloatArray) -> FloatArray:
+    """(n,) lower median of each row."""
+    out: FloatArray = np.sort(values, axis=1)[:, (values.shape[1] - 1) // 2]
+    return out
+
+
 def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:
     """Rows sorted with the masked cells first, and how many they are."""
     ordered = np.where(mask, values, np.inf)
