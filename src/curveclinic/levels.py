@@ -61,7 +61,7 @@ def level_of(cells: Cells) -> Level:
     """Estimates the level from logged points."""
     level = smooth(cells)
     steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
-    view = cells.axis.interpolate(level, steps)
+    view = cells.axis.evened(level)
     spread = np.maximum(view.max(axis=1) - view.min(axis=1), EPS)
     averaged = 2.0 * smoothing_width(cells, spread) + 1.0
     error = cells.cell_noise / np.sqrt(averaged)
@@ -105,15 +105,14 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
     Args:
         losses: train's n runs, then val's.
     """
-    grid = common_grid(losses.steps, losses.steps.shape[1])
-    both = resample_even(losses.steps, losses.linear, twice(grid))
+    start, stop = common_span(losses.steps)
+    both = resample_even(losses.steps, losses.linear, twice(start), twice(stop))
     unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
     t, v = halves(both * (losses.unit / twice(unit))[:, None])
-    return grid, t, v
+    return even_grid(start, stop, losses.steps.shape[1]), t, v
 
 
-def common_grid(steps: FloatArray, points: int) -> FloatArray:
-    """(n, points) even steps over what train and val have in common; steps (2 n, ...) are train's, then val's."""
+def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) first and last step that train and val have in common; steps (2 n, ...) are train's, then val's."""
     start = np.maximum(*halves(steps[:, 0]))
-    stop = np.maximum(np.minimum(*halves(steps[:, -1])), start)
-    return even_grid(start, stop, points)
+    return start, np.maximum(np.minimum(*halves(steps[:, -1])), start)

@@ -6,7 +6,7 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -98,15 +98,36 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if moving.any():
             out[moving] = moving_mean(values[moving], half[moving], size[moving])
         return out
-    n, width = values.shape
-    total = np.zeros((n, width + 1))
+    low, stop, count = _windows(half, size, values.shape[1])
+    means: FloatArray = (columns(total := running_total(values), stop) - columns(total, low)) / count
+    return means
+
+
+def running_total(values: FloatArray) -> FloatArray:
+    """(n, W + 1) sum of the columns before each one."""
+    total = np.empty((len(values), values.shape[1] + 1))
+    total[:, 0] = 0.0
     np.add.accumulate(values, axis=1, out=total[:, 1:])
-    half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
-    position = np.minimum(np.arange(width), last)
+    return total
+
+
+def _windows(half: IntArray, size: IntArray, width: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """First column, column after the last one, and length of every window: (1, W) where all rows share them."""
+    rows = list(zip(half.tolist(), size.tolist(), strict=True))
+    if rows.count(rows[0]) == len(rows):
+        return _window(*rows[0], width)
+    low, stop, count = (np.concatenate(part) for part in zip(*(_window(*row, width) for row in rows), strict=True))
+    return low, stop, count
+
+
+@lru_cache(maxsize=4096)
+def _window(half: int, size: int, width: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """`_windows` of one row, (1, W) each: few pairs of half widths and sizes occur, and they occur all the time."""
+    last = max(size - 1, 0)
+    position = np.minimum(np.arange(width), last)[None, :]
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
     low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
-    means: FloatArray = (columns(total, stop) - columns(total, low)) / (stop - low)
-    return means
+    return low, stop, (stop - low).astype(np.float64)
 
 
 def alike(numbers: IntArray) -> IntArray:
@@ -118,7 +139,7 @@ def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
     n, width = values.shape
     out: FloatArray
-    if len(index) != n:
+    if len(index) == 1:
         out = values.take(index[0], axis=1)
     else:
         out = values.ravel().take(index + np.arange(0, n * width, width)[:, None])
@@ -132,14 +153,18 @@ def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatA
     return StepAxis.of(steps, size).interpolate(values, grid)
 
 
-def resample_even(steps: FloatArray, values: FloatArray, grid: FloatArray) -> FloatArray:
-    """`resample` of rows whose cells are all real and whose steps are even, as those of `even_grid` are."""
-    if steps.shape == grid.shape and np.array_equal(steps, grid):
+def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop: FloatArray) -> FloatArray:
+    """Values on even steps (n, W) at as many even steps from start (n,) to stop (n,), clamped at the ends."""
+    first, last, width = steps[:, 0], steps[:, -1], steps.shape[1]
+    rows = ((first != start) | (last != stop)).nonzero()[0]
+    if not len(rows):
         return values
-    n, width = steps.shape
-    low = steps[:, :1]
-    share = (grid - low) / np.maximum(steps[:, -1:] - low, _TINY)
-    return interpolate(values, np.full(n, width), np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1))
+    first, start, stop = first[rows], start[rows], stop[rows]
+    share = (even_grid(start, stop, width) - first[:, None]) / np.maximum(last[rows] - first, _TINY)[:, None]
+    position = np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1)
+    out = values.copy()
+    out[rows] = interpolate(values[rows], np.full(len(rows), width), position)
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,36 +175,50 @@ class StepAxis:
         low, span: (n, 1) first step, and the distance from there to the last one.
         unit: (n, CELLS) share of that distance at which each cell lies.
         size: (n,) number of real cells.
-        uneven: runs whose steps are not evenly spaced.
+        uneven: (n,) True where steps are not evenly spaced.
     """
 
     low: FloatArray
     span: FloatArray
     unit: FloatArray
     size: IntArray
-    uneven: IntArray
+    uneven: BoolArray
 
     @classmethod
     def of(cls, steps: FloatArray, size: IntArray) -> StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = (steps - low) / span, np.maximum(size[:, None] - 1, 1)
+        unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
         straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
-        return cls(low, span, unit, size, ((straying > allowed) & (size > 1)).nonzero()[0])
+        return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 
-    def positions(self, grid: FloatArray) -> FloatArray:
-        """(n, G) fractional column of every grid step."""
-        asked = np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0)
-        out: FloatArray = asked * np.maximum(self.size[:, None] - 1, 1)
-        if len(self.uneven):
-            out[self.uneven] = _searched(self.unit[self.uneven], self.size[self.uneven], asked[self.uneven])
-        return out
+    def take(self, rows: IntArray) -> StepAxis:
+        """Returns the axis of the given runs, in that order."""
+        return StepAxis(self.low[rows], self.span[rows], self.unit[rows], self.size[rows], self.uneven[rows])
 
     def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
         """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
-        return interpolate(values, self.size, self.positions(grid))
+        return self._at_shares(values, np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0))
+
+    def evened(self, values: FloatArray) -> FloatArray:
+        """(n, CELLS) cell values at even steps from the first to the last one of each run."""
+        width = values.shape[1]
+        rows = (self.uneven | (self.size < width)).nonzero()[0]
+        if not len(rows):
+            return values
+        out = values.copy()
+        out[rows] = self.take(rows)._at_shares(values[rows], np.broadcast_to(_shares(width), (len(rows), width)))
+        return out
+
+    def _at_shares(self, values: FloatArray, share: FloatArray) -> FloatArray:
+        """(n, G) cell values at shares (n, G) of the way from the first to the last step."""
+        position = share * np.maximum(self.size[:, None] - 1, 1)
+        rows = self.uneven.nonzero()[0]
+        if len(rows):
+            position[rows] = _searched(self.unit[rows], self.size[rows], share[rows])
+        return interpolate(values, self.size, position)
 
 
 def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
-from curveclinic.levels import EPS, common_grid
+from curveclinic.levels import EPS, common_span
 from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, row_mean, row_median, twice
+from curveclinic.smoothing import even_grid, halves, masked_sort, moving_mean, quantile_of, row_mean, row_median, twice
 from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
@@ -133,7 +133,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
 
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    grid = twice(common_grid(losses.steps, _GRID))
+    grid = twice(even_grid(*common_span(losses.steps), _GRID))
     curves = losses.at(grid)
     size = np.full(len(grid), _GRID)
     rest = curves - moving_mean(curves, size // 8, size)
