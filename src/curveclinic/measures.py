@@ -14,7 +14,16 @@ import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, row_middle, running_median
+from curveclinic.smoothing import (
+    Pairs,
+    StepAxis,
+    masked_median,
+    median3,
+    moving_mean,
+    neighbours,
+    row_middle,
+    running_median,
+)
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -73,14 +82,24 @@ class Cells:
         return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
 
     @cached_property
+    def extent(self) -> IntArray:
+        """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
+        return np.where(self.size > 0, self.size, self.size.max(initial=1))
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Neighbouring cells in order of size."""
+        return neighbours(self.mean)
+
+    @cached_property
     def middle3(self) -> FloatArray:
         """(n, CELLS) running median of three cells."""
-        return median3(self.mean)
+        return median3(self.mean, self.pairs)
 
     @cached_property
     def middle5(self) -> FloatArray:
         """(n, CELLS) running median of five cells, real cells only."""
-        return running_median(self.mean, self.size)
+        return running_median(self.mean, self.size, self.pairs)
 
     @cached_property
     def axis(self) -> StepAxis:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import masked_quantile, median3
+from curveclinic.smoothing import masked_quantile, median3, neighbours
 
 THIRD_DIFF_STD = np.sqrt(20.0)
 """Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
@@ -25,7 +25,7 @@ def zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
     """
     column = np.arange(mean.shape[1])
     inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
+    return masked_quantile(np.abs(mean - median3(mean, neighbours(mean))), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:

@@ -5,9 +5,10 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,10 +25,26 @@ _EVEN_FULL = 1.0
 """The same where all cells are filled: they hold one point or two in turn, which says nothing about the steps."""
 
 
-def median3(values: FloatArray) -> FloatArray:
-    """Centred running median of three; the first and last column stay as they are."""
-    out: FloatArray = values.copy()
-    out[:, 1:-1] = middle_of_three(values[:, :-2], values[:, 1:-1], values[:, 2:])
+Pairs = tuple[FloatArray, FloatArray]
+"""The smaller and the larger of two cells, cell by cell."""
+
+
+def ordered(a: FloatArray, b: FloatArray) -> Pairs:
+    """Returns the smaller and the larger of two arrays, cell by cell."""
+    return np.minimum(a, b), np.maximum(a, b)
+
+
+def neighbours(values: FloatArray) -> Pairs:
+    """(n, W - 1) the smaller and the larger of every two cells side by side: what small medians are made of."""
+    return ordered(values[:, :-1], values[:, 1:])
+
+
+def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
+    """Centred running median of three, from the `neighbours`; the first and last column stay as they are."""
+    (low, high), out = pairs, np.empty_like(values)
+    out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
+    inner = np.minimum(high[:, :-1], values[:, 2:], out=out[:, 1:-1])
+    np.maximum(inner, low[:, :-1], out=inner)
     return out
 
 
@@ -50,33 +67,31 @@ def row_median(values: FloatArray) -> FloatArray:
     return out
 
 
-def median5(values: FloatArray) -> FloatArray:
-    """Centred running median of five; of three next to the ends, which stay as they are."""
-    out: FloatArray = values.copy()
-    for k in (1, values.shape[1] - 2):
+def median5(values: FloatArray, pairs: Pairs) -> FloatArray:
+    """Centred running median of five, from the `neighbours`; of three next to the ends, which stay as they are."""
+    (low, high), out, width = pairs, np.empty_like(values), values.shape[1]
+    out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
+    for k in (1, width - 2):
         out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
-    out[:, 2:-2] = _middle(*(values[:, k : values.shape[1] - 4 + k] for k in range(5)))
+    out[:, 2:-2] = _middle((low[:, :-3], high[:, :-3]), (low[:, 3:], high[:, 3:]), values[:, 2:-2])
     return out
 
 
-def _middle(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, e: FloatArray) -> FloatArray:
-    """Median of five arrays, cell by cell, without sorting."""
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    other_low, other_high = np.minimum(c, d), np.maximum(c, d)
+def _middle(pair: Pairs, other: Pairs, e: FloatArray) -> FloatArray:
+    """Median of five arrays, two of them and another two ordered, cell by cell, without sorting."""
     # the smallest of the four and the largest of the four cannot be the middle of five
-    f, g = np.maximum(low, other_low), np.minimum(high, other_high)
-    small, large = np.minimum(f, g), np.maximum(f, g)
-    out: FloatArray = np.maximum(small, np.minimum(large, e))
-    return out
+    small, large = ordered(np.maximum(pair[0], other[0]), np.minimum(pair[1], other[1]))
+    return np.maximum(small, np.minimum(large, e, out=large), out=small)
 
 
-def running_median(values: FloatArray, size: IntArray) -> FloatArray:
+def running_median(values: FloatArray, size: IntArray, pairs: Pairs) -> FloatArray:
     """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
-    out = median5(values)
-    out[size < 8] = values[size < 8]
-    # the window of the second to last real cell must not see the padding
-    rows = np.flatnonzero((size >= 8) & (size < values.shape[1]))
-    if len(rows):
+    out = median5(values, pairs)
+    short = size < values.shape[1]
+    if short.any():
+        few, rows = (size < 8).nonzero()[0], (short & (size >= 8)).nonzero()[0]
+        out[few] = values[few]
+        # the window of the second to last real cell must not see the padding
         at = size[rows] - 2
         out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
     return out
@@ -84,10 +99,10 @@ def running_median(values: FloatArray, size: IntArray) -> FloatArray:
 
 def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
     """Running median over about 15 cells: the median of five medians of three, three cells apart."""
-    small = running_median(values, size)
+    small = running_median(values, size, neighbours(values))
     padded = np.concatenate([np.repeat(small[:, :1], 6, axis=1), small, np.repeat(small[:, -1:], 6, axis=1)], axis=1)
-    width = values.shape[1]
-    return _middle(*(padded[:, k : k + width] for k in (0, 3, 6, 9, 12)))
+    a, b, c, d, e = (padded[:, k : k + values.shape[1]] for k in (0, 3, 6, 9, 12))
+    return _middle(ordered(a, b), ordered(c, d), e)
 
 
 def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
@@ -98,8 +113,9 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if moving.any():
             out[moving] = moving_mean(values[moving], half[moving], size[moving])
         return out
-    low, stop, count = _windows(half, size, values.shape[1])
-    means: FloatArray = (columns(total := running_total(values), stop) - columns(total, low)) / count
+    low, stop, count = for_rows(_window, half, size, np.full(len(half), values.shape[1]))
+    total = running_total(values)
+    means: FloatArray = (columns(total, stop) - columns(total, low)) / count
     return means
 
 
@@ -111,23 +127,25 @@ def running_total(values: FloatArray) -> FloatArray:
     return total
 
 
-def _windows(half: IntArray, size: IntArray, width: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """First column, column after the last one, and length of every window: (1, W) where all rows share them."""
-    rows = list(zip(half.tolist(), size.tolist(), strict=True))
-    if rows.count(rows[0]) == len(rows):
-        return _window(*rows[0], width)
-    low, stop, count = (np.concatenate(part) for part in zip(*(_window(*row, width) for row in rows), strict=True))
-    return low, stop, count
-
-
 @lru_cache(maxsize=4096)
 def _window(half: int, size: int, width: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """`_windows` of one row, (1, W) each: few pairs of half widths and sizes occur, and they occur all the time."""
+    """(1, width) first column, column after the last one, and length of the windows of a row of that size."""
     last = max(size - 1, 0)
     position = np.minimum(np.arange(width), last)[None, :]
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
     low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
     return low, stop, (stop - low).astype(np.float64)
+
+
+def for_rows(made: Callable[..., tuple[AnyArray, ...]], *keys: IntArray) -> tuple[Any, ...]:
+    """What `made` returns for the keys (n,) of every row, (n, W) each; (1, W) where all rows have the same keys.
+
+    Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
+    """
+    rows = list(zip(*(key.tolist() for key in keys), strict=True)) or [(0,) * len(keys)]
+    if rows.count(rows[0]) == len(rows):
+        return made(*rows[0])
+    return tuple(map(np.concatenate, zip(*(made(*row) for row in rows), strict=True)))
 
 
 def alike(numbers: IntArray) -> IntArray:
@@ -275,6 +293,11 @@ def first_true(mask: BoolArray) -> IntArray:
     """(n,) column of the first True of each row, the row's width where there is none."""
     at: IntArray = mask.argmax(axis=1)
     return np.where(mask.any(axis=1), at, mask.shape[1])
+
+
+def row_count(mask: BoolArray) -> IntArray:
+    """(n,) True cells of rows of at most 255, several times as fast as their `sum`."""
+    return np.add.reduce(mask.view(np.uint8), axis=1, dtype=np.uint8).astype(np.int64)
 
 
 def row_middle(values: FloatArray) -> FloatArray:
