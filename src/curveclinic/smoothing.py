@@ -142,10 +142,12 @@ def for_rows(made: Callable[..., tuple[AnyArray, ...]], *keys: IntArray) -> tupl
 
     Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
     """
-    rows = list(zip(*(key.tolist() for key in keys), strict=True)) or [(0,) * len(keys)]
-    if rows.count(rows[0]) == len(rows):
-        return made(*rows[0])
-    return tuple(map(np.concatenate, zip(*(made(*row) for row in rows), strict=True)))
+    known: dict[tuple[int, ...], int] = {}
+    row_of = [known.setdefault(key, len(known)) for key in zip(*(key.tolist() for key in keys), strict=True)]
+    parts = [made(*key) for key in known or [(0,) * len(keys)]]
+    if len(parts) == 1:
+        return parts[0]
+    return tuple(np.concatenate(part).take(row_of, axis=0) for part in zip(*parts, strict=True))
 
 
 def alike(numbers: IntArray) -> IntArray:
