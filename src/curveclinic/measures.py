@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from curveclinic.smoothing import (
     moving_mean,
     neighbours,
     row_middle,
+    row_spread,
     running_median,
 )
 
@@ -70,16 +73,16 @@ class Cells:
 
     def take(self, rows: IntArray) -> Cells:
         """Returns the given runs, in that order."""
-        return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return Cells(*(values[rows] for values in _FIELDS(self)))
 
     def part(self, start: int, stop: int) -> Cells:
         """Returns consecutive runs without copying them."""
-        return Cells(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+        return Cells(*(values[start:stop] for values in _FIELDS(self)))
 
     @classmethod
     def stacked(cls, channels: Sequence[Cells]) -> Cells:
         """Returns the runs of several channels one after another, as the runs of one."""
-        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
+        return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
 
     @cached_property
     def extent(self) -> IntArray:
@@ -114,6 +117,10 @@ class Cells:
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return np.arange(CELLS) < self.size[:, None]
+
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
+"""The arrays of `Cells` as a tuple, in the order they are declared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,12 +236,12 @@ def _among_absent(view: View) -> Cells:
     """Cells of a channel that some runs lack, reduced without them."""
     points, rows = view.points, view.points.lengths.nonzero()[0]
     packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
-    found, out = cells_in(View(packed, view.log[rows], view.scale[rows])), {}
-    for f in fields(found):
-        values = getattr(found, f.name)
-        out[f.name] = np.full((points.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
-        out[f.name][rows] = values
-    return Cells(**out)
+    found = cells_in(View(packed, view.log[rows], view.scale[rows]))
+    out = Cells(*(np.zeros((points.size, *values.shape[1:]), dtype=values.dtype) for values in _FIELDS(found)))
+    out.scale[:] = 1.0
+    for values, some in zip(_FIELDS(out), _FIELDS(found), strict=True):
+        values[rows] = some
+    return out
 
 
 def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
@@ -339,5 +346,4 @@ def smooth(cells: Cells) -> FloatArray:
     an engineer would keep the checkpoint of.
     """
     level = np.minimum(cells.mean, cells.middle5)
-    spread = level.max(axis=1) - level.min(axis=1)
-    return moving_mean(level, smoothing_width(cells, spread).astype(np.int64), cells.size)
+    return moving_mean(level, smoothing_width(cells, row_spread(level)).astype(np.int64), cells.size)

@@ -59,6 +59,12 @@ def row_mean(values: FloatArray) -> FloatArray:
     return out
 
 
+def row_spread(values: FloatArray) -> FloatArray:
+    """(n,) largest minus smallest of each row."""
+    out: FloatArray = np.maximum.reduce(values, axis=1) - np.minimum.reduce(values, axis=1)
+    return out
+
+
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2

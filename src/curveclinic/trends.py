@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -29,8 +30,14 @@ _FIT = 0.15
 def by_loss(losses: Quantities) -> Quantities:
     """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
     n = len(next(iter(losses.values()))) // 2
-    train = {f"t_{name}": value[:n] for name, value in losses.items()}
-    return train | {f"v_{name}": value[n:] for name, value in losses.items()}
+    train, val = _names_by_loss(tuple(losses))
+    q = {name: value[:n] for name, value in zip(train, losses.values(), strict=True)}
+    return q | {name: value[n:] for name, value in zip(val, losses.values(), strict=True)}
+
+
+@cache
+def _names_by_loss(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(f"t_{name}" for name in names), tuple(f"v_{name}" for name in names)
 
 
 def trend_quantities(losses: Level) -> Quantities:
@@ -48,14 +55,14 @@ def trend_quantities(losses: Level) -> Quantities:
     return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
 
 
-def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
-    """Initial or end level: a single point of a clean curve, the mean of up to a tenth of a noisy one."""
-    width = level.view.shape[1]
-    reach = np.rint(np.minimum(np.maximum(level.error / spread, 0.0), _EDGE) * width).astype(np.int64)
-    part = level.view[:, ::-1] if end else level.view
-    total = np.add.accumulate(part[:, : int(_EDGE * width) + 2], axis=1)
-    out: FloatArray = total[np.arange(len(reach)), reach] / (reach + 1)
-    return out
+def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Initial and end level: a single point of a clean curve each, the mean of up to a tenth of a noisy one."""
+    n, width = level.view.shape
+    reach = np.rint(np.minimum(level.error / spread, _EDGE) * width).astype(np.int64)
+    most = int(_EDGE * width) + 2
+    total = np.add.accumulate(np.array([level.view[:, :most], level.view[:, : -most - 1 : -1]]), axis=2)
+    start, end = total[:, np.arange(n), reach] / (reach + 1)
+    return start, end
 
 
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
@@ -99,9 +106,9 @@ class _Ends:
 
     @classmethod
     def of(cls, level: Level) -> _Ends:
-        bottom = level.view.min(axis=1)
-        spread = np.maximum(level.view.max(axis=1) - bottom, EPS)
-        start, end = _edge(level, spread, end=False), _edge(level, spread, end=True)
+        bottom = np.minimum.reduce(level.view, axis=1)
+        spread = np.maximum(np.maximum.reduce(level.view, axis=1) - bottom, EPS)
+        start, end = _edges(level, spread)
         low = np.minimum(bottom, start)
         drop = start - low
         return cls(start, low, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
