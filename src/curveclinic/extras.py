@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.gradients import gradient_quantities, schedule_quantities
 from curveclinic.levels import EPS, Level
-from curveclinic.measures import Cells, segment_min, smooth
+from curveclinic.measures import Cells, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import middle_of_three, resample
 from curveclinic.trends import Quantities
@@ -123,14 +123,16 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
 
 
 def _first_values(batch: Batch, t: Cells) -> Quantities:
-    """First train loss against the level at 2 % of the run, against its end and against a chance prediction."""
+    """First train loss against the level at 2 % of the run, against its end and against a chance prediction.
+
+    A loss has collapsed when it has come down to that level to within a tenth of the way.
+    """
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
     near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
     around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
     first = around[1, 0]  # single, for nothing comes before it
     near, next_, last = middle_of_three(*around[:, 1:])
-    fine = (count >= 4) & (segment_min(channel.values, channel.offsets) > 0)
     with np.errstate(all="ignore"):
         fall, further = np.log(first / near), np.log(near / next_)
         chance = np.where(batch.num_classes >= 2, np.log(np.maximum(batch.num_classes, 2)), np.nan)
@@ -141,8 +143,10 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
             # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
             "first_kink": further / np.maximum(fall, EPS),
         }
-        kept = {name: np.where(fine, value, np.nan) for name, value in ratios.items()}
-    return kept | {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, first, near, t)}
+    values = np.array(list(ratios.values()))
+    values[:, (count < 4) | ~t.positive] = np.nan
+    collapsed = _collapsed_step(channel, near + 0.1 * (first - near), t)
+    return dict(zip(ratios, values, strict=True)) | {"first": first, "near": near, "collapsed_step": collapsed}
 
 
 def _around(channel: Ragged, at: IntArray) -> FloatArray:
@@ -154,13 +158,11 @@ def _around(channel: Ragged, at: IntArray) -> FloatArray:
     return points
 
 
-def _collapsed_step(channel: Ragged, first: FloatArray, near: FloatArray, t: Cells) -> FloatArray:
-    """First step at which the loss has come down to the level at 2 % of the run, to within a tenth of the way."""
-    with np.errstate(all="ignore"):
-        reached = np.repeat(near + 0.1 * (first - near), channel.lengths)
-    index = np.where(channel.values <= reached, np.arange(len(channel.values)), len(channel.values))
-    at = segment_min(index.astype(np.float64), channel.offsets)
-    fine = at < len(channel.values)
+def _collapsed_step(channel: Ragged, reached: FloatArray, t: Cells) -> FloatArray:
+    """First step at which the loss is down to a level (n,), the last one where it never is."""
+    hits = (channel.values <= np.repeat(reached, channel.lengths)).nonzero()[0]
+    at = np.append(hits, len(channel.values))[hits.searchsorted(channel.offsets[:-1])]  # the first one in each run
+    fine = at < channel.offsets[1:]
     out: FloatArray = t.steps[:, -1].copy()
-    out[fine] = channel.steps[at[fine].astype(np.int64)]
+    out[fine] = channel.steps[at[fine]]
     return out

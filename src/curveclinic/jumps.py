@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import columns, for_rows, moving_mean, row_mean
+from curveclinic.smoothing import columns, for_rows, moving_mean, row_count, row_mean, row_spread
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -53,10 +53,7 @@ class Jumps:
     @property
     def count(self) -> IntArray:
         """(n,) jumps; neighbouring cells count once."""
-        starts = self.hit.copy()
-        starts[:, 1:] &= ~self.hit[:, :-1]
-        out: IntArray = starts.sum(axis=1)
-        return out
+        return row_count(self.hit[:, 1:] > self.hit[:, :-1])  # the first cell is none
 
     @property
     def size(self) -> FloatArray:
@@ -76,7 +73,7 @@ def jumps_of(cells: Cells) -> Jumps:
     base = cells.middle5
     prominence = _prominence(cells, base)
     size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
-    limit = visible_height(cells.noise, base.max(axis=1) - base.min(axis=1), size)
+    limit = visible_height(cells.noise, row_spread(base), size)
     mean = moving_mean(prominence, np.full(len(limit), _AROUND), cells.extent)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
     isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))

@@ -71,8 +71,7 @@ def level_of(cells: Cells) -> Level:
     spread = np.maximum(row_spread(view), EPS)
     averaged = 2.0 * smoothing_width(cells, spread) + 1.0
     error = cells.cell_noise / np.sqrt(averaged)
-    positive = cells.log | (cells.low.min(axis=1) > 0)
-    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, positive)
+    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, cells.positive)
 
 
 def make_level(
@@ -107,8 +106,8 @@ def in_log(level: Level, wanted: BoolArray) -> Level:
     return Level(level.steps, view, level.linear, level.unit, error, noise, level.count, log, level.positive)
 
 
-def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Returns common steps (n, G) and the raw levels of train and val on them, divided by one common unit.
+def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
+    """Returns common steps (n, G) and the raw levels (2 n, G) of train and val on them, divided by one common unit.
 
     Args:
         losses: train's n runs, then val's.
@@ -116,8 +115,7 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
     start, stop = common_span(losses.steps)
     both = resample_even(losses.steps, losses.linear, twice(start), twice(stop))
     unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
-    t, v = halves(both * (losses.unit / twice(unit))[:, None])
-    return even_grid(start, stop, losses.steps.shape[1]), t, v
+    return even_grid(start, stop, losses.steps.shape[1]), both * (losses.unit / twice(unit))[:, None]
 
 
 def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -90,6 +90,11 @@ class Cells:
         return np.where(self.size > 0, self.size, self.size.max(initial=1))
 
     @cached_property
+    def positive(self) -> BoolArray:
+        """(n,) all values are above 0."""
+        return self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+
+    @cached_property
     def pairs(self) -> Pairs:
         """Neighbouring cells in order of size."""
         return neighbours(self.mean)

@@ -98,8 +98,7 @@ def _autocorrelation(rest: FloatArray, length: IntArray) -> FloatArray:
     width = rest.shape[1]
     padded = _fast_length(width + width // 2 + 2)  # zeros beyond the largest lag that is asked for
     spectrum = np.fft.rfft(rest, padded, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    acf = np.fft.irfft(power, padded, axis=1)[:, : width // 2 + 2]
+    acf = np.fft.irfft(spectrum * spectrum.conj(), padded, axis=1)[:, : width // 2 + 2]
     lag = np.arange(acf.shape[1])[None, :]
     whole = np.where(acf[:, :1] == 0.0, 1.0, acf[:, :1])
     out: FloatArray = acf / whole * (length / np.maximum(length - lag, 1))

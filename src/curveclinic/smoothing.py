@@ -298,9 +298,9 @@ def twice(rows: AnyArray) -> AnyArray:
 
 
 def first_true(mask: BoolArray) -> IntArray:
-    """(n,) column of the first True of each row, the row's width where there is none."""
-    at: IntArray = mask.argmax(axis=1)
-    return np.where(mask.any(axis=1), at, mask.shape[1])
+    """(..., n) column of the first True of each row (..., n, W), the row's width where there is none."""
+    at: IntArray = mask.argmax(axis=-1)
+    return np.where(mask.any(axis=-1), at, mask.shape[-1])
 
 
 def row_count(mask: BoolArray) -> IntArray:

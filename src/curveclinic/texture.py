@@ -67,7 +67,7 @@ def last_step(cells: Cells, mask: BoolArray) -> FloatArray:
 
 def _jump_quantities(cells: Cells, jumps: Jumps) -> Quantities:
     return {
-        "jumps": jumps.count.astype(np.float64),
+        "jumps": jumps.count,
         "jump_size": jumps.size,
         "jump_first": first_step(cells, jumps.hit),
         "jump_last": last_step(cells, jumps.hit),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
 from curveclinic.levels import EPS, Level, in_log, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, row_mean, twice
+from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread, twice
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -27,12 +27,20 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-def by_loss(losses: Quantities) -> Quantities:
-    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
-    n = len(next(iter(losses.values()))) // 2
+def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs; NaN where absent."""
+    values = _stacked(losses, absent)
+    n = values.shape[1] // 2
     train, val = _names_by_loss(tuple(losses))
-    q = {name: value[:n] for name, value in zip(train, losses.values(), strict=True)}
-    return q | {name: value[n:] for name, value in zip(val, losses.values(), strict=True)}
+    return dict(zip(train, values[:, :n], strict=True)) | dict(zip(val, values[:, n:], strict=True))
+
+
+def _stacked(quantities: Quantities, absent: BoolArray | None) -> FloatArray:
+    """(len(quantities), n) all of them, NaN where absent (n,): a few large steps in place of many small ones."""
+    values = np.array(list(quantities.values()), dtype=np.float64)
+    if absent is not None:
+        values[:, absent] = np.nan
+    return values
 
 
 @cache
@@ -49,10 +57,13 @@ def trend_quantities(losses: Level) -> Quantities:
         losses: train's n runs, then val's.
     """
     log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    q = by_loss(_one_channel(in_log(losses, twice(log))))
-    both = np.logical_and(*halves(losses.count > 1))
+    level = in_log(losses, twice(log))
+    ends = _Ends.of(level)
     pair = _pair_quantities(losses, log)
-    return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
+    lacking = np.logical_or(*halves(losses.count <= 1))
+    return by_loss(_changes(level, ends) | _places(level, ends), losses.count == 0) | dict(
+        zip(pair, _stacked(pair, lacking), strict=True)
+    )
 
 
 def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -66,7 +77,7 @@ def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
-    """Change of the raw level as a share of the level `base` (view units) that it starts from."""
+    """(k, n) changes of the raw level as shares of the levels `base` (k, n), view units, that they start from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
     return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
 
@@ -76,14 +87,6 @@ def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
     tail = view[:, ::-1]
     band = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
     return first_true(band > 2 * tolerance[:, None])
-
-
-def _one_channel(level: Level) -> Quantities:
-    """Trend quantities of one loss channel; NaN where it is absent."""
-    ends = _Ends.of(level)
-    q = _changes(level, ends) | _places(level, ends)
-    absent = level.count == 0
-    return {name: np.where(absent, np.nan, value) for name, value in q.items()} if absent.any() else q
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,29 +122,34 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
     error, noise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS)
     rise = ends.end - ends.low
     end_fall = _late_level(level, ends.spread) - ends.end
+    drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
+        np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
+        np.array([ends.start, ends.end + end_fall, ends.low, ends.start]),
+        level.log,
+    )
     return {
         "start": ends.start,
         "low": ends.low,
         "end": ends.end,
         "drop": ends.drop,
         "spread": ends.spread,
-        "drop_rel": -_relative(-ends.drop, ends.start, level.log),
+        "drop_rel": -drop_rel,
         "drop_snr": ends.drop / error,
         "drop_noise": ends.drop / noise,
         "end_fall": end_fall / ends.scale,
         "end_fall_snr": end_fall / error,
-        "end_fall_rel": -_relative(-np.maximum(end_fall, 0.0), ends.end + end_fall, level.log),
+        "end_fall_rel": -end_fall_rel,
         "rise": rise,
         "rise_drop": rise / ends.scale,
         "rise_snr": rise / error,
-        "rise_rel": _relative(rise, ends.low, level.log),
+        "rise_rel": rise_rel,
         "rise_noise": rise / noise,
-        "above_start_rel": _relative(ends.end - ends.start, ends.start, level.log),
+        "above_start_rel": above_start_rel,
         "noise_rel": np.where(level.log, level.noise, level.noise / np.maximum(np.abs(ends.start), EPS)),
         "noise_drop": level.noise / ends.scale,
-        "count": level.count.astype(np.float64),
-        "positive": level.positive.astype(np.float64),
-        "log": level.log.astype(np.float64),
+        "count": level.count,
+        "positive": level.positive,
+        "log": level.log,
     }
 
 
@@ -149,13 +157,13 @@ def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
     view, width = level.view, level.view.shape[1]
     low_at = view.argmin(axis=1)
-    fallen = first_true(view < (ends.start - np.maximum(0.05 * ends.drop, 2.5 * level.error))[:, None])
-    half = first_true(view < (ends.start - 0.5 * ends.drop)[:, None])
+    fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
+    fallen, half = np.minimum(first_true(view < (ends.start - fall)[:, :, None]), width - 1)
     flat = _suffix_flat(view, np.maximum(0.04 * ends.spread, 1.5 * level.error))
     return {
         "low_at": low_at / (width - 1),
-        "fallen_at": np.minimum(fallen, width - 1) / (width - 1),
-        "half_at": np.minimum(half, width - 1) / (width - 1),
+        "fallen_at": fallen / (width - 1),
+        "half_at": half / (width - 1),
         "plateau": flat / width,
         "first_step": level.steps[:, 0],
         "last_step": level.steps[:, -1],
@@ -191,14 +199,16 @@ class _Pair:
 
     @classmethod
     def of(cls, losses: Level) -> _Pair:
-        grid, t, v = raw_pair(losses)
-        return cls(grid, t, v, t.min(axis=1), t.max(axis=1), v.min(axis=1), v.max(axis=1))
+        grid, both = raw_pair(losses)
+        low, high = np.minimum.reduce(both, axis=1), np.maximum.reduce(both, axis=1)
+        (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
+        return cls(grid, t, v, t_low, t_high, v_low, v_high)
 
-    @property
+    @cached_property
     def column(self) -> IntArray:
         return np.arange(self.t.shape[1])
 
-    @property
+    @cached_property
     def row(self) -> IntArray:
         return np.arange(len(self.t))
 
@@ -206,7 +216,7 @@ class _Pair:
 def _pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     pair, val = _Pair.of(losses), losses.part(len(log), 2 * len(log))
     positive = np.logical_and(*halves(losses.positive))
-    view_range = np.maximum(val.view.max(axis=1) - val.view.min(axis=1), EPS)
+    view_range = np.maximum(row_spread(val.view), EPS)
     return (
         _gap_quantities(pair, positive)
         | _below_quantities(pair, val, positive, val.noise * (pair.v_high - pair.v_low) / view_range)
@@ -235,7 +245,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         "val_over_train_start": np.where(positive, v[:, 0] / np.maximum(t[:, 0], EPS), np.nan),
         "val_over_train_end": v_last / np.maximum(np.abs(t_last), EPS),
         "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t_half, EPS), np.nan),
-        "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
+        "v_flat_late": row_spread(late) / v_range,
         "t_late_fall": (t_half - t_last) / t_range,
         "t_late_log_fall": np.log(np.maximum(t_half, EPS) / np.maximum(t_last, EPS)),
         "t_after_low": (t_at_low - t_end) / t_range,
@@ -282,7 +292,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     if log.any():
         v, v_low, v_high = (np.where(log, np.log(np.maximum(x.T, EPS)), x.T).T for x in (v, v_low, v_high))
     t_range, v_range = np.maximum(pair.t_high - t_low, EPS), np.maximum(v_high - v_low, EPS)
-    fit_at = np.minimum(first_true(t <= (t_low + _FIT * t_range)[:, None]), width - 1)
+    fit_at = (t <= (t_low + _FIT * t_range)[:, None]).argmax(axis=1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
     worst, peak = pair.v[row, worst_at], v[row, worst_at]
@@ -292,11 +302,11 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
     return {
         "fit_at": fit_at / (width - 1),
-        "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
+        "refit": (np.where(fitted, t, -np.inf).max(axis=1) - t_low) / t_range,
         "late_fall": fall / v_range,
         "late_fall_rel": np.where(log, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
         "late_fall_error": fall / np.maximum(error * v_range, EPS),
-        "bad_share": np.count_nonzero(bad, axis=1) / width,
+        "bad_share": row_count(bad) / width,
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
