@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -119,7 +119,7 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if moving.any():
             out[moving] = moving_mean(values[moving], half[moving], size[moving])
         return out
-    low, stop, count = for_rows(_window, half, size, np.full(len(half), values.shape[1]))
+    low, stop, count = for_rows(partial(_window, values.shape[1]), half, size)
     total = running_total(values)
     means: FloatArray = (columns(total, stop) - columns(total, low)) / count
     return means
@@ -134,7 +134,7 @@ def running_total(values: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=4096)
-def _window(half: int, size: int, width: int) -> tuple[IntArray, IntArray, FloatArray]:
+def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
     """(1, width) first column, column after the last one, and length of the windows of a row of that size."""
     last = max(size - 1, 0)
     position = np.minimum(np.arange(width), last)[None, :]
