@@ -23,6 +23,7 @@ from curveclinic.smoothing import (
     median3,
     moving_mean,
     neighbours,
+    ordered,
     row_middle,
     row_spread,
     running_median,
@@ -216,8 +217,10 @@ def cells_in(view: View) -> Cells:
     size = np.minimum(lengths, CELLS)
     layout = _Layout.of(points.offsets, lengths)
     rough = third_difference(points.values, points.offsets)
-    mean, steps, dense_rough = layout.means(np.array([points.values, points.steps, rough]))
-    low, high = layout.extremes(points.values)
+    flat = _padded(points.values, points.steps, rough)
+    ends = layout.ends(flat)
+    mean, steps, dense_rough = layout.means(flat, ends)
+    low, high = layout.extremes(flat[0], *(end[0] for end in ends))
     _exact_ends(steps, points, size)
     inner = np.arange(CELLS) < size[:, None]
     # mean |difference| of a cell's points, or the median over cells that hold a point each
@@ -253,7 +256,8 @@ def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
     """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
     if not len(channel.values):
         return np.zeros((len(values), channel.size, CELLS))
-    means = _Layout.of(channel.offsets, channel.lengths).means(np.array(values))
+    layout, flat = _Layout.of(channel.offsets, channel.lengths), _padded(*values)
+    means = layout.means(flat, layout.ends(flat))
     means[:, channel.lengths == 0] = 0.0
     return means
 
@@ -265,6 +269,14 @@ def no_cells(n: int) -> Cells:
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
 
 
+def _padded(*values: FloatArray) -> FloatArray:
+    """(len(values), total + 1) flat values (total,) with room for the edge after the last cell."""
+    out = np.zeros((len(values), len(values[0]) + 1))
+    for row, own in zip(out, values, strict=True):
+        row[:-1] = own
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class _Layout:
     """Where the points of cells lie in a flat channel; padding repeats a row's last cell, an empty row means nothing.
@@ -272,62 +284,56 @@ class _Layout:
     Attributes:
         first, last: (n, CELLS) index of each cell's first and last point; the same array where every cell is one point.
         long: rows whose cells hold more points than these two.
-        inside: (total,) True at the points of long rows, None where all are.
-        starts: (len(long) * CELLS,) index of each of their cells' first point among those.
-        width: (len(long), CELLS) points of each of their cells.
+        edges: (len(long), CELLS + 1) where their cells begin and the last one ends.
     """
 
     first: IntArray
     last: IntArray
     long: IntArray
-    inside: BoolArray | None
-    starts: IntArray
-    width: IntArray
+    edges: IntArray
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray) -> _Layout:
-        longest, begin = lengths.max(), offsets[:-1, None]
-        cell = np.minimum(np.arange(CELLS), np.maximum(lengths, 1)[:, None] - 1)
-        none = cell[:0]
-        if longest <= CELLS:
-            first = cell + begin
-            return cls(first, first, none[:, 0], None, none[:, 0], none)
-        points = np.maximum(lengths, CELLS)[:, None]
-        first = cell * points // CELLS
-        width = (cell + 1) * points // CELLS - first
-        first += begin
-        last = first + (width - 1)
-        if longest <= 2 * CELLS:
-            return cls(first, last, none[:, 0], None, none[:, 0], none)
-        is_long = lengths > 2 * CELLS
-        long = is_long.nonzero()[0]
-        own = lengths[long]
-        starts = first[long] + (np.cumsum(own) - own - offsets[long])[:, None]
-        inside = None if len(long) == len(lengths) else np.repeat(is_long, lengths)
-        return cls(first, last, long, inside, starts.ravel(), width[long])
+        begin = offsets[:-1, None]
+        final = begin + np.maximum(lengths, 1)[:, None] - 1
+        if lengths.max() <= CELLS:
+            first = np.minimum(begin + np.arange(CELLS), final)
+            return cls(first, first, lengths[:0], first[:0])
+        edges = np.arange(CELLS + 1) * np.maximum(lengths, CELLS)[:, None] // CELLS
+        edges += begin
+        long = (lengths > 2 * CELLS).nonzero()[0]
+        return cls(np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), long, edges[long])
 
-    def means(self, values: FloatArray) -> FloatArray:
-        """(k, n, CELLS) mean of each cell's points, of k values (k, total)."""
-        out: FloatArray = values.take(self.first, axis=1, mode="clip")
-        if self.last is not self.first:
-            out += values.take(self.last, axis=1, mode="clip")
-            out *= 0.5
+    def ends(self, flat: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(k, n, CELLS) first and last point of each cell, of k padded values (k, total + 1)."""
+        first = flat.take(self.first, axis=1)
+        return first, first if self.last is self.first else flat.take(self.last, axis=1)
+
+    def means(self, flat: FloatArray, ends: tuple[FloatArray, FloatArray]) -> FloatArray:
+        """(k, n, CELLS) mean of each cell's points, from their `ends`."""
+        first, last = ends
+        if first is last:
+            return first
+        out = first + last
+        out *= 0.5
         if len(self.long):
-            own = values if self.inside is None else values[:, self.inside]
-            out[:, self.long] = np.add.reduceat(own, self.starts, axis=1).reshape(-1, *self.width.shape) / self.width
+            out[:, self.long] = self._reduced(np.add, flat) / np.diff(self.edges)
         return out
 
-    def extremes(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(n, CELLS) smallest and largest of each cell's points, of values (total,)."""
-        low = high = values.take(self.first)
-        if self.last is not self.first:
-            last = values.take(self.last)
-            low, high = np.minimum(low, last), np.maximum(low, last)
+    def extremes(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(n, CELLS) smallest and largest of each cell's points, from the first and the last of them."""
+        if self.first is self.last:
+            return first, first
+        low, high = ordered(first, last)
         if len(self.long):
-            own = values if self.inside is None else values[self.inside]
-            for out, ufunc in ((low, np.minimum), (high, np.maximum)):
-                out[self.long] = ufunc.reduceat(own, self.starts).reshape(self.width.shape)
+            low[self.long], high[self.long] = self._reduced(np.minimum, flat), self._reduced(np.maximum, flat)
         return low, high
+
+    def _reduced(self, ufunc: np.ufunc, flat: FloatArray) -> FloatArray:
+        """(..., len(long), CELLS) points of the cells of long rows, put together."""
+        whole = ufunc.reduceat(flat, self.edges.ravel(), axis=-1)
+        out: FloatArray = whole.reshape(*flat.shape[:-1], *self.edges.shape)[..., :-1]
+        return out
 
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:

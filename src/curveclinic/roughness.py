@@ -35,7 +35,7 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     """
     out = np.zeros(len(values))
     if len(values) >= 4:
-        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
+        _third_difference(values, out[1:-2])
     lengths = np.diff(offsets)
     long = lengths >= 4
     first, stop = offsets[:-1][long], offsets[1:][long]
@@ -48,7 +48,16 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
 def dense_third_difference(mean: FloatArray) -> FloatArray:
     """`third_difference` of rows (n, CELLS) whose cells are all filled."""
     out = np.empty_like(mean)
-    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
+    _third_difference(mean, out[:, 1:-2])
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
     return out
+
+
+def _third_difference(values: FloatArray, out: FloatArray) -> None:
+    """Writes |x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| along the last axis."""
+    np.subtract(values[..., 1:-2], values[..., 2:-1], out=out)
+    out *= 3.0
+    out += values[..., 3:]
+    out -= values[..., :-3]
+    np.abs(out, out=out)
