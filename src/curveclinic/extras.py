@@ -143,10 +143,11 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
             # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
             "first_kink": further / np.maximum(fall, EPS),
         }
+        down = near + 0.1 * (first - near)
     values = np.array(list(ratios.values()))
     values[:, (count < 4) | ~t.positive] = np.nan
-    collapsed = _collapsed_step(channel, near + 0.1 * (first - near), t)
-    return dict(zip(ratios, values, strict=True)) | {"first": first, "near": near, "collapsed_step": collapsed}
+    others = {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, down, t)}
+    return dict(zip(ratios, values, strict=True)) | others
 
 
 def _around(channel: Ragged, at: IntArray) -> FloatArray:

@@ -93,7 +93,8 @@ class Cells:
     @cached_property
     def positive(self) -> BoolArray:
         """(n,) all values are above 0."""
-        return self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+        out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+        return out
 
     @cached_property
     def pairs(self) -> Pairs:

@@ -143,7 +143,7 @@ def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, Float
     return low, stop, (stop - low).astype(np.float64)
 
 
-def for_rows(made: Callable[..., tuple[AnyArray, ...]], *keys: IntArray) -> tuple[Any, ...]:
+def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any, ...]:
     """What `made` returns for the keys (n,) of every row, (n, W) each; (1, W) where all rows have the same keys.
 
     Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
@@ -188,7 +188,7 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
     first, start, stop = first[rows], start[rows], stop[rows]
     share = (even_grid(start, stop, width) - first[:, None]) / np.maximum(last[rows] - first, _TINY)[:, None]
     position = np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1)
-    out = values.copy()
+    out: FloatArray = values.copy()
     out[rows] = interpolate(values[rows], np.full(len(rows), width), position)
     return out
 
@@ -234,7 +234,7 @@ class StepAxis:
         rows = (self.uneven | (self.size < width)).nonzero()[0]
         if not len(rows):
             return values
-        out = values.copy()
+        out: FloatArray = values.copy()
         out[rows] = self.take(rows)._at_shares(values[rows], np.broadcast_to(_shares(width), (len(rows), width)))
         return out
 
@@ -305,7 +305,8 @@ def first_true(mask: BoolArray) -> IntArray:
 
 def row_count(mask: BoolArray) -> IntArray:
     """(n,) True cells of rows of at most 255, several times as fast as their `sum`."""
-    return np.add.reduce(mask.view(np.uint8), axis=1, dtype=np.uint8).astype(np.int64)
+    out: IntArray = np.add.reduce(mask.view(np.uint8), axis=1, dtype=np.uint8).astype(np.int64)
+    return out
 
 
 def row_middle(values: FloatArray) -> FloatArray:

@@ -67,7 +67,7 @@ def last_step(cells: Cells, mask: BoolArray) -> FloatArray:
 
 def _jump_quantities(cells: Cells, jumps: Jumps) -> Quantities:
     return {
-        "jumps": jumps.count,
+        "jumps": jumps.count.astype(np.float64),
         "jump_size": jumps.size,
         "jump_first": first_step(cells, jumps.hit),
         "jump_last": last_step(cells, jumps.hit),
@@ -157,7 +157,8 @@ def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
 
 def _unit(cells: Cells, log: BoolArray) -> FloatArray:
     """Factor from view units to the units two channels are compared in."""
-    unit, rows = cells.scale.copy(), (log & ~cells.log).nonzero()[0]
+    unit: FloatArray = cells.scale.copy()
+    rows = (log & ~cells.log).nonzero()[0]
     if len(rows):
         unit[rows] = 1.0 / np.maximum(np.abs(row_median(cells.mean[rows])), EPS)
     return unit

@@ -37,7 +37,7 @@ def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
 
 def _stacked(quantities: Quantities, absent: BoolArray | None) -> FloatArray:
     """(len(quantities), n) all of them, NaN where absent (n,): a few large steps in place of many small ones."""
-    values = np.array(list(quantities.values()), dtype=np.float64)
+    values = np.array(list(quantities.values()))
     if absent is not None:
         values[:, absent] = np.nan
     return values
@@ -147,9 +147,9 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
         "above_start_rel": above_start_rel,
         "noise_rel": np.where(level.log, level.noise, level.noise / np.maximum(np.abs(ends.start), EPS)),
         "noise_drop": level.noise / ends.scale,
-        "count": level.count,
-        "positive": level.positive,
-        "log": level.log,
+        "count": level.count.astype(np.float64),
+        "positive": level.positive.astype(np.float64),
+        "log": level.log.astype(np.float64),
     }
 
 
