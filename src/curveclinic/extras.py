@@ -38,14 +38,17 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
         | schedule_quantities(cells["lr"])
         | {"layer_ratio": batch.layer_ratio}
         | _bad_steps(batch)
-        | {f"{p}bad": _share_not_finite(batch, c) for p, c in (("t_", "train_loss"), ("v_", "val_loss"))}
+        | _bad_shares(batch)
     )
 
 
-def _share_not_finite(batch: Batch, name: str) -> FloatArray:
-    channel = batch.channels[name]
-    bad = channel.lengths - channel.finite().lengths
-    return np.where(channel.lengths > 0, bad / np.maximum(channel.lengths, 1), np.nan)
+def _bad_shares(batch: Batch) -> Quantities:
+    """Share of the points of either loss that are not finite."""
+    losses = [batch.channels[name] for name in ("train_loss", "val_loss")]
+    logged = np.array([loss.lengths for loss in losses])
+    finite = np.array([loss.finite().lengths for loss in losses])
+    train, val = np.where(logged > 0, 1.0 - finite / np.maximum(logged, 1), np.nan)
+    return {"t_bad": train, "v_bad": val}
 
 
 def _bad_steps(batch: Batch) -> Quantities:

@@ -78,6 +78,8 @@ class Cells:
 
     def part(self, start: int, stop: int) -> Cells:
         """Returns consecutive runs without copying them."""
+        if stop - start == len(self.size):
+            return self
         return Cells(*(values[start:stop] for values in _FIELDS(self)))
 
     @classmethod
@@ -156,6 +158,8 @@ class View:
 
     def part(self, start: int, stop: int) -> View:
         """Returns consecutive runs without copying their points."""
+        if stop - start == self.points.size:
+            return self
         return View(self.points.part(start, stop), self.log[start:stop], self.scale[start:stop])
 
 
@@ -223,17 +227,15 @@ def cells_in(view: View) -> Cells:
     mean, steps, dense_rough = layout.means(flat, ends)
     low, high = layout.extremes(flat[0], *(end[0] for end in ends))
     _exact_ends(steps, points, size)
-    inner = np.arange(CELLS) < size[:, None]
-    # mean |difference| of a cell's points, or the median over cells that hold a point each
-    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
-    middle = masked_median(dense_rough, inner)
-    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / THIRD_DIFF_STD)
     few = lengths <= CELLS
+    middle = masked_median(dense_rough, np.arange(CELLS) < size[:, None]) if few.any() else row_middle(dense_rough)
+    # mean |difference| of a cell's points, or the median over cells that hold a point each
+    noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
+    cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
     if few.any():
         noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
     if not few.all():
-        several = dense_third_difference(mean[~few])
-        cell_noise[~few] = row_middle(several) * (MAD_TO_STD / THIRD_DIFF_STD)
+        cell_noise[~few] = row_middle(dense_third_difference(mean[~few])) * (MAD_TO_STD / THIRD_DIFF_STD)
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
@@ -339,10 +341,9 @@ class _Layout:
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
-    filled = size > 0
-    last = finite.steps[np.maximum(finite.offsets[1:] - 1, 0)]
-    np.copyto(steps, last[:, None], where=filled[:, None] & (np.arange(CELLS) >= size[:, None] - 1))
-    steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
+    last = finite.steps[finite.offsets[1:] - 1]
+    np.copyto(steps, last[:, None], where=np.arange(CELLS) >= size[:, None] - 1)
+    steps[:, 0] = finite.steps[finite.offsets[:-1]]
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
