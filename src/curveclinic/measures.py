@@ -224,8 +224,8 @@ def cells_in(view: View) -> Cells:
     rough = third_difference(points.values, points.offsets)
     flat = _padded(points.values, points.steps, rough)
     ends = layout.ends(flat)
-    mean, steps, dense_rough = layout.means(flat, ends)
     low, high = layout.extremes(flat[0], *(end[0] for end in ends))
+    mean, steps, dense_rough = layout.means(flat, *ends)
     _exact_ends(steps, points, size)
     few = lengths <= CELLS
     middle = masked_median(dense_rough, np.arange(CELLS) < size[:, None]) if few.any() else row_middle(dense_rough)
@@ -260,7 +260,7 @@ def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
     if not len(channel.values):
         return np.zeros((len(values), channel.size, CELLS))
     layout, flat = _Layout.of(channel.offsets, channel.lengths), _padded(*values)
-    means = layout.means(flat, layout.ends(flat))
+    means = layout.means(flat, *layout.ends(flat))
     means[:, channel.lengths == 0] = 0.0
     return means
 
@@ -274,7 +274,8 @@ def no_cells(n: int) -> Cells:
 
 def _padded(*values: FloatArray) -> FloatArray:
     """(len(values), total + 1) flat values (total,) with room for the edge after the last cell."""
-    out = np.zeros((len(values), len(values[0]) + 1))
+    out = np.empty((len(values), len(values[0]) + 1))
+    out[:, -1] = 0.0
     for row, own in zip(out, values, strict=True):
         row[:-1] = own
     return out
@@ -312,16 +313,15 @@ class _Layout:
         first = flat.take(self.first, axis=1)
         return first, first if self.last is self.first else flat.take(self.last, axis=1)
 
-    def means(self, flat: FloatArray, ends: tuple[FloatArray, FloatArray]) -> FloatArray:
-        """(k, n, CELLS) mean of each cell's points, from their `ends`."""
-        first, last = ends
+    def means(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
+        """(k, n, CELLS) mean of each cell's points, written over the first of them."""
         if first is last:
             return first
-        out = first + last
-        out *= 0.5
+        first += last
+        first *= 0.5
         if len(self.long):
-            out[:, self.long] = self._reduced(np.add, flat) / np.diff(self.edges)
-        return out
+            first[:, self.long] = self._reduced(np.add, flat) / np.diff(self.edges)
+        return first
 
     def extremes(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(n, CELLS) smallest and largest of each cell's points, from the first and the last of them."""

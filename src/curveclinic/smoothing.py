@@ -148,12 +148,13 @@ def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any
 
     Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
     """
+    asked = [key.tolist() or [0] for key in keys]
+    if all(key.count(key[0]) == len(key) for key in asked):
+        return made(*(key[0] for key in asked))
     known: dict[tuple[int, ...], int] = {}
-    row_of = [known.setdefault(key, len(known)) for key in zip(*(key.tolist() for key in keys), strict=True)]
-    parts = [made(*key) for key in known or [(0,) * len(keys)]]
-    if len(parts) == 1:
-        return parts[0]
-    return tuple(np.concatenate(part).take(row_of, axis=0) for part in zip(*parts, strict=True))
+    row_of = [known.setdefault(key, len(known)) for key in zip(*asked, strict=True)]
+    parts = zip(*(made(*key) for key in known), strict=True)
+    return tuple(np.concatenate(part).take(row_of, axis=0) for part in parts)
 
 
 def alike(numbers: IntArray) -> IntArray:

@@ -289,8 +289,11 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     """
     t, v, column, row, width = pair.t, pair.v, pair.column, pair.row, pair.t.shape[1]
     t_low, v_low, v_high = pair.t_low, pair.v_low, pair.v_high
-    if log.any():
-        v, v_low, v_high = (np.where(log, np.log(np.maximum(x.T, EPS)), x.T).T for x in (v, v_low, v_high))
+    rows = log.nonzero()[0]
+    if len(rows):
+        v, v_low, v_high = v.copy(), v_low.copy(), v_high.copy()
+        for values in (v, v_low, v_high):
+            values[rows] = np.log(np.maximum(values[rows], EPS))
     t_range, v_range = np.maximum(pair.t_high - t_low, EPS), np.maximum(v_high - v_low, EPS)
     fit_at = (t <= (t_low + _FIT * t_range)[:, None]).argmax(axis=1)
     fitted = column >= fit_at[:, None]
