@@ -85,7 +85,7 @@ def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArra
 def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
     """(n,) columns at the end over which the level stays within a band of +-tolerance (n,)."""
     tail = view[:, ::-1]
-    band = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
+    band = np.fmax.accumulate(tail, axis=1) - np.fmin.accumulate(tail, axis=1)  # faster where nothing is NaN
     return first_true(band > 2 * tolerance[:, None])
 
 
@@ -95,6 +95,7 @@ class _Ends:
 
     Attributes:
         start, low, end: the initial, the lowest and the end level.
+        low_at: column of the lowest one on the grid.
         spread: highest minus lowest.
         drop: initial minus lowest level.
         scale: what rises are measured by: the drop, or twice the error where there is none.
@@ -102,6 +103,7 @@ class _Ends:
 
     start: FloatArray
     low: FloatArray
+    low_at: IntArray
     end: FloatArray
     spread: FloatArray
     drop: FloatArray
@@ -109,12 +111,13 @@ class _Ends:
 
     @classmethod
     def of(cls, level: Level) -> _Ends:
-        bottom = np.minimum.reduce(level.view, axis=1)
+        low_at = level.view.argmin(axis=1)
+        bottom = level.view[np.arange(len(low_at)), low_at]
         spread = np.maximum(np.maximum.reduce(level.view, axis=1) - bottom, EPS)
         start, end = _edges(level, spread)
         low = np.minimum(bottom, start)
         drop = start - low
-        return cls(start, low, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
+        return cls(start, low, low_at, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
 
 
 def _changes(level: Level, ends: _Ends) -> Quantities:
@@ -156,18 +159,17 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
     view, width = level.view, level.view.shape[1]
-    low_at = view.argmin(axis=1)
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
     fallen, half = np.minimum(first_true(view < (ends.start - fall)[:, :, None]), width - 1)
     flat = _suffix_flat(view, np.maximum(0.04 * ends.spread, 1.5 * level.error))
     return {
-        "low_at": low_at / (width - 1),
+        "low_at": ends.low_at / (width - 1),
         "fallen_at": fallen / (width - 1),
         "half_at": half / (width - 1),
         "plateau": flat / width,
         "first_step": level.steps[:, 0],
         "last_step": level.steps[:, -1],
-        "low_step": _step(level, low_at),
+        "low_step": _step(level, ends.low_at),
         "fallen_step": _step(level, fallen),
         "plateau_step": _step(level, width - flat),
     }
