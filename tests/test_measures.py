@@ -3,19 +3,15 @@ import pytest
 
 from curveclinic.jumps import jumps_of
 from curveclinic.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
+from curveclinic.medians import median3, median5, neighbours, running_median, wide_median
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.ragged import Ragged
 from curveclinic.smoothing import (
     even_grid,
     first_true,
     masked_quantile,
-    median3,
-    median5,
     moving_mean,
-    neighbours,
     resample,
-    running_median,
-    wide_median,
 )
 
 

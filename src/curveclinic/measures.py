@@ -14,20 +14,11 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.layout import Layout, padded
+from curveclinic.medians import Pairs, median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import (
-    Pairs,
-    StepAxis,
-    masked_median,
-    median3,
-    moving_mean,
-    neighbours,
-    ordered,
-    row_middle,
-    row_spread,
-    running_median,
-)
+from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -220,9 +211,9 @@ def cells_in(view: View) -> Cells:
     if not lengths.all():
         return _among_absent(view)
     size = np.minimum(lengths, CELLS)
-    layout = _Layout.of(points.offsets, lengths)
+    layout = Layout.of(points.offsets, lengths, CELLS)
     rough = third_difference(points.values, points.offsets)
-    flat = _padded(points.values, points.steps, rough)
+    flat = padded(points.values, points.steps, rough)
     ends = layout.ends(flat)
     low, high = layout.extremes(flat[0], *(end[0] for end in ends))
     mean, steps, dense_rough = layout.means(flat, *ends)
@@ -259,7 +250,7 @@ def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
     """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
     if not len(channel.values):
         return np.zeros((len(values), channel.size, CELLS))
-    layout, flat = _Layout.of(channel.offsets, channel.lengths), _padded(*values)
+    layout, flat = Layout.of(channel.offsets, channel.lengths, CELLS), padded(*values)
     means = layout.means(flat, *layout.ends(flat))
     means[:, channel.lengths == 0] = 0.0
     return means
@@ -270,73 +261,6 @@ def no_cells(n: int) -> Cells:
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
     no = np.zeros(n, dtype=bool)
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
-
-
-def _padded(*values: FloatArray) -> FloatArray:
-    """(len(values), total + 1) flat values (total,) with room for the edge after the last cell."""
-    out = np.empty((len(values), len(values[0]) + 1))
-    out[:, -1] = 0.0
-    for row, own in zip(out, values, strict=True):
-        row[:-1] = own
-    return out
-
-
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """Where the points of cells lie in a flat channel; padding repeats a row's last cell, an empty row means nothing.
-
-    Attributes:
-        first, last: (n, CELLS) index of each cell's first and last point; the same array where every cell is one point.
-        long: rows whose cells hold more points than these two.
-        edges: (len(long), CELLS + 1) where their cells begin and the last one ends.
-    """
-
-    first: IntArray
-    last: IntArray
-    long: IntArray
-    edges: IntArray
-
-    @classmethod
-    def of(cls, offsets: IntArray, lengths: IntArray) -> _Layout:
-        begin = offsets[:-1, None]
-        final = begin + np.maximum(lengths, 1)[:, None] - 1
-        if lengths.max() <= CELLS:
-            first = np.minimum(begin + np.arange(CELLS), final)
-            return cls(first, first, lengths[:0], first[:0])
-        edges = np.arange(CELLS + 1) * np.maximum(lengths, CELLS)[:, None] // CELLS
-        edges += begin
-        long = (lengths > 2 * CELLS).nonzero()[0]
-        return cls(np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), long, edges[long])
-
-    def ends(self, flat: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(k, n, CELLS) first and last point of each cell, of k padded values (k, total + 1)."""
-        first = flat.take(self.first, axis=1)
-        return first, first if self.last is self.first else flat.take(self.last, axis=1)
-
-    def means(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
-        """(k, n, CELLS) mean of each cell's points, written over the first of them."""
-        if first is last:
-            return first
-        first += last
-        first *= 0.5
-        if len(self.long):
-            first[:, self.long] = self._reduced(np.add, flat) / np.diff(self.edges)
-        return first
-
-    def extremes(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(n, CELLS) smallest and largest of each cell's points, from the first and the last of them."""
-        if self.first is self.last:
-            return first, first
-        low, high = ordered(first, last)
-        if len(self.long):
-            low[self.long], high[self.long] = self._reduced(np.minimum, flat), self._reduced(np.maximum, flat)
-        return low, high
-
-    def _reduced(self, ufunc: np.ufunc, flat: FloatArray) -> FloatArray:
-        """(..., len(long), CELLS) points of the cells of long rows, put together."""
-        whole = ufunc.reduceat(flat, self.edges.ravel(), axis=-1)
-        out: FloatArray = whole.reshape(*flat.shape[:-1], *self.edges.shape)[..., :-1]
-        return out
 
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:

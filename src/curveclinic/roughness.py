@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from curveclinic.medians import median3, neighbours
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import masked_quantile, median3, neighbours
+from curveclinic.smoothing import masked_quantile
 
 THIRD_DIFF_STD = np.sqrt(20.0)
 """Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
