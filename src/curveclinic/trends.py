@@ -61,9 +61,8 @@ def trend_quantities(losses: Level) -> Quantities:
     ends = _Ends.of(level)
     pair = _pair_quantities(losses, log)
     lacking = np.logical_or(*halves(losses.count <= 1))
-    return by_loss(_changes(level, ends) | _places(level, ends), losses.count == 0) | dict(
-        zip(pair, _stacked(pair, lacking), strict=True)
-    )
+    q = by_loss(_changes(level, ends) | _places(level, ends), losses.count == 0)
+    return q | dict(zip(pair, _stacked(pair, lacking), strict=True))
 
 
 def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
