@@ -3,18 +3,17 @@ import pytest
 
 from curveclinic.jumps import jumps_of
 from curveclinic.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
+from curveclinic.medians import median3, median5, neighbours, running_median, wide_median
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.ragged import Ragged
 from curveclinic.smoothing import (
+    StepAxis,
     even_grid,
     first_true,
+    for_rows,
     masked_quantile,
-    median3,
-    median5,
     moving_mean,
     resample,
-    running_median,
-    wide_median,
 )
 
 
@@ -60,6 +59,16 @@ def test_cells_of_a_long_run_hold_mean_low_and_high_of_equal_counts():
     np.testing.assert_allclose(cells.high[0] * top, folded.max(axis=1))
     assert cells.steps[0, 0] == 1.0
     assert cells.steps[0, -1] == 4 * CELLS
+
+
+@pytest.mark.parametrize("counts", [(5, 40), (90, 200, 128), (300, 7, 0, 1000, 200), (257, 258)])
+def test_cells_of_runs_together_are_those_of_each_run_alone(counts):
+    curves = [white(count, count) for count in counts]
+    together = cells_of(ragged(*curves))
+    for i, curve in enumerate(curves):
+        alone = cells_of(ragged(curve))
+        for name in ("mean", "low", "high", "steps", "noise", "cell_noise"):
+            np.testing.assert_array_equal(getattr(together, name)[i], getattr(alone, name)[0], err_msg=name)
 
 
 def test_non_finite_points_are_left_out():
@@ -108,15 +117,15 @@ def test_smooth_cuts_an_upward_spike():
 def test_small_medians_agree_with_numpy():
     x = white(500).reshape(5, 100)
     windows = np.lib.stride_tricks.sliding_window_view
-    np.testing.assert_array_equal(median3(x)[:, 1:-1], np.median(windows(x, 3, axis=1), axis=2))
-    np.testing.assert_array_equal(median5(x)[:, 2:-2], np.median(windows(x, 5, axis=1), axis=2))
+    np.testing.assert_array_equal(median3(x, neighbours(x))[:, 1:-1], np.median(windows(x, 3, axis=1), axis=2))
+    np.testing.assert_array_equal(median5(x, neighbours(x))[:, 2:-2], np.median(windows(x, 5, axis=1), axis=2))
 
 
 def test_running_median_never_looks_past_the_last_real_cell():
     row = np.concatenate([np.arange(20.0)[::-1], np.full(CELLS - 20, 0.0)])[None, :]
-    np.testing.assert_array_equal(running_median(row, np.array([20])), row)
+    np.testing.assert_array_equal(running_median(row, np.array([20]), neighbours(row)), row)
     short = np.concatenate([[5.0, 0.0, 5.0, 0.0], np.zeros(CELLS - 4)])[None, :]
-    np.testing.assert_array_equal(running_median(short, np.array([4])), short)
+    np.testing.assert_array_equal(running_median(short, np.array([4]), neighbours(short)), short)
 
 
 def test_wide_median_removes_what_lasts_up_to_five_cells():
@@ -132,6 +141,24 @@ def test_moving_mean_of_mixed_and_uniform_rows_is_the_same():
     np.testing.assert_allclose(moving_mean(x, np.array([6, 6]), size)[0], mixed[0])
     np.testing.assert_allclose(mixed[0, 50], x[0, 44:57].mean())
     np.testing.assert_array_equal(moving_mean(x, np.array([0, 3]), size)[0], x[0])
+
+
+def test_rows_with_the_same_keys_share_one():
+    def made(low, high):
+        return np.arange(low, low + 3)[None, :], np.full((1, 3), high)
+
+    (low, high), (one, _) = for_rows(made, np.array([1, 5]), np.array([2, 2])), for_rows(made, *np.ones((2, 4), int))
+    assert low.tolist() == [[1, 2, 3], [5, 6, 7]]
+    assert high.tolist() == [[2, 2, 2], [2, 2, 2]]
+    assert one.tolist() == [[1, 2, 3]]
+
+
+def test_rows_of_cells_that_are_all_even_are_left_alone():
+    even, uneven = np.arange(float(CELLS)), np.arange(float(CELLS)) ** 2
+    values = white(2 * CELLS).reshape(2, CELLS)
+    out = StepAxis.of(np.array([even, uneven]), np.array([CELLS, CELLS])).evened(values)
+    np.testing.assert_array_equal(out[0], values[0])
+    np.testing.assert_allclose(out[1], np.interp(np.linspace(0, uneven[-1], CELLS), uneven, values[1]))
 
 
 def test_resample_interpolates_uneven_steps():

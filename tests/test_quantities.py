@@ -112,7 +112,7 @@ def test_non_finite_steps():
 
 def test_raw_pair_has_one_unit():
     train, val = level_of(cells_of(line(4.0, 2.0, 1.0))), level_of(cells_of(line(8.0, 4.0, 2.0)))
-    _, t, v = raw_pair(Level.stacked([train, val]))
+    _, (t, v) = raw_pair(Level.stacked([train, val]))
     np.testing.assert_allclose(v / t, 2.0)
 
 

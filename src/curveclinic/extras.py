@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.gradients import gradient_quantities, schedule_quantities
 from curveclinic.levels import EPS, Level
-from curveclinic.measures import Cells, segment_min, smooth
+from curveclinic.measures import Cells, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import middle_of_three, resample
 from curveclinic.trends import Quantities
@@ -38,14 +38,17 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
         | schedule_quantities(cells["lr"])
         | {"layer_ratio": batch.layer_ratio}
         | _bad_steps(batch)
-        | {f"{p}bad": _share_not_finite(batch, c) for p, c in (("t_", "train_loss"), ("v_", "val_loss"))}
+        | _bad_shares(batch)
     )
 
 
-def _share_not_finite(batch: Batch, name: str) -> FloatArray:
-    channel = batch.channels[name]
-    bad = channel.lengths - channel.finite().lengths
-    return np.where(channel.lengths > 0, bad / np.maximum(channel.lengths, 1), np.nan)
+def _bad_shares(batch: Batch) -> Quantities:
+    """Share of the points of either loss that are not finite."""
+    losses = [batch.channels[name] for name in ("train_loss", "val_loss")]
+    logged = np.array([loss.lengths for loss in losses])
+    finite = np.array([loss.finite().lengths for loss in losses])
+    train, val = np.where(logged > 0, 1.0 - finite / np.maximum(logged, 1), np.nan)
+    return {"t_bad": train, "v_bad": val}
 
 
 def _bad_steps(batch: Batch) -> Quantities:
@@ -53,14 +56,16 @@ def _bad_steps(batch: Batch) -> Quantities:
     first, last = np.full(batch.size, np.nan), np.full(batch.size, -np.inf)
     for name in ("train_loss", "val_loss"):
         channel = batch.channels[name]
-        if channel.finite() is channel:
+        bad = channel.bad
+        if not len(bad):
             continue
-        bad = ~np.isfinite(channel.values)
-        row = np.repeat(np.arange(batch.size), channel.lengths)[bad]
-        np.fmin.at(first, row, channel.steps[bad])
-        at_end = np.zeros(len(bad), dtype=bool)
-        at_end[channel.offsets[1:][channel.lengths > 0] - 1] = True
-        np.maximum.at(last, row, np.where(at_end[bad], np.inf, channel.steps[bad]))
+        # bad points come run by run in the order of their steps
+        row, step = channel.offsets.searchsorted(bad, side="right") - 1, channel.steps[bad]
+        rows, begin = np.unique(row, return_index=True)
+        end = np.append(begin[1:], len(row)) - 1
+        lasting = bad[end] == channel.offsets[rows + 1] - 1
+        first[rows] = np.fmin(first[rows], step[begin])
+        last[rows] = np.maximum(last[rows], np.where(lasting, np.inf, step[end]))
     return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
 
 
@@ -121,14 +126,16 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
 
 
 def _first_values(batch: Batch, t: Cells) -> Quantities:
-    """First train loss against the level at 2 % of the run, against its end and against a chance prediction."""
+    """First train loss against the level at 2 % of the run, against its end and against a chance prediction.
+
+    A loss has collapsed when it has come down to that level to within a tenth of the way.
+    """
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
     near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
     around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
     first = around[1, 0]  # single, for nothing comes before it
     near, next_, last = middle_of_three(*around[:, 1:])
-    fine = (count >= 4) & (segment_min(channel.values, channel.offsets) > 0)
     with np.errstate(all="ignore"):
         fall, further = np.log(first / near), np.log(near / next_)
         chance = np.where(batch.num_classes >= 2, np.log(np.maximum(batch.num_classes, 2)), np.nan)
@@ -139,8 +146,11 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
             # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
             "first_kink": further / np.maximum(fall, EPS),
         }
-        kept = {name: np.where(fine, value, np.nan) for name, value in ratios.items()}
-    return kept | {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, first, near, t)}
+        down = near + 0.1 * (first - near)
+    values = np.array(list(ratios.values()))
+    values[:, (count < 4) | ~t.positive] = np.nan
+    others = {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, down, t)}
+    return dict(zip(ratios, values, strict=True)) | others
 
 
 def _around(channel: Ragged, at: IntArray) -> FloatArray:
@@ -152,13 +162,11 @@ def _around(channel: Ragged, at: IntArray) -> FloatArray:
     return points
 
 
-def _collapsed_step(channel: Ragged, first: FloatArray, near: FloatArray, t: Cells) -> FloatArray:
-    """First step at which the loss has come down to the level at 2 % of the run, to within a tenth of the way."""
-    with np.errstate(all="ignore"):
-        reached = np.repeat(near + 0.1 * (first - near), channel.lengths)
-    index = np.where(channel.values <= reached, np.arange(len(channel.values)), len(channel.values))
-    at = segment_min(index.astype(np.float64), channel.offsets)
-    fine = at < len(channel.values)
+def _collapsed_step(channel: Ragged, reached: FloatArray, t: Cells) -> FloatArray:
+    """First step at which the loss is down to a level (n,), the last one where it never is."""
+    hits = (channel.values <= np.repeat(reached, channel.lengths)).nonzero()[0]
+    at = np.append(hits, len(channel.values))[hits.searchsorted(channel.offsets[:-1])]  # the first one in each run
+    fine = at < channel.offsets[1:]
     out: FloatArray = t.steps[:, -1].copy()
-    out[fine] = channel.steps[at[fine].astype(np.int64)]
+    out[fine] = channel.steps[at[fine]]
     return out

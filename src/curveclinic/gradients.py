@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.measures import CELLS, Cells
+from curveclinic.medians import wide_median
 from curveclinic.ragged import FloatArray
-from curveclinic.smoothing import masked_median, row_median, wide_median
+from curveclinic.smoothing import masked_median, row_median
 from curveclinic.texture import first_step, last_step
 from curveclinic.trends import Quantities
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import alike, columns, moving_mean, row_mean
+from curveclinic.smoothing import columns, for_rows, moving_mean, row_count, row_mean, row_spread
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -27,6 +29,9 @@ _AROUND = 12
 
 _SLOW = 9
 """Cells after which a jump that recovers slowly must have come down."""
+
+_BEFORE: Final = np.maximum(np.arange(CELLS) - 2, 1)
+"""(CELLS,) the middle one of the three cells before each; next to an end it is the larger of the two others there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +53,7 @@ class Jumps:
     @property
     def count(self) -> IntArray:
         """(n,) jumps; neighbouring cells count once."""
-        starts = self.hit.copy()
-        starts[:, 1:] &= ~self.hit[:, :-1]
-        out: IntArray = starts.sum(axis=1)
-        return out
+        return row_count(self.hit[:, 1:] > self.hit[:, :-1])  # the first cell is none
 
     @property
     def size(self) -> FloatArray:
@@ -71,11 +73,10 @@ def jumps_of(cells: Cells) -> Jumps:
     base = cells.middle5
     prominence = _prominence(cells, base)
     size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
-    limit = visible_height(cells.noise, base.max(axis=1) - base.min(axis=1), size)
-    half = np.full(len(limit), _AROUND)
-    mean = moving_mean(prominence, half, np.maximum(cells.size, 1))
-    around = np.maximum(mean * (2 * _AROUND + 1) - prominence, 0.0) / (2 * _AROUND)
-    isolated = np.where(prominence > _ISOLATED * around, prominence, 0.0)
+    limit = visible_height(cells.noise, row_spread(base), size)
+    mean = moving_mean(prominence, np.full(len(limit), _AROUND), cells.extent)
+    # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
+    isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
 
 
@@ -86,16 +87,26 @@ def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
     three = cells.middle3
-    column, last = np.arange(CELLS)[None, :], alike(cells.size)[:, None] - 1
-    # next to an end the window of three holds the cell itself, and is then the larger of the two others
-    before = three.take(np.maximum(column[0] - 2, 1), axis=1)
-    soon = columns(three, np.maximum(np.minimum(column + 2, last - 1), 0))
-    late = columns(level, np.maximum(np.minimum(column + _SLOW, last), 0))
-    late = np.where(column + _SLOW <= last, late, np.inf)
-    base = np.maximum(before, np.minimum(soon, late))
-    base = np.maximum(base, _shoulders(cells))
-    prominence = cells.high - base
-    return np.where((column >= 1) & (column < last) & (prominence > 0), prominence, 0.0)
+    soon, late, beyond, inner = for_rows(_places_after, cells.extent)
+    base = np.minimum(columns(three, soon), columns(level, late) + beyond)
+    np.maximum(base, three.take(_BEFORE, axis=1), out=base)
+    np.maximum(base, _shoulders(cells), out=base)
+    prominence: FloatArray = np.maximum(cells.high - base, 0.0)
+    prominence *= inner
+    return prominence
+
+
+@lru_cache(maxsize=CELLS)
+def _places_after(size: int) -> tuple[IntArray, IntArray, FloatArray, BoolArray]:
+    """Where a run of that size is looked at after each cell, (1, CELLS) each.
+
+    Returns:
+        columns right after it and a little later, infinity where that is beyond the end, and which cells are inside.
+    """
+    column, last = np.arange(CELLS)[None, :], size - 1
+    soon = np.maximum(np.minimum(column + 2, last - 1), 0)
+    late = np.maximum(np.minimum(column + _SLOW, last), 0)
+    return soon, late, np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
 
 
 def _shoulders(cells: Cells) -> FloatArray:
@@ -104,12 +115,14 @@ def _shoulders(cells: Cells) -> FloatArray:
     On a steep slope the highest of several points in a cell is where the next cell begins, so there the lowest
     point of either neighbour counts; where a cell is one point, the lower of the two next to it.
     """
-    low = cells.low
-    left, right = np.full_like(low, -np.inf), np.full_like(low, -np.inf)
-    left[:, 2:] = np.minimum(low[:, 1:-1], low[:, :-2])
-    left[:, 1] = low[:, 0]
-    right[:, :-2] = np.minimum(low[:, 1:-1], low[:, 2:])
-    right[:, -2] = low[:, -1]
-    several = (cells.count > CELLS).nonzero()[0]
-    left[several, 1:], right[several, :-1] = low[several, :-1], low[several, 1:]
-    return np.maximum(left, right)
+    low, out = cells.low, np.zeros_like(cells.low)
+    several = cells.count > CELLS
+    if not several.all():
+        lower = np.minimum(low[:, :-1], low[:, 1:])
+        np.maximum(lower[:, :-3], lower[:, 3:], out=out[:, 2:-2])
+        np.maximum(low[:, 0], lower[:, 2], out=out[:, 1])
+        np.maximum(lower[:, -3], low[:, -1], out=out[:, -2])
+    rows = several.nonzero()[0]
+    if len(rows):
+        out[rows, 1:-1] = np.maximum(low[rows, :-2], low[rows, 2:])
+    return out

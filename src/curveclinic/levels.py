@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, halves, resample_even, row_median, twice
+from curveclinic.smoothing import even_grid, halves, resample_even, row_median, row_spread, twice
 
 EPS = 1e-12
 """Smallest divisor, in units of a channel's largest magnitude."""
@@ -45,28 +47,31 @@ class Level:
 
     def take(self, rows: IntArray) -> Level:
         """Returns the given runs, in that order."""
-        return Level(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return Level(*(values[rows] for values in _FIELDS(self)))
 
     def part(self, start: int, stop: int) -> Level:
         """Returns consecutive runs without copying them."""
-        return Level(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+        return Level(*(values[start:stop] for values in _FIELDS(self)))
 
     @classmethod
     def stacked(cls, channels: Sequence[Level]) -> Level:
         """Returns the runs of several channels one after another, as the runs of one."""
-        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
+        return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
+
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Level)))
+"""The arrays of a `Level` as a tuple, in the order they are declared."""
 
 
 def level_of(cells: Cells) -> Level:
     """Estimates the level from logged points."""
     level = smooth(cells)
     steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
-    view = cells.axis.interpolate(level, steps)
-    spread = np.maximum(view.max(axis=1) - view.min(axis=1), EPS)
+    view = cells.axis.evened(level)
+    spread = np.maximum(row_spread(view), EPS)
     averaged = 2.0 * smoothing_width(cells, spread) + 1.0
     error = cells.cell_noise / np.sqrt(averaged)
-    positive = cells.log | (cells.low.min(axis=1) > 0)
-    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, positive)
+    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, cells.positive)
 
 
 def make_level(
@@ -74,46 +79,46 @@ def make_level(
     count: IntArray, positive: BoolArray,
 ) -> Level:  # fmt: skip
     """Builds a Level from a curve in its view; raw = exp(view) or view * scale."""
-    top = view.max(axis=1)
+    top, bottom = np.maximum.reduce(view, axis=1), np.minimum.reduce(view, axis=1)
     with np.errstate(all="ignore"):
-        peak = np.where(log, 1.0, np.maximum(np.maximum(top, -view.min(axis=1)), _TINY))
-        linear = view / peak[:, None]
-        linear[log] = np.exp(np.minimum(view[log] - top[log, None], 0.0))
-        unit = np.where(log, np.exp(np.minimum(np.maximum(top, -690.0), 709.0)), scale * peak)
+        peak = np.maximum(np.maximum(top, -bottom), _TINY)
+        linear, unit = view / peak[:, None], scale * peak
+        rows = log.nonzero()[0]
+        if len(rows):
+            linear[rows] = np.exp(view[rows] - top[rows, None])
+            unit[rows] = np.exp(np.minimum(np.maximum(top[rows], -690.0), 709.0))
     return Level(steps, view, linear, unit, error, noise, count, log, positive)
 
 
 def in_log(level: Level, wanted: BoolArray) -> Level:
     """Returns the level with a logarithmic view where wanted (n,) and the values allow it."""
-    change = wanted & ~level.log & level.positive & (level.linear.min(axis=1) > 0)
-    if not change.any():
+    rows = (wanted & ~level.log & level.positive).nonzero()[0]
+    rows = rows[np.minimum.reduce(level.linear[rows], axis=1) > 0]
+    if not len(rows):
         return level
-    view, error, noise = level.view.copy(), level.error.copy(), level.noise.copy()
+    view, error, noise, log = level.view.copy(), level.error.copy(), level.noise.copy(), level.log.copy()
     # errors are constant in the linear view: the logarithm's are those at a typical level
-    typical = np.maximum(row_median(view[change]), EPS)
-    view[change] = np.log(level.linear[change]) + np.log(np.maximum(level.unit[change], _TINY))[:, None]
-    error[change] /= typical
-    noise[change] /= typical
-    return Level(
-        level.steps, view, level.linear, level.unit, error, noise, level.count, level.log | change, level.positive
-    )  # fmt: skip
+    typical = np.maximum(row_median(view[rows]), EPS)
+    view[rows] = np.log(level.linear[rows]) + np.log(np.maximum(level.unit[rows], _TINY))[:, None]
+    error[rows] /= typical
+    noise[rows] /= typical
+    log[rows] = True
+    return Level(level.steps, view, level.linear, level.unit, error, noise, level.count, log, level.positive)
 
 
-def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Returns common steps (n, G) and the raw levels of train and val on them, divided by one common unit.
+def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
+    """Returns common steps (n, G) and the raw levels (2 n, G) of train and val on them, divided by one common unit.
 
     Args:
         losses: train's n runs, then val's.
     """
-    grid = common_grid(losses.steps, losses.steps.shape[1])
-    both = resample_even(losses.steps, losses.linear, twice(grid))
+    start, stop = common_span(losses.steps)
+    both = resample_even(losses.steps, losses.linear, twice(start), twice(stop))
     unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
-    t, v = halves(both * (losses.unit / twice(unit))[:, None])
-    return grid, t, v
+    return even_grid(start, stop, losses.steps.shape[1]), both * (losses.unit / twice(unit))[:, None]
 
 
-def common_grid(steps: FloatArray, points: int) -> FloatArray:
-    """(n, points) even steps over what train and val have in common; steps (2 n, ...) are train's, then val's."""
+def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) first and last step that train and val have in common; steps (2 n, ...) are train's, then val's."""
     start = np.maximum(*halves(steps[:, 0]))
-    stop = np.maximum(np.minimum(*halves(steps[:, -1])), start)
-    return even_grid(start, stop, points)
+    return start, np.maximum(np.minimum(*halves(steps[:, -1])), start)

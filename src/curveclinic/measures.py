@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
+from curveclinic.layout import Layout, padded
+from curveclinic.medians import Pairs, median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, masked_median, median3, moving_mean, running_median
+from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -61,26 +65,44 @@ class Cells:
 
     def take(self, rows: IntArray) -> Cells:
         """Returns the given runs, in that order."""
-        return Cells(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return Cells(*(values[rows] for values in _FIELDS(self)))
 
     def part(self, start: int, stop: int) -> Cells:
         """Returns consecutive runs without copying them."""
-        return Cells(*(getattr(self, f.name)[start:stop] for f in fields(self)))
+        if stop - start == len(self.size):
+            return self
+        return Cells(*(values[start:stop] for values in _FIELDS(self)))
 
     @classmethod
     def stacked(cls, channels: Sequence[Cells]) -> Cells:
         """Returns the runs of several channels one after another, as the runs of one."""
-        return cls(*(np.concatenate([getattr(c, f.name) for c in channels]) for f in fields(cls)))
+        return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
+
+    @cached_property
+    def extent(self) -> IntArray:
+        """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
+        return np.where(self.size > 0, self.size, self.size.max(initial=1))
+
+    @cached_property
+    def positive(self) -> BoolArray:
+        """(n,) all values are above 0."""
+        out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+        return out
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Neighbouring cells in order of size."""
+        return neighbours(self.mean)
 
     @cached_property
     def middle3(self) -> FloatArray:
         """(n, CELLS) running median of three cells."""
-        return median3(self.mean)
+        return median3(self.mean, self.pairs)
 
     @cached_property
     def middle5(self) -> FloatArray:
         """(n, CELLS) running median of five cells, real cells only."""
-        return running_median(self.mean, self.size)
+        return running_median(self.mean, self.size, self.pairs)
 
     @cached_property
     def axis(self) -> StepAxis:
@@ -95,6 +117,10 @@ class Cells:
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return np.arange(CELLS) < self.size[:, None]
+
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
+"""The arrays of `Cells` as a tuple, in the order they are declared."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +139,18 @@ class View:
     @classmethod
     def of(cls, channel: Ragged) -> View:
         """Returns the view of a logged channel."""
-        finite = channel.finite()
-        values, log, scale = view_of(finite)
-        return cls(Ragged(finite.steps, values, finite.offsets), log, scale)
+        return cls.of_finite(channel.finite())
+
+    @classmethod
+    def of_finite(cls, channel: Ragged) -> View:
+        """Returns the view of a channel that holds finite points only."""
+        values, log, scale = view_of(channel)
+        return cls(Ragged(channel.steps, values, channel.offsets), log, scale)
 
     def part(self, start: int, stop: int) -> View:
         """Returns consecutive runs without copying their points."""
+        if stop - start == self.points.size:
+            return self
         return View(self.points.part(start, stop), self.log[start:stop], self.scale[start:stop])
 
 
@@ -179,22 +211,22 @@ def cells_in(view: View) -> Cells:
     if not lengths.all():
         return _among_absent(view)
     size = np.minimum(lengths, CELLS)
+    layout = Layout.of(points.offsets, lengths, CELLS)
     rough = third_difference(points.values, points.offsets)
-    layout = _Layout.of(points.offsets, lengths, size)
-    mean, steps, dense_rough = (layout.means(x) for x in (points.values, points.steps, rough))
+    flat = padded(points.values, points.steps, rough)
+    ends = layout.ends(flat)
+    low, high = layout.extremes(flat[0], *(end[0] for end in ends))
+    mean, steps, dense_rough = layout.means(flat, *ends)
     _exact_ends(steps, points, size)
-    inner = np.arange(CELLS) < size[:, None]
-    # mean |difference| of a cell's points, or the median over cells that hold a point each
-    per_cell = np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
-    middle = masked_median(dense_rough, inner)
-    noise, cell_noise = middle * per_cell, middle * (MAD_TO_STD / THIRD_DIFF_STD)
     few = lengths <= CELLS
+    middle = masked_median(dense_rough, np.arange(CELLS) < size[:, None]) if few.any() else row_middle(dense_rough)
+    # mean |difference| of a cell's points, or the median over cells that hold a point each
+    noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
+    cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
     if few.any():
-        noise = np.where(few, np.minimum(noise, zigzag(mean, size)), noise)
+        noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
     if not few.all():
-        several = dense_third_difference(mean[~few])
-        cell_noise[~few] = masked_median(several, inner[~few]) * (MAD_TO_STD / THIRD_DIFF_STD)
-    low, high = (mean if layout.starts is None else layout.extremes(f, points.values) for f in (np.minimum, np.maximum))
+        cell_noise[~few] = row_middle(dense_third_difference(mean[~few])) * (MAD_TO_STD / THIRD_DIFF_STD)
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
@@ -206,21 +238,22 @@ def _among_absent(view: View) -> Cells:
     """Cells of a channel that some runs lack, reduced without them."""
     points, rows = view.points, view.points.lengths.nonzero()[0]
     packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
-    found, out = cells_in(View(packed, view.log[rows], view.scale[rows])), {}
-    for f in fields(found):
-        values = getattr(found, f.name)
-        out[f.name] = np.full((points.size, *values.shape[1:]), f.name == "scale", dtype=values.dtype)
-        out[f.name][rows] = values
-    return Cells(**out)
+    found = cells_in(View(packed, view.log[rows], view.scale[rows]))
+    out = Cells(*(np.zeros((points.size, *values.shape[1:]), dtype=values.dtype) for values in _FIELDS(found)))
+    out.scale[:] = 1.0
+    for values, some in zip(_FIELDS(out), _FIELDS(found), strict=True):
+        values[rows] = some
+    return out
 
 
-def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
-    """(n, CELLS) means of other values (total,) at the points of a finite channel, over the cells of `cells_of`."""
-    lengths = channel.lengths
+def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
+    """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
     if not len(channel.values):
-        return [np.zeros((channel.size, CELLS)) for _ in values]
-    layout = _Layout.of(channel.offsets, lengths, np.minimum(lengths, CELLS))
-    return [layout.means(x) for x in values]
+        return np.zeros((len(values), channel.size, CELLS))
+    layout, flat = Layout.of(channel.offsets, channel.lengths, CELLS), padded(*values)
+    means = layout.means(flat, *layout.ends(flat))
+    means[:, channel.lengths == 0] = 0.0
+    return means
 
 
 def no_cells(n: int) -> Cells:
@@ -230,56 +263,11 @@ def no_cells(n: int) -> Cells:
     return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
 
 
-@dataclass(frozen=True, eq=False)
-class _Layout:
-    """Where cells lie in a flat channel.
-
-    Attributes:
-        index: (n, CELLS) place of each cell among all cells; padding repeats the last real one.
-        absent: rows without a cell.
-        starts: flat index of each cell's first point; None where every cell is one point.
-        width: points of each cell.
-    """
-
-    index: IntArray
-    absent: IntArray
-    starts: IntArray | None
-    width: IntArray | None
-
-    @classmethod
-    def of(cls, offsets: IntArray, lengths: IntArray, size: IntArray) -> _Layout:
-        before = np.cumsum(size) - size
-        index = before[:, None] + np.minimum(np.arange(CELLS), np.maximum(size[:, None] - 1, 0))
-        index, absent = np.minimum(index, size.sum() - 1), (size == 0).nonzero()[0]
-        if lengths.max() <= CELLS:
-            return cls(index, absent, None, None)
-        column = np.arange(size.sum()) - np.repeat(before, size)
-        starts = np.repeat(offsets[:-1], size) + column * np.repeat(np.maximum(lengths, CELLS), size) // CELLS
-        return cls(index, absent, starts, np.concatenate((starts[1:], offsets[-1:])) - starts)
-
-    def means(self, values: FloatArray) -> FloatArray:
-        """(n, CELLS) mean of each cell's points."""
-        if self.starts is None or self.width is None:
-            return self._spread(values)
-        return self._spread(np.add.reduceat(values, self.starts) / self.width)
-
-    def extremes(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
-        """(n, CELLS) smallest or largest of each cell's points."""
-        return self._spread(values if self.starts is None else ufunc.reduceat(values, self.starts))
-
-    def _spread(self, cells: FloatArray) -> FloatArray:
-        out: FloatArray = cells.take(self.index)
-        if len(self.absent):
-            out[self.absent] = 0.0
-        return out
-
-
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
-    filled = size > 0
-    last = finite.steps[np.maximum(finite.offsets[1:] - 1, 0)]
-    np.copyto(steps, last[:, None], where=filled[:, None] & (np.arange(CELLS) >= size[:, None] - 1))
-    steps[filled, 0] = finite.steps[finite.offsets[:-1][filled]]
+    last = finite.steps[finite.offsets[1:] - 1]
+    np.copyto(steps, last[:, None], where=np.arange(CELLS) >= size[:, None] - 1)
+    steps[:, 0] = finite.steps[finite.offsets[:-1]]
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
@@ -295,5 +283,4 @@ def smooth(cells: Cells) -> FloatArray:
     an engineer would keep the checkpoint of.
     """
     level = np.minimum(cells.mean, cells.middle5)
-    spread = level.max(axis=1) - level.min(axis=1)
-    return moving_mean(level, smoothing_width(cells, spread).astype(np.int64), cells.size)
+    return moving_mean(level, smoothing_width(cells, row_spread(level)).astype(np.int64), cells.size)

@@ -6,7 +6,7 @@ import numpy as np
 
 from curveclinic.measures import MAD_TO_STD, View
 from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
-from curveclinic.smoothing import alike, columns, masked_median
+from curveclinic.smoothing import alike, columns, masked_median, running_total
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -64,10 +64,7 @@ def detrend(values: FloatArray, length: IntArray) -> FloatArray:
         length: (n, 1) real points of each row, or (1, 1) where all rows have as many.
     """
     half = np.maximum(length // 12, 2)
-    n, width = values.shape
-    total = np.zeros((n, width + 1))
-    np.add.accumulate(values, axis=1, out=total[:, 1:])
-    position = np.arange(width)[None, :]
+    total, position = running_total(values), np.arange(values.shape[1])[None, :]
     reach = np.minimum(half, np.minimum(position, np.maximum(length - 1 - position, 0)))
     low, high = np.minimum(position - reach, length), np.minimum(position + reach + 1, length)
     level = (columns(total, high) - columns(total, low)) / np.maximum(high - low, 1)
@@ -99,12 +96,16 @@ def _period_of(rest: FloatArray, length: IntArray) -> tuple[FloatArray, FloatArr
 def _autocorrelation(rest: FloatArray, length: IntArray) -> FloatArray:
     """(n, L // 2 + 2) unbiased autocorrelation, 1 at lag 0; 0 where nothing varies."""
     width = rest.shape[1]
-    # zero padding beyond the largest lag that is asked for; a power of two is the fastest length
-    padded = 1 << (width + width // 2 + 2).bit_length()
+    padded = _fast_length(width + width // 2 + 2)  # zeros beyond the largest lag that is asked for
     spectrum = np.fft.rfft(rest, padded, axis=1)
-    power = spectrum.real**2 + spectrum.imag**2
-    acf = np.fft.irfft(power, padded, axis=1)[:, : width // 2 + 2]
+    acf = np.fft.irfft(spectrum * spectrum.conj(), padded, axis=1)[:, : width // 2 + 2]
     lag = np.arange(acf.shape[1])[None, :]
     whole = np.where(acf[:, :1] == 0.0, 1.0, acf[:, :1])
     out: FloatArray = acf / whole * (length / np.maximum(length - lag, 1))
     return out
+
+
+def _fast_length(least: int) -> int:
+    """The next larger length of a fast transform: a power of two, or five or six quarters of one."""
+    power = 1 << max(least - 1, 1).bit_length()
+    return next(length for length in (power * 5 // 8, power * 3 // 4, power) if length >= least)

@@ -63,7 +63,7 @@ def measure(batch: Batch) -> Measured:
     n, channels = batch.size, batch.channels
     # all channels are reduced in one go: for a single run it is calls that cost
     logged = (*_LOSSES, *(name for name in CHANNELS if name not in _LOSSES and len(channels[name].values)))
-    view = View.of(Ragged.stacked([channels[name] for name in logged]))
+    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in logged]))
     together = cells_in(view)
     cells = dict.fromkeys(CHANNELS, no_cells(n))
     cells |= {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}

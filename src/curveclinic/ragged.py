@@ -54,11 +54,17 @@ class Ragged:
 
     @cached_property
     def _finite(self) -> Ragged:
-        keep = np.isfinite(self.values)
-        if keep.all():
+        bad = self.bad
+        if not len(bad):
             return self
-        counts = np.concatenate([[0], np.cumsum(keep)])
-        return Ragged(self.steps[keep], self.values[keep], counts[self.offsets].astype(np.int64))
+        keep = np.ones(len(self.values), dtype=bool)
+        keep[bad] = False
+        return Ragged(self.steps[keep], self.values[keep], self.offsets - bad.searchsorted(self.offsets))
+
+    @cached_property
+    def bad(self) -> IntArray:
+        """(k,) flat index of every point that is NaN or Inf."""
+        return (~np.isfinite(self.values)).nonzero()[0]
 
     def take(self, rows: IntArray) -> Ragged:
         """Returns the given runs, in that order."""
@@ -69,6 +75,8 @@ class Ragged:
 
     def part(self, start: int, stop: int) -> Ragged:
         """Returns consecutive runs without copying their points."""
+        if stop - start == self.size:
+            return self
         first, last = self.offsets[start], self.offsets[stop]
         return Ragged(self.steps[first:last], self.values[first:last], self.offsets[start : stop + 1] - first)
 
@@ -108,8 +116,14 @@ class Block:
 
 
 def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
-    """Yields dense blocks that together hold every run of at least `min_points` points once."""
+    """Yields dense blocks that together hold every run of at least `min_points` points, and at least 1, once.
+
+    They are for reading: runs of one length are not copied.
+    """
     lengths = channel.lengths
+    if channel.size and lengths[0] >= max(min_points, 1) and _is_block(channel):
+        yield Block(np.arange(channel.size), channel.values.reshape(channel.size, -1), lengths)
+        return
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order]
     start = int(ascending.searchsorted(max(min_points, 1)))
@@ -121,6 +135,11 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
         index = channel.offsets[rows, None] + np.minimum(np.arange(within[-1]), within[:, None] - 1)
         yield Block(rows, channel.values[index], within)
         start = stop
+
+
+def _is_block(channel: Ragged) -> bool:
+    """Whether all runs are of one length and together no larger than a block."""
+    return len(channel.values) <= _BLOCK_CELLS and bool((channel.lengths == channel.lengths[0]).all())
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from curveclinic.medians import median3, neighbours
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import masked_quantile, median3
+from curveclinic.smoothing import masked_quantile
 
 THIRD_DIFF_STD = np.sqrt(20.0)
 """Standard deviation of x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1] for white noise of standard deviation 1."""
@@ -25,7 +26,7 @@ def zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
     """
     column = np.arange(mean.shape[1])
     inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean)), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
+    return masked_quantile(np.abs(mean - median3(mean, neighbours(mean))), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
@@ -35,7 +36,7 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     """
     out = np.zeros(len(values))
     if len(values) >= 4:
-        out[1:-2] = np.abs(values[3:] - values[:-3] - 3.0 * (values[2:-1] - values[1:-2]))
+        _third_difference(values, out[1:-2])
     lengths = np.diff(offsets)
     long = lengths >= 4
     first, stop = offsets[:-1][long], offsets[1:][long]
@@ -48,7 +49,16 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
 def dense_third_difference(mean: FloatArray) -> FloatArray:
     """`third_difference` of rows (n, CELLS) whose cells are all filled."""
     out = np.empty_like(mean)
-    out[:, 1:-2] = np.abs(mean[:, 3:] - mean[:, :-3] - 3.0 * (mean[:, 2:-1] - mean[:, 1:-2]))
+    _third_difference(mean, out[:, 1:-2])
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
     return out
+
+
+def _third_difference(values: FloatArray, out: FloatArray) -> None:
+    """Writes |x[i+2] - 3 x[i+1] + 3 x[i] - x[i-1]| along the last axis."""
+    np.subtract(values[..., 1:-2], values[..., 2:-1], out=out)
+    out *= 3.0
+    out += values[..., 3:]
+    out -= values[..., :-3]
+    np.abs(out, out=out)

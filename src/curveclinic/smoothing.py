@@ -1,13 +1,14 @@
-"""Smoothing and resampling of padded rows: small medians, moving means, interpolation.
+"""Smoothing and resampling of padded rows: moving means, interpolation, order statistics.
 
 Rows are (n, CELLS) float64, real on the first `size` columns and padded with the last real value after them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import TypeVar
+from functools import cache, lru_cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,13 +25,6 @@ _EVEN_FULL = 1.0
 """The same where all cells are filled: they hold one point or two in turn, which says nothing about the steps."""
 
 
-def median3(values: FloatArray) -> FloatArray:
-    """Centred running median of three; the first and last column stay as they are."""
-    out: FloatArray = values.copy()
-    out[:, 1:-1] = middle_of_three(values[:, :-2], values[:, 1:-1], values[:, 2:])
-    return out
-
-
 def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
     """Median of three arrays, cell by cell."""
     return np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
@@ -42,52 +36,18 @@ def row_mean(values: FloatArray) -> FloatArray:
     return out
 
 
+def row_spread(values: FloatArray) -> FloatArray:
+    """(n,) largest minus smallest of each row."""
+    out: FloatArray = np.maximum.reduce(values, axis=1) - np.minimum.reduce(values, axis=1)
+    return out
+
+
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2
     ordered = np.sort(values, axis=1)  # numpy sorts rows of this length faster than it partitions them
     out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
-
-
-def median5(values: FloatArray) -> FloatArray:
-    """Centred running median of five; of three next to the ends, which stay as they are."""
-    out: FloatArray = values.copy()
-    for k in (1, values.shape[1] - 2):
-        out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
-    out[:, 2:-2] = _middle(*(values[:, k : values.shape[1] - 4 + k] for k in range(5)))
-    return out
-
-
-def _middle(a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, e: FloatArray) -> FloatArray:
-    """Median of five arrays, cell by cell, without sorting."""
-    low, high = np.minimum(a, b), np.maximum(a, b)
-    other_low, other_high = np.minimum(c, d), np.maximum(c, d)
-    # the smallest of the four and the largest of the four cannot be the middle of five
-    f, g = np.maximum(low, other_low), np.minimum(high, other_high)
-    small, large = np.minimum(f, g), np.maximum(f, g)
-    out: FloatArray = np.maximum(small, np.minimum(large, e))
-    return out
-
-
-def running_median(values: FloatArray, size: IntArray) -> FloatArray:
-    """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
-    out = median5(values)
-    out[size < 8] = values[size < 8]
-    # the window of the second to last real cell must not see the padding
-    rows = np.flatnonzero((size >= 8) & (size < values.shape[1]))
-    if len(rows):
-        at = size[rows] - 2
-        out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
-    return out
-
-
-def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
-    """Running median over about 15 cells: the median of five medians of three, three cells apart."""
-    small = running_median(values, size)
-    padded = np.concatenate([np.repeat(small[:, :1], 6, axis=1), small, np.repeat(small[:, -1:], 6, axis=1)], axis=1)
-    width = values.shape[1]
-    return _middle(*(padded[:, k : k + width] for k in (0, 3, 6, 9, 12)))
 
 
 def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
@@ -98,15 +58,42 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if moving.any():
             out[moving] = moving_mean(values[moving], half[moving], size[moving])
         return out
-    n, width = values.shape
-    total = np.zeros((n, width + 1))
+    low, stop, count = for_rows(partial(_window, values.shape[1]), half, size)
+    total = running_total(values)
+    means: FloatArray = (columns(total, stop) - columns(total, low)) / count
+    return means
+
+
+def running_total(values: FloatArray) -> FloatArray:
+    """(n, W + 1) sum of the columns before each one."""
+    total = np.empty((len(values), values.shape[1] + 1))
+    total[:, 0] = 0.0
     np.add.accumulate(values, axis=1, out=total[:, 1:])
-    half, last = alike(half)[:, None], np.maximum(alike(size)[:, None] - 1, 0)
-    position = np.minimum(np.arange(width), last)
+    return total
+
+
+@lru_cache(maxsize=4096)
+def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """(1, width) first column, column after the last one, and length of the windows of a row of that size."""
+    last = max(size - 1, 0)
+    position = np.minimum(np.arange(width), last)[None, :]
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
     low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
-    means: FloatArray = (columns(total, stop) - columns(total, low)) / (stop - low)
-    return means
+    return low, stop, (stop - low).astype(np.float64)
+
+
+def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any, ...]:
+    """What `made` returns for the keys (n,) of every row, (n, W) each; (1, W) where all rows have the same keys.
+
+    Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
+    """
+    asked = [key.tolist() or [0] for key in keys]
+    if all(key.count(key[0]) == len(key) for key in asked):
+        return made(*(key[0] for key in asked))
+    known: dict[tuple[int, ...], int] = {}
+    row_of = [known.setdefault(key, len(known)) for key in zip(*asked, strict=True)]
+    parts = zip(*(made(*key) for key in known), strict=True)
+    return tuple(np.concatenate(part).take(row_of, axis=0) for part in parts)
 
 
 def alike(numbers: IntArray) -> IntArray:
@@ -118,7 +105,7 @@ def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
     n, width = values.shape
     out: FloatArray
-    if len(index) != n:
+    if len(index) == 1:
         out = values.take(index[0], axis=1)
     else:
         out = values.ravel().take(index + np.arange(0, n * width, width)[:, None])
@@ -132,14 +119,18 @@ def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatA
     return StepAxis.of(steps, size).interpolate(values, grid)
 
 
-def resample_even(steps: FloatArray, values: FloatArray, grid: FloatArray) -> FloatArray:
-    """`resample` of rows whose cells are all real and whose steps are even, as those of `even_grid` are."""
-    if steps.shape == grid.shape and np.array_equal(steps, grid):
+def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop: FloatArray) -> FloatArray:
+    """Values on even steps (n, W) at as many even steps from start (n,) to stop (n,), clamped at the ends."""
+    first, last, width = steps[:, 0], steps[:, -1], steps.shape[1]
+    rows = ((first != start) | (last != stop)).nonzero()[0]
+    if not len(rows):
         return values
-    n, width = steps.shape
-    low = steps[:, :1]
-    share = (grid - low) / np.maximum(steps[:, -1:] - low, _TINY)
-    return interpolate(values, np.full(n, width), np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1))
+    first, start, stop = first[rows], start[rows], stop[rows]
+    share = (even_grid(start, stop, width) - first[:, None]) / np.maximum(last[rows] - first, _TINY)[:, None]
+    position = np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1)
+    out: FloatArray = values.copy()
+    out[rows] = interpolate(values[rows], np.full(len(rows), width), position)
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,36 +141,50 @@ class StepAxis:
         low, span: (n, 1) first step, and the distance from there to the last one.
         unit: (n, CELLS) share of that distance at which each cell lies.
         size: (n,) number of real cells.
-        uneven: runs whose steps are not evenly spaced.
+        uneven: (n,) True where steps are not evenly spaced.
     """
 
     low: FloatArray
     span: FloatArray
     unit: FloatArray
     size: IntArray
-    uneven: IntArray
+    uneven: BoolArray
 
     @classmethod
     def of(cls, steps: FloatArray, size: IntArray) -> StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = (steps - low) / span, np.maximum(size[:, None] - 1, 1)
+        unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
         straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
-        return cls(low, span, unit, size, ((straying > allowed) & (size > 1)).nonzero()[0])
+        return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 
-    def positions(self, grid: FloatArray) -> FloatArray:
-        """(n, G) fractional column of every grid step."""
-        asked = np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0)
-        out: FloatArray = asked * np.maximum(self.size[:, None] - 1, 1)
-        if len(self.uneven):
-            out[self.uneven] = _searched(self.unit[self.uneven], self.size[self.uneven], asked[self.uneven])
-        return out
+    def take(self, rows: IntArray) -> StepAxis:
+        """Returns the axis of the given runs, in that order."""
+        return StepAxis(self.low[rows], self.span[rows], self.unit[rows], self.size[rows], self.uneven[rows])
 
     def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
         """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
-        return interpolate(values, self.size, self.positions(grid))
+        return self._at_shares(values, np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0))
+
+    def evened(self, values: FloatArray) -> FloatArray:
+        """(n, CELLS) cell values at even steps from the first to the last one of each run."""
+        width = values.shape[1]
+        rows = (self.uneven | (self.size < width)).nonzero()[0]
+        if not len(rows):
+            return values
+        out: FloatArray = values.copy()
+        out[rows] = self.take(rows)._at_shares(values[rows], np.broadcast_to(_shares(width), (len(rows), width)))
+        return out
+
+    def _at_shares(self, values: FloatArray, share: FloatArray) -> FloatArray:
+        """(n, G) cell values at shares (n, G) of the way from the first to the last step."""
+        position = share * np.maximum(self.size[:, None] - 1, 1)
+        rows = self.uneven.nonzero()[0]
+        if len(rows):
+            position[rows] = _searched(self.unit[rows], self.size[rows], share[rows])
+        return interpolate(values, self.size, position)
 
 
 def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray:
@@ -233,9 +238,21 @@ def twice(rows: AnyArray) -> AnyArray:
 
 
 def first_true(mask: BoolArray) -> IntArray:
-    """(n,) column of the first True of each row, the row's width where there is none."""
-    at: IntArray = mask.argmax(axis=1)
-    return np.where(mask.any(axis=1), at, mask.shape[1])
+    """(..., n) column of the first True of each row (..., n, W), the row's width where there is none."""
+    at: IntArray = mask.argmax(axis=-1)
+    return np.where(mask.any(axis=-1), at, mask.shape[-1])
+
+
+def row_count(mask: BoolArray) -> IntArray:
+    """(n,) True cells of rows of at most 255, several times as fast as their `sum`."""
+    out: IntArray = np.add.reduce(mask.view(np.uint8), axis=1, dtype=np.uint8).astype(np.int64)
+    return out
+
+
+def row_middle(values: FloatArray) -> FloatArray:
+    """(n,) lower median of each row."""
+    out: FloatArray = np.sort(values, axis=1)[:, (values.shape[1] - 1) // 2]
+    return out
 
 
 def masked_sort(values: FloatArray, mask: BoolArray) -> tuple[FloatArray, IntArray]:

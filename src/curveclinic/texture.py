@@ -5,14 +5,26 @@ The generator knows these from the parts it put in; here they are estimated from
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
-from curveclinic.levels import EPS, common_grid
+from curveclinic.levels import EPS, common_span
 from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
-from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.smoothing import halves, masked_sort, moving_mean, quantile_of, row_mean, row_median, twice
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import (
+    columns,
+    even_grid,
+    for_rows,
+    halves,
+    moving_mean,
+    row_count,
+    row_mean,
+    row_median,
+    twice,
+)
 from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
@@ -64,42 +76,71 @@ def _jump_quantities(cells: Cells, jumps: Jumps) -> Quantities:
 
 def _swings(cells: Cells) -> Quantities:
     """Swings about a wide moving mean: amplitude against the drop, persistence, number of turns."""
-    column = np.arange(CELLS)[None, :]
-    wide = moving_mean(cells.mean, np.maximum(cells.size // 6, 1), cells.size)
-    rest = np.where(cells.real & (column >= cells.size[:, None] // 10), cells.mean - wide, 0.0)
+    size, row = cells.extent, np.arange(len(cells.size))
+    wide = moving_mean(cells.mean, np.maximum(size // 6, 1), size)
+    rest = cells.mean - wide
+    rest *= for_rows(_settled, size)[0]
+    height = np.abs(rest)
     # what is rounding in the largest value is no swing
-    rest[np.abs(rest) <= _ROUNDING * np.abs(cells.mean).max(axis=1, keepdims=True)] = 0.0
-    moving = rest != 0
-    amplitude = quantile_of(*masked_sort(np.abs(rest), moving), 0.7)
+    largest = np.maximum(cells.mean.max(axis=1), -cells.mean.min(axis=1))
+    moving = height > (_ROUNDING * largest)[:, None]
+    height *= moving
+    rest *= moving
+    count = row_count(moving)
+    ordered = np.sort(height, axis=1)  # the others first, as zeros
+    amplitude = ordered[row, np.minimum(CELLS - count + (0.7 * (count - 1)).astype(np.int64), CELLS - 1)]
     level = row_mean(np.abs(wide))
-    ordered = np.sort(wide, axis=1)
-    trend = ordered[:, int(0.98 * (CELLS - 1))] - ordered[:, int(0.02 * (CELLS - 1))]
+    wide.sort(axis=1)
+    trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
-    swinging = np.abs(rest) > 0.5 * amplitude[:, None]
+    swinging = height > (0.5 * amplitude)[:, None]
     return {
         "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
         "swing_level": np.where(cells.log, amplitude, amplitude / np.maximum(level, EPS)),
-        "swing_persistence": product.sum(axis=1) / np.maximum((rest * rest).sum(axis=1), 1e-300),
-        "swing_turns": (product < 0).sum(axis=1) / np.maximum(moving.sum(axis=1), 1),
+        "swing_persistence": product.sum(axis=1) / np.maximum(np.einsum("ij,ij->i", rest, rest), 1e-300),
+        "swing_turns": row_count(product < 0) / np.maximum(count, 1),
         "swing_first": first_step(cells, swinging),
         "swing_last": last_step(cells, swinging),
     }
 
 
-def _jitter(cells: Cells) -> FloatArray:
-    """(n, CELLS) distance of each cell from the middle one of itself and its neighbours: 0 on any steady slope."""
-    return np.abs(cells.mean - cells.middle3)
+@lru_cache(maxsize=CELLS)
+def _settled(size: int) -> tuple[BoolArray]:
+    """(1, CELLS) cells of a run of that size but for its first tenth."""
+    column = np.arange(CELLS)[None, :]
+    return ((column >= size // 10) & (column < size),)
 
 
 def _late_jitter(cells: Cells) -> FloatArray:
-    """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out."""
-    jitter, column, size = _jitter(cells), np.arange(CELLS)[None, :], cells.size[:, None]
-    inner, late = (column >= 1) & (column < size - 1), column >= size // 2
-    ordered, count = masked_sort(twice(jitter), np.concatenate((inner & ~late, inner & late)))
-    kept = np.ceil(_STEADY * count).astype(np.int64)
-    total = np.where(column < kept[:, None], ordered, 0.0).sum(axis=1)
-    out: FloatArray = np.minimum(*halves(total / np.maximum(kept, 1)))
+    """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out.
+
+    Jitter is the distance of a cell from the middle one of itself and its neighbours: 0 on any steady slope.
+    """
+    column, inner, weight = for_rows(_both_halves, cells.extent)
+    jitter = columns(np.abs(cells.mean - cells.middle3), column)
+    jitter *= inner
+    split = jitter.reshape(-1, 2, CELLS // 2)
+    split.sort(axis=2)  # what does not count first, as zeros
+    jitter *= weight
+    out: FloatArray = np.add.reduce(split, axis=2).min(axis=1)
     return out
+
+
+@lru_cache(maxsize=CELLS)
+def _both_halves(size: int) -> tuple[IntArray, BoolArray, FloatArray]:
+    """How the cells of both halves of a run of that size are averaged, (1, CELLS) each, half by half.
+
+    Returns:
+        their columns, which of them have two neighbours, and the weights of all in rising order: none for the largest.
+    """
+    middle, place = size // 2, np.arange(CELLS // 2)
+    column = np.concatenate((place, np.minimum(middle + place, CELLS - 1)))
+    inner = np.concatenate(((place >= 1) & (place < middle), (middle + place >= 1) & (middle + place < size - 1)))
+    count = inner.reshape(2, -1).sum(axis=1, keepdims=True)
+    kept = np.ceil(_STEADY * count)
+    rank = place - (CELLS // 2 - count)
+    weight = ((rank >= 0) & (rank < kept)) / np.maximum(kept, 1)
+    return column[None, :], inner[None, :], weight.reshape(1, -1)
 
 
 def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
@@ -116,8 +157,11 @@ def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
 
 def _unit(cells: Cells, log: BoolArray) -> FloatArray:
     """Factor from view units to the units two channels are compared in."""
-    relative = 1.0 / np.maximum(np.abs(row_median(cells.mean)), EPS)
-    return np.where(cells.log, 1.0, np.where(log, relative, cells.scale))
+    unit: FloatArray = cells.scale.copy()
+    rows = (log & ~cells.log).nonzero()[0]
+    if len(rows):
+        unit[rows] = 1.0 / np.maximum(np.abs(row_median(cells.mean[rows])), EPS)
+    return unit
 
 
 def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
@@ -127,13 +171,13 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     span = np.maximum(t_steps[:, -1] - t_steps[:, 0], EPS)
     reach = 0.02 * span + np.abs(v_steps[:, -1] - v_steps[:, 0]) / np.maximum(halves(losses.size)[1], 2)
     near = np.abs(t_steps - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.where(near, halves(jumps.prominence)[0], 0.0).max(axis=1) / halves(jumps.limit)[0]
+    out: FloatArray = (halves(jumps.prominence)[0] * near).max(axis=1) / halves(jumps.limit)[0]
     return out
 
 
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    grid = twice(common_grid(losses.steps, _GRID))
+    grid = twice(even_grid(*common_span(losses.steps), _GRID))
     curves = losses.at(grid)
     size = np.full(len(grid), _GRID)
     rest = curves - moving_mean(curves, size // 8, size)

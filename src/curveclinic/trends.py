@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 
 from curveclinic.levels import EPS, Level, in_log, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, row_mean, twice
+from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread, twice
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -26,11 +27,25 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-def by_loss(losses: Quantities) -> Quantities:
-    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
-    n = len(next(iter(losses.values()))) // 2
-    train = {f"t_{name}": value[:n] for name, value in losses.items()}
-    return train | {f"v_{name}": value[n:] for name, value in losses.items()}
+def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs; NaN where absent."""
+    values = _stacked(losses, absent)
+    n = values.shape[1] // 2
+    train, val = _names_by_loss(tuple(losses))
+    return dict(zip(train, values[:, :n], strict=True)) | dict(zip(val, values[:, n:], strict=True))
+
+
+def _stacked(quantities: Quantities, absent: BoolArray | None) -> FloatArray:
+    """(len(quantities), n) all of them, NaN where absent (n,): a few large steps in place of many small ones."""
+    values = np.array(list(quantities.values()))
+    if absent is not None:
+        values[:, absent] = np.nan
+    return values
+
+
+@cache
+def _names_by_loss(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(f"t_{name}" for name in names), tuple(f"v_{name}" for name in names)
 
 
 def trend_quantities(losses: Level) -> Quantities:
@@ -42,24 +57,26 @@ def trend_quantities(losses: Level) -> Quantities:
         losses: train's n runs, then val's.
     """
     log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    q = by_loss(_one_channel(in_log(losses, twice(log))))
-    both = np.logical_and(*halves(losses.count > 1))
+    level = in_log(losses, twice(log))
+    ends = _Ends.of(level)
     pair = _pair_quantities(losses, log)
-    return q | (pair if both.all() else {name: np.where(both, value, np.nan) for name, value in pair.items()})
+    lacking = np.logical_or(*halves(losses.count <= 1))
+    q = by_loss(_changes(level, ends) | _places(level, ends), losses.count == 0)
+    return q | dict(zip(pair, _stacked(pair, lacking), strict=True))
 
 
-def _edge(level: Level, spread: FloatArray, *, end: bool) -> FloatArray:
-    """Initial or end level: a single point of a clean curve, the mean of up to a tenth of a noisy one."""
-    width = level.view.shape[1]
-    reach = np.rint(np.minimum(np.maximum(level.error / spread, 0.0), _EDGE) * width).astype(np.int64)
-    part = level.view[:, ::-1] if end else level.view
-    total = np.add.accumulate(part[:, : int(_EDGE * width) + 2], axis=1)
-    out: FloatArray = total[np.arange(len(reach)), reach] / (reach + 1)
-    return out
+def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Initial and end level: a single point of a clean curve each, the mean of up to a tenth of a noisy one."""
+    n, width = level.view.shape
+    reach = np.rint(np.minimum(level.error / spread, _EDGE) * width).astype(np.int64)
+    most = int(_EDGE * width) + 2
+    total = np.add.accumulate(np.array([level.view[:, :most], level.view[:, : -most - 1 : -1]]), axis=2)
+    start, end = total[:, np.arange(n), reach] / (reach + 1)
+    return start, end
 
 
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
-    """Change of the raw level as a share of the level `base` (view units) that it starts from."""
+    """(k, n) changes of the raw level as shares of the levels `base` (k, n), view units, that they start from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
     return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
 
@@ -67,16 +84,8 @@ def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArra
 def _suffix_flat(view: FloatArray, tolerance: FloatArray) -> IntArray:
     """(n,) columns at the end over which the level stays within a band of +-tolerance (n,)."""
     tail = view[:, ::-1]
-    band = np.maximum.accumulate(tail, axis=1) - np.minimum.accumulate(tail, axis=1)
+    band = np.fmax.accumulate(tail, axis=1) - np.fmin.accumulate(tail, axis=1)  # faster where nothing is NaN
     return first_true(band > 2 * tolerance[:, None])
-
-
-def _one_channel(level: Level) -> Quantities:
-    """Trend quantities of one loss channel; NaN where it is absent."""
-    ends = _Ends.of(level)
-    q = _changes(level, ends) | _places(level, ends)
-    absent = level.count == 0
-    return {name: np.where(absent, np.nan, value) for name, value in q.items()} if absent.any() else q
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +94,7 @@ class _Ends:
 
     Attributes:
         start, low, end: the initial, the lowest and the end level.
+        low_at: column of the lowest one on the grid.
         spread: highest minus lowest.
         drop: initial minus lowest level.
         scale: what rises are measured by: the drop, or twice the error where there is none.
@@ -92,6 +102,7 @@ class _Ends:
 
     start: FloatArray
     low: FloatArray
+    low_at: IntArray
     end: FloatArray
     spread: FloatArray
     drop: FloatArray
@@ -99,12 +110,13 @@ class _Ends:
 
     @classmethod
     def of(cls, level: Level) -> _Ends:
-        bottom = level.view.min(axis=1)
-        spread = np.maximum(level.view.max(axis=1) - bottom, EPS)
-        start, end = _edge(level, spread, end=False), _edge(level, spread, end=True)
+        low_at = level.view.argmin(axis=1)
+        bottom = level.view[np.arange(len(low_at)), low_at]
+        spread = np.maximum(np.maximum.reduce(level.view, axis=1) - bottom, EPS)
+        start, end = _edges(level, spread)
         low = np.minimum(bottom, start)
         drop = start - low
-        return cls(start, low, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
+        return cls(start, low, low_at, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
 
 
 def _changes(level: Level, ends: _Ends) -> Quantities:
@@ -112,24 +124,29 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
     error, noise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS)
     rise = ends.end - ends.low
     end_fall = _late_level(level, ends.spread) - ends.end
+    drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
+        np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
+        np.array([ends.start, ends.end + end_fall, ends.low, ends.start]),
+        level.log,
+    )
     return {
         "start": ends.start,
         "low": ends.low,
         "end": ends.end,
         "drop": ends.drop,
         "spread": ends.spread,
-        "drop_rel": -_relative(-ends.drop, ends.start, level.log),
+        "drop_rel": -drop_rel,
         "drop_snr": ends.drop / error,
         "drop_noise": ends.drop / noise,
         "end_fall": end_fall / ends.scale,
         "end_fall_snr": end_fall / error,
-        "end_fall_rel": -_relative(-np.maximum(end_fall, 0.0), ends.end + end_fall, level.log),
+        "end_fall_rel": -end_fall_rel,
         "rise": rise,
         "rise_drop": rise / ends.scale,
         "rise_snr": rise / error,
-        "rise_rel": _relative(rise, ends.low, level.log),
+        "rise_rel": rise_rel,
         "rise_noise": rise / noise,
-        "above_start_rel": _relative(ends.end - ends.start, ends.start, level.log),
+        "above_start_rel": above_start_rel,
         "noise_rel": np.where(level.log, level.noise, level.noise / np.maximum(np.abs(ends.start), EPS)),
         "noise_drop": level.noise / ends.scale,
         "count": level.count.astype(np.float64),
@@ -141,18 +158,17 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
     view, width = level.view, level.view.shape[1]
-    low_at = view.argmin(axis=1)
-    fallen = first_true(view < (ends.start - np.maximum(0.05 * ends.drop, 2.5 * level.error))[:, None])
-    half = first_true(view < (ends.start - 0.5 * ends.drop)[:, None])
+    fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
+    fallen, half = np.minimum(first_true(view < (ends.start - fall)[:, :, None]), width - 1)
     flat = _suffix_flat(view, np.maximum(0.04 * ends.spread, 1.5 * level.error))
     return {
-        "low_at": low_at / (width - 1),
-        "fallen_at": np.minimum(fallen, width - 1) / (width - 1),
-        "half_at": np.minimum(half, width - 1) / (width - 1),
+        "low_at": ends.low_at / (width - 1),
+        "fallen_at": fallen / (width - 1),
+        "half_at": half / (width - 1),
         "plateau": flat / width,
         "first_step": level.steps[:, 0],
         "last_step": level.steps[:, -1],
-        "low_step": _step(level, low_at),
+        "low_step": _step(level, ends.low_at),
         "fallen_step": _step(level, fallen),
         "plateau_step": _step(level, width - flat),
     }
@@ -184,14 +200,16 @@ class _Pair:
 
     @classmethod
     def of(cls, losses: Level) -> _Pair:
-        grid, t, v = raw_pair(losses)
-        return cls(grid, t, v, t.min(axis=1), t.max(axis=1), v.min(axis=1), v.max(axis=1))
+        grid, both = raw_pair(losses)
+        low, high = np.minimum.reduce(both, axis=1), np.maximum.reduce(both, axis=1)
+        (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
+        return cls(grid, t, v, t_low, t_high, v_low, v_high)
 
-    @property
+    @cached_property
     def column(self) -> IntArray:
         return np.arange(self.t.shape[1])
 
-    @property
+    @cached_property
     def row(self) -> IntArray:
         return np.arange(len(self.t))
 
@@ -199,7 +217,7 @@ class _Pair:
 def _pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     pair, val = _Pair.of(losses), losses.part(len(log), 2 * len(log))
     positive = np.logical_and(*halves(losses.positive))
-    view_range = np.maximum(val.view.max(axis=1) - val.view.min(axis=1), EPS)
+    view_range = np.maximum(row_spread(val.view), EPS)
     return (
         _gap_quantities(pair, positive)
         | _below_quantities(pair, val, positive, val.noise * (pair.v_high - pair.v_low) / view_range)
@@ -228,7 +246,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         "val_over_train_start": np.where(positive, v[:, 0] / np.maximum(t[:, 0], EPS), np.nan),
         "val_over_train_end": v_last / np.maximum(np.abs(t_last), EPS),
         "val_over_train_mid": np.where(positive, v[:, half] / np.maximum(t_half, EPS), np.nan),
-        "v_flat_late": (late.max(axis=1) - late.min(axis=1)) / v_range,
+        "v_flat_late": row_spread(late) / v_range,
         "t_late_fall": (t_half - t_last) / t_range,
         "t_late_log_fall": np.log(np.maximum(t_half, EPS) / np.maximum(t_last, EPS)),
         "t_after_low": (t_at_low - t_end) / t_range,
@@ -272,10 +290,13 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     """
     t, v, column, row, width = pair.t, pair.v, pair.column, pair.row, pair.t.shape[1]
     t_low, v_low, v_high = pair.t_low, pair.v_low, pair.v_high
-    if log.any():
-        v, v_low, v_high = (np.where(log, np.log(np.maximum(x.T, EPS)), x.T).T for x in (v, v_low, v_high))
+    rows = log.nonzero()[0]
+    if len(rows):
+        v, v_low, v_high = v.copy(), v_low.copy(), v_high.copy()
+        for values in (v, v_low, v_high):
+            values[rows] = np.log(np.maximum(values[rows], EPS))
     t_range, v_range = np.maximum(pair.t_high - t_low, EPS), np.maximum(v_high - v_low, EPS)
-    fit_at = np.minimum(first_true(t <= (t_low + _FIT * t_range)[:, None]), width - 1)
+    fit_at = (t <= (t_low + _FIT * t_range)[:, None]).argmax(axis=1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
     worst, peak = pair.v[row, worst_at], v[row, worst_at]
@@ -285,11 +306,11 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
     return {
         "fit_at": fit_at / (width - 1),
-        "refit": np.where(fitted, t - t_low[:, None], 0.0).max(axis=1) / t_range,
+        "refit": (np.where(fitted, t, -np.inf).max(axis=1) - t_low) / t_range,
         "late_fall": fall / v_range,
         "late_fall_rel": np.where(log, -np.expm1(-fall), fall / np.maximum(np.abs(peak), EPS)),
         "late_fall_error": fall / np.maximum(error * v_range, EPS),
-        "bad_share": np.count_nonzero(bad, axis=1) / width,
+        "bad_share": row_count(bad) / width,
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],

@@ -1,0 +1,68 @@
+"""Running medians of a few cells, made of minima and maxima instead of sorting."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import middle_of_three
+
+Pairs = tuple[FloatArray, FloatArray]
+"""The smaller and the larger of two cells, cell by cell."""
+
+
+def low_high(a: FloatArray, b: FloatArray) -> Pairs:
+    """Returns the smaller and the larger of two arrays, cell by cell."""
+    return np.minimum(a, b), np.maximum(a, b)
+
+
+def neighbours(values: FloatArray) -> Pairs:
+    """(n, W - 1) the smaller and the larger of every two cells side by side: what small medians are made of."""
+    return low_high(values[:, :-1], values[:, 1:])
+
+
+def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
+    """Centred running median of three, from the `neighbours`; the first and last column stay as they are."""
+    (low, high), out = pairs, np.empty_like(values)
+    out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
+    inner = np.minimum(high[:, :-1], values[:, 2:], out=out[:, 1:-1])
+    np.maximum(inner, low[:, :-1], out=inner)
+    return out
+
+
+def median5(values: FloatArray, pairs: Pairs) -> FloatArray:
+    """Centred running median of five, from the `neighbours`; of three next to the ends, which stay as they are."""
+    (low, high), out, width = pairs, np.empty_like(values), values.shape[1]
+    out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
+    for k in (1, width - 2):
+        out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
+    out[:, 2:-2] = _middle((low[:, :-3], high[:, :-3]), (low[:, 3:], high[:, 3:]), values[:, 2:-2])
+    return out
+
+
+def _middle(pair: Pairs, other: Pairs, e: FloatArray) -> FloatArray:
+    """Median of five arrays, two of them and another two ordered, cell by cell, without sorting."""
+    # the smallest of the four and the largest of the four cannot be the middle of five
+    small, large = low_high(np.maximum(pair[0], other[0]), np.minimum(pair[1], other[1]))
+    return np.maximum(small, np.minimum(large, e, out=large), out=small)
+
+
+def running_median(values: FloatArray, size: IntArray, pairs: Pairs) -> FloatArray:
+    """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
+    out = median5(values, pairs)
+    short = size < values.shape[1]
+    if short.any():
+        few, rows = (size < 8).nonzero()[0], (short & (size >= 8)).nonzero()[0]
+        out[few] = values[few]
+        # the window of the second to last real cell must not see the padding
+        at = size[rows] - 2
+        out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
+    return out
+
+
+def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
+    """Running median over about 15 cells: the median of five medians of three, three cells apart."""
+    small = running_median(values, size, neighbours(values))
+    padded = np.concatenate([np.repeat(small[:, :1], 6, axis=1), small, np.repeat(small[:, -1:], 6, axis=1)], axis=1)
+    a, b, c, d, e = (padded[:, k : k + values.shape[1]] for k in (0, 3, 6, 9, 12))
+    return _middle(low_high(a, b), low_high(c, d), e)
