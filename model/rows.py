@@ -84,9 +84,14 @@ class Rows:
         return self.values[:, -1]
 
     @cached_property
+    def sum(self) -> FloatArray:
+        """(m,) sum."""
+        return row_sums(self.points, self.lengths)
+
+    @cached_property
     def mean(self) -> FloatArray:
         """(m,) mean."""
-        return self.mean_of(self.points)
+        return self.sum / self.n
 
     @cached_property
     def centred(self) -> FloatArray:
@@ -129,13 +134,6 @@ class Rows:
         """(m, L) running sum."""
         total: FloatArray = np.add.accumulate(self.points, axis=1)
         return total
-
-    @cached_property
-    def energy(self) -> FloatArray:
-        """(m, L + 1) running sum of squares, from 0."""
-        energy = np.zeros((self.values.shape[0], self.values.shape[1] + 1))
-        np.add.accumulate(self.points * self.points, axis=1, out=energy[:, 1:])
-        return energy
 
     @cached_property
     def spectrum(self) -> npt.NDArray[np.complex128]:

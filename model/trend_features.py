@@ -12,6 +12,7 @@ import numpy as np
 
 from curveclinic.model.rows import Rows, row_sums
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import alike, columns
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]
@@ -29,13 +30,18 @@ class Fit:
 
 def fit(cells: FloatArray, counts: IntArray) -> Fit:
     """Fits a line to the first counts[i] cells of every row."""
+    average = row_sums(cells, counts) / counts
+    centred = cells - average[:, None]
+    return _line(centred, counts, average, row_sums(centred * centred, counts) / counts)
+
+
+def _line(centred: FloatArray, counts: IntArray, average: FloatArray, variance_y: FloatArray) -> Fit:
+    """The line through cells less their average, whose variance is known."""
     n = counts.astype(np.float64)
     middle = (n - 1.0) / 2.0
-    average = row_sums(cells, counts) / n
-    centred = cells - average[:, None]
     variance_x = (n * n - 1.0) / 12.0
-    variance_y = row_sums(centred * centred, counts) / n
-    covariance = row_sums((np.arange(cells.shape[1]) - middle[:, None]) * centred, counts) / n
+    along = np.arange(centred.shape[1]) - (alike(counts)[:, None] - 1.0) / 2.0
+    covariance = row_sums(along * centred, counts) / n
     slope = covariance / variance_x
     rvalue = np.minimum(np.maximum(covariance / np.sqrt(variance_x * variance_y), -1.0), 1.0)
     stderr = np.sqrt((1.0 - rvalue**2) * variance_y / variance_x / np.where(n > 2, n - 2.0, np.nan))
@@ -44,7 +50,7 @@ def fit(cells: FloatArray, counts: IntArray) -> Fit:
 
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     """An attribute of the line through the points."""
-    line: Fit = rows.once(("fit",), lambda: fit(rows.points, rows.lengths))
+    line: Fit = rows.once(("fit",), lambda: _line(rows.centred, rows.lengths, rows.mean, rows.variance))
     value: FloatArray = getattr(line, attr)
     return value
 
@@ -60,6 +66,8 @@ def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: C
 def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     """(m, K) aggregate of every chunk; the last real one may be partial, those after it mean nothing."""
     m, width = rows.values.shape
+    if f_agg == "mean":
+        return _chunk_means(rows, size)
     whole = -(-width // size) * size
     real = (np.arange(whole) < rows.lengths[:, None]).reshape(m, -1, size)
     # Padded with the last point, which the last chunk holds anyway.
@@ -68,12 +76,18 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     if f_agg in ("min", "max"):
         result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)
         return result
-    counts = np.minimum(np.maximum(rows.lengths[:, None] - np.arange(0, whole, size), 1), size)
-    result = np.where(real, cells, 0.0).sum(axis=2) / counts
-    if f_agg == "var":
-        spread = np.where(real, cells - result[:, :, None], 0.0)
-        result = (spread * spread).sum(axis=2) / counts
+    spread = np.where(real, cells - _chunk_means(rows, size)[:, :, None], 0.0)
+    result = (spread * spread).sum(axis=2) / np.maximum(real.sum(axis=2), 1)
     return result
+
+
+def _chunk_means(rows: Rows, size: int) -> FloatArray:
+    """(m, K) means of the chunks, from running sums."""
+    ends = np.arange(size, rows.values.shape[1] + size, size)
+    stop = np.minimum(ends, alike(rows.lengths)[:, None])
+    reached = columns(rows.total, stop - 1)
+    sums = np.diff(reached, axis=1, prepend=0.0)
+    return sums / np.maximum(stop - (ends - size), 1)
 
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
@@ -85,11 +99,17 @@ def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int)
 
 def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     """(segments, m) shares of the sum of squares."""
-    size, longer = np.divmod(rows.lengths, segments)
-    edge = np.arange(segments + 1)[:, None]
-    reached = rows.energy[np.arange(len(size)), edge * size + np.minimum(edge, longer)]
-    parts: FloatArray = reached[1:] - reached[:-1]
-    return parts / np.where(reached[-1] == 0.0, np.nan, reached[-1])
+    m, width = rows.values.shape
+    size, longer = np.divmod(rows.lengths[:, None], segments)
+    part = np.arange(segments + 1)
+    edges = part * size + np.minimum(part, longer)  # (m, segments + 1)
+    squares = np.zeros(m * width + 1)
+    np.multiply(rows.values, rows.values, out=squares[:-1].reshape(m, width))
+    starts = edges + np.arange(0, m * width, width)[:, None]
+    parts = np.add.reduceat(squares, starts.ravel()).reshape(m, -1)[:, :-1]
+    parts = np.where(edges[:, 1:] > edges[:, :-1], parts, 0.0)  # `reduceat` gives an empty segment a cell
+    whole = np.add.reduce(parts, axis=1)[:, None]
+    return np.ascontiguousarray((parts / np.where(whole == 0.0, np.nan, whole)).T)
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:
