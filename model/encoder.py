@@ -91,15 +91,7 @@ def encode_measured(piece: Measured) -> Encoded:
                 _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
             else:
                 tensor[:, _ROWS[name].stop - 1] = -1.0
-        _bound(tensor)
     return Encoded(tensor, features_of(piece), start, stop)
-
-
-def _bound(tensor: Tensor) -> None:
-    """Keeps a tensor within the limits; what could not be calculated is 0."""
-    np.minimum(np.maximum(tensor, -_LIMIT, out=tensor), _LIMIT, out=tensor)
-    if np.isnan(np.add.reduce(tensor, axis=None)):
-        tensor[np.isnan(tensor)] = 0.0
 
 
 def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
@@ -146,6 +138,8 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
     gap = np.subtract(*halves(rows[4])[::-1])
     gap *= 4.0
+    _bound(rows)
+    _bound(gap)
     if not has.all():
         rows[:, ~has] = 0.0
         gap[~np.logical_and(*halves(has))] = 0.0
@@ -178,8 +172,8 @@ def _compress(values: Tensor) -> None:
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: FloatArray, *, out: Tensor) -> None:
     """Writes log(value / first) / 2 for positive losses (k, n, BINS); (value - first) / span for the others."""
-    ratio = values / np.maximum(first, 1e-300)[:, None]
-    np.minimum(np.maximum(ratio, _SMALLEST_RATIO, out=ratio), 1.0 / _SMALLEST_RATIO, out=out, casting="same_kind")
+    np.divide(values, np.maximum(first, 1e-300)[:, None], out=out, casting="same_kind")
+    np.minimum(np.maximum(out, _SMALLEST_RATIO, out=out), 1.0 / _SMALLEST_RATIO, out=out)
     np.log(out, out=out)
     out *= 0.5
     others = (~use).nonzero()[0]
@@ -188,11 +182,19 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
         out[:, others] = apart / np.maximum(span[others], 1e-300)[:, None]
 
 
+def _bound(values: Tensor) -> None:
+    """Keeps values within the limits; what could not be calculated is 0."""
+    np.minimum(np.maximum(values, -_LIMIT, out=values), _LIMIT, out=values)
+    if np.isnan(np.add.reduce(values, axis=None)):
+        values[np.isnan(values)] = 0.0
+
+
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
     """Writes the rows (n, k, BINS) of a channel beside the losses; presence is the last."""
     cells = piece.cells[name]
     for k, values in enumerate(_COMPANIONS[name](cells, bins, piece.batch.metric_sign)):
         rows[:, k] = values
+    _bound(rows[:, :-1])
     rows[cells.size == 0] = 0.0
     rows[:, -1] = bins.presence
 
