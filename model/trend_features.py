@@ -20,37 +20,63 @@ ChunkAggregate = Literal["mean", "var", "min", "max"]
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`."""
+    """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`.
 
-    slope: FloatArray
-    intercept: FloatArray
-    rvalue: FloatArray
-    stderr: FloatArray
+    Attributes:
+        n: number of points.
+        average: mean of the points.
+        variance: population variance of the points.
+        covariance: of the points with their places.
+    """
 
+    n: FloatArray
+    average: FloatArray
+    variance: FloatArray
+    covariance: FloatArray
 
-def fit(cells: FloatArray, counts: IntArray) -> Fit:
-    """Fits a line to the first counts[i] cells of every row."""
-    average = row_sums(cells, counts) / counts
-    centred = cells - average[:, None]
-    return _line(centred, counts, average, row_sums(centred * centred, counts) / counts)
+    @classmethod
+    def of(cls, cells: FloatArray, counts: IntArray) -> Fit:
+        """Fits a line to the first counts[i] cells of every row."""
+        average = row_sums(cells, counts) / counts
+        centred = cells - average[:, None]
+        return cls.centred(centred, counts, average, row_sums(centred * centred, counts) / counts)
 
+    @classmethod
+    def centred(cls, cells: FloatArray, counts: IntArray, average: FloatArray, variance: FloatArray) -> Fit:
+        """Fits a line to cells less their average."""
+        place = np.arange(cells.shape[1], dtype=np.float64)
+        return cls(counts.astype(np.float64), average, variance, row_sums(cells * place, counts) / counts)
 
-def _line(centred: FloatArray, counts: IntArray, average: FloatArray, variance_y: FloatArray) -> Fit:
-    """The line through cells less their average, whose variance is known."""
-    n = counts.astype(np.float64)
-    middle = (n - 1.0) / 2.0
-    variance_x = (n * n - 1.0) / 12.0
-    along = np.arange(centred.shape[1]) - (alike(counts)[:, None] - 1.0) / 2.0
-    covariance = row_sums(along * centred, counts) / n
-    slope = covariance / variance_x
-    rvalue = np.minimum(np.maximum(covariance / np.sqrt(variance_x * variance_y), -1.0), 1.0)
-    stderr = np.sqrt((1.0 - rvalue**2) * variance_y / variance_x / np.where(n > 2, n - 2.0, np.nan))
-    return Fit(slope, average - slope * middle, rvalue, np.where(n == 2, 0.0, stderr))
+    @property
+    def place_variance(self) -> FloatArray:
+        """Variance of 0, 1, ..., n - 1."""
+        return (self.n * self.n - 1.0) / 12.0
+
+    @property
+    def slope(self) -> FloatArray:
+        """Change from one point to the next."""
+        return self.covariance / self.place_variance
+
+    @property
+    def intercept(self) -> FloatArray:
+        """Value at the first point."""
+        return self.average - self.slope * (self.n - 1.0) / 2.0
+
+    @property
+    def rvalue(self) -> FloatArray:
+        """Correlation of the points with their places."""
+        return np.minimum(np.maximum(self.covariance / np.sqrt(self.place_variance * self.variance), -1.0), 1.0)
+
+    @property
+    def stderr(self) -> FloatArray:
+        """Standard error of the slope."""
+        residual = (1.0 - self.rvalue**2) * self.variance / self.place_variance
+        return np.where(self.n == 2, 0.0, np.sqrt(residual / np.where(self.n > 2, self.n - 2.0, np.nan)))
 
 
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     """An attribute of the line through the points."""
-    line: Fit = rows.once(("fit",), lambda: _line(rows.centred, rows.lengths, rows.mean, rows.variance))
+    line: Fit = rows.once(("fit",), lambda: Fit.centred(rows.centred, rows.lengths, rows.mean, rows.variance))
     value: FloatArray = getattr(line, attr)
     return value
 
@@ -58,7 +84,7 @@ def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
 def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: ChunkAggregate) -> FloatArray:
     """An attribute of the line through the aggregates of chunks; NaN for runs no longer than a chunk."""
     counts = -(-rows.lengths // chunk_len)
-    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: fit(_chunks(rows, chunk_len, f_agg), counts))
+    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunks(rows, chunk_len, f_agg), counts))
     value: FloatArray = getattr(line, attr)
     return np.where(rows.lengths > chunk_len, value, np.nan)
 
