@@ -165,8 +165,8 @@ def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor
 def _compress(values: Tensor) -> None:
     """Compresses what lies outside -1 to 1 logarithmically, in place."""
     outside = np.log(np.maximum(np.abs(values), 1.0))
-    np.copysign(outside, values, out=outside)
     np.minimum(np.maximum(values, -1.0, out=values), 1.0, out=values)
+    outside *= values  # a sign, wherever it is not 0
     values += outside
 
 

@@ -52,7 +52,7 @@ def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     short = (lengths < values.shape[1]).nonzero()[0]
     if not len(short):
         return values
-    points = values.copy()
+    points: FloatArray = values.copy()
     points[short] = np.where(np.arange(values.shape[1]) < lengths[short, None], values[short], np.nan)
     return points
 
