@@ -43,9 +43,8 @@ _TIME: Final = np.linspace(-1, 1, BINS)
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
 
-_SMALLEST_RATIO: Final = 1e-37
-"""Smallest ratio whose logarithm is taken: near the smallest float32, and far below what is not bounded anyway."""
-
+_SMALLEST: Final = 1e-37
+"""Smallest loss, and smallest range of losses, in units of the largest: near the smallest float32."""
 
 Tensor = npt.NDArray[np.float32]
 
@@ -121,10 +120,23 @@ def _exp(values: FloatArray) -> FloatArray:
 
 def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
+    rows, gap = _loss_rows(losses, bins.curves)
+    has = losses.size > 0
+    if not has.all():
+        rows[:, ~has] = 0.0
+        gap[~np.logical_and(*halves(has))] = 0.0
+    n = len(gap)
+    places = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
+    places[:7], places[7] = rows.reshape(7, 2, n, BINS), bins.presence.reshape(2, n, BINS)
+    tensor[:, _LOSS_ROWS.stop] = gap
+
+
+def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
+    """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
     size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
     unit = np.maximum(np.maximum(*halves(size)), 1e-300)
-    raw = _raw(bins.curves, losses, twice(unit))
+    raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])
     joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
     joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
@@ -140,13 +152,7 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     gap *= 4.0
     _bound(rows)
     _bound(gap)
-    if not has.all():
-        rows[:, ~has] = 0.0
-        gap[~np.logical_and(*halves(has))] = 0.0
-    n = len(gap)
-    places = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
-    places[:7], places[7] = rows.reshape(7, 2, n, BINS), bins.presence.reshape(2, n, BINS)
-    tensor[:, _LOSS_ROWS.stop] = gap
+    return rows, gap
 
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -157,23 +163,23 @@ def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor) -> None:
     """Writes values (..., n, BINS) with -1 at low (n,) and 1 at high."""
-    above = values - low[:, None]
-    np.multiply(above, (2.0 / np.maximum(high - low, 1e-300))[:, None], out=out, casting="same_kind")
+    np.subtract(values, low[:, None], out=out, casting="same_kind")
+    out *= (2.0 / np.maximum(high - low, _SMALLEST)).astype(np.float32)[:, None]
     out -= 1.0
 
 
 def _compress(values: Tensor) -> None:
     """Compresses what lies outside -1 to 1 logarithmically, in place."""
     outside = np.log(np.maximum(np.abs(values), 1.0))
-    np.minimum(np.maximum(values, -1.0, out=values), 1.0, out=values)
+    np.clip(values, -1.0, 1.0, out=values)
     outside *= values  # a sign, wherever it is not 0
     values += outside
 
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: FloatArray, *, out: Tensor) -> None:
     """Writes log(value / first) / 2 for positive losses (k, n, BINS); (value - first) / span for the others."""
-    np.divide(values, np.maximum(first, 1e-300)[:, None], out=out, casting="same_kind")
-    np.minimum(np.maximum(out, _SMALLEST_RATIO, out=out), 1.0 / _SMALLEST_RATIO, out=out)
+    np.maximum(values, _SMALLEST, out=out, casting="same_kind")
+    out /= np.maximum(first, _SMALLEST).astype(np.float32)[:, None]
     np.log(out, out=out)
     out *= 0.5
     others = (~use).nonzero()[0]
@@ -184,9 +190,10 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
 
 def _bound(values: Tensor) -> None:
     """Keeps values within the limits; what could not be calculated is 0."""
-    np.minimum(np.maximum(values, -_LIMIT, out=values), _LIMIT, out=values)
-    if np.isnan(np.add.reduce(values, axis=None)):
-        values[np.isnan(values)] = 0.0
+    np.clip(values, -_LIMIT, _LIMIT, out=values)
+    unknown = np.isnan(values)
+    if unknown.any():
+        values[unknown] = 0.0
 
 
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
@@ -202,7 +209,8 @@ def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> Non
 def _metric_rows(cells: Cells, bins: Bins, sign: FloatArray) -> tuple[Tensor]:
     """A metric over its own range; larger is better after the sign."""
     mean = bins.curves[0]
-    value = np.where(cells.log[:, None], _exp(mean), mean) * sign[:, None]
+    relative = _exp(mean - mean.max(axis=1, keepdims=True))
+    value = np.where(cells.log[:, None], relative, mean) * sign[:, None]
     shown = np.empty(value.shape, dtype=np.float32)
     _scale(value, *_range(value), out=shown)
     _compress(shown)
