@@ -112,8 +112,8 @@ def _chunk_means(rows: Rows, size: int) -> FloatArray:
     ends = np.arange(size, rows.values.shape[1] + size, size)
     stop = np.minimum(ends, alike(rows.lengths)[:, None])
     reached = columns(rows.total, stop - 1)
-    means: FloatArray = np.diff(reached, axis=1, prepend=0.0) / np.maximum(stop - (ends - size), 1)
-    return means
+    reached[:, 1:] -= reached[:, :-1]
+    return reached / np.maximum(stop - (ends - size), 1)
 
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
