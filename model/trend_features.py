@@ -113,7 +113,8 @@ def _chunk_means(rows: Rows, size: int) -> FloatArray:
     stop = np.minimum(ends, alike(rows.lengths)[:, None])
     reached = columns(rows.total, stop - 1)
     reached[:, 1:] -= reached[:, :-1]
-    return reached / np.maximum(stop - (ends - size), 1)
+    means: FloatArray = reached / np.maximum(stop - (ends - size), 1)
+    return means
 
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
