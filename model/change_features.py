@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from curveclinic.model.rows import Rows, row_counts, row_sums
-from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _FLAT_VARIANCE = 1e-8
 """Variance that tsfresh takes for zero in `autocorrelation` (the atol of `numpy.isclose`)."""
@@ -55,13 +55,21 @@ def change_quantiles(rows: Rows, *, ql: float, qh: float, isabs: bool, f_agg: Li
     low, high = rows.quantile(np.array([[ql], [qh]]))
     inside = (rows.points >= low[:, None]) & (rows.points <= high[:, None])
     both = inside[:, 1:] & inside[:, :-1]
-    count = np.maximum(row_counts(both), 1.0)
-    changes = np.abs(rows.changes) if isabs else rows.changes
-    average = row_sums(np.where(both, changes, 0.0), rows.lengths - 1) / count
+    counts = np.count_nonzero(both, axis=1)
+    changes = np.abs(rows.changes[both]) if isabs else rows.changes[both]
+    average = _segment_means(changes, counts)
     if f_agg == "mean":
         return average
-    spread = np.where(both, changes - average[:, None], 0.0)
-    return row_sums(spread * spread, rows.lengths - 1) / count
+    changes -= np.repeat(average, counts)
+    return _segment_means(changes * changes, counts)
+
+
+def _segment_means(values: FloatArray, counts: IntArray) -> FloatArray:
+    """(m,) means of counts[i] values each, one after another; 0 of none."""
+    means, some = np.zeros(len(counts)), counts.nonzero()[0]
+    starts = np.cumsum(counts) - counts
+    means[some] = np.add.reduceat(values, starts[some]) / counts[some]
+    return means
 
 
 def autocorrelation(rows: Rows, *, lag: int) -> FloatArray:

@@ -1,9 +1,8 @@
 """The one encoder of training and serving: a ragged batch in, bounded float32 arrays out.
 
-Bins lie on one step axis for all channels of a run, from the first to the last finite loss point. A bin holds the
-mean, the lowest and the highest of its points; a bin without a point is interpolated and marked. Losses are seen
-in a linear view (own range, and the range train and val share) and in a logarithmic view relative to the train loss,
-so no absolute unit reaches the network.
+Bins (`bins.py`) lie on one step axis for all channels of a run, from the first to the last finite loss point. Losses
+are seen in a linear view (own range, and the range train and val share) and in a logarithmic view relative to the train
+loss, so no absolute unit reaches the network. Differences are taken in float64; what they are shown as is float32.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from curveclinic.labels import CHANNELS
 from curveclinic.measures import Cells
+from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
@@ -24,8 +24,6 @@ from curveclinic.smoothing import halves, middle_of_three, row_median, twice
 
 ENCODER_VERSION: Final = "5"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
-
-BINS: Final = 128
 
 TENSOR_CHANNELS: Final = (
     "time",
@@ -42,11 +40,13 @@ TENSOR_CHANNELS: Final = (
 _TIME: Final = np.linspace(-1, 1, BINS)
 """(BINS,) the row that says where in the run a bin is."""
 
-_CENTRES: Final = (np.arange(BINS) + 0.5) / BINS
-"""(BINS,) middle of each bin as a share of the run."""
-
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
+
+_SMALLEST: Final = 1e-37
+"""Smallest loss, and smallest range of losses, in units of the largest: near the smallest float32."""
+
+Tensor = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Encoded:
         start, stop: (n,) steps of the first and last bin edge; spans are shares between them.
     """
 
-    tensor: npt.NDArray[np.float32]
+    tensor: Tensor
     features: npt.NDArray[np.float32]
     start: FloatArray
     stop: FloatArray
@@ -77,51 +77,6 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
     return Encoded(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Encoded)})
 
 
-@dataclass(frozen=True, eq=False)
-class _Bins:
-    """One channel in bins.
-
-    Attributes:
-        curves: (3, n, BINS) mean, low and high in view units.
-        presence: (n, BINS) 1 point, 0 interpolated, -1 outside.
-    """
-
-    curves: FloatArray
-    presence: FloatArray
-
-
-def _bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
-    """Bins of one channel; runs without it are zeros, and marked as outside."""
-    rows = np.flatnonzero(cells.size > 0)
-    if 0 < len(rows) == len(start):
-        return _filled_bins(cells, start, stop)
-    curves, presence = np.zeros((3, len(start), BINS)), np.full((len(start), BINS), -1.0)
-    if len(rows):
-        filled = _filled_bins(cells.take(rows), start[rows], stop[rows])
-        curves[:, rows], presence[rows] = filled.curves, filled.presence
-    return _Bins(curves, presence)
-
-
-def _filled_bins(cells: Cells, start: FloatArray, stop: FloatArray) -> _Bins:
-    start, span = start[:, None], np.maximum(stop - start, 1e-300)[:, None]
-    centre = start + (stop[:, None] - start) * _CENTRES
-    curves = np.empty((3, len(start), BINS))
-    curves[:] = cells.at(centre)
-    inside = (centre >= cells.steps[:, :1]) & (centre <= cells.steps[:, -1:])
-    presence = np.where(inside, 0.0, -1.0)
-    place = np.minimum(np.maximum((cells.steps - start) / span * BINS, 0), BINS - 1).astype(np.int64)
-    bin_of = (np.arange(0, len(start) * BINS, BINS)[:, None] + place)[cells.real]
-    edges = np.concatenate(([0], (bin_of[1:] != bin_of[:-1]).nonzero()[0] + 1, [len(bin_of)]))
-    first = edges[:-1]
-    at = bin_of[first]
-    mean, low, high = curves.reshape(3, -1)
-    mean[at] = np.add.reduceat(cells.mean[cells.real], first) / (edges[1:] - first)
-    low[at] = np.minimum.reduceat(cells.low[cells.real], first)
-    high[at] = np.maximum.reduceat(cells.high[cells.real], first)
-    presence.reshape(-1)[at] = 1.0
-    return _Bins(curves, presence)
-
-
 def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, losses = piece.batch, piece.losses
@@ -129,23 +84,13 @@ def encode_measured(piece: Measured) -> Encoded:
     tensor = np.zeros((batch.size, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
     tensor[:, 0] = _TIME
     with np.errstate(all="ignore"):
-        _fill_losses(tensor, losses, _bins(losses, twice(start), twice(stop)))
-        for name, rows_of_channel in _COMPANIONS.items():
-            cells, rows = piece.cells[name], _ROWS[name]
-            if cells.size.any():
-                tensor[:, rows] = np.stack(rows_of_channel(cells, _bins(cells, start, stop), batch.metric_sign), axis=1)
+        _fill_losses(tensor, losses, bins_of(losses, twice(start), twice(stop)))
+        for name in _COMPANIONS:
+            if piece.cells[name].size.any():
+                _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
             else:
-                tensor[:, rows.stop - 1] = -1.0
-        _bound(tensor)
+                tensor[:, _ROWS[name].stop - 1] = -1.0
     return Encoded(tensor, features_of(piece), start, stop)
-
-
-def _bound(tensor: npt.NDArray[np.float32]) -> None:
-    """Keeps a tensor within the limits; what could not be calculated is 0."""
-    np.minimum(np.maximum(tensor, -_LIMIT, out=tensor), _LIMIT, out=tensor)
-    unknown = np.isnan(tensor)
-    if unknown.any():
-        tensor[unknown] = 0.0
 
 
 def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
@@ -173,87 +118,118 @@ def _exp(values: FloatArray) -> FloatArray:
     return out
 
 
-def _fill_losses(tensor: npt.NDArray[np.float32], losses: Cells, bins: _Bins) -> None:
+def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
+    rows, gap = _loss_rows(losses, bins.curves)
+    has = losses.size > 0
+    if not has.all():
+        rows[:, ~has] = 0.0
+        gap[~np.logical_and(*halves(has))] = 0.0
+    n = len(gap)
+    places = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
+    places[:7], places[7] = rows.reshape(7, 2, n, BINS), bins.presence.reshape(2, n, BINS)
+    tensor[:, _LOSS_ROWS.stop] = gap
+
+
+def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
+    """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
     size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
     unit = np.maximum(np.maximum(*halves(size)), 1e-300)
-    raw = _raw(bins.curves, losses, twice(unit))
+    raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])
-    joint_low = np.minimum(*halves(np.where(has, low, np.inf)))
-    joint_high = np.maximum(*halves(np.where(has, high, -np.inf)))
+    joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
+    joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
     use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
-    logs = _log_ratio(raw, twice(first), twice(use_log), twice(joint_low), twice(joint_high))
-    lows, highs = np.array([low, low, low, twice(joint_low)]), np.array([high, high, high, twice(joint_high)])
-    linear = _between(raw.take(_MEAN_LOW_HIGH_MEAN, axis=0), lows, highs)
-    gap = np.subtract(*halves(logs[0])[::-1]) * 4.0
-    if not has.all():
-        linear[:, ~has] = logs[:, ~has] = 0.0
-        gap[~np.logical_and(*halves(has))] = 0.0
-    n = len(gap)
-    rows = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
-    rows[:4], rows[4:7] = linear.reshape(4, 2, n, BINS), logs.reshape(3, 2, n, BINS)
-    rows[7] = bins.presence.reshape(2, n, BINS)
-    tensor[:, _LOSS_ROWS.stop] = gap
+    rows = np.empty((7, *raw.shape[1:]), dtype=np.float32)
+    _scale(raw, low, high, out=rows[:3])
+    _scale(raw[0], joint_low, joint_high, out=rows[3])
+    _compress(rows[:4])
+    _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
+    gap = np.subtract(*halves(rows[4])[::-1])
+    gap *= 4.0
+    _bound(rows)
+    _bound(gap)
+    return rows, gap
 
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n,) third lowest and third highest bin: a range that a spike of two bins leaves alone."""
-    ordered = np.partition(values, (2, BINS - 3), axis=1)
-    return ordered[:, 2], ordered[:, BINS - 3]
+    ordered = np.sort(values, axis=1)  # faster than a partition in rows of this length
+    return ordered[:, 2], ordered[:, -3]
 
 
-def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """Values (..., BINS) with -1 at low (...), 1 at high, compressed logarithmically outside."""
-    unit: FloatArray = values - low[..., None]
-    unit /= np.maximum(high - low, 1e-300)[..., None]
-    unit *= 2.0
-    unit -= 1.0
-    far = np.abs(unit) > 1
-    if far.any():
-        outside = unit[far]
-        unit[far] = np.copysign(1.0 + np.log(np.abs(outside)), outside)
-    return unit
+def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor) -> None:
+    """Writes values (..., n, BINS) with -1 at low (n,) and 1 at high."""
+    np.subtract(values, low[:, None], out=out, casting="same_kind")
+    out *= (2.0 / np.maximum(high - low, _SMALLEST)).astype(np.float32)[:, None]
+    out -= 1.0
 
 
-def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """log(value / first) / 2 for positive losses; (value - first) / range for the others."""
-    ratio: FloatArray = np.maximum(values, 1e-300)
-    ratio /= np.maximum(first, 1e-300)[:, None]
-    np.log(ratio, out=ratio)
-    ratio *= 0.5
-    if use.all():
-        return ratio
-    linear = (values - first[:, None]) / np.maximum(high - low, 1e-300)[:, None]
-    return np.where(use[:, None], ratio, linear)
+def _compress(values: Tensor) -> None:
+    """Compresses what lies outside -1 to 1 logarithmically, in place."""
+    outside = np.log(np.maximum(np.abs(values), 1.0))
+    np.clip(values, -1.0, 1.0, out=values)
+    outside *= values  # a sign, wherever it is not 0
+    values += outside
 
 
-def _metric_rows(cells: Cells, bins: _Bins, sign: FloatArray) -> list[FloatArray]:
+def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: FloatArray, *, out: Tensor) -> None:
+    """Writes log(value / first) / 2 for positive losses (k, n, BINS); (value - first) / span for the others."""
+    np.maximum(values, _SMALLEST, out=out, casting="same_kind")
+    out /= np.maximum(first, _SMALLEST).astype(np.float32)[:, None]
+    np.log(out, out=out)
+    out *= 0.5
+    others = (~use).nonzero()[0]
+    if len(others):
+        apart = values[:, others] - first[others, None]
+        out[:, others] = apart / np.maximum(span[others], 1e-300)[:, None]
+
+
+def _bound(values: Tensor) -> None:
+    """Keeps values within the limits; what could not be calculated is 0."""
+    np.clip(values, -_LIMIT, _LIMIT, out=values)
+    unknown = np.isnan(values)
+    if unknown.any():
+        values[unknown] = 0.0
+
+
+def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
+    """Writes the rows (n, k, BINS) of a channel beside the losses; presence is the last."""
+    cells = piece.cells[name]
+    for k, values in enumerate(_COMPANIONS[name](cells, bins, piece.batch.metric_sign)):
+        rows[:, k] = values
+    _bound(rows[:, :-1])
+    rows[cells.size == 0] = 0.0
+    rows[:, -1] = bins.presence
+
+
+def _metric_rows(cells: Cells, bins: Bins, sign: FloatArray) -> tuple[Tensor]:
     """A metric over its own range; larger is better after the sign."""
     mean = bins.curves[0]
-    value = np.where(cells.log[:, None], _exp(mean), mean) * sign[:, None]
-    low, high = _range(value)
-    return [np.where((cells.size > 0)[:, None], _between(value, low, high), 0.0), bins.presence]
+    relative = _exp(mean - mean.max(axis=1, keepdims=True))
+    value = np.where(cells.log[:, None], relative, mean) * sign[:, None]
+    shown = np.empty(value.shape, dtype=np.float32)
+    _scale(value, *_range(value), out=shown)
+    _compress(shown)
+    return (shown,)
 
 
-def _rate_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
+def _rate_rows(cells: Cells, bins: Bins, _: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The learning rate over its peak, and its logarithm."""
     mean = bins.curves[0]
     raw = np.where(cells.log[:, None], _exp(mean), mean * cells.scale[:, None])
     relative = raw / np.maximum(raw.max(axis=1, keepdims=True), 1e-300)
-    has = (cells.size > 0)[:, None]
-    logarithm = np.log10(np.maximum(relative, 1e-6)) / 3.0
-    return [np.where(has, relative, 0.0), np.where(has, logarithm, 0.0), bins.presence]
+    return relative, np.log10(np.maximum(relative, 1e-6)) / 3.0
 
 
-def _gradient_rows(cells: Cells, bins: _Bins, _: FloatArray) -> list[FloatArray]:
+def _gradient_rows(cells: Cells, bins: Bins, _: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Powers of ten of the gradient norm about its median."""
     mean, high = (_log10(x, cells) for x in bins.curves[::2])
     middle = row_median(mean)[:, None]
-    has = (cells.size > 0)[:, None]
-    return [np.where(has, mean - middle, 0.0), np.where(has, high - middle, 0.0), bins.presence]
+    return mean - middle, high - middle
 
 
 def _log10(bins: FloatArray, cells: Cells) -> FloatArray:
@@ -261,13 +237,13 @@ def _log10(bins: FloatArray, cells: Cells) -> FloatArray:
     return np.asarray(natural / np.log(10.0))
 
 
-_COMPANIONS: Final[dict[str, Callable[[Cells, _Bins, FloatArray], list[FloatArray]]]] = {
+_COMPANIONS: Final[dict[str, Callable[[Cells, Bins, FloatArray], tuple[npt.NDArray[np.floating], ...]]]] = {
     "train_metric": _metric_rows,
     "val_metric": _metric_rows,
     "lr": _rate_rows,
     "grad_norm": _gradient_rows,
 }
-"""Channel beside the losses -> its rows from its cells, its bins and the sign of the metric; presence is the last."""
+"""Channel beside the losses -> its rows but for the presence, from its cells, its bins and the sign of the metric."""
 
 _ROWS: Final[dict[str, slice]] = {
     name: slice(
@@ -277,9 +253,6 @@ _ROWS: Final[dict[str, slice]] = {
     for name in CHANNELS
 }
 """Channel -> its rows in the tensor."""
-
-_MEAN_LOW_HIGH_MEAN: Final = np.array([0, 1, 2, 0])
-"""What is shown of a loss's bins: all over its own range, the mean again over the range train and val share."""
 
 _LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
 """Rows of both losses; the gap between them follows."""

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime as ort
 import torch
 
-from curveclinic.model.encoder import BINS
+from curveclinic.model.bins import BINS
 from curveclinic.model.network import Calibrated
 from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 

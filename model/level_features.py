@@ -155,8 +155,7 @@ def index_mass_quantile(rows: Rows, *, q: float) -> FloatArray:
 
 def _mass_shares(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """(m, L) share of the sum that is reached at every point, and (m,) lengths, NaN for an all-zero row."""
-    mass = row_sums(rows.points, rows.lengths)
-    return rows.total / mass[:, None], np.where(mass == 0.0, np.nan, rows.n)
+    return rows.total / rows.sum[:, None], np.where(rows.sum == 0.0, np.nan, rows.n)
 
 
 def binned_entropy(rows: Rows, *, max_bins: int) -> FloatArray:

@@ -16,20 +16,28 @@ def row_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
     """Sums the first counts[i] cells of row i, to the bit as `cells[i, :counts[i]].sum()` whatever follows them.
 
     NumPy adds pairwise, so a sum over zero padding would round differently, and a feature that compares with the mean
-    (ties are common in logs) would depend on the batch its run is in. `reduceat` starts from a segment's first cell
-    where `sum` starts from zero: hence the zero in front of every row.
+    (ties are common in logs) would depend on the batch its run is in.
+    """
+    sums: FloatArray = np.add.reduce(cells, axis=1)
+    short = (counts < cells.shape[1]).nonzero()[0]
+    if len(short):
+        sums[short] = _short_sums(cells[short], counts[short])
+    return sums
+
+
+def _short_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
+    """`row_sums` of rows that end before the last column.
+
+    `reduceat` starts from a segment's first cell where `sum` starts from zero: hence the zero in front of every row.
+    The one behind it is for rows without a column.
     """
     m, width = cells.shape
-    if m == 0 or counts.min() >= width:
-        total: FloatArray = np.add.reduce(cells, axis=1)
-        return total
-    padded = np.empty((m, width + 2))
-    padded[:, 1:-1] = cells
-    padded[:, 0] = padded[:, -1] = 0.0
+    fenced = np.zeros((m, width + 2))
+    fenced[:, 1:-1] = cells
     edges = np.empty(2 * m, dtype=np.int64)
-    edges[::2] = np.arange(0, padded.size, width + 2)
+    edges[::2] = np.arange(0, fenced.size, width + 2)
     edges[1::2] = edges[::2] + 1 + np.maximum(counts, 0)
-    totals: FloatArray = np.add.reduceat(padded.ravel(), edges)[::2]
+    totals: FloatArray = np.add.reduceat(fenced.ravel(), edges)[::2]
     return totals
 
 
@@ -37,6 +45,16 @@ def row_counts(cells: BoolArray) -> FloatArray:
     """Number of True cells of every row."""
     counts: IntArray = np.count_nonzero(cells, axis=1)
     return counts.astype(np.float64)
+
+
+def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
+    """The rows with NaN behind their first lengths[i] cells."""
+    short = (lengths < values.shape[1]).nonzero()[0]
+    if not len(short):
+        return values
+    points: FloatArray = values.copy()
+    points[short] = np.where(np.arange(values.shape[1]) < lengths[short, None], values[short], np.nan)
+    return points
 
 
 class Rows:
@@ -53,8 +71,7 @@ class Rows:
         self.values = values
         self.lengths = lengths
         self.n = lengths.astype(np.float64)
-        full = bool(lengths.min() >= values.shape[1])
-        self.points = values if full else np.where(self.mask, values, np.nan)
+        self.points = _without_padding(values, lengths)
         self._memo: dict[tuple[Any, ...], Any] = {}
 
     def take(self, index: IntArray) -> Rows:
@@ -74,19 +91,19 @@ class Rows:
         return row_sums(cells, counts) / np.where(counts > 0, counts, np.nan)
 
     @cached_property
-    def mask(self) -> BoolArray:
-        """(m, L) True at real points."""
-        return np.arange(self.values.shape[1]) < self.lengths[:, None]
-
-    @cached_property
     def last(self) -> FloatArray:
         """(m,) last point."""
         return self.values[:, -1]
 
     @cached_property
+    def sum(self) -> FloatArray:
+        """(m,) sum."""
+        return row_sums(self.points, self.lengths)
+
+    @cached_property
     def mean(self) -> FloatArray:
         """(m,) mean."""
-        return self.mean_of(self.points)
+        return self.sum / self.n
 
     @cached_property
     def centred(self) -> FloatArray:
@@ -129,13 +146,6 @@ class Rows:
         """(m, L) running sum."""
         total: FloatArray = np.add.accumulate(self.points, axis=1)
         return total
-
-    @cached_property
-    def energy(self) -> FloatArray:
-        """(m, L + 1) running sum of squares, from 0."""
-        energy = np.zeros((self.values.shape[0], self.values.shape[1] + 1))
-        np.add.accumulate(self.points * self.points, axis=1, out=energy[:, 1:])
-        return energy
 
     @cached_property
     def spectrum(self) -> npt.NDArray[np.complex128]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from curveclinic.model.rows import Rows, row_sums
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import alike, columns
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]
@@ -19,32 +20,63 @@ ChunkAggregate = Literal["mean", "var", "min", "max"]
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`."""
+    """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`.
 
-    slope: FloatArray
-    intercept: FloatArray
-    rvalue: FloatArray
-    stderr: FloatArray
+    Attributes:
+        n: number of points.
+        average: mean of the points.
+        variance: population variance of the points.
+        covariance: of the points with their places.
+    """
 
+    n: FloatArray
+    average: FloatArray
+    variance: FloatArray
+    covariance: FloatArray
 
-def fit(cells: FloatArray, counts: IntArray) -> Fit:
-    """Fits a line to the first counts[i] cells of every row."""
-    n = counts.astype(np.float64)
-    middle = (n - 1.0) / 2.0
-    average = row_sums(cells, counts) / n
-    centred = cells - average[:, None]
-    variance_x = (n * n - 1.0) / 12.0
-    variance_y = row_sums(centred * centred, counts) / n
-    covariance = row_sums((np.arange(cells.shape[1]) - middle[:, None]) * centred, counts) / n
-    slope = covariance / variance_x
-    rvalue = np.minimum(np.maximum(covariance / np.sqrt(variance_x * variance_y), -1.0), 1.0)
-    stderr = np.sqrt((1.0 - rvalue**2) * variance_y / variance_x / np.where(n > 2, n - 2.0, np.nan))
-    return Fit(slope, average - slope * middle, rvalue, np.where(n == 2, 0.0, stderr))
+    @classmethod
+    def of(cls, cells: FloatArray, counts: IntArray) -> Fit:
+        """Fits a line to the first counts[i] cells of every row."""
+        average = row_sums(cells, counts) / counts
+        centred = cells - average[:, None]
+        return cls.centred(centred, counts, average, row_sums(centred * centred, counts) / counts)
+
+    @classmethod
+    def centred(cls, cells: FloatArray, counts: IntArray, average: FloatArray, variance: FloatArray) -> Fit:
+        """Fits a line to cells less their average."""
+        place = np.arange(cells.shape[1], dtype=np.float64)
+        return cls(counts.astype(np.float64), average, variance, row_sums(cells * place, counts) / counts)
+
+    @property
+    def place_variance(self) -> FloatArray:
+        """Variance of 0, 1, ..., n - 1."""
+        return (self.n * self.n - 1.0) / 12.0
+
+    @property
+    def slope(self) -> FloatArray:
+        """Change from one point to the next."""
+        return self.covariance / self.place_variance
+
+    @property
+    def intercept(self) -> FloatArray:
+        """Value at the first point."""
+        return self.average - self.slope * (self.n - 1.0) / 2.0
+
+    @property
+    def rvalue(self) -> FloatArray:
+        """Correlation of the points with their places."""
+        return np.minimum(np.maximum(self.covariance / np.sqrt(self.place_variance * self.variance), -1.0), 1.0)
+
+    @property
+    def stderr(self) -> FloatArray:
+        """Standard error of the slope."""
+        residual = (1.0 - self.rvalue**2) * self.variance / self.place_variance
+        return np.where(self.n == 2, 0.0, np.sqrt(residual / np.where(self.n > 2, self.n - 2.0, np.nan)))
 
 
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     """An attribute of the line through the points."""
-    line: Fit = rows.once(("fit",), lambda: fit(rows.points, rows.lengths))
+    line: Fit = rows.once(("fit",), lambda: Fit.centred(rows.centred, rows.lengths, rows.mean, rows.variance))
     value: FloatArray = getattr(line, attr)
     return value
 
@@ -52,7 +84,7 @@ def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
 def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: ChunkAggregate) -> FloatArray:
     """An attribute of the line through the aggregates of chunks; NaN for runs no longer than a chunk."""
     counts = -(-rows.lengths // chunk_len)
-    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: fit(_chunks(rows, chunk_len, f_agg), counts))
+    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunks(rows, chunk_len, f_agg), counts))
     value: FloatArray = getattr(line, attr)
     return np.where(rows.lengths > chunk_len, value, np.nan)
 
@@ -60,6 +92,8 @@ def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: C
 def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     """(m, K) aggregate of every chunk; the last real one may be partial, those after it mean nothing."""
     m, width = rows.values.shape
+    if f_agg == "mean":
+        return _chunk_means(rows, size)
     whole = -(-width // size) * size
     real = (np.arange(whole) < rows.lengths[:, None]).reshape(m, -1, size)
     # Padded with the last point, which the last chunk holds anyway.
@@ -68,12 +102,19 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
     if f_agg in ("min", "max"):
         result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)
         return result
-    counts = np.minimum(np.maximum(rows.lengths[:, None] - np.arange(0, whole, size), 1), size)
-    result = np.where(real, cells, 0.0).sum(axis=2) / counts
-    if f_agg == "var":
-        spread = np.where(real, cells - result[:, :, None], 0.0)
-        result = (spread * spread).sum(axis=2) / counts
+    spread = np.where(real, cells - _chunk_means(rows, size)[:, :, None], 0.0)
+    result = (spread * spread).sum(axis=2) / np.maximum(real.sum(axis=2), 1)
     return result
+
+
+def _chunk_means(rows: Rows, size: int) -> FloatArray:
+    """(m, K) means of the chunks, from running sums."""
+    ends = np.arange(size, rows.values.shape[1] + size, size)
+    stop = np.minimum(ends, alike(rows.lengths)[:, None])
+    reached = columns(rows.total, stop - 1)
+    reached[:, 1:] -= reached[:, :-1]
+    means: FloatArray = reached / np.maximum(stop - (ends - size), 1)
+    return means
 
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
@@ -85,11 +126,17 @@ def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int)
 
 def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     """(segments, m) shares of the sum of squares."""
-    size, longer = np.divmod(rows.lengths, segments)
-    edge = np.arange(segments + 1)[:, None]
-    reached = rows.energy[np.arange(len(size)), edge * size + np.minimum(edge, longer)]
-    parts: FloatArray = reached[1:] - reached[:-1]
-    return parts / np.where(reached[-1] == 0.0, np.nan, reached[-1])
+    m, width = rows.values.shape
+    size, longer = np.divmod(rows.lengths[:, None], segments)
+    part = np.arange(segments + 1)
+    edges = part * size + np.minimum(part, longer)  # (m, segments + 1)
+    squares = np.zeros(m * width + 1)
+    np.multiply(rows.values, rows.values, out=squares[:-1].reshape(m, width))
+    starts = edges + np.arange(0, m * width, width)[:, None]
+    parts = np.add.reduceat(squares, starts.ravel()).reshape(m, -1)[:, :-1]
+    parts = np.where(edges[:, 1:] > edges[:, :-1], parts, 0.0)  # `reduceat` gives an empty segment a cell
+    whole = np.add.reduce(parts, axis=1)[:, None]
+    return np.ascontiguousarray((parts / np.where(whole == 0.0, np.nan, whole)).T)
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:

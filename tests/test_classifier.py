@@ -15,7 +15,8 @@ from curveclinic.classifier import Classifier, _session, load_classifier
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
-from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode
+from curveclinic.model.bins import BINS
+from curveclinic.model.encoder import ENCODER_VERSION, TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import Batch, FloatArray

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hand_curves import SHOWS, healthy
 
+from curveclinic.model.bins import BINS
 from curveclinic.model.encoder import (
-    BINS,
     ENCODER_VERSION,
     TENSOR_CHANNELS,
     Encoded,

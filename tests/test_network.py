@@ -14,7 +14,8 @@ import onnxruntime as ort
 import torch
 
 from curveclinic.labels import LABELS
-from curveclinic.model.encoder import BINS, TENSOR_CHANNELS
+from curveclinic.model.bins import BINS
+from curveclinic.model.encoder import TENSOR_CHANNELS
 from curveclinic.model.export import TOLERANCE, export_onnx, largest_difference, write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import N_LABELS, Calibrated, CurveNet, Shape, loss_of, parameters_of

@@ -21,7 +21,8 @@ import torch
 import train
 from curveclinic.classifier import load_classifier
 from curveclinic.labels import LABELS
-from curveclinic.model.encoder import BINS, TENSOR_CHANNELS
+from curveclinic.model.bins import BINS
+from curveclinic.model.encoder import TENSOR_CHANNELS
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape, parameters_of
 from curveclinic.model.training import Training, averaging

@@ -144,7 +144,8 @@ def _load(folder: Path) -> Classifier | None:
 
 
 def _check_encoder(sidecar: Sidecar) -> None:
-    from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS
+    from curveclinic.model.bins import BINS
+    from curveclinic.model.encoder import ENCODER_VERSION, TENSOR_CHANNELS
     from curveclinic.model.features import FEATURE_NAMES
 
     found = (sidecar.encoder_version, sidecar.bins, sidecar.tensor_channels, sidecar.feature_names)

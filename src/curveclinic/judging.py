@@ -41,12 +41,14 @@ class Opinions:
         rules, network: both opinions; the network's is None without weights.
         encoded: what the network was shown, features without curves; None without weights.
         doubtful: row -> why a run is not judged at all.
+        counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
     """
 
     rules: RuleOpinion
     network: NetworkOpinion | None
     encoded: Encoded | None
     doubtful: dict[int, str]
+    counts: IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,8 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) 
         classifier: the network; None lets the rules decide alone.
         adversarial: (n,) runs whose losses play against each other.
     """
-    counts, opinions = batch.finite_counts, opinions_on(batch, classifier)
+    opinions = opinions_on(batch, classifier)
+    counts = opinions.counts
     rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if adversarial.any() else opinions.rules
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
@@ -96,21 +99,23 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     rules: list[RuleOpinion] = []
     network: list[tuple[NetworkOpinion, Encoded]] = []
     suspects: list[Suspects | None] = []
+    counted: list[IntArray] = []
     start = 0
     for piece in measured(batch):
         rules.append(opinion_on(piece))
         if classifier is not None:
             network.append(_network_opinion(piece, classifier))
         suspects.append(suspects_in(piece, start))
+        counted.append(piece.batch.finite_counts)
         start += piece.batch.size
-    doubtful = doubts_among(suspects).reasons()
+    doubtful, counts = doubts_among(suspects).reasons(), np.concatenate(counted)
     if classifier is None:
-        return Opinions(joined(rules), None, None, doubtful)
+        return Opinions(joined(rules), None, None, doubtful, counts)
     from curveclinic.classifier import joined as joined_network
     from curveclinic.model.encoder import joined as joined_encoded
 
     said, shown = zip(*network, strict=True)
-    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful)
+    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful, counts)
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:

@@ -133,7 +133,7 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
         stop = min(stop, start + max(1, _BLOCK_CELLS // int(ascending[stop - 1])))
         rows, within = order[start:stop], ascending[start:stop]
         index = channel.offsets[rows, None] + np.minimum(np.arange(within[-1]), within[:, None] - 1)
-        yield Block(rows, channel.values[index], within)
+        yield Block(rows, channel.values.take(index), within)
         start = stop
 
 
