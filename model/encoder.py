@@ -22,7 +22,7 @@ from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.smoothing import halves, middle_of_three, row_median, twice
 
-ENCODER_VERSION: Final = "5"
+ENCODER_VERSION: Final = "6"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 TENSOR_CHANNELS: Final = (

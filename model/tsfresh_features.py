@@ -100,7 +100,6 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "val_loss": (
         'agg_linear_trend__attr_"rvalue"__chunk_len_5__f_agg_"mean"',
         "autocorrelation__lag_1",
-        'change_quantiles__f_agg_"var"__isabs_False__qh_0.8__ql_0.2',
         "energy_ratio_by_chunks__num_segments_10__segment_focus_0",
         "energy_ratio_by_chunks__num_segments_10__segment_focus_2",
         "energy_ratio_by_chunks__num_segments_10__segment_focus_7",
@@ -132,7 +131,6 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
         'linear_trend__attr_"rvalue"',
     ),
     "grad_norm": (
-        'change_quantiles__f_agg_"var"__isabs_False__qh_0.8__ql_0.2',
         "energy_ratio_by_chunks__num_segments_10__segment_focus_0",
         "energy_ratio_by_chunks__num_segments_10__segment_focus_1",
         "first_location_of_maximum",
@@ -140,7 +138,8 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
         'linear_trend__attr_"intercept"',
     ),
 }
-"""Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV)."""
+"""Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV), but for
+`change_quantiles`: an eighth of their time, and shuffled among runs it raised the network's loss by under 1 %."""
 
 
 def feature_names() -> tuple[str, ...]:
