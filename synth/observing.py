@@ -27,7 +27,7 @@ def loss_points(rng: np.random.Generator, plan: Plan, latent: Latent, t: Axis, v
     moved, points = t.of(plan.shared_noise > 0)
     shared = texture.correlated(rng, points.run, plan.val_rho, np.zeros(plan.size))
     t_values[moved] *= np.exp(plan.shared_noise[points.run] * shared)
-    t_values, t_clean = _frozen(rng, plan, t, t_values, t_clean)
+    t_values, t_clean, t_level = _frozen(rng, plan, t, t_values, t_clean, t_level)
     v_values = _restored(plan, v, v_values)
     return [_in_print(plan, t, t_values, t_clean, t_level), _in_print(plan, v, v_values, v_clean, v_level)]
 
@@ -61,18 +61,18 @@ def _noisy(
 
 
 def _frozen(
-    rng: np.random.Generator, plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """After some blow-ups the loss is one constant with little noise."""
+    rng: np.random.Generator, plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray, textured: FloatArray
+) -> Points:
+    """After some blow-ups the loss is one constant with little noise, and no texture."""
     stuck = axis.where((plan.freeze > 0) & (plan.blow_kind == 2))
     stuck = stuck[axis.share[stuck] > plan.blow_at[axis.run[stuck]] + 0.04]
     run = axis.run[stuck]
     level = np.zeros(plan.size)
     np.maximum.at(level, run, clean[stuck])
-    values, clean = values.copy(), clean.copy()
+    values, clean, textured = values.copy(), clean.copy(), textured.copy()
     values[stuck] = level[run] * (1 + 0.01 * plan.shape[run] * rng.standard_normal(len(run)))
-    clean[stuck] = level[run]
-    return values, clean
+    clean[stuck] = textured[stuck] = level[run]
+    return values, clean, textured
 
 
 def _restored(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
