@@ -240,8 +240,11 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
 
 def _between(column: Column, start: int, stop: int) -> Column:
     """The part of a column in the rows from `start` to before `stop`."""
-    low, high = np.searchsorted(column.rows, [start, stop]).tolist()
-    return column if high - low == len(column.rows) else Column(column.rows[low:high], column.values[low:high])
+    rows = column.rows
+    if not len(rows) or (rows[0] >= start and rows[-1] < stop):
+        return column
+    low, high = rows.searchsorted((start, stop)).tolist()
+    return Column(rows[low:high], column.values[low:high])
 
 
 def _main_column(grid: Grid) -> Column | None:
@@ -313,7 +316,7 @@ def _anchor(
         return table
     for name in list(table):
         own = _between(grid.columns[name], start, stop).rows
-        if len(own) == len(rows) and np.array_equal(own, rows):
+        if own is rows or np.array_equal(own, rows):
             continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
         if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -33,10 +33,9 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
-    few = text[:_SNIFFED_TEXT]
-    lines = [line for line in few.splitlines() if line.strip()][:_SNIFFED_LINES]
+    lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
-        lines = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
+        lines = _first_lines(text)
     if not lines or lines[0].lstrip()[:1] in "{[<":
         return False
     delimiter = _delimiter(lines[0])
@@ -45,10 +44,15 @@ def sniff(head: bytes) -> bool:
         return False
     if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
         return False
-    rows = [_cells(line, delimiter) for line in lines[1:]]
-    if not rows:
+    if len(lines) == 1:
         return any(parse(n).quantity for n in names)
+    rows = (_cells(line, delimiter) for line in lines[1:])
     return any(len(row) == len(names) and any(is_number(c) for c in row) for row in rows)
+
+
+def _first_lines(text: str) -> list[str]:
+    """Returns the first lines that are not blank."""
+    return list(islice((line for line in text.splitlines() if line.strip()), _SNIFFED_LINES))
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:

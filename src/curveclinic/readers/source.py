@@ -31,6 +31,7 @@ class Source:
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
         format: name of the format where the layout of a folder tells it, "" where the content must.
+        known: all bytes of a small file, where they have been read already; None: to be read.
     """
 
     path: str
@@ -40,18 +41,21 @@ class Source:
     named: bool = True
     unreadable: str = ""
     format: str = ""
+    known: bytes | None = None
 
     def head(self) -> bytes:
         """Returns the first bytes."""
-        if self.data is not None:
-            return self.data[:HEAD_BYTES]
+        held = self._held
+        if held is not None:
+            return held[:HEAD_BYTES]
         with open(self.path, "rb", buffering=0) as file:
             return file.read(min(HEAD_BYTES, os.fstat(file.fileno()).st_size))
 
     def ends_with(self, tail: bytes) -> bool:
         """Says whether these are its last bytes."""
-        if self.data is not None:
-            return self.data.endswith(tail)
+        held = self._held
+        if held is not None:
+            return held.endswith(tail)
         if self.size() < len(tail):
             return False
         with open(self.path, "rb") as file:
@@ -60,7 +64,8 @@ class Source:
 
     def size(self) -> int:
         """Returns the number of bytes."""
-        return os.path.getsize(self.path) if self.data is None else len(self.data)
+        held = self._held
+        return os.path.getsize(self.path) if held is None else len(held)
 
     def content(self) -> bytes:
         """Returns all bytes.
@@ -73,4 +78,10 @@ class Source:
                 f"{self.path}: {self.size() / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB "
                 "in this format; keep fewer points or convert it to Parquet"
             )
-        return self.data if self.data is not None else Path(self.path).read_bytes()
+        held = self._held
+        return held if held is not None else Path(self.path).read_bytes()
+
+    @property
+    def _held(self) -> bytes | None:
+        """Its bytes, where they are in memory."""
+        return self.known if self.data is None else self.data
