@@ -30,7 +30,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
-from curveclinic.readers.discovery import exists, find_sources, folder_source, is_event_file
+from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -125,9 +125,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
     """
     name = os.fspath(path)
-    if not (remote.is_folder(name) if remote.is_remote(name) else os.path.isdir(name)):
-        return read_source(next(find_sources(name)), options)
-    source = folder_source(name, os.path.basename(os.path.abspath(name)))
+    source = file_source(name) or folder_source(name, os.path.basename(os.path.abspath(name)))
     if source is None:
         raise LogError(f"{name}: found a folder without event files; use read_runs to search it")
     return read_source(source, options)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
 
@@ -36,18 +37,25 @@ def sniff(head: bytes) -> bool:
     lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
         lines = _first_lines(text)
-    if not lines or lines[0].lstrip()[:1] in "{[<":
-        return False
-    delimiter = _delimiter(lines[0])
-    names = _cells(lines[0], delimiter)
-    if len(names) < 2 and not parse(lines[0].strip()).quantity:
-        return False
-    if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
+    names = _names(lines[0]) if lines else ()
+    if not names:
         return False
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
+    delimiter = _delimiter(lines[0])
     rows = (_cells(line, delimiter) for line in lines[1:])
     return any(len(row) == len(names) and any(is_number(c) for c in row) for row in rows)
+
+
+@lru_cache(maxsize=64)
+def _names(line: str) -> tuple[str, ...]:
+    """Returns the names in a header line; () where it is none. Most files of an archive have the same."""
+    names = _cells(line, _delimiter(line))
+    if line.lstrip()[:1] in "{[<" or (len(names) < 2 and not parse(line.strip()).quantity):
+        return ()
+    if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
+        return ()
+    return tuple(names)
 
 
 def _first_lines(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,23 +30,30 @@ def exists(path: str) -> bool:
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     """Yields what can be read at a path: the file itself, or the files and TensorBoard runs in a folder."""
     root = os.fspath(path)
-    if remote.is_remote(root):
-        yield from _find_remote(root.rstrip("/"))
-    elif os.path.isdir(root):
+    source = file_source(root)
+    if source is not None:
+        yield source
+    elif remote.is_remote(root):
+        with remote.listed(root.rstrip("/")):
+            yield from _walk(root.rstrip("/"), root.rstrip("/"), set())
+    else:
         yield from _walk(root, root, set())
-    else:
-        special = os.path.exists(root) and not os.path.isfile(root)
-        why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
-        run_id = Path(root).name if os.path.isabs(root) else Path(root).as_posix()
-        yield Source(root, run_id, unreadable=why if special else "")
 
 
-def _find_remote(root: str) -> Iterator[Source]:
-    if remote.is_folder(root):
-        with remote.listed(root):
-            yield from _walk(root, root, set())
-    else:
-        yield Source(root, root)
+def file_source(path: str) -> Source | None:
+    """Returns the source that a path is, a file or what was taken for one; None for a folder."""
+    if remote.is_remote(path):
+        root = path.rstrip("/")
+        return None if remote.is_folder(root) else Source(root, root)
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # reading it says what is wrong
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        return None
+    why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
+    run_id = os.path.basename(path) if os.path.isabs(path) else Path(path).as_posix()
+    return Source(path, run_id, unreadable="" if stat.S_ISREG(mode) else why)
 
 
 def is_event_file(name: str) -> bool:

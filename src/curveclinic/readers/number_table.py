@@ -8,6 +8,8 @@ Whatever is not plain (quotes, texts, lines of other lengths, a second header) i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,14 @@ _BLOCK = 1 << 18
 """Bytes that pyarrow's CSV reader converts at once: they stay in the cache."""
 _SAMPLE = 1 << 10
 """Bytes behind the header that tell which columns are numbers."""
+
+class _Header(NamedTuple):
+    """What stands between cells, and the columns: their names as written, and as they are called."""
+
+    delimiter: str
+    raw: tuple[str, ...]
+    names: tuple[str, ...]
+
 
 Numbers = tuple[FloatArray, "npt.NDArray[np.bool_]"]
 """(cells,) numbers, row after row, and which of them are missing."""
@@ -44,23 +54,32 @@ def number_grid(source: Source, delimiter_of: Callable[[str], str]) -> Grid | No
     size = source.size()
     head = source.content() if size <= _MEDIUM else source.head()
     end = head.find(b"\n") + 1
-    header = head[:end].rstrip(b"\r\n")
-    if not header or not header.isascii() or b'"' in header or b"'" in header or b"\0" in head:
+    header = _header(head[:end], delimiter_of)
+    if header is None or b"\0" in head or not source.ends_with(b"\n"):  # without it the last cell may be cut short
         return None
-    delimiter = delimiter_of(header.decode())
-    names = header.decode().split(delimiter)
-    first = names[0].strip()
-    if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in names):
-        return None
-    if not source.ends_with(b"\n"):
-        return None  # its last cell may be cut short
     if size <= _MEDIUM:
-        grid = _grid(names, head[end:], delimiter)
+        grid = _grid(header, head[end:])
         if grid is not None or size <= _TINY:
             return grid
-    if size > MAX_BYTES or _has_text(head[end : end + _SAMPLE], delimiter):
+    if size > MAX_BYTES or _has_text(head[end : end + _SAMPLE], header.delimiter):
         return None
-    return _large_grid(names, source, delimiter)
+    return _large_grid(header, source)
+
+
+@lru_cache(maxsize=64)
+def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
+    """Returns what a first line says; None where it is no plain header. Most files of an archive have the same."""
+    if not line.isascii() or any(mark in line for mark in (b'"', b"'", b"\0")):
+        return None
+    text = line.decode().rstrip("\r\n")
+    if not text:
+        return None
+    delimiter = delimiter_of(text)
+    raw = tuple(text.split(delimiter))
+    first = raw[0].strip()
+    if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in raw):
+        return None
+    return _Header(delimiter, raw, tuple(column_names(raw)))
 
 
 def column_names(raw: Sequence[str]) -> list[str]:
@@ -74,18 +93,19 @@ def column_names(raw: Sequence[str]) -> list[str]:
     return list(out)
 
 
-def _grid(names: Sequence[str], rest: bytes, delimiter: str) -> Grid | None:
+def _grid(header: _Header, rest: bytes) -> Grid | None:
     """Returns the grid of the lines below a header; None unless they are rows of plain numbers and gaps."""
     text = rest.replace(b"\r\n", b"\n") if b"\r" in rest else rest
-    ends = _ends_of_cells(text, delimiter, len(names))
+    delimiter, width = header.delimiter, len(header.names)
+    ends = _ends_of_cells(text, delimiter, width)
     if ends is None:
         return None
     parsed = _parsed_by_python(text, delimiter) if len(text) < _TINY else _parsed_by_arrow(text, delimiter, ends)
     if parsed is None:
         return None
-    values, gaps = (np.ascontiguousarray(cells.reshape(-1, len(names)).T) for cells in parsed)
-    columns = dict(zip(column_names(names), _columns(values, gaps), strict=True))
-    return Grid({name: column for name, column in columns.items() if len(column.rows)}, values.shape[1])
+    values, gaps = (np.ascontiguousarray(cells.reshape(-1, width).T) for cells in parsed)
+    columns = zip(header.names, _columns(values, gaps), strict=True)
+    return Grid({name: column for name, column in columns if len(column.rows)}, values.shape[1])
 
 
 def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
@@ -93,7 +113,7 @@ def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
     if b"\r" in text:
         return None
     characters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero((characters == ord(delimiter)) | (characters == ord("\n")))
+    ends: IntArray = ((characters == ord(delimiter)) | (characters == ord("\n"))).nonzero()[0]
     if width == 1 and (np.diff(ends, prepend=-1) == 1).any():
         return None
     ends_line = characters[ends] == ord("\n")
@@ -142,7 +162,7 @@ def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_]) -> Iterator[Column
         yield Column(rows, column[rows] if has_gap else column)
 
 
-def _large_grid(names: list[str], source: Source, delimiter: str) -> Grid | None:
+def _large_grid(header: _Header, source: Source) -> Grid | None:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -150,12 +170,12 @@ def _large_grid(names: list[str], source: Source, delimiter: str) -> Grid | None
         table = csv.read_csv(
             pa.OSFile(source.path) if source.data is None else pa.BufferReader(source.data),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(null_values=NULLS, column_types=dict.fromkeys(names, pa.float64())),
+            parse_options=csv.ParseOptions(delimiter=header.delimiter),
+            convert_options=csv.ConvertOptions(null_values=NULLS, column_types=dict.fromkeys(header.raw, pa.float64())),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
-    return grid_from_frame(table.rename_columns(column_names(table.column_names)))
+    return grid_from_frame(table.rename_columns(header.names))
 
 
 def _has_text(sample: bytes, delimiter: str) -> bool:
