@@ -296,6 +296,8 @@ def _filled(column: Column, n_rows: int) -> FloatArray:
 def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
     """Makes a counter that starts anew in each epoch run on through the epochs."""
     back = np.diff(steps[rows]) <= 0
+    if not back.any():
+        return steps
     forward = np.diff(epochs[rows]) > 0
     if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
         return steps
@@ -316,9 +318,9 @@ def _anchor(
         return table
     for name in list(table):
         own = _between(grid.columns[name], start, stop).rows
-        if own is rows or np.array_equal(own, rows):
+        if len(own) < 2 or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
             continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
-        if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():
+        if steps[own].max() * OTHER_UNITS < steps[before].max():
             table[name] = (steps[before], table[name][1])
     return table

@@ -31,7 +31,7 @@ from curveclinic.readers import (
     wandb_offline,
 )
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
-from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
 __all__ = [
@@ -262,6 +262,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if source.format:
         return _BY_NAME[source.format], source
     try:
+        source = source.opened()
         head = source.head()
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
@@ -269,8 +270,6 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
-    if len(head) < HEAD_BYTES:
-        source = replace(source, known=head)
     if options and options.patterns and console.holds(head, options.patterns):
         return _BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)

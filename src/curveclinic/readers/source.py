@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curveclinic.errors import LogError
 
 HEAD_BYTES = 65536
 """What a format is recognised by."""
+
+_KEPT_BYTES = 1 << 18
+"""Files up to this size are read once and kept until their runs are made."""
 
 MAX_BYTES = 256 * 1024 * 1024
 """Largest file read into memory at once; Parquet and event files are not bound by it."""
@@ -31,7 +34,7 @@ class Source:
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
         format: name of the format where the layout of a folder tells it, "" where the content must.
-        known: all bytes of a small file, where they have been read already; None: to be read.
+        known: all bytes of a small file, where they have been read already; see `opened`.
     """
 
     path: str
@@ -42,6 +45,14 @@ class Source:
     unreadable: str = ""
     format: str = ""
     known: bytes | None = None
+
+    def opened(self) -> Source:
+        """Returns the source with its bytes in memory if they are few, so that it is opened once."""
+        if self.data is not None:
+            return self
+        with open(self.path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            return replace(self, known=file.read(size)) if size <= _KEPT_BYTES else self
 
     def head(self) -> bytes:
         """Returns the first bytes."""
