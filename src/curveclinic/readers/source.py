@@ -56,7 +56,7 @@ class Source:
 
     def head(self) -> bytes:
         """Returns the first bytes."""
-        held = self._held
+        held = self.held
         if held is not None:
             return held[:HEAD_BYTES]
         with open(self.path, "rb", buffering=0) as file:
@@ -64,7 +64,7 @@ class Source:
 
     def ends_with(self, tail: bytes) -> bool:
         """Says whether these are its last bytes."""
-        held = self._held
+        held = self.held
         if held is not None:
             return held.endswith(tail)
         if self.size() < len(tail):
@@ -75,7 +75,7 @@ class Source:
 
     def size(self) -> int:
         """Returns the number of bytes."""
-        held = self._held
+        held = self.held
         return os.path.getsize(self.path) if held is None else len(held)
 
     def content(self) -> bytes:
@@ -89,10 +89,10 @@ class Source:
                 f"{self.path}: {self.size() / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB "
                 "in this format; keep fewer points or convert it to Parquet"
             )
-        held = self._held
+        held = self.held
         return held if held is not None else Path(self.path).read_bytes()
 
     @property
-    def _held(self) -> bytes | None:
+    def held(self) -> bytes | None:
         """Its bytes, where they are in memory."""
         return self.known if self.data is None else self.data
