@@ -47,6 +47,10 @@ class Piece(NamedTuple):
     steps: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
 
+    def at(self, places: IntArray) -> Piece:
+        """Returns the points at some places."""
+        return Piece(self.order[places], self.walls[places], self.steps[places], self.values[places])
+
 
 class Taken(NamedTuple):
     """What came out of the records of one length: points by tag, records left over, number of damaged ones."""

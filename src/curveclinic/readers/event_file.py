@@ -152,12 +152,10 @@ def _in_order(found: _Found) -> dict[str, Columns]:
         parts = found.pieces.get(tag, [])
         if tag in found.lone:
             parts = [*parts, Piece(*(np.array(column) for column in zip(*found.lone[tag], strict=True)))]
-        order, *columns = map(np.concatenate, zip(*parts, strict=True)) if len(parts) > 1 else parts[0]
-        if not len(order):
+        points = parts[0] if len(parts) == 1 else Piece(*map(np.concatenate, zip(*parts, strict=True)))
+        if not len(points.order):
             continue
-        if (order[1:] < order[:-1]).any():
-            by_place = np.argsort(order)
-            order, *columns = (column[by_place] for column in (order, *columns))
-        walls, steps, values = columns
-        tags[tag] = (int(order[0]), (walls, steps.astype(np.float64), values))
+        if (points.order[1:] < points.order[:-1]).any():
+            points = points.at(np.argsort(points.order))
+        tags[tag] = (int(points.order[0]), (points.walls, points.steps.astype(np.float64), points.values))
     return {tag: columns for tag, (_, columns) in sorted(tags.items(), key=lambda item: item[1][0])}

@@ -1,7 +1,7 @@
 """Delimited text of nothing but numbers and gaps, which nearly every log is: parsed without a look at each cell.
 
-Tiny texts by Python's own `float`, which starts at once; others as one column of Arrow strings, all cells of all columns
-in one go; large ones by pyarrow's CSV reader, told that columns are numbers.
+Tiny texts by Python's own `float`, which starts at once; others as one column of Arrow strings, all cells of all
+columns in one go; large ones by pyarrow's CSV reader, told that columns are numbers.
 Whatever is not plain (quotes, texts, lines of other lengths, a second header) is left to `delimited`, cell by cell.
 """
 
@@ -27,6 +27,7 @@ _BLOCK = 1 << 18
 """Bytes that pyarrow's CSV reader converts at once: they stay in the cache."""
 _SAMPLE = 1 << 10
 """Bytes behind the header that tell which columns are numbers."""
+
 
 class _Header(NamedTuple):
     """What stands between cells, and the columns: their names as written, and as they are called."""
@@ -156,10 +157,12 @@ def _parsed_by_arrow(text: bytes, delimiter: str, ends: IntArray) -> Numbers | N
 def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_]) -> Iterator[Column]:
     """Yields the columns of a table, (columns, rows); those without gaps share their rows."""
     every = np.arange(values.shape[1])
-    has_gaps = gaps.any(axis=1).tolist()
-    for column, missing, has_gap in zip(values, gaps, has_gaps, strict=True):
-        rows = np.flatnonzero(~missing) if has_gap else every
-        yield Column(rows, column[rows] if has_gap else column)
+    for column, missing in zip(values, gaps, strict=True):
+        if missing.any():
+            rows = np.flatnonzero(~missing)
+            yield Column(rows, column[rows])
+        else:
+            yield Column(every, column)
 
 
 def _large_grid(header: _Header, source: Source) -> Grid | None:
