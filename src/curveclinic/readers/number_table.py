@@ -149,9 +149,10 @@ def _parsed_by_arrow(text: bytes, delimiter: str, ends: IntArray) -> Numbers | N
     content = pa.py_buffer(text.translate(None, delimiter.encode() + b"\n"))
     cells = pa.Array.from_buffers(pa.string(), len(ends), [known, pa.py_buffer(offsets), content])
     try:
-        return cells.cast(pa.float64()).to_numpy(zero_copy_only=False), gaps
+        numbers = cells.cast(pa.float64())
     except pa.ArrowInvalid:
         return None
+    return np.frombuffer(numbers.buffers()[1], dtype=np.float64), gaps  # its own way to numpy would import pandas
 
 
 def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_]) -> Iterator[Column]:
