@@ -112,14 +112,15 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
+    prefix = _prefix(folder, root)
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
         outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
-            yield Source(path, _run_id(path, root), parts=files, named=False, format="neptune")
+            yield Source(path, prefix + name, parts=files, named=False, format="neptune")
         elif not is_event_file(name) and not outdated and not _is_twin(folder, name):
-            yield Source(path, _run_id(path, root), named=False)
+            yield Source(path, prefix + name, named=False)
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
@@ -131,10 +132,10 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
 
 def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
     """Yields the other files beside the event files of a part of a run."""
+    prefix = _prefix(folder, root)
     for name in _files(folder):
         if not is_event_file(name):
-            path = os.path.join(folder, name)
-            yield Source(path, _run_id(path, root), named=False)
+            yield Source(os.path.join(folder, name), prefix + name, named=False)
 
 
 def _grouped(folder: str) -> Iterator[list[str]]:
@@ -149,9 +150,14 @@ def _grouped(folder: str) -> Iterator[list[str]]:
         yield from ([names] if together else ([name] for name in names))
 
 
-def _run_id(path: str, root: str) -> str:
-    relative = Path(os.path.relpath(path, root)).as_posix()
-    return Path(os.path.abspath(root)).name if relative == "." else relative
+def _run_id(folder: str, root: str) -> str:
+    return _prefix(folder, root)[:-1] or Path(os.path.abspath(root)).name
+
+
+def _prefix(folder: str, root: str) -> str:
+    """What the run ids of the files in a folder begin with."""
+    relative = Path(os.path.relpath(folder, root)).as_posix()
+    return "" if relative == "." else f"{relative}/"
 
 
 def _files(folder: str) -> list[str]:

@@ -47,8 +47,8 @@ class Source:
     known: bytes | None = None
 
     def opened(self) -> Source:
-        """Returns the source with its bytes in memory if they are few, so that it is opened once."""
-        if self.data is not None:
+        """Returns the source with its bytes in memory if it is a file of few, so that it is opened once."""
+        if self.held is not None or self.parts or self.format:
             return self
         with open(self.path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
