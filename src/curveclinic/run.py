@@ -163,7 +163,7 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     """
     if isinstance(data, Series):
         return data.steps, data.values
-    if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]) and data[0] is not None:
+    if _is_pair(data):
         steps, values = _array(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
@@ -176,6 +176,13 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     if keep.all():
         return None, values
     return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
+
+
+def _is_pair(data: Any) -> bool:
+    """Whether data are (steps, values)."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        return False
+    return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
 
 
 def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -116,6 +116,8 @@ def _as_text(data: bytes) -> str | None:
         return data.decode("utf-16", "replace").lstrip("\ufeff")
     if b"\0" in data[:65536]:
         return None
+    if data.isascii():
+        return data.decode("ascii")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -21,10 +21,12 @@ _BOUNDS = ("__MIN", "__MAX")
 
 def sniff(head: bytes) -> bool:
     """Says whether every column but the first is named `<run> - <metric>`."""
+    if _JOINT.encode() not in head[: head.find(b"\n")]:
+        return False
     first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     if not rest and len(head) >= HEAD_BYTES:
         first, rest = first[: first.rfind(b",") + 1].rstrip(b","), b"\n"  # so many runs that the header is cut
-    if not rest or b"," not in first or _JOINT.encode() not in first or first[:1] in (b"{", b"["):
+    if not rest or b"," not in first or first[:1] in (b"{", b"["):
         return False
     names = _header(first.decode("utf-8", "replace"))
     return len(names) > 1 and _JOINT not in names[0] and all(_JOINT in name for name in names[1:])
