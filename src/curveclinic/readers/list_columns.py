@@ -185,8 +185,13 @@ def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None
 
 def _check_unpacking(metadata: Any, source: Source) -> None:
     """Raises a LogError where one row may hold more than memory: its values are claimed by a file far too small."""
-    largest = max(unpacked_bytes(metadata), default=0)
-    size = remote.stat(source.path).size if remote.is_remote(source.path) else source.size()
+    import pyarrow as pa
+
+    try:
+        largest = max(unpacked_bytes(metadata), default=0)
+        size = remote.stat(source.path).size if remote.is_remote(source.path) else source.size()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(source, error) from None
     if largest > _MOST_UNPACKED * size:
         check_size(largest, source, "keep fewer points a run, or write fewer rows to a row group")
 
