@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import pyarrow as pa
 import pytest
 
 
@@ -16,3 +17,12 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def arrow_peak() -> Iterator[Callable[[], int]]:
+    """Returns a function that tells the most bytes Arrow has held in tests that ask for it."""
+    usual, own = pa.default_memory_pool(), pa.system_memory_pool()
+    pa.set_memory_pool(own)
+    yield own.max_memory
+    pa.set_memory_pool(usual)

@@ -293,21 +293,21 @@ def test_an_unreadable_folder_is_reported_and_the_rest_read(tmp_path, monkeypatc
 
 def test_files_that_vanish_or_grow_while_they_are_read(tmp_path, monkeypatch, capsys):
     write_archive(tmp_path / "logs", 3)
-    reading = units.runs_or_failure
+    opened = units._opened
 
-    def meanwhile(source, options):
+    def meanwhile(source):
         path = Path(source.path)
         if path.name == "run_0.csv":
             path.unlink(missing_ok=True)
         if path.name == "run_1.csv" and path.stat().st_size < 2000:
             path.write_text(log_text(1, points=60))
             os.utime(path, (1.7e9, 1.7e9))
-        return reading(source, options)
+        return opened(source)
 
-    monkeypatch.setattr(units, "runs_or_failure", meanwhile)
+    monkeypatch.setattr(units, "_opened", meanwhile)
     assert scan("logs", "-o", "out.parquet") == 0
     assert [r["path"] for r in rows(tmp_path / "out.parquet")] == ["logs/sweep_1/run_1.csv", "logs/sweep_2/run_2.csv"]
-    monkeypatch.setattr(units, "runs_or_failure", reading)
+    monkeypatch.setattr(units, "_opened", opened)
     write_log(tmp_path / "logs" / "sweep_1" / "run_1.csv", 1, changed=1.7e9)
     assert scan("logs", "-o", "out.parquet") == 0
     assert [r["n_points"] for r in rows(tmp_path / "out.parquet")] == [30, 30]

@@ -29,6 +29,14 @@ def test_a_file(make):
     assert digest(Source(path, "a")) == before
 
 
+def test_a_file_read_already_has_the_same_hash_and_that_of_what_was_read(make):
+    path = make("a.csv", "12345")
+    opened = Source(path, "a").opened()
+    assert digest(opened) == digest(Source(path, "a"))
+    make("a.csv", "12346")
+    assert digest(opened) != digest(Source(path, "a"))
+
+
 def test_a_run_of_several_files(make):
     parts = (("train/", make("train/e", "123", time=3)), ("val/", make("val/e", "4567", time=8)))
     source = Source(os.path.dirname(parts[0][1]), "a", parts=parts)

@@ -46,13 +46,22 @@ def thorough(data):
         return error
 
 
-@settings(max_examples=250, deadline=None)
-@given(texts(), st.booleans())
-def test_the_quick_way_equals_the_thorough_one(text, large):
+WAYS = {"python": (1 << 15, 1 << 15), "arrow": (0, 1 << 15), "csv": (0, 0)}
+"""Way through the numbers -> sizes up to which a text is tiny, and medium."""
+
+
+def choose_way(patch, way):
+    tiny, medium = WAYS[way]
+    patch.setattr(number_table, "_TINY", tiny)
+    patch.setattr(number_table, "_MEDIUM", medium)
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts(), st.sampled_from(sorted(WAYS)))
+def test_the_quick_way_equals_the_thorough_one(text, way):
     data = text.encode()
     with pytest.MonkeyPatch.context() as patch:
-        if large:
-            patch.setattr(number_table, "_SMALL", 0)
+        choose_way(patch, way)
         quick = number_table.number_grid(Source("run.csv", "run.csv", data=data), delimited._delimiter)
     if quick is None:
         return
@@ -65,10 +74,12 @@ def test_the_quick_way_equals_the_thorough_one(text, large):
         assert np.array_equal(column.values, expected.columns[name].values, equal_nan=True), name
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_plain_tables_take_the_quick_way(large, monkeypatch):
+@pytest.mark.parametrize("way", WAYS)
+def test_plain_tables_take_the_quick_way(way, monkeypatch):
     """Or the test above compares nothing."""
-    monkeypatch.setattr(number_table, "_SMALL", 0 if large else 1 << 15)
+    choose_way(monkeypatch, way)
+    if way == "arrow":
+        monkeypatch.delattr(number_table, "_large_grid")
     text = "epoch,loss,val_loss\n" + "".join(f"{k},{1 / (k + 1)},{'nan' if k == 3 else ''}\n" for k in range(50))
     grid = number_table.number_grid(Source("run.csv", "run.csv", data=text.encode()), delimited._delimiter)
     assert grid.columns["loss"].values.tolist() == [1 / (k + 1) for k in range(50)]
@@ -91,6 +102,6 @@ def test_plain_tables_take_the_quick_way(large, monkeypatch):
     ],
 )
 def test_what_is_not_plain_is_left_to_the_thorough_way(text, monkeypatch):
-    for small in (0, 1 << 15):
-        monkeypatch.setattr(number_table, "_SMALL", small)
+    for way in WAYS:
+        choose_way(monkeypatch, way)
         assert number_table.number_grid(Source("x", "x", data=text.encode()), delimited._delimiter) is None

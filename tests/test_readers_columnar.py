@@ -5,7 +5,7 @@ import pytest
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadOptions, columnar, read_file
-from curveclinic.readers.list_columns import slices
+from curveclinic.readers.list_columns import batches, slices
 from curveclinic.readers.source import Source
 
 
@@ -119,10 +119,49 @@ def test_a_table_of_few_bytes_that_unpacks_to_many_is_refused(tmp_path, monkeypa
     pq.write_table(pa.table({"train_loss": np.zeros(200_000)}), path)
     metadata = pq.read_metadata(path)
     assert metadata.row_group(0).total_byte_size < 10_000
-    assert columnar.unpacked_bytes(metadata, [0]) == 1_600_000
+    assert columnar.unpacked_bytes(metadata) == [1_600_000]
     monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1_000_000)
     with pytest.raises(LogError, match="a table of 2 MB, expected at most 1 MB"):
         read_file(path)
+
+
+def _one_value(path, n_rows, n_values):
+    """A file of a kilobyte: rows of lists of one value."""
+    lists = pa.ListArray.from_arrays(np.linspace(0, n_values, n_rows + 1).astype(np.int32), np.zeros(n_values))
+    pq.write_table(pa.table({"run_id": [str(k) for k in range(n_rows)], "train_loss": lists}), path)
+    assert path.stat().st_size < 3_000
+
+
+@pytest.mark.parametrize("n_rows", [1, 4])
+def test_lists_that_claim_more_values_than_memory_are_refused_before_they_are_read(n_rows, tmp_path, monkeypatch):
+    path = tmp_path / "curves.parquet"
+    _one_value(path, n_rows, 400_000)
+    monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1 << 20)
+    with pytest.raises(LogError, match=r"curves\.parquet: a table of 3 MB, expected at most 1 MB; keep one run a row"):
+        read_file(path)
+    with pytest.raises(LogError, match="a table of 3 MB, expected at most 1 MB; keep fewer points a run"):
+        slices(Source(str(path), "curves"), ReadOptions())
+
+
+def test_a_large_table_is_read_piece_by_piece_if_its_file_is_large_too(tmp_path, monkeypatch):
+    path = tmp_path / "curves.parquet"
+    noise = np.random.default_rng(0).normal(size=400_000)
+    lists = pa.ListArray.from_arrays(np.linspace(0, len(noise), 41).astype(np.int32), noise)
+    pq.write_table(pa.table({"train_loss": lists}), path)
+    monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1 << 20)
+    source = Source(str(path), "curves")
+    assert (
+        sum(batch.table.num_rows for piece in slices(source, ReadOptions()) for batch in batches(source, piece)) == 40
+    )
+
+
+def test_a_long_text_repeated_is_held_once(tmp_path, arrow_peak):
+    path = tmp_path / "curves.parquet"
+    texts = pa.DictionaryArray.from_arrays(np.zeros(60_000, dtype=np.int32), ["x" * 2_000])
+    pq.write_table(pa.table({"loss": np.linspace(2, 1, 60_000), "note": texts}), path)
+    (run,) = read_file(path)
+    assert len(run.channels["train_loss"]) == 60_000
+    assert arrow_peak() < 20_000_000  # 120 MB if it stood in every row
 
 
 def test_times_that_python_cannot_hold_are_no_numbers(read):

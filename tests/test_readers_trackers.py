@@ -9,7 +9,7 @@ import pytest
 from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadFailure, read_file, read_runs, read_stdin
+from curveclinic.readers import ReadFailure, columnar, read_file, read_runs, read_stdin
 from curveclinic.readers.source import HEAD_BYTES
 from curveclinic.readers.timed import Timed, on_steps
 
@@ -227,3 +227,29 @@ def test_neptune_rows_without_a_run_or_a_name_are_passed_over(tmp_path):
     (run,) = read_file(path)
     assert run.channels["train_loss"].steps.tolist() == [0, 3]
     assert run.channels["train_loss"].values.tolist() == [2.0, 1.0]
+
+
+def _export(path, n_rows, name):
+    """An export of equal rows, a few kilobytes."""
+    same = np.zeros(n_rows, dtype=np.int32)
+    texts = {"run_id": "R", "attribute_path": name, "attribute_type": "float_series"}
+    columns = {key: pa.DictionaryArray.from_arrays(same, [text]) for key, text in texts.items()}
+    numbers = {"step": same.astype(np.float64), "float_value": np.ones(n_rows)}
+    pq.write_table(pa.table({**columns, **numbers}), path)
+    assert path.stat().st_size < 20_000
+
+
+def test_an_export_that_unpacks_to_more_than_memory_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "run_part_0.parquet"
+    _export(path, 200_000, "train/loss")
+    monkeypatch.setattr(columnar, "MAX_TABLE_BYTES", 1 << 20)
+    with pytest.raises(LogError, match=r"run_part_0\.parquet: a table of 2 MB, expected at most 1 MB; export fewer"):
+        read_file(path)
+
+
+def test_the_long_name_of_an_attribute_is_held_once(tmp_path, arrow_peak):
+    path = tmp_path / "run_part_0.parquet"
+    _export(path, 60_000, "x" * 2_000 + "/train/loss")
+    (run,) = read_file(path)
+    assert len(run.channels["train_loss"]) == 60_000
+    assert arrow_peak() < 20_000_000  # 120 MB if it stood in every row

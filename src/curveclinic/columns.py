@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -135,6 +135,10 @@ def _from_arrow(column: Any) -> Cells:
     import pyarrow.compute as pc
 
     kind = column.type
+    if pa.types.is_dictionary(kind) and (
+        pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+    ):
+        return _object_array([text for chunk in column.chunks for text in _shared_texts(chunk)]), None
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
         kind = column.type
@@ -149,6 +153,12 @@ def _from_arrow(column: Any) -> Cells:
         return _object_array(column.to_pylist()), None
     except (OverflowError, ValueError):  # times before the year 1 or after 9999
         return _object_array([None] * len(column)), None
+
+
+def _shared_texts(array: Any) -> Iterator[str | None]:
+    """Yields the texts of a dictionary array; equal ones are one object, however long and often repeated."""
+    texts = [*array.dictionary.to_pylist(), None]
+    return (texts[place] for place in array.indices.fill_null(len(texts) - 1).to_pylist())
 
 
 def _list_values(scalar: Any) -> Any:

@@ -240,8 +240,11 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
 
 def _between(column: Column, start: int, stop: int) -> Column:
     """The part of a column in the rows from `start` to before `stop`."""
-    low, high = np.searchsorted(column.rows, [start, stop]).tolist()
-    return column if high - low == len(column.rows) else Column(column.rows[low:high], column.values[low:high])
+    rows = column.rows
+    if not len(rows) or (rows[0] >= start and rows[-1] < stop):
+        return column
+    low, high = rows.searchsorted((start, stop)).tolist()
+    return Column(rows[low:high], column.values[low:high])
 
 
 def _main_column(grid: Grid) -> Column | None:
@@ -293,6 +296,8 @@ def _filled(column: Column, n_rows: int) -> FloatArray:
 def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
     """Makes a counter that starts anew in each epoch run on through the epochs."""
     back = np.diff(steps[rows]) <= 0
+    if not back.any():
+        return steps
     forward = np.diff(epochs[rows]) > 0
     if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
         return steps
@@ -313,9 +318,9 @@ def _anchor(
         return table
     for name in list(table):
         own = _between(grid.columns[name], start, stop).rows
-        if len(own) == len(rows) and np.array_equal(own, rows):
+        if len(own) < 2 or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
             continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
-        if len(own) > 1 and steps[own].max() * OTHER_UNITS < steps[before].max():
+        if steps[own].max() * OTHER_UNITS < steps[before].max():
             table[name] = (steps[before], table[name][1])
     return table

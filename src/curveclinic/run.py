@@ -163,8 +163,8 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     """
     if isinstance(data, Series):
         return data.steps, data.values
-    if isinstance(data, tuple) and len(data) == 2 and not np.isscalar(data[0]) and data[0] is not None:
-        steps, values = _numbers(name, data[0]), _numbers(name, data[1])
+    if _is_pair(data):
+        steps, values = _array(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
         return _drop_missing(data[1], steps, values)
@@ -178,8 +178,15 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
 
 
+def _is_pair(data: Any) -> bool:
+    """Whether data are (steps, values)."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        return False
+    return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
+
+
 def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    keep = np.isfinite(steps)
+    keep = np.abs(steps) < _STORED_INF
     if not _is_plain(source):
         keep &= _present(source, len(values))
     return (steps, values) if keep.all() else (steps[keep], values[keep])
@@ -204,8 +211,12 @@ def _is_missing(value: Any) -> bool:
 
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
+    return with_inf(_array(name, data))
+
+
+def _array(name: str, data: Any) -> FloatArray:
     if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
-        return with_inf(data)
+        return data
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
@@ -216,7 +227,7 @@ def _numbers(name: str, data: Any) -> FloatArray:
         array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
     if array.ndim != 1:
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
-    return with_inf(array)
+    return array
 
 
 def with_inf(values: FloatArray) -> FloatArray:

@@ -81,6 +81,9 @@ def digest(source: Source) -> bytes:
         return b""
     for path in files:
         state.update(os.fsencode(path) + b"\0")
+        if source.known is not None and path == source.path:
+            state.update(source.known)
+            continue
         with open(path, "rb") as file:
             while block := file.read(_BLOCK):
                 state.update(block)

@@ -122,8 +122,9 @@ def work(tasks: Sequence[Task], job: Job, begin: Callable[[int], None]) -> Itera
     copies = remote.copied([task.source for task in tasks if _is_copied(task)], is_log)
     for place, task in enumerate(tasks):
         begin(place)
+        opened = replace(task, source=_opened(task.source))
         try:
-            pieces = () if task.piece or _is_copied(task) else slices(task.source, job.options)
+            pieces = () if task.piece or _is_copied(task) else slices(opened.source, job.options)
         except LogError:
             pieces = ()  # reading it says what is wrong with it
         if task.piece:
@@ -133,7 +134,7 @@ def work(tasks: Sequence[Task], job: Job, begin: Callable[[int], None]) -> Itera
         elif pieces:
             yield Split(task, pieces, _content(task)[0])
         else:
-            yield from gathered.add(task, _read(task, job.options, copies))
+            yield from gathered.add(opened, _read(opened, job.options, copies))
     yield from gathered.flush()
 
 
@@ -191,6 +192,16 @@ class _Gathered:
 
 def _points(item: Item) -> int:
     return sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
+
+
+def _opened(source: Source) -> Source:
+    """Returns a source with the bytes of a small file, which are told apart, read and hashed; else as it is."""
+    if source.unreadable or remote.is_remote(source.path):
+        return source
+    try:
+        return source.opened()
+    except OSError:
+        return source  # reading it says what is wrong with it
 
 
 def _is_copied(task: Task) -> bool:

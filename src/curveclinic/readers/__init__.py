@@ -30,7 +30,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
-from curveclinic.readers.discovery import exists, find_sources, folder_source, is_event_file
+from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -125,9 +125,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
     """
     name = os.fspath(path)
-    if not (remote.is_folder(name) if remote.is_remote(name) else os.path.isdir(name)):
-        return read_source(next(find_sources(name)), options)
-    source = folder_source(name, os.path.basename(os.path.abspath(name)))
+    source = file_source(name) or folder_source(name, os.path.basename(os.path.abspath(name)))
     if source is None:
         raise LogError(f"{name}: found a folder without event files; use read_runs to search it")
     return read_source(source, options)
@@ -187,7 +185,7 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
     if remote.is_remote(source.path):
         yield from _read_remote(source, options)
     else:
-        yield from _iterate(_format_of(source, options), source, options)
+        yield from _iterate(*_recognised(source, options), options)
 
 
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
@@ -206,7 +204,7 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
         return
     found = None
     try:
-        found = _format_of(source, options)
+        found, source = _recognised(source, options)
         for run in _iterate(found, source, options):
             yield run_or_failure(run)
     except LogError as error:
@@ -251,8 +249,10 @@ def run_or_failure(run: Run) -> Run | ReadFailure:
     return ReadFailure(run.path, run.format, f"{named}{run.notes[-1]}")
 
 
-def _format_of(source: Source, options: ReadOptions | None) -> Format:
-    """Returns the format of a source, known by its content; a text the user's patterns fit is a text log.
+def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, Source]:
+    """Returns the format of a source, and the source, which keeps the bytes of a small file.
+
+    A format is known by the content; a text the user's patterns fit is a text log.
 
     Raises:
         LogError: it is missing, empty, or of no known format.
@@ -260,21 +260,22 @@ def _format_of(source: Source, options: ReadOptions | None) -> Format:
     if source.unreadable:
         raise LogError(f"{source.path}: {source.unreadable}")
     if source.format:
-        return _BY_NAME[source.format]
+        return _BY_NAME[source.format], source
     try:
+        source = source.opened()
         head = source.head()
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
-    if not head.strip():
+    if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
     if options and options.patterns and console.holds(head, options.patterns):
-        return _BY_NAME["text"]
+        return _BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
     if found is None and is_event_file(os.path.basename(source.path)):
         found = _BY_NAME["tensorboard"]
     if found is None:
         known = ", ".join(f.name for f in FORMATS)
         raise LogError(f"{source.path}: no known log format; expected one of {known}")
-    return found
+    return found, source

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +12,15 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Grid, row_steps
 from curveclinic.naming import Points
 from curveclinic.readers.curve_table import runs_from_table
+from curveclinic.readers.parquet_footer import values_of_groups
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
 MAX_TABLE_BYTES = 1024 * 1024 * 1024
 """Largest table read into memory at once, unpacked; `list_columns` reads tables with one run a row piece by piece."""
 
-
 _NUMBER_BYTES = 8
+_ADVICE = "keep one run a row in list columns and scan it, or split the file"
 
 
 def sniff(head: bytes) -> bool:
@@ -35,12 +35,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the file is damaged or holds no loss.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        where = source.path if source.data is None else pa.BufferReader(source.data)
-        file = pq.ParquetFile(where, page_checksum_verification=True)
-        _check_size(unpacked_bytes(file.metadata, range(file.num_row_groups)), source)
+        file = opened(source, source.path)
+        check_size(sum(unpacked_bytes(file.metadata)), source, _ADVICE)
         table = file.read(use_threads=False)
         table.validate(full=True)  # text that is no UTF-8, lists that end outside
         _ = table.column_names  # the same for names
@@ -69,15 +67,24 @@ def check_index_options(source: Source, options: ReadOptions) -> None:
         raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
 
 
-def unpacked_bytes(metadata: Any, groups: Iterable[int]) -> int:
-    """Returns about how much memory row groups take: a column of one number repeated is stored in a few bytes.
+def opened(source: Source, path: str) -> Any:
+    """Returns a Parquet file whose texts are read as dictionaries: a long one repeated is held once."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    The metadata of single columns are not looked at: damaged ones end the process in Arrow.
-    """
-    return sum(
-        max(group.total_byte_size, _NUMBER_BYTES * group.num_rows * group.num_columns)
-        for group in map(metadata.row_group, groups)
-    )
+    where = path if source.data is None else pa.BufferReader(source.data)
+    file = pq.ParquetFile(where, page_checksum_verification=True)
+    texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+    return pq.ParquetFile(where, read_dictionary=texts, page_checksum_verification=True) if texts else file
+
+
+def unpacked_bytes(metadata: Any) -> list[int]:
+    """Returns about how much memory each row group takes: a column of one number repeated is stored in a few bytes."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [
+        max(group.total_byte_size, _NUMBER_BYTES * max(group.num_rows * group.num_columns, n_values))
+        for group, n_values in zip(groups, values_of_groups(metadata), strict=True)
+    ]
 
 
 def first_line(error: Exception) -> str:
@@ -85,11 +92,12 @@ def first_line(error: Exception) -> str:
     return "".join(str(error).splitlines()[:1])[:120]
 
 
-def _check_size(n_bytes: int, source: Source) -> None:
+def check_size(n_bytes: int, source: Source, advice: str) -> None:
+    """Raises a LogError where a table is, or becomes when unpacked, more than may be held at once."""
     if n_bytes > MAX_TABLE_BYTES:
         raise LogError(
             f"{source.path}: a table of {n_bytes / 2**20:,.0f} MB, expected at most {MAX_TABLE_BYTES / 2**20:,.0f} MB; "
-            "keep one run a row in list columns and scan it, or split the file"
+            f"{advice}"
         )
 
 

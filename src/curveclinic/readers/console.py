@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError
@@ -67,8 +69,8 @@ def sniff(head: bytes) -> bool:
 
 def _is_plain_table(head: bytes) -> bool:
     """Whether a header is followed by rows of numbers: most logs are tables, and a look at each line would be slow."""
-    header, *rows = head.split(b"\n", 4)[:4]
-    return len(rows) == 3 and bool(_DELIMITER.search(header)) and all(map(_NUMBERS.fullmatch, rows))
+    lines = [line.rstrip(b"\n") for line in islice(io.BytesIO(head), 4)]
+    return len(lines) == 4 and bool(_DELIMITER.search(lines[0])) and all(map(_NUMBERS.fullmatch, lines[1:]))
 
 
 def holds(head: bytes, patterns: Sequence[str]) -> bool:

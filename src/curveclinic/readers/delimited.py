@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import lru_cache
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -33,22 +34,33 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
-    few = text[:_SNIFFED_TEXT]
-    lines = [line for line in few.splitlines() if line.strip()][:_SNIFFED_LINES]
+    lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
-        lines = [line for line in text.splitlines() if line.strip()][:_SNIFFED_LINES]
-    if not lines or lines[0].lstrip()[:1] in "{[<":
+        lines = _first_lines(text)
+    names = _names(lines[0]) if lines else ()
+    if not names:
         return False
-    delimiter = _delimiter(lines[0])
-    names = _cells(lines[0], delimiter)
-    if len(names) < 2 and not parse(lines[0].strip()).quantity:
-        return False
-    if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
-        return False
-    rows = [_cells(line, delimiter) for line in lines[1:]]
-    if not rows:
+    if len(lines) == 1:
         return any(parse(n).quantity for n in names)
+    delimiter = _delimiter(lines[0])
+    rows = (_cells(line, delimiter) for line in lines[1:])
     return any(len(row) == len(names) and any(is_number(c) for c in row) for row in rows)
+
+
+@lru_cache(maxsize=64)
+def _names(line: str) -> tuple[str, ...]:
+    """Returns the names in a header line; () where it is none. Most files of an archive have the same."""
+    names = _cells(line, _delimiter(line))
+    if line.lstrip()[:1] in "{[<" or (len(names) < 2 and not parse(line.strip()).quantity):
+        return ()
+    if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
+        return ()
+    return tuple(names)
+
+
+def _first_lines(text: str) -> list[str]:
+    """Returns the first lines that are not blank."""
+    return list(islice((line for line in text.splitlines() if line.strip()), _SNIFFED_LINES))
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -104,6 +116,8 @@ def _as_text(data: bytes) -> str | None:
         return data.decode("utf-16", "replace").lstrip("\ufeff")
     if b"\0" in data[:65536]:
         return None
+    if data.isascii():
+        return data.decode("ascii")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,23 +30,30 @@ def exists(path: str) -> bool:
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
     """Yields what can be read at a path: the file itself, or the files and TensorBoard runs in a folder."""
     root = os.fspath(path)
-    if remote.is_remote(root):
-        yield from _find_remote(root.rstrip("/"))
-    elif os.path.isdir(root):
+    source = file_source(root)
+    if source is not None:
+        yield source
+    elif remote.is_remote(root):
+        with remote.listed(root.rstrip("/")):
+            yield from _walk(root.rstrip("/"), root.rstrip("/"), set())
+    else:
         yield from _walk(root, root, set())
-    else:
-        special = os.path.exists(root) and not os.path.isfile(root)
-        why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
-        run_id = Path(root).name if os.path.isabs(root) else Path(root).as_posix()
-        yield Source(root, run_id, unreadable=why if special else "")
 
 
-def _find_remote(root: str) -> Iterator[Source]:
-    if remote.is_folder(root):
-        with remote.listed(root):
-            yield from _walk(root, root, set())
-    else:
-        yield Source(root, root)
+def file_source(path: str) -> Source | None:
+    """Returns the source that a path is, a file or what was taken for one; None for a folder."""
+    if remote.is_remote(path):
+        root = path.rstrip("/")
+        return None if remote.is_folder(root) else Source(root, root)
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # reading it says what is wrong
+        mode = stat.S_IFREG
+    if stat.S_ISDIR(mode):
+        return None
+    why = "found a pipe, socket or device, expected a file; send a stream to standard input and name it -"
+    run_id = os.path.basename(path) if os.path.isabs(path) else Path(path).as_posix()
+    return Source(path, run_id, unreadable="" if stat.S_ISREG(mode) else why)
 
 
 def is_event_file(name: str) -> bool:
@@ -104,14 +112,15 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
+    prefix = _prefix(folder, root)
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
         outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
-            yield Source(path, _run_id(path, root), parts=files, named=False, format="neptune")
+            yield Source(path, prefix + name, parts=files, named=False, format="neptune")
         elif not is_event_file(name) and not outdated and not _is_twin(folder, name):
-            yield Source(path, _run_id(path, root), named=False)
+            yield Source(path, prefix + name, named=False)
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
@@ -123,10 +132,10 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
 
 def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
     """Yields the other files beside the event files of a part of a run."""
+    prefix = _prefix(folder, root)
     for name in _files(folder):
         if not is_event_file(name):
-            path = os.path.join(folder, name)
-            yield Source(path, _run_id(path, root), named=False)
+            yield Source(os.path.join(folder, name), prefix + name, named=False)
 
 
 def _grouped(folder: str) -> Iterator[list[str]]:
@@ -141,9 +150,14 @@ def _grouped(folder: str) -> Iterator[list[str]]:
         yield from ([names] if together else ([name] for name in names))
 
 
-def _run_id(path: str, root: str) -> str:
-    relative = Path(os.path.relpath(path, root)).as_posix()
-    return Path(os.path.abspath(root)).name if relative == "." else relative
+def _run_id(folder: str, root: str) -> str:
+    return _prefix(folder, root)[:-1] or Path(os.path.abspath(root)).name
+
+
+def _prefix(folder: str, root: str) -> str:
+    """What the run ids of the files in a folder begin with."""
+    relative = Path(os.path.relpath(folder, root)).as_posix()
+    return "" if relative == "." else f"{relative}/"
 
 
 def _files(folder: str) -> list[str]:

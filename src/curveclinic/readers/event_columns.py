@@ -47,6 +47,10 @@ class Piece(NamedTuple):
     steps: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
 
+    def at(self, places: IntArray) -> Piece:
+        """Returns the points at some places."""
+        return Piece(self.order[places], self.walls[places], self.steps[places], self.values[places])
+
 
 class Taken(NamedTuple):
     """What came out of the records of one length: points by tag, records left over, number of damaged ones."""
@@ -120,13 +124,15 @@ def take(window: bytes, starts: IntArray, members: IntArray, length: int) -> Tak
             n_refused += 1
             continue
         alike = _is_alike(group.words, layout)
-        if alike.any():
-            used.append(layout)
-            taken = _decoded(group if alike.all() else group.part(np.flatnonzero(alike)), layout)
-            found += taken.found
-            left.append(taken.left)
-            n_bad += taken.n_bad
-            group = group.part(~alike)
+        if not alike.any():
+            continue
+        used.append(layout)
+        is_last = bool(alike.all())
+        taken = _decoded(group if is_last else group.part(alike), layout)
+        found += taken.found
+        left.append(taken.left)
+        n_bad += taken.n_bad
+        group = group.part(slice(0) if is_last else ~alike)
     _remember(length, used)
     return Taken(found, np.concatenate([*left, group.members]), n_bad)
 
@@ -189,11 +195,11 @@ def _decoded(group: _Group, layout: Layout) -> Taken:
     """Returns the points of records of one layout by tag; left are those whose tag is in doubt."""
     which, firsts, sure = _by_tags(group.words[layout.named_words], layout)
     heads = [_without(group.rows[first].tobytes()[: layout.length], layout.free) for first in firsts]
-    sound = _is_sound(group.rows, layout, np.array([crc(head) for head in heads], dtype=np.uint32)[which])
-    n_bad, left = int((sure & ~sound).sum()), group.members[~sure]
-    if n_bad or len(left):
-        keep = np.flatnonzero(sound & sure)
-        group, which = group.part(keep), which[keep]
+    sound = _is_sound(group.rows, layout, np.array([_head_crc(head) for head in heads], dtype=np.uint32)[which])
+    n_bad, left, good = 0, group.members[:0], sound & sure
+    if not good.all():
+        n_bad, left = int((sure & ~sound).sum()), group.members[~sure]
+        group, which = group.part(good), which[good]
     if len(firsts) > 1:
         by_tag = np.argsort(which, kind="stable")
         group, which = group.part(by_tag), which[by_tag]
@@ -234,6 +240,12 @@ def _without(record: bytes, free: IntArray) -> bytes:
     head = np.frombuffer(record, dtype=np.uint8).copy()
     head[free] = 0
     return bytes(head)
+
+
+@lru_cache(maxsize=1024)
+def _head_crc(head: bytes) -> int:
+    """The checksum of a record without its free bytes: the same in all files with its tag."""
+    return crc(head)
 
 
 def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> npt.NDArray[np.bool_]:

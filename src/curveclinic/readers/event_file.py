@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -102,8 +103,9 @@ def _by_length(lengths: IntArray) -> list[tuple[int, IntArray]]:
     if not len(lengths):
         return []
     order = np.argsort(lengths, kind="stable")
-    distinct, begins = np.unique(lengths[order], return_index=True)
-    return list(zip(distinct.tolist(), np.split(order, begins[1:]), strict=True))
+    ascending = lengths[order]
+    ends = (ascending[1:] != ascending[:-1]).nonzero()[0] + 1
+    return [(int(ascending[a]), order[a:b]) for a, b in pairwise([0, *ends.tolist(), len(order)])]
 
 
 def _decode_skipped(source: Bytes, start: int, length: int, found: _Found) -> None:
@@ -150,12 +152,10 @@ def _in_order(found: _Found) -> dict[str, Columns]:
         parts = found.pieces.get(tag, [])
         if tag in found.lone:
             parts = [*parts, Piece(*(np.array(column) for column in zip(*found.lone[tag], strict=True)))]
-        order, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-        if not len(order):
+        points = parts[0] if len(parts) == 1 else Piece(*map(np.concatenate, zip(*parts, strict=True)))
+        if not len(points.order):
             continue
-        if (order[1:] < order[:-1]).any():
-            by_place = np.argsort(order)
-            order, *columns = (column[by_place] for column in (order, *columns))
-        walls, steps, values = columns
-        tags[tag] = (int(order[0]), (walls, steps.astype(np.float64), values))
+        if (points.order[1:] < points.order[:-1]).any():
+            points = points.at(np.argsort(points.order))
+        tags[tag] = (int(points.order[0]), (points.walls, points.steps.astype(np.float64), points.values))
     return {tag: columns for tag, (_, columns) in sorted(tags.items(), key=lambda item: item[1][0])}

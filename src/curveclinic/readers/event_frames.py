@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -33,6 +33,8 @@ _SKIPPED = 1 << 16
 """A record longer than this that is not wholly in the window is not read into memory."""
 _WALKED = 128
 """Records walked one by one before the next ones are foreseen."""
+_SHORT = 1 << 14
+"""A window of so few bytes is walked to its end: foreseeing has a cost of its own."""
 _ALIKE = 16
 """So many lengths must have come before for those after them to be expected again."""
 _TRIED = 512
@@ -100,8 +102,6 @@ class Walk:
     source: Bytes
     note: str = ""
     n_records: int = 0
-    _sizes: dict[bytes, int] = field(default_factory=dict)
-    """Header -> size of its record."""
     _is_garbage: bool = False
 
     def windows(self) -> Iterator[Window]:
@@ -120,7 +120,7 @@ class Walk:
     def _rest(self, data: bytes, at: int, end: int) -> tuple[int, int] | None:
         """Looks at the record that is not wholly in a window; returns it if it is long and whole."""
         left = self.source.size - at - end
-        size = self._sizes.get(data[end : end + _HEADER], 0)
+        size = _record_size(data[end : end + _HEADER])
         if self._is_garbage:
             where = f"the {left} bytes from byte {at + end} on are left out"
             self.note = f"garbage after {self.n_records} records: {where}"
@@ -134,7 +134,7 @@ class Walk:
         """Returns start of data and size of each record wholly in a window, and where the last one ends."""
         starts: list[IntArray] = []
         sizes: list[IntArray] = []
-        at, wait = 0, _WALKED
+        at, wait = 0, _WALKED if len(data) > _SHORT else len(data)
         while True:
             walked, lengths, at, is_over = self._walked(data, at, wait)
             starts.append(walked)
@@ -149,27 +149,23 @@ class Walk:
 
     def _walked(self, data: bytes, at: int, count: int) -> tuple[IntArray, IntArray, int, bool]:
         """Walks up to `count` records one by one; also says whether the window (or the file) is over."""
-        known, places, stop = self._sizes, [], len(data)
+        places, stop = [], len(data)
         for _ in range(count):
             header = data[at : at + _HEADER]
-            size = known.get(header) or self._new_size(header, at)
+            size = _record_size(header)
             if not size or at + size > stop:
+                self._is_garbage = not size and len(header) == _HEADER
                 break
             places.append(at)
             at += size
         bounds = np.array([*places, at], dtype=np.int64)
         return bounds[:-1], np.diff(bounds), at, len(places) < count
 
-    def _new_size(self, header: bytes, at: int) -> int:
-        """Returns the size of a record with a header not met before; 0 for a damaged or cut one."""
-        if len(header) < _HEADER:
-            return 0
-        if not is_event_head(header):
-            self._is_garbage = True
-            return 0
-        size = int.from_bytes(header[:8], "little") + FRAME
-        self._sizes[header] = size
-        return size
+
+@lru_cache(maxsize=4096)
+def _record_size(header: bytes) -> int:
+    """Returns the size of a record with a header; 0 for a damaged or cut one. Headers come again and again."""
+    return int.from_bytes(header[:8], "little") + FRAME if is_event_head(header) else 0
 
 
 def is_event_head(head: bytes) -> bool:

@@ -25,7 +25,7 @@ _TRAIN = "train_"
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a fairseq log in JSON format."""
-    return _SIGN.search(head) is not None and b"num_updates" in head and b"\0" not in head
+    return b"{" in head and _SIGN.search(head) is not None and b"num_updates" in head and b"\0" not in head
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:

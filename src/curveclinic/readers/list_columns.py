@@ -14,7 +14,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import ID_COLUMNS
 from curveclinic.naming import parse
 from curveclinic.readers import remote
-from curveclinic.readers.columnar import first_line, unpacked_bytes
+from curveclinic.readers.columnar import check_size, first_line, unpacked_bytes
 from curveclinic.readers.source import NoCurvesError, Source
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ SLICE_ROWS: Final = 16_384
 BATCH_ROWS: Final = 2_048
 BATCH_BYTES: Final = 32 * 1024 * 1024
 """A batch has no more rows than this, and fewer when a row is long."""
+
+_MOST_UNPACKED: Final = 100
+"""Bytes of values for each byte of a file: curves pack to a half or a tenth, one value repeated to a millionth."""
 
 _BUFFER_BYTES: Final = 1024 * 1024
 """Column chunks are read through buffers of this size: one row group may be a whole file."""
@@ -75,6 +78,7 @@ def slices(source: Source, options: ReadOptions) -> tuple[Slice, ...]:
     with _open(source) as file:
         if not _wanted(file.schema_arrow):
             return ()
+        _check_unpacking(file.metadata, source)
         if not is_index(file.schema_arrow):
             _check_names(file.schema_arrow, source, options)
         return tuple(_slices([file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]))
@@ -179,6 +183,19 @@ def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None
         raise LogError(f"{source.path}: {error}") from None
 
 
+def _check_unpacking(metadata: Any, source: Source) -> None:
+    """Raises a LogError where one row may hold more than memory: its values are claimed by a file far too small."""
+    import pyarrow as pa
+
+    try:
+        largest = max(unpacked_bytes(metadata), default=0)
+        size = remote.stat(source.path).size if remote.is_remote(source.path) else source.size()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(source, error) from None
+    if largest > _MOST_UNPACKED * size:
+        check_size(largest, source, "keep fewer points a run, or write fewer rows to a row group")
+
+
 def _slices(rows: list[int]) -> Iterator[Slice]:
     """Yields row groups, given by their numbers of rows, joined to slices."""
     start = first = count = 0
@@ -190,6 +207,6 @@ def _slices(rows: list[int]) -> Iterator[Slice]:
 
 
 def _batch_rows(file: pq.ParquetFile, piece: Slice) -> int:
-    size = unpacked_bytes(file.metadata, range(*piece.groups))
+    size = sum(unpacked_bytes(file.metadata)[slice(*piece.groups)])
     rows: int = BATCH_BYTES * max(piece.rows, 1) // max(size, 1)
     return max(1, min(BATCH_ROWS, rows))

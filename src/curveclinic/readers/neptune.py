@@ -12,7 +12,8 @@ import numpy as np
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, usable
 from curveclinic.errors import InputError, LogError
-from curveclinic.readers.columnar import first_line
+from curveclinic.grid import IntArray
+from curveclinic.readers.columnar import check_size, first_line, opened
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.readers.wanted import is_wanted
@@ -22,6 +23,7 @@ PART = re.compile(r"(.+)_part_(\d+)\.parquet")
 _COLUMNS = ("run_id", "attribute_path", "step", "float_value")
 _OPTIONAL = ("attribute_type", "timestamp")
 _SERIES = "float_series"
+_ADVICE = "export fewer attributes, or fewer runs to a folder"
 
 
 def holds(source: Source) -> bool:
@@ -29,7 +31,7 @@ def holds(source: Source) -> bool:
     import pyarrow as pa
 
     try:
-        return set(_COLUMNS) <= set(_file(source, source.path).schema_arrow.names)
+        return set(_COLUMNS) <= set(opened(source, source.path).schema_arrow.names)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         return False
 
@@ -46,7 +48,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     damage: list[str] = []
     for _, path in source.parts or (("", source.path),):
         try:
-            _gather(_file(source, path), options, pieces)
+            _gather(opened(source, path), source, options, pieces)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             damage.append(f"{os.path.basename(path)} is damaged ({first_line(error)})")
     origin = Origin(path=source.path, format="neptune", notes=tuple(damage), advice="name it with --train-loss")
@@ -64,34 +66,46 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise LogError(f"{source.path}: {error}") from None
 
 
-def _file(source: Source, path: str) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _gather(file: Any, source: Source, options: ReadOptions, pieces: dict[tuple[str, str], list[np.ndarray]]) -> None:
+    """Adds the points of a part, (n, 3) step, value, time, to those of their run and attribute.
 
-    return pq.ParquetFile(path if source.data is None else pa.BufferReader(source.data))
-
-
-def _gather(file: Any, options: ReadOptions, pieces: dict[tuple[str, str], list[np.ndarray]]) -> None:
-    """Adds the points of a part, (n, 3) step, value, time, to those of their run and attribute."""
+    Raises:
+        LogError: they are more than may be held at once: equal rows are stored in a few bytes.
+    """
     import pyarrow.compute as pc
 
     found = file.schema_arrow.names
+    groups = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
+    check_size(max(groups, default=0), source, _ADVICE)
+    n_bytes = sum(part.nbytes for parts in pieces.values() for part in parts)
     for batch in file.iter_batches(columns=[*_COLUMNS, *(c for c in _OPTIONAL if c in found)]):
         batch.validate(full=True)
-        if "attribute_type" in found:
-            batch = batch.filter(pc.equal(batch["attribute_type"], _SERIES))
-        for name in _COLUMNS:
+        for name in (*_COLUMNS, *({"attribute_type"} & set(found))):
             batch = batch.filter(pc.is_valid(batch[name]))
-        run, attribute = (batch[name].cast("string").dictionary_encode() for name in ("run_id", "attribute_path"))
-        code = np.asarray(run.indices, np.int64) * len(attribute.dictionary) + np.asarray(attribute.indices)
+        if "attribute_type" in found:
+            kinds, names = _coded(batch["attribute_type"])
+            batch = batch.filter(np.isin(kinds, [code for code, name in enumerate(names) if name == _SERIES]))
+        (runs, run_names), (attributes, attribute_names) = (_coded(batch[name]) for name in _COLUMNS[:2])
+        code = runs * len(attribute_names) + attributes
         order = np.argsort(code, kind="stable")
         numbers = np.column_stack([_floats(batch, name) for name in ("step", "float_value", "timestamp")])[order]
         for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(code[order])) + 1):
             if len(part):
-                which = divmod(int(code[order[part[0]]]), len(attribute.dictionary))
-                name = attribute.dictionary[which[1]].as_py()
-                if is_wanted(name, options):
-                    pieces.setdefault((run.dictionary[which[0]].as_py(), name), []).append(numbers[part])
+                run, attribute = divmod(int(code[order[part[0]]]), len(attribute_names))
+                if is_wanted(attribute_names[attribute], options):
+                    pieces.setdefault((run_names[run], attribute_names[attribute]), []).append(numbers[part])
+                    n_bytes += numbers[part].nbytes
+        check_size(n_bytes, source, _ADVICE)
+
+
+def _coded(texts: Any) -> tuple[IntArray, list[str]]:
+    """Returns the number of each text, in order of first appearance, and the texts; none is missing."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(texts.type):
+        texts = texts.cast("string").dictionary_encode()
+    places = texts.indices.dictionary_encode()
+    return np.asarray(places.indices, np.int64), texts.dictionary.take(places.dictionary).cast("string").to_pylist()
 
 
 def _floats(batch: Any, name: str) -> np.ndarray:

@@ -33,7 +33,9 @@ _LINES = tuple(
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of an nnU-Net log."""
-    return b"poch" in head and _SIGN.search(head) is not None and _NAMED.search(head) is not None and b"\0" not in head
+    if b"poch" not in head or b":" not in head:  # the patterns are slow, and a table has no stamps
+        return False
+    return _SIGN.search(head) is not None and _NAMED.search(head) is not None and b"\0" not in head
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:

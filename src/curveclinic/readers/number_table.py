@@ -1,26 +1,44 @@
 """Delimited text of nothing but numbers and gaps, which nearly every log is: parsed without a look at each cell.
 
-Small texts by Python's own `float`, which starts at once; large ones by pyarrow, told that columns are numbers.
+Tiny texts by Python's own `float`, which starts at once; others as one column of Arrow strings, all cells of all
+columns in one go; large ones by pyarrow's CSV reader, told that columns are numbers.
 Whatever is not plain (quotes, texts, lines of other lengths, a second header) is left to `delimited`, cell by cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.columns import grid_from_frame
-from curveclinic.grid import RUN_COLUMNS, Column, Grid
+from curveclinic.grid import RUN_COLUMNS, Column, Grid, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
-from curveclinic.run import MISSING_TEXT
+from curveclinic.run import MISSING_TEXT, FloatArray
 
-_SMALL = 1 << 15
-"""Bytes up to which Python is faster than calling pyarrow."""
+_TINY = 1 << 12
+"""Bytes below which loading pyarrow, once a process, takes longer than there is to gain."""
+_MEDIUM = 1 << 18
+"""Bytes up to which all cells in one go are faster than pyarrow's CSV reader, which has to be set up."""
 _BLOCK = 1 << 18
-"""Bytes that pyarrow converts at once: they stay in the cache."""
+"""Bytes that pyarrow's CSV reader converts at once: they stay in the cache."""
 _SAMPLE = 1 << 10
 """Bytes behind the header that tell which columns are numbers."""
+
+
+class _Header(NamedTuple):
+    """What stands between cells, and the columns: their names as written, and as they are called."""
+
+    delimiter: str
+    raw: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+Numbers = tuple[FloatArray, "npt.NDArray[np.bool_]"]
+"""(cells,) numbers, row after row, and which of them are missing."""
 
 NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
 """Cells that are missing."""
@@ -35,23 +53,34 @@ def number_grid(source: Source, delimiter_of: Callable[[str], str]) -> Grid | No
         delimiter_of: tells from the header what stands between cells.
     """
     size = source.size()
-    head = source.content() if size <= _SMALL else source.head()
+    head = source.content() if size <= _MEDIUM else source.head()
     end = head.find(b"\n") + 1
-    header = head[:end].rstrip(b"\r\n")
-    if not header or not header.isascii() or b'"' in header or b"'" in header or b"\0" in head:
+    header = _header(head[:end], delimiter_of)
+    if header is None or b"\0" in head or not source.ends_with(b"\n"):  # without it the last cell may be cut short
         return None
-    delimiter = delimiter_of(header.decode())
-    names = header.decode().split(delimiter)
-    first = names[0].strip()
-    if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in names):
+    if size <= _MEDIUM:
+        grid = _grid(header, head[end:])
+        if grid is not None or size <= _TINY:
+            return grid
+    if size > MAX_BYTES or _has_text(head[end : end + _SAMPLE], header.delimiter):
         return None
-    if not source.ends_with(b"\n"):
-        return None  # its last cell may be cut short
-    if size <= _SMALL:
-        return _small_grid(names, head[end:], delimiter)
-    if size > MAX_BYTES or _has_text(head[end : end + _SAMPLE], delimiter):
+    return _large_grid(header, source)
+
+
+@lru_cache(maxsize=64)
+def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
+    """Returns what a first line says; None where it is no plain header. Most files of an archive have the same."""
+    if not line.isascii() or any(mark in line for mark in (b'"', b"'", b"\0")):
         return None
-    return _large_grid(names, source, delimiter)
+    text = line.decode().rstrip("\r\n")
+    if not text:
+        return None
+    delimiter = delimiter_of(text)
+    raw = tuple(text.split(delimiter))
+    first = raw[0].strip()
+    if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in raw):
+        return None
+    return _Header(delimiter, raw, tuple(column_names(raw)))
 
 
 def column_names(raw: Sequence[str]) -> list[str]:
@@ -65,37 +94,79 @@ def column_names(raw: Sequence[str]) -> list[str]:
     return list(out)
 
 
-def _small_grid(names: list[str], rest: bytes, delimiter: str) -> Grid | None:
-    if not rest.isascii():
+def _grid(header: _Header, rest: bytes) -> Grid | None:
+    """Returns the grid of the lines below a header; None unless they are rows of plain numbers and gaps."""
+    text = rest.replace(b"\r\n", b"\n") if b"\r" in rest else rest
+    delimiter, width = header.delimiter, len(header.names)
+    ends = _ends_of_cells(text, delimiter, width)
+    if ends is None:
         return None
-    text = rest.decode().replace("\r\n", "\n")
-    rows = [line.split(delimiter) for line in text.split("\n") if line]
-    if "\r" in text or any(len(row) != len(names) for row in rows):
+    parsed = _parsed_by_python(text, delimiter) if len(text) < _TINY else _parsed_by_arrow(text, delimiter, ends)
+    if parsed is None:
         return None
-    columns = {}
-    for name, cells in zip(column_names(names), zip(*rows, strict=True), strict=False):
-        column = _column(cells)
-        if column is None:
-            return None
-        if len(column.rows):
-            columns[name] = column
-    return Grid(columns, len(rows))
+    values, gaps = (np.ascontiguousarray(cells.reshape(-1, width).T) for cells in parsed)
+    columns = zip(header.names, _columns(values, gaps), strict=True)
+    return Grid({name: column for name, column in columns if len(column.rows)}, values.shape[1])
 
 
-def _column(cells: Sequence[str]) -> Column | None:
-    """The numbers of a column; None if a cell is neither a number nor missing."""
+def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
+    """Returns where each cell ends; None if a line is empty or has not as many cells as the header."""
+    if b"\r" in text:
+        return None
+    characters = np.frombuffer(text, dtype=np.uint8)
+    ends: IntArray = ((characters == ord(delimiter)) | (characters == ord("\n"))).nonzero()[0]
+    if width == 1 and (np.diff(ends, prepend=-1) == 1).any():
+        return None
+    ends_line = characters[ends] == ord("\n")
+    n_rows, rest = divmod(len(ends), width)
+    fits = not rest and np.count_nonzero(ends_line) == n_rows and ends_line[width - 1 :: width].all()
+    return ends if fits else None
+
+
+def _parsed_by_python(text: bytes, delimiter: str) -> Numbers | None:
+    if not text.isascii():
+        return None
+    cells = text.decode().replace("\n", delimiter).split(delimiter)[:-1]
     try:
-        return Column(np.arange(len(cells)), np.array(list(map(float, cells))))
+        return np.array(list(map(float, cells))), np.zeros(len(cells), dtype=bool)
     except ValueError:
         pass
-    logged = [i for i, cell in enumerate(cells) if cell not in _NULLS]
+    gaps = np.array([cell in _NULLS for cell in cells], dtype=bool)
     try:
-        return Column(np.array(logged, dtype=np.int64), np.array([float(cells[i]) for i in logged]))
+        return np.array([np.nan if gap else float(cell) for cell, gap in zip(cells, gaps, strict=True)]), gaps
     except ValueError:
         return None
 
 
-def _large_grid(names: list[str], source: Source, delimiter: str) -> Grid | None:
+def _parsed_by_arrow(text: bytes, delimiter: str, ends: IntArray) -> Numbers | None:
+    """Numbers of cells that are empty where missing; with the marks between them taken out they are Arrow's strings."""
+    import pyarrow as pa
+
+    offsets = np.zeros(len(ends) + 1, dtype=np.int32)
+    offsets[1:] = ends - np.arange(len(ends))
+    gaps = offsets[1:] == offsets[:-1]
+    known = pa.py_buffer(np.packbits(~gaps, bitorder="little")) if gaps.any() else None
+    content = pa.py_buffer(text.translate(None, delimiter.encode() + b"\n"))
+    cells = pa.Array.from_buffers(pa.string(), len(ends), [known, pa.py_buffer(offsets), content])
+    try:
+        numbers = cells.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    return np.frombuffer(numbers.buffers()[1], dtype=np.float64), gaps  # its own way to numpy would import pandas
+
+
+def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_]) -> Iterator[Column]:
+    """Yields the columns of a table, (columns, rows); those without gaps share their rows."""
+    every = np.arange(values.shape[1])
+    for column, missing in zip(values, gaps, strict=True):
+        if missing.any():
+            rows = np.flatnonzero(~missing)
+            yield Column(rows, column[rows])
+        else:
+            yield Column(every, column)
+
+
+def _large_grid(header: _Header, source: Source) -> Grid | None:
     import pyarrow as pa
     from pyarrow import csv
 
@@ -103,12 +174,12 @@ def _large_grid(names: list[str], source: Source, delimiter: str) -> Grid | None
         table = csv.read_csv(
             pa.OSFile(source.path) if source.data is None else pa.BufferReader(source.data),
             read_options=csv.ReadOptions(use_threads=False, block_size=_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=delimiter),
-            convert_options=csv.ConvertOptions(null_values=NULLS, column_types=dict.fromkeys(names, pa.float64())),
+            parse_options=csv.ParseOptions(delimiter=header.delimiter),
+            convert_options=csv.ConvertOptions(null_values=NULLS, column_types=dict.fromkeys(header.raw, pa.float64())),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
-    return grid_from_frame(table.rename_columns(column_names(table.column_names)))
+    return grid_from_frame(table.rename_columns(header.names))
 
 
 def _has_text(sample: bytes, delimiter: str) -> bool:

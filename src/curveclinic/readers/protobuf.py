@@ -20,16 +20,16 @@ Number = tuple[float, int, str]
 def fields(buffer: Any, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yields (field number, wire type, value or start, end) of a message; wire type 2 is not entered."""
     while at < end:
-        key, at = _varint(buffer, at)
+        key, at = varint(buffer, at)
         number, kind = key >> 3, key & 7
         if kind == 0:
-            value, at = _varint(buffer, at)
+            value, at = varint(buffer, at)
             yield number, kind, value, at
         elif kind in (1, 5):
             yield number, kind, at, at + (8 if kind == 1 else 4)
             at += 8 if kind == 1 else 4
         elif kind == 2:
-            size, at = _varint(buffer, at)
+            size, at = varint(buffer, at)
             yield number, kind, at, at + size
             at += size
         else:
@@ -38,7 +38,8 @@ def fields(buffer: Any, at: int, end: int) -> Iterator[tuple[int, int, int, int]
         raise ValueError("a field runs past its message")
 
 
-def _varint(buffer: Any, at: int) -> tuple[int, int]:
+def varint(buffer: Any, at: int) -> tuple[int, int]:
+    """Returns a whole number of up to 64 bits, seven a byte, the lowest first, and where it ends."""
     value = shift = 0
     while True:
         byte = buffer[at]
@@ -248,7 +249,7 @@ def _typed(buffer: Any, field: tuple[int, int, int, int], dtype: int) -> Number:
         return struct.unpack(pattern, buffer[start : start + size])[0], start, pattern
     if kind not in (0, 2) or (kind == 2 and start == stop):
         return 0.0, -1, ""
-    bits = start if kind == 0 else _varint(buffer, start)[0]
+    bits = start if kind == 0 else varint(buffer, start)[0]
     at = stop - 1  # any of its bytes
     if number == 13:
         half = _bfloat16(bits) if dtype == _BFLOAT16 else struct.unpack("<e", struct.pack("<H", bits & 0xFFFF))[0]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curveclinic.errors import LogError
 
 HEAD_BYTES = 65536
 """What a format is recognised by."""
+
+_KEPT_BYTES = 1 << 18
+"""Files up to this size are read once and kept until their runs are made."""
 
 MAX_BYTES = 256 * 1024 * 1024
 """Largest file read into memory at once; Parquet and event files are not bound by it."""
@@ -31,6 +34,7 @@ class Source:
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
         format: name of the format where the layout of a folder tells it, "" where the content must.
+        known: all bytes of a small file, where they have been read already; see `opened`.
     """
 
     path: str
@@ -40,18 +44,29 @@ class Source:
     named: bool = True
     unreadable: str = ""
     format: str = ""
+    known: bytes | None = None
+
+    def opened(self) -> Source:
+        """Returns the source with its bytes in memory if it is a file of few, so that it is opened once."""
+        if self.held is not None or self.parts or self.format:
+            return self
+        with open(self.path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            return replace(self, known=file.read(size)) if size <= _KEPT_BYTES else self
 
     def head(self) -> bytes:
         """Returns the first bytes."""
-        if self.data is not None:
-            return self.data[:HEAD_BYTES]
+        held = self.held
+        if held is not None:
+            return held[:HEAD_BYTES]
         with open(self.path, "rb", buffering=0) as file:
             return file.read(min(HEAD_BYTES, os.fstat(file.fileno()).st_size))
 
     def ends_with(self, tail: bytes) -> bool:
         """Says whether these are its last bytes."""
-        if self.data is not None:
-            return self.data.endswith(tail)
+        held = self.held
+        if held is not None:
+            return held.endswith(tail)
         if self.size() < len(tail):
             return False
         with open(self.path, "rb") as file:
@@ -60,7 +75,8 @@ class Source:
 
     def size(self) -> int:
         """Returns the number of bytes."""
-        return os.path.getsize(self.path) if self.data is None else len(self.data)
+        held = self.held
+        return os.path.getsize(self.path) if held is None else len(held)
 
     def content(self) -> bytes:
         """Returns all bytes.
@@ -73,4 +89,10 @@ class Source:
                 f"{self.path}: {self.size() / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB "
                 "in this format; keep fewer points or convert it to Parquet"
             )
-        return self.data if self.data is not None else Path(self.path).read_bytes()
+        held = self.held
+        return held if held is not None else Path(self.path).read_bytes()
+
+    @property
+    def held(self) -> bytes | None:
+        """Its bytes, where they are in memory."""
+        return self.known if self.data is None else self.data

@@ -78,7 +78,7 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
 
 
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
-    held = source.data
+    held = source.held
     events = _decode_file(path, options) if held is None else decode(held, verify_crc=options.verify_crc)
     walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
     return Part(prefix, min(walls, default=0.0), events)
@@ -126,9 +126,11 @@ def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
             series.setdefault(file.prefix + tag, []).append((steps, values))
     table: dict[str, Points] = {}
     for tag, pieces in series.items():
-        steps = np.concatenate([s for s, _ in pieces])
-        values = np.concatenate([v for _, v in pieces])
+        steps, values = map(np.concatenate, zip(*pieces, strict=True)) if len(pieces) > 1 else pieces[0]
         keep = _unpurged(steps)
+        if keep is None:
+            table[tag] = (steps, values)
+            continue
         if not keep.all() and parse(tag).quantity:
             notes.append(f"{tag}: restarted; {int((~keep).sum())} points after the step it went back to are left out")
         table[tag] = (steps[keep], values[keep])
@@ -142,12 +144,12 @@ def _void(series: Mapping[str, list[tuple[FloatArray, FloatArray]]], step: int, 
     notes.append(f"resumed at step {step}")
 
 
-def _unpurged(steps: FloatArray) -> npt.NDArray[np.bool_]:
-    """Says which points survive restarts: a series that goes back and on voids the later steps before it."""
+def _unpurged(steps: FloatArray) -> npt.NDArray[np.bool_] | None:
+    """Says which points survive restarts, None for all: a series that goes back and on voids later steps before it."""
+    back = (steps[1:] < steps[:-1]).nonzero()[0] + 1
+    if not len(back) or len(back) > _ZIGZAG:
+        return None
     keep = np.ones(len(steps), dtype=bool)
-    back = np.flatnonzero(np.diff(steps) < 0) + 1
-    if len(back) > _ZIGZAG:
-        return keep
     for start, stop in pairwise([*back.tolist(), len(steps)]):
         if stop - start > 1:  # a lone point (a final test at step 0) restarts nothing
             keep[:start] &= steps[:start] < steps[start]

@@ -21,6 +21,8 @@ _BOUNDS = ("__MIN", "__MAX")
 
 def sniff(head: bytes) -> bool:
     """Says whether every column but the first is named `<run> - <metric>`."""
+    if _JOINT.encode() not in head[: head.find(b"\n")]:
+        return False
     first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     if not rest and len(head) >= HEAD_BYTES:
         first, rest = first[: first.rfind(b",") + 1].rstrip(b","), b"\n"  # so many runs that the header is cut
