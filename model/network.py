@@ -1,4 +1,4 @@
-"""The network: a small strided 1D-CNN over the encoded curves, fused with the scalar features."""
+"""The network: a small strided 1D-CNN over the encoded curves, read together with the scalar features."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 
 N_LABELS = 20
+
+Outputs = tuple[Tensor, Tensor, Tensor]
+"""Logits of presence (B, 20) and of severity (B, 20), and spans (B, 20, 2) as shares of the run."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +22,48 @@ class Shape:
         features: scalar features; 0 leaves them out (ablation).
         patches: filters of the first convolution, which sees patches of six bins.
         width: filters of the others.
-        hidden: units of the joint layer.
+        readers: heads whose mean is the answer.
+        scalars: units with which a reader takes in the features.
+        hidden: units of a reader's layers.
     """
 
     channels: int
     features: int
     patches: int = 48
     width: int = 64
-    hidden: int = 112
+    readers: int = 2
+    scalars: int = 80
+    hidden: int = 92
+
+
+class Reader(nn.Module):
+    """One reading of what the convolutions saw and of the features; it learns by itself."""
+
+    def __init__(self, seen: int, shape: Shape) -> None:
+        super().__init__()
+        facts = shape.scalars if shape.features else 0
+        self.scalars = nn.Sequential(nn.Linear(shape.features, facts), nn.ReLU(), nn.Dropout(0.1)) if facts else None
+        self.joint = nn.Sequential(
+            nn.Dropout(0.1), nn.Linear(seen + facts, shape.hidden), nn.ReLU(),
+            nn.Dropout(0.1), nn.Linear(shape.hidden, shape.hidden), nn.ReLU(),
+        )  # fmt: skip
+        self.presence = nn.Linear(shape.hidden, N_LABELS)
+        self.severity = nn.Linear(shape.hidden, N_LABELS)
+        self.span = nn.Linear(shape.hidden, 2 * N_LABELS)
+
+    def forward(self, seen: Tensor, features: Tensor) -> Outputs:
+        """Returns what this reader says of B runs."""
+        parts = [seen] if self.scalars is None else [seen, self.scalars(features)]
+        joint = self.joint(torch.cat(parts, dim=1))
+        span = torch.sigmoid(self.span(joint)).reshape(-1, N_LABELS, 2)
+        return self.presence(joint), self.severity(joint), span
 
 
 class CurveNet(nn.Module):
-    """Presence, severity and span of every label from encoded curves and features.
+    """Presence, severity and span of every label from encoded curves and features: the mean of a few readers.
+
+    Readers that began differently disagree where the curves leave room for doubt; there their mean moves less than
+    each of them when a log is told another way (after deep ensembles, Lakshminarayanan et al. 2017, with one trunk).
 
     Attributes:
         shape: sizes.
@@ -48,32 +81,31 @@ class CurveNet(nn.Module):
             nn.Conv1d(p, w, 3, stride=2, padding=1), nn.BatchNorm1d(w), nn.ReLU(),  # (B, w, 16)
             nn.Conv1d(w, w, 3, padding=1), nn.BatchNorm1d(w), nn.ReLU(),
         )  # fmt: skip
-        self.where = nn.Conv1d(w, 16, 1)  # a narrow view that keeps the place: (B, 16, 16) -> 256
-        pooled = (2 * w + 256) if shape.channels else 0
+        self.where = nn.Conv1d(w, 8, 1)  # a narrow view that keeps the place: (B, 8, 16) -> 128
         self.normalise = nn.BatchNorm1d(max(shape.features, 1))
-        self.scalars = nn.Sequential(nn.Linear(max(shape.features, 1), 96), nn.ReLU(), nn.Dropout(0.1))
-        width = pooled + (96 if shape.features else 0)
-        self.joint = nn.Sequential(
-            nn.Dropout(0.1), nn.Linear(width, shape.hidden), nn.ReLU(),
-            nn.Dropout(0.1), nn.Linear(shape.hidden, shape.hidden), nn.ReLU(),
-        )  # fmt: skip
-        self.presence = nn.Linear(shape.hidden, N_LABELS)
-        self.severity = nn.Linear(shape.hidden, N_LABELS)
-        self.span = nn.Linear(shape.hidden, 2 * N_LABELS)
+        seen = (2 * w + 128) if shape.channels else 0
+        self.readers = nn.ModuleList(Reader(seen, shape) for _ in range(shape.readers))
 
-    def forward(self, tensor: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns logits of presence (B, 20) and severity (B, 20), and spans (B, 20, 2) as shares of the run."""
-        parts = []
-        if self.shape.channels:
-            with torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.halved and self.training):
-                x = self.curves(tensor)  # (B, w, 16)
-            x = x.float()
-            parts += [x.mean(dim=2), x.amax(dim=2), self.where(x).flatten(1)]
-        if self.shape.features:
-            parts.append(self.scalars(self.normalise(features)))
-        joint = self.joint(torch.cat(parts, dim=1))
-        span = torch.sigmoid(self.span(joint)).reshape(-1, N_LABELS, 2)
-        return self.presence(joint), self.severity(joint), span
+    def each(self, tensor: Tensor, features: Tensor) -> list[Outputs]:
+        """Returns what every reader says of B runs."""
+        seen, known = self._seen(tensor), self.normalise(features)
+        return [reader(seen, known) for reader in self.readers]
+
+    def forward(self, tensor: Tensor, features: Tensor) -> Outputs:
+        """Returns the mean of the readers' logits and spans."""
+        presence, severity, span = (
+            torch.stack(said).mean(dim=0) for said in zip(*self.each(tensor, features), strict=True)
+        )
+        return presence, severity, span
+
+    def _seen(self, tensor: Tensor) -> Tensor:
+        """(B, 2 * width + 128) what the convolutions make of the curves; (B, 0) where these are left out."""
+        if not self.shape.channels:
+            return tensor[:, 0, :0]
+        with torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.halved and self.training):
+            x = self.curves(tensor)  # (B, w, 16)
+        x = x.float()
+        return torch.cat([x.mean(dim=2), x.amax(dim=2), self.where(x).flatten(1)], dim=1)
 
 
 class Calibrated(nn.Module):
@@ -85,19 +117,17 @@ class Calibrated(nn.Module):
         self.register_buffer("scale", scale)
         self.register_buffer("shift", shift)
 
-    def forward(self, tensor: Tensor, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, tensor: Tensor, features: Tensor) -> Outputs:
         """Returns probability (B, 20), probability of being severe (B, 20), span (B, 20, 2)."""
         presence, severity, span = self.net(tensor, features)
         return torch.sigmoid(presence * self.scale + self.shift), torch.sigmoid(severity), span
 
 
-def loss_of(
-    outputs: tuple[Tensor, Tensor, Tensor], target: Tensor, weight: Tensor, severe: Tensor, spans: Tensor
-) -> Tensor:
+def loss_of(outputs: Outputs, target: Tensor, weight: Tensor, severe: Tensor, spans: Tensor) -> Tensor:
     """Weighted cross-entropy of presence; severity and span count where the label is present and they are known.
 
     Args:
-        outputs: what `CurveNet.forward` returns.
+        outputs: of a reader.
         target, weight: (B, 20).
         severe: (B, 20), NaN where unknown.
         spans: (B, 20, 2) shares of the run, NaN where unknown.

@@ -34,7 +34,7 @@ class Training:
         return cast(CurveNet, self.averaged.module)
 
     def step(self, batch: Batch, pairs: Tensor, done: float) -> float:
-        """Makes one step and returns the loss.
+        """Makes one step, every reader by itself, and returns their mean loss.
 
         Args:
             batch: tensor, features, target, weight, severe and spans; see `network.loss_of`.
@@ -45,15 +45,15 @@ class Training:
             group["lr"] = float(self.lr * min(1.0, (self.steps + 1) / 200) * (0.5 * (1 + np.cos(np.pi * done)) + 1e-3))
         self.net.train()
         self.optimiser.zero_grad()
-        outputs = self.net(batch[0], batch[1])
-        loss = loss_of(outputs, *batch[2:])
-        total = loss + STEADINESS * disagreement(outputs[0], batch[2], batch[3], pairs)
-        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        readings = self.net.each(batch[0], batch[1])
+        loss = torch.stack([loss_of(outputs, *batch[2:]) for outputs in readings]).sum()
+        gaps = torch.stack([disagreement(outputs[0], batch[2], batch[3], pairs) for outputs in readings]).sum()
+        (loss + STEADINESS * gaps).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
         self.steps += 1
-        return loss.item()
+        return loss.item() / len(readings)
 
     def save(self, path: Path, state: dict[str, Any]) -> None:
         """Writes a checkpoint with what the training has behind it."""

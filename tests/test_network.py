@@ -22,7 +22,7 @@ from curveclinic.model.network import N_LABELS, Calibrated, CurveNet, Shape, los
 from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 SHIPPED = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
-SMALL = Shape(3, 5, patches=4, width=4, hidden=8)
+SMALL = Shape(3, 5, patches=4, width=4, scalars=8, hidden=8)
 
 # What torch's exporter says about itself.
 quiet_export = pytest.mark.filterwarnings(
@@ -65,6 +65,14 @@ def test_shapes(shape: Shape) -> None:
 def test_size() -> None:
     assert len(LABELS) == N_LABELS
     assert 30_000 < parameters_of(CurveNet(SHIPPED)) <= 150_000
+
+
+def test_the_answer_is_the_mean_of_the_readers() -> None:
+    net = CurveNet(SMALL).eval()
+    first, second = net.each(*inputs(SMALL, 4))
+    for one, other, mean in zip(first, second, net(*inputs(SMALL, 4)), strict=True):
+        assert not torch.allclose(one, other, atol=1e-3)
+        torch.testing.assert_close(mean, (one + other) / 2)
 
 
 def test_an_ablated_input_does_not_matter() -> None:

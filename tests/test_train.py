@@ -29,7 +29,7 @@ from curveclinic.model.training import Training, averaging
 from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 
-SMALL = Shape(3, 5, patches=4, width=4, hidden=8)
+SMALL = Shape(3, 5, patches=4, width=4, scalars=96, hidden=8)
 NO_PAIRS = torch.zeros((0, 2), dtype=torch.int64)
 
 
