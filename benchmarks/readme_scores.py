@@ -1,4 +1,4 @@
-"""Writes the scores of README.md and the numbers of weights/MODEL_CARD.md from results/*.csv and the sidecar.
+"""Writes the scores of README.md and docs/scores.md and the numbers of weights/MODEL_CARD.md, from results/*.csv.
 
     python benchmarks/readme_scores.py
 
@@ -46,8 +46,16 @@ RECIPE = {
 def scores() -> str:
     """The block of the README."""
     weights = "" if sections.sidecar() else NO_WEIGHTS
-    parts = (section() for section in sections.SECTIONS)
-    return "\n\n".join(part for part in (weights, *parts) if part) or "Nothing was measured yet."
+    return _joined(weights, *(section() for section in sections.HEADLINES)) or "Nothing was measured yet."
+
+
+def details() -> str:
+    """The block of docs/scores.md."""
+    return _joined(*(section() for section in sections.DETAILS))
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
 
 
 def recipe() -> str:
@@ -98,12 +106,13 @@ def _number(value: float | None) -> str:
 
 def numbers() -> str:
     """The block of the model card."""
-    return "\n\n".join(part for part in (recipe(), by_label(), sections.family_out(), sections.accuracy()) if part)
+    return _joined(recipe(), by_label(), sections.family_out(), sections.accuracy())
 
 
 def main() -> None:
-    """Fills both blocks."""
+    """Fills the blocks."""
     fill(ROOT / "README.md", {"scores": scores()})
+    fill(ROOT / "docs" / "scores.md", {"details": details()})
     fill(ROOT / "weights" / "MODEL_CARD.md", {"numbers": numbers()})
 
 

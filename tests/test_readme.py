@@ -21,7 +21,8 @@ import session
 ROOT = Path(__file__).parent.parent
 README = session.README.read_text(encoding="utf-8")
 CARD = (ROOT / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+DETAILS = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "docs/scores.md", "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,12 @@ def test_readme_is_what_the_session_writes(name, expected) -> None:
 
 @pytest.mark.parametrize(
     ("text", "name", "expected"),
-    [(README, "scores", readme_scores.scores), (CARD, "numbers", readme_scores.numbers)],
-    ids=["README.md", "MODEL_CARD.md"],
+    [
+        (README, "scores", readme_scores.scores),
+        (DETAILS, "details", readme_scores.details),
+        (CARD, "numbers", readme_scores.numbers),
+    ],
+    ids=["README.md", "scores.md", "MODEL_CARD.md"],
 )
 def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
     assert marked.block(text, name) == expected(), "run: python benchmarks/readme_scores.py"
@@ -150,7 +155,7 @@ def test_scores_of_results(tmp_path, monkeypatch) -> None:
     written(
         tmp_path, "speed", "what,value,unit", '"one run, warm",1.512,ms', "stage: rules,3,us/run", "a / b,40.2,ratio"
     )
-    text = readme_scores.scores()
+    text = readme_scores.scores() + readme_scores.details()
     assert "| real logs | whole | 0.81 | 5 % | - |" in text
     assert "| real logs | whole | 0.90 (0.85-0.95) | - | - | - | 20 % (10-30) |" in text
     assert "| `overfitting` | network | 0.75, n = 7 |" in text
