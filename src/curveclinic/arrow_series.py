@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import with_inf
+from curveclinic.run import is_step, with_inf
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +97,7 @@ class RawSeries:
             gaps = np.zeros(len(lengths), dtype=bool)
             gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
             given = given | gaps
-        keep = np.isfinite(steps)
+        keep = is_step(steps)
         if column.missing is not None:
             keep &= ~column.missing
         points = Ragged(steps, column.values, column.offsets)

@@ -24,6 +24,9 @@ intervals and share one span; a smaller difference is a channel that stopped ear
 _STORED_INF = 1.797e308
 """Databases without Inf (MLflow's) store the largest float in its place."""
 
+_FARTHEST_STEP = 1e150
+"""A step beyond is none: distances between steps, and their squares, stay finite."""
+
 MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 """Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
 
@@ -186,10 +189,16 @@ def _is_pair(data: Any) -> bool:
 
 
 def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    keep = np.abs(steps) < _STORED_INF
+    keep = is_step(steps)
     if not _is_plain(source):
         keep &= _present(source, len(values))
     return (steps, values) if keep.all() else (steps[keep], values[keep])
+
+
+def is_step(steps: FloatArray) -> npt.NDArray[np.bool_]:
+    """(n,) True where a logged number can be a step: finite, and not out of all proportion."""
+    out: npt.NDArray[np.bool_] = np.abs(steps) < _FARTHEST_STEP
+    return out
 
 
 def _is_plain(source: Any) -> bool:
