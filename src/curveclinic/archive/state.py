@@ -32,8 +32,8 @@ SUFFIX: Final = ".state.sqlite"
 _RACY: Final = 2_000_000_000
 """A file changed this short a time (ns) before it was read may change again without a new time: see `add`."""
 
-_CACHE_BYTES: Final = 128 * 1024 * 1024
-"""Unpacked tables kept while rows are put in order."""
+_CACHE_BYTES: Final = 32 * 1024 * 1024
+"""Unpacked tables kept while rows are put in order: those of some 100,000 rows, and more than two workers mix up."""
 
 CHUNK_ROWS: Final = 10_000
 """Rows of a table handed out; fewer when they take more than half of the cache."""
