@@ -37,24 +37,24 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-GRID = np.round(np.arange(0.1, 0.91, 0.05), 2)
-"""Thresholds tried: below a tenth nothing is worth a word; symptoms that are rare among synthetic runs need little."""
+GRID = np.round(np.arange(0.2, 0.91, 0.05), 2)
+"""Thresholds tried: below a fifth nothing is worth a word; symptoms that are rare among synthetic runs need little."""
 
 _PRIOR = 0.4
 """Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""
 
-_PULL = 0.15
+_PULL = 0.3
 """F1 given up for every unit of distance from the prior: few positives decide."""
 
 _STEADY = 2.5
 """F1 given up for the share of runs whose label changes when every fourth point is kept: a change in a hundred runs
 is worth what a few positives can tell of the F1."""
 
-_QUIET = 2.0
+_QUIET = 3.0
 """Weight of a finding nobody scored on a run without any symptom, in false alarms."""
 
-_MARGIN = 0.2
-"""F1 by which the rules must beat the network before they decide a label."""
+_MARGIN = 0.3
+"""F1 by which the rules must beat the network before they decide a label: their cuts were set on these runs."""
 
 _FEWEST = 4
 """Positives a label needs before its F1 counts; below that only the prior and steadiness do."""
@@ -82,11 +82,13 @@ class Thinned:
 
     Attributes:
         full, thin: (m, 20) probabilities.
+        rule: (m, 20) the rules' answer changes.
         family: (m,) "" for unlabelled runs, which are in no family that is left out.
     """
 
     full: FloatArray
     thin: FloatArray
+    rule: BoolArray
     family: Names
 
     def and_also(self, other: Thinned) -> Thinned:
@@ -96,7 +98,7 @@ class Thinned:
     def without(self, name: str) -> Thinned:
         """The runs of all families but one."""
         rest = self.family != name
-        return Thinned(self.full[rest], self.thin[rest], self.family[rest])
+        return Thinned(*(getattr(self, f.name)[rest] for f in fields(self)))
 
     def changed(self, label: int) -> FloatArray:
         """Share of the runs whose label changes, at every threshold of `GRID`."""
@@ -110,15 +112,17 @@ class Thinned:
 def told_twice(records: Sequence[Record], classifier: Classifier, *, labelled: bool) -> Thinned:
     """Judges the runs that are long enough, in full and thinned."""
     long = [record for record in records if shortest_loss(record.run) >= _FEWEST_POINTS]
-    full, thin = (
-        _checked(runs, classifier) for runs in ([r.run for r in long], [thinned(r.run, _STRIDE) for r in long])
+    (full, rule), (thin, thin_rule) = (
+        _answers(runs, classifier) for runs in ([r.run for r in long], [thinned(r.run, _STRIDE) for r in long])
     )
-    return Thinned(full, thin, np.array([record.family if labelled else "" for record in long]))
+    return Thinned(full, thin, rule != thin_rule, np.array([record.family if labelled else "" for record in long]))
 
 
-def _checked(runs: Sequence[Run], classifier: Classifier) -> FloatArray:
+def _answers(runs: Sequence[Run], classifier: Classifier) -> tuple[FloatArray, BoolArray]:
+    """(n, 20) probability, NaN where a label cannot be checked, and whether the rules find it."""
     batch = Batch.from_runs(runs)
-    return np.where(judge(batch).checked, classifier.judge(batch).probability, np.nan)
+    rules = judge(batch)
+    return np.where(rules.checked, classifier.judge(batch).probability, np.nan), rules.present
 
 
 def thresholds_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, twice: Thinned) -> FloatArray:
@@ -139,7 +143,10 @@ def _threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, ch
 def choose(
     probability: FloatArray, rule: BoolArray, hit: FloatArray, cost: FloatArray, family: Names, twice: Thinned
 ) -> tuple[FloatArray, BoolArray]:
-    """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison."""
+    """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison.
+
+    There a false alarm counts once, for quiet is what thresholds are for, and unsteadiness as in `_threshold_of`.
+    """
     threshold = thresholds_of(probability, hit, cost, twice)
     inner = np.zeros(probability.shape, dtype=bool)
     for name in np.unique(family):
@@ -147,8 +154,10 @@ def choose(
         inner[out] = probability[out] >= thresholds_of(
             probability[~out], hit[~out], cost[~out], twice.without(str(name))
         )
-    network = np.array([f1_of(inner[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
-    rules = np.array([f1_of(rule[:, j], hit[:, j], cost[:, j]) for j in range(len(LABELS))])
+    once, labels = np.minimum(cost, 1.0), range(len(LABELS))
+    changed = np.array([twice.changed(j)[threshold[j] == GRID][0] for j in labels])
+    network = np.array([f1_of(inner[:, j], hit[:, j], once[:, j]) for j in labels]) - _STEADY * changed
+    rules = np.array([f1_of(rule[:, j], hit[:, j], once[:, j]) for j in labels]) - _STEADY * twice.rule.mean(axis=0)
     enough = hit.sum(axis=0) >= _FEWEST
     return threshold, (rules > network + _MARGIN) & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
 
