@@ -37,8 +37,9 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-GRID = np.round(np.arange(0.2, 0.91, 0.05), 2)
-"""Thresholds tried: below a fifth nothing is worth a word; symptoms that are rare among synthetic runs need little."""
+GRID = np.round(np.arange(0.2, 0.71, 0.05), 2)
+"""Thresholds tried: below a fifth nothing is worth a word; few positives, all of them sure, prove no need of more than
+0.7; symptoms that are rare among synthetic runs need little."""
 
 _PRIOR = 0.4
 """Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""

@@ -88,7 +88,7 @@ class CurveNet(nn.Module):
 
     def each(self, tensor: Tensor, features: Tensor) -> list[Outputs]:
         """Returns what every reader says of B runs."""
-        seen, known = self._seen(tensor), self.normalise(features)
+        seen, known = self._seen(tensor), self.normalise(features) if self.shape.features else features
         return [reader(seen, known) for reader in self.readers]
 
     def forward(self, tensor: Tensor, features: Tensor) -> Outputs:
