@@ -13,9 +13,10 @@ from curveclinic.extras import channel_quantities
 from curveclinic.labels import CHANNELS
 from curveclinic.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
+from curveclinic.quotients import Quantities
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.texture import texture_quantities
-from curveclinic.trends import Quantities, trend_quantities
+from curveclinic.trends import trend_quantities
 
 __all__ = [
     "Level",

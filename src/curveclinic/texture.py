@@ -13,6 +13,7 @@ from curveclinic.jumps import Jumps, jumps_of
 from curveclinic.levels import EPS, common_span
 from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
+from curveclinic.quotients import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import (
     columns,
@@ -25,7 +26,7 @@ from curveclinic.smoothing import (
     row_median,
     twice,
 )
-from curveclinic.trends import Quantities, by_loss
+from curveclinic.trends import by_loss
 
 _GRID = 64
 """Points on which the swings of train and val are compared."""
