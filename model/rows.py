@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,13 @@ def row_counts(cells: BoolArray) -> FloatArray:
 def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     """The rows with NaN behind their first lengths[i] cells."""
     short = (lengths < values.shape[1]).nonzero()[0]
-    if not len(short):
-        return values
     points: FloatArray = values.copy()
     points[short] = np.where(np.arange(values.shape[1]) < lengths[short, None], values[short], np.nan)
     return points
+
+
+_MOMENTS: Final = ("sum", "mean", "variance", "deviation")
+"""Attributes of `Rows` that a row takes along once they are known."""
 
 
 class Rows:
@@ -65,19 +67,25 @@ class Rows:
         points: (m, L) the same padded with NaN: comparisons are False and sorted values come first.
         lengths: (m,) number of real points, at least 1.
         n: (m,) the lengths as float64.
+        full: no row is padded.
+        last: (m,) last point.
     """
 
     def __init__(self, values: FloatArray, lengths: IntArray) -> None:
         self.values = values
         self.lengths = lengths
         self.n = lengths.astype(np.float64)
-        self.points = _without_padding(values, lengths)
+        self.full = bool(np.minimum.reduce(lengths) >= values.shape[1])
+        self.points = values if self.full else _without_padding(values, lengths)
+        self.last: FloatArray = values[:, -1]
         self._memo: dict[tuple[Any, ...], Any] = {}
 
     def take(self, index: IntArray) -> Rows:
         """Returns the given rows, in that order, no wider than they need to be."""
         lengths = self.lengths[index]
-        return Rows(self.values[index, : lengths.max(initial=1)], lengths)
+        taken = Rows(self.values[index, : lengths.max(initial=1)], lengths)
+        taken.__dict__.update({name: self.__dict__[name][index] for name in _MOMENTS if name in self.__dict__})
+        return taken
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
@@ -85,20 +93,22 @@ class Rows:
             self._memo[key] = compute()
         return self._memo[key]
 
+    def sums(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
+        """Sums of every row's first length - `shortened` cells; `cells` are as many columns narrower."""
+        if self.full:
+            total: FloatArray = np.add.reduce(cells, axis=1)
+            return total
+        return row_sums(cells, self.lengths - shortened)
+
     def mean_of(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
         """Mean of every row's first length - `shortened` cells, NaN where there are none."""
-        counts = self.lengths - shortened
-        return row_sums(cells, counts) / np.where(counts > 0, counts, np.nan)
-
-    @cached_property
-    def last(self) -> FloatArray:
-        """(m,) last point."""
-        return self.values[:, -1]
+        counts = self.n - shortened if shortened else self.n
+        return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
     @cached_property
     def sum(self) -> FloatArray:
         """(m,) sum."""
-        return row_sums(self.points, self.lengths)
+        return self.sums(self.points)
 
     @cached_property
     def mean(self) -> FloatArray:
@@ -118,7 +128,7 @@ class Rows:
     @cached_property
     def variance(self) -> FloatArray:
         """(m,) population variance."""
-        return self.mean_of(self.squared)
+        return self.sums(self.squared) / self.n
 
     @cached_property
     def deviation(self) -> FloatArray:
@@ -134,7 +144,7 @@ class Rows:
     @cached_property
     def path(self) -> FloatArray:
         """(m,) sum of absolute differences."""
-        return row_sums(np.abs(self.changes), self.lengths - 1)
+        return self.sums(np.abs(self.changes), 1)
 
     @cached_property
     def ordered(self) -> FloatArray:
@@ -170,6 +180,8 @@ class Rows:
 
         (k, m) for several, q (k, 1).
         """
+        if self.full and isinstance(q, float):
+            return self._quantile_of_full(q)
         position = (self.n - 1.0) * q
         below = position.astype(np.int64)
         weight = position - below
@@ -177,3 +189,11 @@ class Rows:
         low = self.ordered[row, below]
         step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
         return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)
+
+    def _quantile_of_full(self, q: float) -> FloatArray:
+        """`quantile` of rows without padding."""
+        most = self.values.shape[1] - 1
+        below, weight = int(most * q), most * q % 1.0
+        low = self.ordered[:, below]
+        step = self.ordered[:, min(below + 1, most)] - low
+        return low + step - step * (1.0 - weight) if weight >= 0.5 else low + step * weight

@@ -71,7 +71,7 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 
 
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
-    """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and the cells (n, CELLS) of them."""
+    """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
     mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
     wide = moving_mean(mean, np.maximum(size // 6, 1), size)
     rest = mean - wide
