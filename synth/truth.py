@@ -22,7 +22,6 @@ from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, MAD_TO_STD, Cells, cell_means, cells_of, segment_min
 from curveclinic.quantities import Measured, channel_quantities, trend_quantities
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.rules import overrule
 from curveclinic.severity import severities
@@ -30,6 +29,7 @@ from curveclinic.smoothing import even_grid, masked_median, resample, row_median
 from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.texture import SWINGS
+from curveclinic.trends import Quantities
 
 ARGUABLE_WEIGHT: Final = 0.2
 """Training weight of an arguable cell."""

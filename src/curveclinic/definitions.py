@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from curveclinic.clauses import Names, Program, Statement, above, all_of, any_of, below, holds, where_logged
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import FloatArray
+from curveclinic.trends import Quantities
 
 _ONE_POINT = 1e-12
 """Less than one point's share of any run."""

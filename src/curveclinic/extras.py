@@ -9,9 +9,9 @@ import numpy as np
 from curveclinic.gradients import gradient_quantities, schedule_quantities
 from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells, smooth
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import middle_of_three, resample
+from curveclinic.trends import Quantities
 
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""

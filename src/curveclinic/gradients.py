@@ -6,10 +6,10 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.medians import wide_median
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import FloatArray
 from curveclinic.smoothing import masked_median, row_median
 from curveclinic.texture import marked_steps
+from curveclinic.trends import Quantities
 
 _FEWEST = 4
 """Points below which nothing is said."""

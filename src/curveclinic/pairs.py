@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair
-from curveclinic.quotients import Quantities, quotients, stacked
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread
+from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
 """Standard deviations that a fifth of normal deviates exceed."""
@@ -66,7 +66,7 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
         | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
         | _late_quantities(pair, log & v_positive, losses.error[n:] / view_range)
     )
-    return dict(zip(q, stacked(q, lacking), strict=True))
+    return without(q, lacking)
 
 
 def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
@@ -76,25 +76,25 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
-    growth, known = gap_end - gap_low, np.where(positive, 1.0, np.nan)
-    t_half, t_last, v_last = t[:, half], t[:, -1], v[:, -1]
-    shares = {
-        "gap_growth_v": (growth, v_range),
-        "gap_growth_t": (growth, t_range),
-        "gap_ratio": (np.where(gap_low > 0, gap_end, np.nan), gap_low),
-        "gap_level": (np.abs(gap_end), np.abs(v_last)),
+    growth = gap_end - gap_low
+    t_half, t_last = np.maximum(t[:, half], EPS), np.maximum(t[:, -1], EPS)
+    v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
+    return {
+        "gap_end": gap_end,
+        "gap_growth_v": growth / v_range,
+        "gap_growth_t": growth / t_range,
+        "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
+        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
         # below 1: what val logs first is better than what train began with, so it has improved before
-        "val_over_train_start": (v[:, 0] * known, t[:, 0]),
-        "val_over_train_end": (v_last, np.abs(t_last)),
-        "val_over_train_mid": (v[:, half] * known, t_half),
-        "v_flat_late": (row_spread(v[:, half:]), v_range),
-        "t_late_fall": (t_half - t_last, t_range),
-        "t_after_low": (t_at_low - t_end, t_range),
-        "t_floor": (t_end - pair.t_low, t_range),
-        "t_late_log_fall": (np.maximum(t_half, EPS), t_last),
+        "val_over_train_start": known * v[:, 0] / np.maximum(t[:, 0], EPS),
+        "val_over_train_end": v_last / np.maximum(np.abs(t[:, -1]), EPS),
+        "val_over_train_mid": known * v[:, half] / t_half,
+        "v_flat_late": row_spread(v[:, half:]) / v_range,
+        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
+        "t_late_log_fall": np.log(t_half / t_last),
+        "t_after_low": (t_at_low - t_end) / t_range,
+        "t_floor": (t_end - pair.t_low) / t_range,
     }
-    q = quotients(shares)
-    return q | {"gap_end": gap_end, "t_late_log_fall": np.log(q["t_late_log_fall"])}
 
 
 def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolArray) -> FloatArray:
@@ -161,19 +161,17 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
     fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
-    shares = {
-        "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low, pair.t_range),
-        "late_fall": (fall, v_range),
-        "late_fall_rel": (fall, np.abs(peak)),
-        "late_fall_error": (fall, error * v_range),
-        "bad_gap": (worst - t[row, worst_at], np.abs(worst)),
-    }
-    q = quotients(shares)
+    relative = fall / np.maximum(np.abs(peak), EPS)
     if len(rows):
-        q["late_fall_rel"][rows] = -np.expm1(-fall[rows])
-    return q | {
+        relative[rows] = -np.expm1(-fall[rows])
+    return {
         "fit_at": fit_at / (width - 1),
+        "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
+        "late_fall": fall / v_range,
+        "late_fall_rel": relative,
+        "late_fall_error": fall / np.maximum(error * v_range, EPS),
         "bad_share": row_count(bad) / width,
+        "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
         "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from curveclinic.definitions import degrees
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.quantities import Measured, measured
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.severity import severities
 from curveclinic.spans import spans
+from curveclinic.trends import Quantities
 
 SeverityArray = npt.NDArray[np.int8]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import BoolArray
+from curveclinic.trends import Quantities
 
 NOTICE, MILD, SEVERE = range(len(SEVERITIES))
 

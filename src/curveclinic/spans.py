@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from curveclinic.labels import LABELS
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import FloatArray
+from curveclinic.trends import Quantities
 
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measures import CELLS
-from curveclinic.quotients import Quantities
 from curveclinic.ragged import FloatArray
 from curveclinic.run import Series
 from curveclinic.smoothing import middle_of_three
+from curveclinic.trends import Quantities
 
 _FEW: Final = 12
 """Points up to which the lowest one is taken: so few say nothing of their noise."""

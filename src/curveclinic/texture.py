@@ -13,7 +13,6 @@ from curveclinic.jumps import Jumps, jumps_of
 from curveclinic.levels import EPS, common_span
 from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
-from curveclinic.quotients import Quantities, quotients
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import (
     columns,
@@ -26,7 +25,7 @@ from curveclinic.smoothing import (
     row_median,
     twice,
 )
-from curveclinic.trends import by_loss
+from curveclinic.trends import Quantities, by_loss
 
 _GRID = 64
 """Points on which the swings of train and val are compared."""
@@ -49,7 +48,7 @@ def texture_quantities(train: View, losses: Cells) -> Quantities:
     swings, swinging = _swings(losses)
     first, last = marked_steps(losses, np.array([jumps.hit, swinging]))
     q = by_loss(
-        {"jumps": jumps.count, "jump_size": jumps.size, "jump_first": first[0], "jump_last": last[0]}
+        {"jumps": jumps.count.astype(np.float64), "jump_size": jumps.size, "jump_first": first[0], "jump_last": last[0]}
         | swings
         | {"swing_first": first[1], "swing_last": last[1]}
     )
@@ -90,13 +89,12 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     wide.sort(axis=1)
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
-    shares = {
-        "swing": (amplitude, np.maximum(trend, 0.02 * level + EPS)),
-        "swing_level": (amplitude, np.where(cells.log, 1.0, level)),
-        "swing_turns": (row_count(product < 0), np.maximum(count, 1)),
+    q = {
+        "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
+        "swing_level": amplitude / np.where(cells.log, 1.0, np.maximum(level, EPS)),
+        "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.einsum("ij,ij->i", rest, rest), 1e-300),
+        "swing_turns": row_count(product < 0) / np.maximum(count, 1),
     }
-    q = quotients(shares)
-    q["swing_persistence"] = np.add.reduce(product, axis=1) / np.maximum(np.einsum("ij,ij->i", rest, rest), 1e-300)
     return q, height > (0.5 * amplitude)[:, None]
 
 

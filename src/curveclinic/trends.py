@@ -7,11 +7,9 @@ from functools import cache
 
 import numpy as np
 
-from curveclinic.levels import EPS, Level, in_log
-from curveclinic.pairs import pair_quantities
-from curveclinic.quotients import Quantities, quotients, stacked
+from curveclinic.levels import EPS, Level
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, row_mean, twice
+from curveclinic.smoothing import first_true, row_mean
 
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
@@ -20,12 +18,26 @@ _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
 
 
-def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
-    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs; NaN where absent."""
-    values = stacked(losses, absent)
-    n = values.shape[1] // 2
+Quantities = dict[str, FloatArray]
+"""Quantity name -> (n,) float64; NaN where a channel is missing."""
+
+
+def by_loss(losses: Quantities) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
+    n = len(next(iter(losses.values()))) // 2
     train, val = _names_by_loss(tuple(losses))
-    return dict(zip(train, values[:, :n], strict=True)) | dict(zip(val, values[:, n:], strict=True))
+    q = dict(zip(train, [values[:n] for values in losses.values()], strict=True))
+    q.update(zip(val, [values[n:] for values in losses.values()], strict=True))
+    return q
+
+
+def without(quantities: Quantities, absent: BoolArray) -> Quantities:
+    """The quantities, NaN where absent (n,)."""
+    if not absent.any():
+        return quantities
+    values = np.array(list(quantities.values()))
+    values[:, absent] = np.nan
+    return dict(zip(quantities, values, strict=True))
 
 
 @cache
@@ -33,18 +45,14 @@ def _names_by_loss(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, 
     return tuple(f"t_{name}" for name in names), tuple(f"v_{name}" for name in names)
 
 
-def trend_quantities(losses: Level) -> Quantities:
-    """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
-
-    One run has one view: where either loss spans decades, both are looked at in logarithms.
+def loss_quantities(level: Level) -> Quantities:
+    """Everything that depends on one smooth level alone; names carry t_ for train, v_ for val.
 
     Args:
-        losses: train's n runs, then val's.
+        level: train's n runs, then val's.
     """
-    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    level = in_log(losses, twice(log))
     ends = _Ends.of(level)
-    return by_loss(_changes(level, ends) | _places(level, ends), losses.count == 0) | pair_quantities(losses, log)
+    return by_loss(without(_changes(level, ends) | _places(level, ends), level.count == 0))
 
 
 def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -96,38 +104,36 @@ class _Ends:
 
 def _changes(level: Level, ends: _Ends) -> Quantities:
     """How far the level falls and rises: against itself, its error and the scatter of its points."""
-    rise = ends.end - ends.low
+    error, noise, rise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS), ends.end - ends.low
     end_fall = _late_level(level, ends.spread) - ends.end
     drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
         np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
         np.array([ends.start, ends.end + end_fall, ends.low, ends.start]),
         level.log,
     )
-    shares = {
-        "drop_snr": (ends.drop, level.error),
-        "drop_noise": (ends.drop, level.noise),
-        "end_fall": (end_fall, ends.scale),
-        "end_fall_snr": (end_fall, level.error),
-        "rise_drop": (rise, ends.scale),
-        "rise_snr": (rise, level.error),
-        "rise_noise": (rise, level.noise),
-        "noise_rel": (level.noise, np.where(level.log, 1.0, np.abs(ends.start))),
-        "noise_drop": (level.noise, ends.scale),
-    }
-    return quotients(shares) | {
+    return {
         "start": ends.start,
         "low": ends.low,
         "end": ends.end,
         "drop": ends.drop,
         "spread": ends.spread,
         "drop_rel": -drop_rel,
+        "drop_snr": ends.drop / error,
+        "drop_noise": ends.drop / noise,
+        "end_fall": end_fall / ends.scale,
+        "end_fall_snr": end_fall / error,
         "end_fall_rel": -end_fall_rel,
         "rise": rise,
+        "rise_drop": rise / ends.scale,
+        "rise_snr": rise / error,
         "rise_rel": rise_rel,
+        "rise_noise": rise / noise,
         "above_start_rel": above_start_rel,
-        "count": level.count,
-        "positive": level.positive,
-        "log": level.log,
+        "noise_rel": level.noise / np.where(level.log, 1.0, np.maximum(np.abs(ends.start), EPS)),
+        "noise_drop": level.noise / ends.scale,
+        "count": level.count.astype(np.float64),
+        "positive": level.positive.astype(np.float64),
+        "log": level.log.astype(np.float64),
     }
 
 
