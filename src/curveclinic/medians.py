@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import middle_of_three
 
 Pairs = tuple[FloatArray, FloatArray]
 """The smaller and the larger of two cells, cell by cell."""
