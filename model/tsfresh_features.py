@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.measures import View, segment_max, segment_min
+from curveclinic.measures import View, segment_extremes
 from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
 from curveclinic.quantities import Measured
@@ -257,10 +257,10 @@ def normalise(channel: Ragged) -> Ragged:
 
 def _between_0_and_1(view: View) -> Ragged:
     points = view.points
-    low = segment_min(points.values, points.offsets)
-    span = segment_max(points.values, points.offsets) - low
-    values = points.values - np.repeat(low, points.lengths)
-    values /= np.repeat(np.where(span > 0.0, span, 1.0), points.lengths)
+    low, high = segment_extremes(points.values, points.offsets)
+    span = high - low
+    values = points.values - low.repeat(points.lengths)
+    values /= np.where(span > 0.0, span, 1.0).repeat(points.lengths)
     return Ragged(points.steps, values, points.offsets)
 
 

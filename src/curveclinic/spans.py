@@ -54,10 +54,14 @@ _SPANS: Final[dict[str, _Span]] = {
 }
 """Label -> where it begins and ends."""
 
-_ROWS: Final = {
-    loss: np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss == loss]) for loss in ("t_", "v_")
-}
-"""Prefix of a loss -> rows of the labels whose end may be that loss's last point."""
+_ONSETS, _ENDS = (tuple(getattr(_SPANS[label], kind) or "" for label in LABELS) for kind in ("onset", "end"))
+"""Names of the quantities in the order of the labels, "" for none."""
+
+_OPEN: Final = np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss])
+"""Rows of the labels whose end may be the last point of a loss."""
+
+_LOSS: Final = np.array([("t_", "v_").index(_SPANS[LABELS[row]].loss) for row in _OPEN])
+"""Which loss that is: 0 train, 1 val."""
 
 
 def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
@@ -65,15 +69,13 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    known = q | {"mismatch_step": _mismatch(q)}
-    none = np.full(len(q["t_count"]), np.nan)
-    onset = np.array([known.get(_SPANS[label].onset or "", none) for label in LABELS])
-    end = np.array([known.get(_SPANS[label].end or "", none) for label in LABELS])
-    for loss, rows in _ROWS.items():
-        last = q[loss + "last_step"]
-        own = end[rows]
-        own[own >= last - _LAST * (last - q[loss + "first_step"])] = np.nan
-        end[rows] = own
+    known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
+    steps = np.array([known[name] for name in _ONSETS + _ENDS])
+    onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
+    first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
+    own = end[_OPEN]
+    own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
+    end[_OPEN] = own
     return onset.T, end.T
 
 
