@@ -134,15 +134,15 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
-    size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
-    unit = np.maximum(np.maximum(*halves(size)), 1e-300)
+    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if losses.log.any() else losses.scale
+    unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
     raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])
     joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
     joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
-    use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
+    use_log = np.logical_and(*halves(~has | (np.minimum.reduce(raw[1], axis=1) > 0))) & (first > 0)
     rows = np.empty((7, *raw.shape[1:]), dtype=np.float32)
     _scale(raw, low, high, out=rows[:3])
     _scale(raw[0], joint_low, joint_high, out=rows[3])
@@ -157,7 +157,8 @@ def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n,) third lowest and third highest bin: a range that a spike of two bins leaves alone."""
-    ordered = np.sort(values, axis=1)  # faster than a partition in rows of this length
+    ordered = values.copy()
+    ordered.sort(axis=1)  # faster than a partition in rows of this length
     return ordered[:, 2], ordered[:, -3]
 
 
@@ -171,7 +172,7 @@ def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor
 def _compress(values: Tensor) -> None:
     """Compresses what lies outside -1 to 1 logarithmically, in place."""
     outside = np.log(np.maximum(np.abs(values), 1.0))
-    np.clip(values, -1.0, 1.0, out=values)
+    np.minimum(np.maximum(values, -1.0, out=values), 1.0, out=values)
     outside *= values  # a sign, wherever it is not 0
     values += outside
 
@@ -190,10 +191,9 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
 
 def _bound(values: Tensor) -> None:
     """Keeps values within the limits; what could not be calculated is 0."""
-    np.clip(values, -_LIMIT, _LIMIT, out=values)
-    unknown = np.isnan(values)
-    if unknown.any():
-        values[unknown] = 0.0
+    np.minimum(np.maximum(values, -_LIMIT, out=values), _LIMIT, out=values)
+    if np.isnan(np.add.reduce(values, axis=None)):
+        values[np.isnan(values)] = 0.0
 
 
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
