@@ -64,6 +64,10 @@ class Encoded:
     start: FloatArray
     stop: FloatArray
 
+    def without_curves(self) -> Encoded:
+        """Returns the same but for the curves, which take much room."""
+        return Encoded(self.tensor[:, :0], self.features, self.start, self.stop)
+
 
 def encode(batch: Batch) -> Encoded:
     """Encodes n runs; finite and bounded for any input."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,8 +55,14 @@ def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     return points
 
 
-_MOMENTS: Final = ("sum", "mean", "variance", "deviation")
-"""Attributes of `Rows` that a row takes along once they are known."""
+class _Moments(NamedTuple):
+    """Moments of rows: (m,) sum, mean and population variance, (m, L) points less their mean, and those squared."""
+
+    sum: FloatArray
+    mean: FloatArray
+    centred: FloatArray
+    squared: FloatArray
+    variance: FloatArray
 
 
 class Rows:
@@ -83,9 +89,7 @@ class Rows:
     def take(self, index: IntArray) -> Rows:
         """Returns the given rows, in that order, no wider than they need to be."""
         lengths = self.lengths[index]
-        taken = Rows(self.values[index, : lengths.max(initial=1)], lengths)
-        taken.__dict__.update({name: self.__dict__[name][index] for name in _MOMENTS if name in self.__dict__})
-        return taken
+        return Rows(self.values[index, : lengths.max(initial=1)], lengths)
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
@@ -106,31 +110,39 @@ class Rows:
         return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
     @cached_property
+    def _moments(self) -> _Moments:
+        total = self.sums(self.points)
+        mean = total / self.n
+        centred = self.points - mean[:, None]
+        squared = centred * centred
+        return _Moments(total, mean, centred, squared, self.sums(squared) / self.n)
+
+    @property
     def sum(self) -> FloatArray:
         """(m,) sum."""
-        return self.sums(self.points)
+        return self._moments.sum
 
-    @cached_property
+    @property
     def mean(self) -> FloatArray:
         """(m,) mean."""
-        return self.sum / self.n
+        return self._moments.mean
 
-    @cached_property
+    @property
     def centred(self) -> FloatArray:
         """(m, L) points less their mean."""
-        return self.points - self.mean[:, None]
+        return self._moments.centred
 
-    @cached_property
+    @property
     def squared(self) -> FloatArray:
         """(m, L) squares of the centred points."""
-        return self.centred * self.centred
+        return self._moments.squared
 
-    @cached_property
+    @property
     def variance(self) -> FloatArray:
         """(m,) population variance."""
-        return self.sums(self.squared) / self.n
+        return self._moments.variance
 
-    @cached_property
+    @property
     def deviation(self) -> FloatArray:
         """(m,) population standard deviation."""
         return np.sqrt(self.variance)

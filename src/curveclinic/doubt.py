@@ -8,7 +8,7 @@ elsewhere may be a real log: those are not doubted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +18,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured, Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_quantile, row_median
+from curveclinic.smoothing import masked_sort, quantile_of, row_median, row_spread
 from curveclinic.wandering import count_legs, is_still, is_walk
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
@@ -178,16 +178,15 @@ def suspects_in(piece: Measured, first: int) -> Suspects | None:
     """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
     n, q = piece.batch.size, piece.quantities
     view = piece.level.view[:n]
-    late = view[:, view.shape[1] // 2 :]
-    whole, half = view.max(axis=1) - view.min(axis=1), late.max(axis=1) - late.min(axis=1)
+    whole, half = row_spread(view), row_spread(view[:, view.shape[1] // 2 :])
     not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
     # most trainings have done nearly everything by half of their time: they need no closer look
     rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
     if not len(rows):
         return None
     levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
-    cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
-    return Suspects(rows + first, {name: piece.quantities[name][rows] for name in _READ}, levels, cells)
+    cells = {name: piece.losses.take(rows + k * n) for k, name in enumerate(_LOSSES)}
+    return Suspects(rows + first, {name: q[name][rows] for name in _READ}, levels, cells)
 
 
 def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
@@ -199,13 +198,13 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
-    spread = np.maximum(np.ptp(train.view, axis=1), EPS)
-    late = np.ptp(train.view[:, train.view.shape[1] // 2 :], axis=1) / spread
+    spread = np.maximum(row_spread(train.view), EPS)
+    late = row_spread(train.view[:, train.view.shape[1] // 2 :]) / spread
     clear = spread / np.maximum(train.error, EPS)
-    lively = np.minimum(*(np.ptp(quarter, axis=1) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
+    lively = np.minimum(*(row_spread(quarter) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
     constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
-    walk = is_walk(piece.cells["train_loss"]) & (late >= _LATE) & lively & (clear >= _CLEAR[1])
+    walk = _among(is_walk, piece.cells["train_loss"], (late >= _LATE) & lively & (clear >= _CLEAR[1]))
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
@@ -230,9 +229,17 @@ def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
     if not len(rows):
         return np.zeros(len(down), dtype=bool)
     view = val.view[rows]
-    straight = count_legs(view, _LEG * np.maximum(np.ptp(view, axis=1), EPS)) < _LEGS
+    straight = count_legs(view, _LEG * np.maximum(row_spread(view), EPS)) < _LEGS
     out = np.zeros(len(down), dtype=bool)
     out[rows] = straight & ~is_walk(piece.cells["val_loss"].take(rows))
+    return out
+
+
+def _among(holds: Callable[[Cells], BoolArray], cells: Cells, some: BoolArray) -> BoolArray:
+    """(n,) runs among some of which it holds; it is asked of these alone."""
+    out, rows = np.zeros(len(some), dtype=bool), some.nonzero()[0]
+    if len(rows):
+        out[rows] = holds(cells.take(rows))
     return out
 
 
@@ -277,13 +284,15 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
     backed = (val_noise <= _BACKED[0] * noise) & (apart <= _BACKED[1])
     backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
-    still = is_still(piece.cells["train_loss"]) & ((val.count == 0) | (is_still(piece.cells["val_loss"]) & ~backed))
-    return noise, still & (noise > _WIDE) & (train.count >= _FEWEST["scatter"])
+    wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
+    unlogged = val.count == 0
+    return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 
 
 def _relative_noise(piece: Suspects, name: str) -> FloatArray:
     """(n,) scatter of single points over the level; in logarithms it is relative already."""
     level, cells = piece.levels[name], piece.cells[name]
-    low, high = (masked_quantile(cells.mean, cells.real, place) for place in _QUARTILES)
+    ordered = masked_sort(cells.mean, cells.real)
+    low, high = (quantile_of(*ordered, place) for place in _QUARTILES)
     noise = np.maximum(level.noise, (high - low) / _QUARTILE_RANGE)
     return np.where(level.log, noise, noise / np.maximum(np.abs(row_median(level.view)), EPS))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -119,11 +119,11 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
-    """What the network says of a piece, and what it was shown but for the curves, which take much room."""
+    """What the network says of a piece, and what it was shown but for the curves."""
     from curveclinic.model.encoder import encode_measured
 
     encoded = encode_measured(piece)
-    return classifier.judge_encoded(encoded), replace(encoded, tensor=encoded.tensor[:, :0])
+    return classifier.judge_encoded(encoded), encoded.without_curves()
 
 
 def shipped_classifier() -> Classifier | None:

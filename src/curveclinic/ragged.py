@@ -194,14 +194,12 @@ class Batch:
     @classmethod
     def from_runs(cls, runs: Sequence[Run]) -> Batch:
         """Packs runs into one batch; the only place where runs are walked one by one."""
-        empty = (np.empty(0), np.empty(0))
-        absent = Ragged(*empty, np.zeros(len(runs) + 1, dtype=np.int64))
-        packed: dict[str, Ragged] = {}
-        for name in CHANNELS:
-            parts = [run.channels.get(name) for run in runs]
-            logged = any(s is not None for s in parts)
-            pairs = [empty if s is None else (s.steps, s.values) for s in parts] if logged else []
-            packed[name] = Ragged.from_list(pairs) if logged else absent
+        empty = np.empty(0)
+        packed = dict.fromkeys(CHANNELS, Ragged(empty, empty, np.zeros(len(runs) + 1, dtype=np.int64)))
+        for name in {name: None for run in runs for name in run.channels}:
+            if name in packed:
+                series = [run.channels.get(name) for run in runs]
+                packed[name] = Ragged.from_list([(empty, empty) if s is None else (s.steps, s.values) for s in series])
         return cls(
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),
