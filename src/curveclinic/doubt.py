@@ -18,7 +18,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured, Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_sort, quantile_of, row_median, row_spread
+from curveclinic.smoothing import masked_sort, quantile_of, row_mean, row_median, row_spread
 from curveclinic.wandering import count_legs, is_still, is_walk
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
@@ -245,11 +245,19 @@ def _among(holds: Callable[[Cells], BoolArray], cells: Cells, some: BoolArray) -
 
 def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
     """One value throughout, val too where it is logged; the cost of a uniform guess is what a dead network logs."""
-    still = (train.high.max(axis=1) == train.low.min(axis=1)) & (train.count >= _FEWEST["constant"])
-    still &= (val.count == 0) | (val.high.max(axis=1) == val.low.min(axis=1))
+    still = _is_one_value(train) & (train.count >= _FEWEST["constant"])
+    if not still.any():
+        return still
+    still &= (val.count == 0) | _is_one_value(val)
     value = _raw_level(level)
     guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
     out: BoolArray = still & ~guess
+    return out
+
+
+def _is_one_value(cells: Cells) -> BoolArray:
+    """(n,) all finite values are the same."""
+    out: BoolArray = np.maximum.reduce(cells.high, axis=1) == np.minimum.reduce(cells.low, axis=1)
     return out
 
 
@@ -261,30 +269,32 @@ def _raw_level(level: Level) -> FloatArray:
 def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArray, IntArray]:
     """Goes to and fro over much of its range, and late comes back to where it began."""
     view, later = level.view, level.view[:, level.view.shape[1] // 4 :]
-    low = view.min(axis=1)
-    start, back = view[:, :3].mean(axis=1) - low, later.max(axis=1) - low
+    legs = np.zeros(len(view), dtype=np.int64)
+    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise) & (level.count >= _FEWEST["wave"])
+    if not seen.any():
+        return seen, legs
+    low = np.minimum.reduce(view, axis=1)
+    start, back = row_mean(view[:, :3]) - low, np.maximum.reduce(later, axis=1) - low
     high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
     ordered = np.sort(view, axis=1)
     broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
-    goes_back = (back >= _RETURN * start) & high & broad
-    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise)
-    rows = np.flatnonzero(goes_back & seen & (level.count >= _FEWEST["wave"]))
-    legs = np.zeros(len(view), dtype=np.int64)
-    if not len(rows):
-        return legs >= _LEGS, legs
-    legs[rows] = count_legs(view[rows], _LEG * spread[rows])
+    rows = (seen & (back >= _RETURN * start) & high & broad).nonzero()[0]
+    if len(rows):
+        legs[rows] = count_legs(view[rows], _LEG * spread[rows])
     return legs >= _LEGS, legs
 
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
     train, val = (piece.levels[name] for name in _LOSSES)
-    noise, val_noise = (_relative_noise(piece, name) for name in _LOSSES)
+    noise = _relative_noise(piece, "train_loss")
+    wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
+    if not wide.any():
+        return noise, wide
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
-    backed = (val_noise <= _BACKED[0] * noise) & (apart <= _BACKED[1])
+    backed = (_relative_noise(piece, "val_loss") <= _BACKED[0] * noise) & (apart <= _BACKED[1])
     backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
-    wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
     unlogged = val.count == 0
     return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 
