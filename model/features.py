@@ -6,7 +6,6 @@ the definitions make of them: the network is to judge curves, not to copy the ru
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from curveclinic.model.tsfresh_features import extract_selected, feature_names
 from curveclinic.quantities import Measured
+from curveclinic.trends import table_of
 
 _RATIOS = (
     "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel",
@@ -46,8 +46,6 @@ COUNTS: Final = ("t_count", "v_count", "metric_count")
 MEASURES: Final = (*RATIOS, *SHARES, *COUNTS)
 """Quantities handed to the network."""
 
-_MEASURED: Final = itemgetter(*MEASURES)
-
 FEATURE_NAMES: Final[tuple[str, ...]] = (*MEASURES, *feature_names())
 """Columns of the feature array."""
 
@@ -64,7 +62,7 @@ _SCALE: Final = np.where(np.arange(len(FEATURE_NAMES)) < len(RATIOS), _SMALLEST,
 def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     """(n, len(FEATURE_NAMES)) float32, finite and within +-14; what could not be measured is 0."""
     raw = np.empty((piece.batch.size, len(FEATURE_NAMES)))
-    raw[:, : len(MEASURES)] = np.array(_MEASURED(piece.quantities)).T
+    raw[:, : len(MEASURES)] = table_of(piece.quantities, MEASURES).T
     raw[:, len(MEASURES) :] = extract_selected(piece)
     raw[np.isnan(raw)] = 0.0
     with np.errstate(over="ignore"):

@@ -95,9 +95,11 @@ class Classifier:
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
         probability, severe, span = (np.concatenate(parts, dtype=np.float64) for parts in zip(*outputs, strict=True))
         first, last = span[:, :, 0], span[:, :, 1]
-        onset, end = to_steps(first, encoded), to_steps(np.maximum(first, last), encoded)
-        end[last > _TO_THE_END] = np.nan
-        return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
+        to_the_end = last > _TO_THE_END
+        np.maximum(first, last, out=last)
+        steps = to_steps(span.reshape(size, -1), encoded).reshape(span.shape)
+        steps[:, :, 1][to_the_end] = np.nan
+        return NetworkOpinion(probability, self.threshold, steps[:, :, 0], steps[:, :, 1], _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
         return tuple(self._session.run(None, {"tensor": tensor, "features": features}))

@@ -155,7 +155,7 @@ class Program:
 
     def degrees(self, quantities: Mapping[str, FloatArray]) -> FloatArray:
         """(len(statements), n) degree of every statement."""
-        values = np.array([quantities[name] for name in self._names])
+        values = np.concatenate([quantities[name] for name in self._names]).reshape(len(self._names), -1)
         degrees = np.empty((self._height, values.shape[1]))
         first, single = len(self._clauses), len(self._clauses) + len(self._logged)
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)

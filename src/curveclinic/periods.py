@@ -71,6 +71,7 @@ class _Places:
         unbias: (n, L // 2 + 2) factor of the products at a lag, of which there are the fewer the longer it is.
         fits: (n, L // _REPEATS + 2) lags that can be a period.
         double: (L // _REPEATS + 2,) twice each of these lags.
+        padded: length with zeros beyond the largest lag that is asked for.
     """
 
     start: IntArray
@@ -80,6 +81,7 @@ class _Places:
     unbias: FloatArray
     fits: BoolArray
     double: IntArray
+    padded: int
 
     @classmethod
     def of_rows(cls, width: int, length: IntArray) -> _Places:
@@ -101,6 +103,7 @@ class _Places:
             unbias=length / np.maximum(length - lag, 1),
             fits=(short >= _SHORTEST) & (_REPEATS * short <= length),
             double=np.minimum(2 * short, len(lag) - 1),
+            padded=_fast_length(width + len(lag)),
         )
 
 
@@ -130,7 +133,7 @@ def _middle(values: FloatArray, mid: BoolArray) -> FloatArray:
 
 def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArray]:
     """Strength and lag of the best peak of each row."""
-    acf = _autocorrelation(rest, places.unbias)
+    acf = _autocorrelation(rest, places)
     single = acf[:, : len(places.double)]
     fits = np.zeros(single.shape, dtype=bool)
     np.greater_equal(single[:, 1:-1], single[:, :-2], out=fits[:, 1:-1])
@@ -146,15 +149,13 @@ def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArra
     return np.minimum(score[np.arange(len(rest)), best], 1.0), best.astype(np.float64)
 
 
-def _autocorrelation(rest: FloatArray, unbias: FloatArray) -> FloatArray:
+def _autocorrelation(rest: FloatArray, places: _Places) -> FloatArray:
     """(n, L // 2 + 2) unbiased autocorrelation, 1 at lag 0; 0 where nothing varies."""
-    width = rest.shape[1]
-    padded = _fast_length(width + width // 2 + 2)  # zeros beyond the largest lag that is asked for
-    spectrum = np.fft.rfft(rest, padded, axis=1)
-    acf = np.fft.irfft(spectrum * spectrum.conj(), padded, axis=1)[:, : unbias.shape[1]]
+    spectrum = np.fft.rfft(rest, places.padded, axis=1)
+    acf = np.fft.irfft(spectrum * spectrum.conj(), places.padded, axis=1)[:, : places.unbias.shape[1]]
     whole = acf[:, :1]
     out: FloatArray = acf / np.where(whole == 0.0, 1.0, whole)
-    out *= unbias
+    out *= places.unbias
     return out
 
 

@@ -232,9 +232,10 @@ def _array(name: str, data: Any) -> FloatArray:
 
 def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
-    if not len(values) or (np.fmax.reduce(values) < _STORED_INF and np.fmin.reduce(values) > -_STORED_INF):
+    size = np.abs(values)
+    if not len(values) or np.fmax.reduce(size) < _STORED_INF:
         return values
-    overflow = np.abs(values) >= _STORED_INF
+    overflow = size >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, table_of
 
 NOTICE, MILD, SEVERE = range(len(SEVERITIES))
 
@@ -55,30 +55,31 @@ _SEVERE: Final[dict[str, tuple[tuple[_Cut, ...], ...]]] = {
 }
 """Label -> where it is severe, at about three times the measure at which it is present: all cuts of any of these."""
 
+_NEVER: Final = ((_from("t_count", np.inf),),)
+
 _ALWAYS: Final = frozenset({"divergence", "non_finite"})
-"""Labels that are severe whatever is measured; those in neither table never are."""
+"""Labels that are severe whatever is measured; others in neither table never are."""
 
 _USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LABELS], dtype=np.int8)
 """(20, 1) severity where no cut is reached."""
 
-_ROWS: Final = np.array([LABELS.index(label) for label in _SEVERE])
-_CASES: Final = [case for cases in _SEVERE.values() for case in cases]
+_BY_LABEL: Final = [_SEVERE.get(label, _NEVER) for label in LABELS]
+_CASES: Final = [case for cases in _BY_LABEL for case in cases]
 _CUTS: Final = [cut for case in _CASES for cut in case]
 _NAMES: Final = tuple(cut.name for cut in _CUTS)
 _SIGN, _BOUND = (np.array([[getattr(cut, field)] for cut in _CUTS]) for field in ("sign", "bound"))
 _CASE_STARTS: Final = np.cumsum([0, *map(len, _CASES)])[:-1]
 """Where the cuts of each case begin."""
 
-_LABEL_STARTS: Final = np.cumsum([0, *map(len, _SEVERE.values())])[:-1]
+_LABEL_STARTS: Final = np.cumsum([0, *map(len, _BY_LABEL)])[:-1]
 """Where the cases of each label begin."""
 
 
 def severities(q: Quantities) -> npt.NDArray[np.int8]:
     """(n, 20) index into `SEVERITIES` of every label, whether it is present or not."""
-    reached = np.array([q[name] for name in _NAMES]) * _SIGN >= _BOUND  # (cuts, n)
+    reached = table_of(q, _NAMES) * _SIGN >= _BOUND  # (cuts, n)
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
-    out = np.repeat(_USUAL, cases.shape[1], axis=1)
-    out[_ROWS] += np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0)
+    out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
     for label, notice in _notices(q).items():
         out[LABELS.index(label), notice] = NOTICE
     return np.ascontiguousarray(out.T)

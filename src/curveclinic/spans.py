@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, table_of
 
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
@@ -70,7 +70,7 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
     NaN for none; an end of NaN means to the last point.
     """
     known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
-    steps = np.array([known[name] for name in _ONSETS + _ENDS])
+    steps = table_of(known, _ONSETS + _ENDS)
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
     first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
     own = end[_OPEN]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,11 +32,16 @@ def by_loss(losses: Quantities) -> Quantities:
     return q
 
 
+def table_of(quantities: Quantities, names: Collection[str]) -> FloatArray:
+    """(len(names), n) quantities by name."""
+    return np.concatenate([quantities[name] for name in names]).reshape(len(names), -1)  # faster than an array of them
+
+
 def without(quantities: Quantities, absent: BoolArray) -> Quantities:
     """The quantities, NaN where absent (n,)."""
     if not absent.any():
         return quantities
-    values = np.array(list(quantities.values()))
+    values = table_of(quantities, quantities)
     values[:, absent] = np.nan
     return dict(zip(quantities, values, strict=True))
 
