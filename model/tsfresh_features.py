@@ -283,8 +283,8 @@ def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
         height = max(1, _SLAB_CELLS // block.values.shape[1])
         for start in range(0, len(block.rows), height):
             part = slice(start, start + height)
-            lengths = block.lengths[part]
-            yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths.max()]), lengths)
+            lengths = block.lengths[part]  # ascending
+            yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths[-1]]), lengths)
 
 
 @cache

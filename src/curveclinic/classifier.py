@@ -71,6 +71,7 @@ class Classifier:
 
     def __init__(self, session: Any, sidecar: Sidecar, causes: CauseModel | None = None) -> None:
         self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
         self.sidecar = sidecar
         self.causes = causes
         self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
@@ -102,7 +103,7 @@ class Classifier:
         return NetworkOpinion(probability, self.threshold, steps[:, :, 0], steps[:, :, 1], _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
-        return tuple(self._session.run(None, {"tensor": tensor, "features": features}))
+        return tuple(self._session.run(self._outputs, {"tensor": tensor, "features": features}))
 
 
 def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
@@ -32,21 +32,21 @@ class Ragged:
         steps: (total,) float64, strictly increasing inside a run.
         values: (total,) float64, NaN and Inf are data.
         offsets: (n + 1,) int64; run i is the slice offsets[i]:offsets[i + 1]; empty where it is absent.
+        lengths: (n,) number of points of every run.
     """
 
     steps: FloatArray
     values: FloatArray
     offsets: IntArray
+    lengths: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", self.offsets[1:] - self.offsets[:-1])
 
     @property
     def size(self) -> int:
         """Number of runs."""
         return len(self.offsets) - 1
-
-    @cached_property
-    def lengths(self) -> IntArray:
-        """(n,) number of points of every run."""
-        return self.offsets[1:] - self.offsets[:-1]
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
