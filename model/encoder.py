@@ -37,9 +37,6 @@ TENSOR_CHANNELS: Final = (
 )  # fmt: skip
 """Rows of the encoded tensor, in order."""
 
-_TIME: Final = np.linspace(-1, 1, BINS)
-"""(BINS,) the row that says where in the run a bin is."""
-
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
 
@@ -85,15 +82,12 @@ def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, losses = piece.batch, piece.losses
     start, stop = _axis(losses)
-    tensor = np.zeros((batch.size, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
-    tensor[:, 0] = _TIME
+    tensor = _BLANK.repeat(batch.size, axis=0)
     with np.errstate(all="ignore"):
         _fill_losses(tensor, losses, bins_of(losses, twice(start), twice(stop)))
         for name in _COMPANIONS:
-            if piece.cells[name].size.any():
+            if len(batch.channels[name].values):
                 _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
-            else:
-                tensor[:, _ROWS[name].stop - 1] = -1.0
     return Encoded(tensor, features_of(piece), start, stop)
 
 
@@ -147,15 +141,16 @@ def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
     use_log = np.logical_and(*halves(~has | (np.minimum.reduce(raw[1], axis=1) > 0))) & (first > 0)
-    rows = np.empty((7, *raw.shape[1:]), dtype=np.float32)
+    n = len(unit)
+    both = np.empty((15, n, BINS), dtype=np.float32)
+    rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])
     _scale(raw[0], joint_low, joint_high, out=rows[3])
     _compress(rows[:4])
     _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
-    gap = np.subtract(*halves(rows[4])[::-1])
+    np.subtract(rows[4, n:], rows[4, :n], out=gap)
     gap *= 4.0
-    _bound(rows)
-    _bound(gap)
+    _bound(both)
     return rows, gap
 
 
@@ -260,6 +255,17 @@ _ROWS: Final[dict[str, slice]] = {
 
 _LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
 """Rows of both losses; the gap between them follows."""
+
+
+def _blank() -> Tensor:
+    """(1, len(TENSOR_CHANNELS), BINS) a run without a channel: the time from -1 to 1, and that all bins are outside."""
+    tensor = np.zeros((1, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
+    tensor[:, 0] = np.linspace(-1, 1, BINS)
+    tensor[:, [rows.stop - 1 for rows in _ROWS.values()]] = -1.0
+    return tensor
+
+
+_BLANK: Final = _blank()
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

@@ -119,7 +119,7 @@ class Cells:
     @cached_property
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
-        return _COLUMN < self.size[:, None]
+        return self.size[:, None] > _COLUMN
 
 
 _FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
@@ -226,7 +226,7 @@ def cells_in(view: View) -> Cells:
     mean, steps, dense_rough = layout.means(flat, *ends)
     _exact_ends(steps, points, size)
     few, many = (lengths <= CELLS).nonzero()[0], (lengths > CELLS).nonzero()[0]
-    middle = masked_median(dense_rough, _COLUMN < size[:, None]) if len(few) else row_middle(dense_rough)
+    middle = masked_median(dense_rough, size[:, None] > _COLUMN) if len(few) else row_middle(dense_rough)
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
     cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
@@ -276,7 +276,7 @@ def no_cells(n: int) -> Cells:
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
     last = finite.steps[finite.offsets[1:] - 1]
-    np.copyto(steps, last[:, None], where=_COLUMN >= size[:, None] - 1)
+    np.copyto(steps, last[:, None], where=size[:, None] - 1 <= _COLUMN)
     steps[:, 0] = finite.steps[finite.offsets[:-1]]
 
 
