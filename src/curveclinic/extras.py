@@ -144,7 +144,7 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     """
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
-    near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
+    near_at = np.maximum(np.ceil(_NEAR * count).astype(np.int64), 2)
     around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
     first = around[1, 0]  # single, for nothing comes before it
     near, next_, last = middle_of_three(*around[:, 1:])

@@ -39,9 +39,9 @@ def period_in(view: View) -> tuple[FloatArray, FloatArray]:
     """`autocorrelation_peak` of a viewed channel."""
     points = view.points
     strength, period = np.zeros(points.size), np.zeros(points.size)
-    factors = -(-points.lengths // _MAX_POINTS)
+    factors = (points.lengths + (_MAX_POINTS - 1)) // _MAX_POINTS
     for factor in sorted(set(factors.tolist()) - {0}):
-        rows = np.flatnonzero(factors == factor)
+        rows = (factors == factor).nonzero()[0]
         some = points if len(rows) == points.size else points.take(rows)
         for block in blocks(some, min_points=_FEWEST_POINTS):
             values = _coarse(block.values, factor)

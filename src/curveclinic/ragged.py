@@ -83,11 +83,13 @@ class Ragged:
     @classmethod
     def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
         """Returns the runs of several channels one after another, as the runs of one."""
-        before = accumulate((len(channel.values) for channel in channels), initial=0)
+        lengths = np.concatenate([channel.lengths for channel in channels])
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.add.accumulate(lengths, out=offsets[1:])
         return cls(
             np.concatenate([channel.steps for channel in channels]),
             np.concatenate([channel.values for channel in channels]),
-            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before, strict=False))]),
+            offsets,
         )
 
     @classmethod
