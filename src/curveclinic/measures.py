@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.layout import Layout, padded
-from curveclinic.medians import Pairs, median3, neighbours, running_median
+from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
@@ -92,20 +92,21 @@ class Cells:
         out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
         return out
 
-    @cached_property
-    def pairs(self) -> Pairs:
-        """Neighbouring cells in order of size."""
-        return neighbours(self.mean)
-
-    @cached_property
+    @property
     def middle3(self) -> FloatArray:
         """(n, CELLS) running median of three cells."""
-        return median3(self.mean, self.pairs)
+        return self._medians[0]
 
-    @cached_property
+    @property
     def middle5(self) -> FloatArray:
         """(n, CELLS) running median of five cells, real cells only."""
-        return running_median(self.mean, self.size, self.pairs, self.middle3)
+        return self._medians[1]
+
+    @cached_property
+    def _medians(self) -> tuple[FloatArray, FloatArray]:
+        pairs = neighbours(self.mean)
+        three = median3(self.mean, pairs)
+        return three, running_median(self.mean, self.size, pairs, three)
 
     @cached_property
     def axis(self) -> StepAxis:

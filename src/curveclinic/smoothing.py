@@ -156,7 +156,7 @@ class StepAxis:
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
         unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
-        straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
+        straying = np.maximum.reduce(np.abs(unit * last - np.minimum(np.arange(width), last)), axis=1)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
         return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 

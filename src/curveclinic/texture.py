@@ -92,7 +92,7 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     q = {
         "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
         "swing_level": amplitude / np.where(cells.log, 1.0, np.maximum(level, EPS)),
-        "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.einsum("ij,ij->i", rest, rest), 1e-300),
+        "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
     }
     return q, height > (0.5 * amplitude)[:, None]
