@@ -16,9 +16,10 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
-from curveclinic.quantities import Measured, Quantities
+from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import masked_sort, quantile_of, row_mean, row_median, row_spread
+from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
@@ -48,9 +49,6 @@ _CLEAR: Final = (8.0, 6.0)
 _LATE: Final = 0.4
 """Share of the range that is still covered in the second half; a training has done most by then."""
 
-_LOOK: Final = 0.25
-"""The same share from which a run gets a closer look at all."""
-
 _QUARTER: Final = 0.1
 """Share of the range that a walk covers in its first and in its last quarter, too; a plateau does not."""
 
@@ -73,11 +71,6 @@ _QUARTILE_RANGE: Final = 1.349
 
 _CYCLES: Final = 0.1
 """Cycles of a logged learning rate from which a loss goes up and down with it."""
-
-_LOSSES: Final = ("train_loss", "val_loss")
-
-_READ: Final = ("lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop")
-"""Quantities that are read."""
 
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
@@ -144,49 +137,6 @@ class Doubts:
 def doubts(piece: Measured) -> Doubts:
     """Says of measured runs whether their train loss is a learning curve; a logged non-finite loss is a fact."""
     return doubts_among([suspects_in(piece, 0)])
-
-
-@dataclass(frozen=True, eq=False)
-class Suspects:
-    """What was measured on the runs that get a closer look, by name of the quantity and of the loss.
-
-    Attributes:
-        rows: (m,) their rows among all runs.
-        quantities: those that are read.
-        levels, cells: of both losses.
-    """
-
-    rows: IntArray
-    quantities: Quantities
-    levels: dict[str, Level]
-    cells: dict[str, Cells]
-
-    @classmethod
-    def joined(cls, parts: Sequence[Suspects]) -> Suspects:
-        """Returns the suspects of several pieces as those of one."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.rows for part in parts]),
-            {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
-            {name: Level.stacked([part.levels[name] for part in parts]) for name in _LOSSES},
-            {name: Cells.stacked([part.cells[name] for part in parts]) for name in _LOSSES},
-        )
-
-
-def suspects_in(piece: Measured, first: int) -> Suspects | None:
-    """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
-    n, q = piece.batch.size, piece.quantities
-    view = piece.level.view[:n]
-    whole, half = row_spread(view), row_spread(view[:, view.shape[1] // 2 :])
-    not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
-    # most trainings have done nearly everything by half of their time: they need no closer look
-    rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
-    if not len(rows):
-        return None
-    levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
-    cells = {name: piece.losses.take(rows + k * n) for k, name in enumerate(_LOSSES)}
-    return Suspects(rows + first, {name: q[name][rows] for name in _READ}, levels, cells)
 
 
 def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
@@ -286,7 +236,7 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
-    train, val = (piece.levels[name] for name in _LOSSES)
+    train, val = piece.levels["train_loss"], piece.levels["val_loss"]
     noise = _relative_noise(piece, "train_loss")
     wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
     if not wide.any():

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.doubt import Suspects, doubts_among, suspects_in
+from curveclinic.doubt import doubts_among
 from curveclinic.labels import LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
+from curveclinic.suspects import Suspects, suspects_in
 
 if TYPE_CHECKING:
     from curveclinic.classifier import Classifier, NetworkOpinion
