@@ -91,13 +91,13 @@ class _Held:
         fresh = np.ones(n * width, dtype=bool)
         np.not_equal(bins[1:], bins[:-1], out=fresh[1:])
         held = fresh.nonzero()[0]
-        first, stop = np.empty((2, len(held) + 1), dtype=np.int64)
+        first, behind = np.empty(len(held) + 1, dtype=np.int64), np.empty(len(held) + 1, dtype=np.int64)
         first[:-1], first[-1] = held, n * width
-        stop[0], stop[1:] = 0, first[1:]
+        behind[0], behind[1:] = 0, first[1:]
         # the padding repeats a run's last cell, and belongs to no bin
         begin = np.arange(0, n * width, width)
-        stop[held.searchsorted(begin + width)] = begin + cells.size
-        return cls(bins.take(held), first, stop)
+        behind[held.searchsorted(begin + width)] = begin + cells.size
+        return cls(bins.take(held), first, behind)
 
 
 def _merged(cells: Cells, first: IntArray, stop: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:

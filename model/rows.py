@@ -208,4 +208,5 @@ class Rows:
         below, weight = int(most * q), most * q % 1.0
         low = self.ordered[:, below]
         step = self.ordered[:, min(below + 1, most)] - low
-        return low + step - step * (1.0 - weight) if weight >= 0.5 else low + step * weight
+        value: FloatArray = low + step - step * (1.0 - weight) if weight >= 0.5 else low + step * weight
+        return value

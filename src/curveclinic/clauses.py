@@ -141,7 +141,7 @@ class Program:
         clauses = [part for part in found if isinstance(part, Clause)]
         logged = [part for part in found if isinstance(part, Logged)]
         contraries = [part for part in found if isinstance(part, Not)]
-        names = tuple(part.name for part in (*clauses, *logged))
+        names = [part.name for part in clauses] + [part.name for part in logged]
         self._names = tuple(dict.fromkeys(names))
         self._clauses = np.array([self._names.index(clause.name) for clause in clauses])
         self._absent = np.array([[clause.absent] for clause in clauses])

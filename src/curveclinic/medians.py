@@ -31,7 +31,7 @@ def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
 
 def median5(values: FloatArray, pairs: Pairs, three: FloatArray) -> FloatArray:
     """Centred running median of five, from the `neighbours`; next to the ends that of three, the `median3`."""
-    (low, high), out = pairs, three.copy()
+    (low, high), out = pairs, np.array(three)
     out[:, 2:-2] = _middle((low[:, :-3], high[:, :-3]), (low[:, 3:], high[:, 3:]), values[:, 2:-2])
     return out
 
