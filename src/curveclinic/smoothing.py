@@ -58,9 +58,21 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if len(rows):
             out[rows] = moving_mean(values[rows], half[rows], size[rows])
         return out
-    low, stop, count = for_rows(partial(_window, values.shape[1]), half, size)
+    return _windowed(values, *for_rows(partial(_window, values.shape[1]), half, size))
+
+
+def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
+    """`moving_mean` of rows without padding, of +-half cells in all of them."""
+    width = values.shape[1]
+    return _windowed(values, *_window(width, half, width))
+
+
+def _windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
+    """Means of windows as `_window` gives them, (1, W) for all rows or (n, W)."""
     total = running_total(values)
-    means: FloatArray = (columns(total, stop) - columns(total, low)) / count
+    means: FloatArray = columns(total, stop)
+    means -= columns(total, low)
+    means /= count
     return means
 
 

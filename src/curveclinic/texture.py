@@ -20,6 +20,7 @@ from curveclinic.smoothing import (
     for_rows,
     halves,
     moving_mean,
+    moving_mean_of_full,
     row_count,
     row_mean,
     row_median,
@@ -173,8 +174,7 @@ def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
     grid = twice(even_grid(*common_span(losses.steps), _GRID))
     curves = losses.at(grid)
-    size = np.full(len(grid), _GRID)
-    rest = curves - moving_mean(curves, size // 8, size)
+    rest = curves - moving_mean_of_full(curves, _GRID // 8)
     a, b = halves(rest)
     norm = np.sqrt(np.multiply(*halves(np.add.reduce(rest * rest, axis=1))))
     both = np.logical_and(*halves(losses.size > 0))
