@@ -94,7 +94,8 @@ class Classifier:
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
-        probability, severe, span = (np.concatenate(parts, dtype=np.float64) for parts in zip(*outputs, strict=True))
+        whole = outputs[0] if len(outputs) == 1 else map(np.concatenate, zip(*outputs, strict=True))
+        probability, severe, span = (output.astype(np.float64) for output in whole)
         first, last = span[:, :, 0], span[:, :, 1]
         to_the_end = last > _TO_THE_END
         np.maximum(first, last, out=last)

@@ -50,16 +50,13 @@ class Ragged:
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
-        return self._finite
+        return self._finite if len(self.bad) else self
 
     @cached_property
     def _finite(self) -> Ragged:
-        bad = self.bad
-        if not len(bad):
-            return self
         keep = np.ones(len(self.values), dtype=bool)
-        keep[bad] = False
-        return Ragged(self.steps[keep], self.values[keep], self.offsets - bad.searchsorted(self.offsets))
+        keep[self.bad] = False
+        return Ragged(self.steps[keep], self.values[keep], self.offsets - self.bad.searchsorted(self.offsets))
 
     @cached_property
     def bad(self) -> IntArray:
