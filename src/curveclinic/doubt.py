@@ -112,7 +112,9 @@ class Doubts:
 
     def reasons(self) -> dict[int, str]:
         """Row -> why it is not judged, for every doubted run."""
-        doubted = np.flatnonzero(self.constant | self.wave | self.walk | self.scatter)
+        if not len(self.rows):
+            return {}
+        doubted = (self.constant | self.wave | self.walk | self.scatter).nonzero()[0]
         return {int(self.rows[i]): f"{self._reason(int(i))}; this does not look like a training" for i in doubted}
 
     def _reason(self, i: int) -> str:

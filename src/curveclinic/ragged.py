@@ -92,9 +92,10 @@ class Ragged:
     @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
-        offsets = np.array([0, *accumulate(len(v) for _, v in parts)], dtype=np.int64)
-        if not len(parts):
-            return cls(np.empty(0), np.empty(0), offsets)
+        offsets = np.array([0, *accumulate([len(v) for _, v in parts])], dtype=np.int64)
+        if len(parts) < 2:
+            steps, values = parts[0] if len(parts) else (np.empty(0), np.empty(0))
+            return cls(np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64), offsets)
         steps, values = (np.concatenate([part[k] for part in parts], dtype=np.float64) for k in (0, 1))
         return cls(steps, values, offsets)
 

@@ -119,8 +119,10 @@ class Run:
         extra: list[str] = []
         series = {}
         for name, (steps, values) in raw.items():
-            axis = _implied_steps(len(values), longest) if steps is None else steps
-            one, note = _normalise_axis(axis, values)
+            if steps is None:
+                one, note = Series(_implied_steps(len(values), longest), values), ""
+            else:
+                one, note = _normalise_axis(steps, values)
             if note:
                 extra.append(f"{name}: {note}")
             if len(one):
