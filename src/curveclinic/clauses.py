@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from curveclinic.degrees import between
 from curveclinic.ragged import FloatArray
+from curveclinic.trends import table_of
 
 _How = Literal["all", "any"]
 _RowIndex = npt.NDArray[np.intp]
@@ -155,7 +156,7 @@ class Program:
 
     def degrees(self, quantities: Mapping[str, FloatArray]) -> FloatArray:
         """(len(statements), n) degree of every statement."""
-        values = np.concatenate([quantities[name] for name in self._names]).reshape(len(self._names), -1)
+        values = table_of(quantities, self._names)
         degrees = np.empty((self._height, values.shape[1]))
         first, single = len(self._clauses), len(self._clauses) + len(self._logged)
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)

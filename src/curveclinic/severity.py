@@ -56,6 +56,7 @@ _SEVERE: Final[dict[str, tuple[tuple[_Cut, ...], ...]]] = {
 """Label -> where it is severe, at about three times the measure at which it is present: all cuts of any of these."""
 
 _NEVER: Final = ((_from("t_count", np.inf),),)
+"""What no run reaches."""
 
 _ALWAYS: Final = frozenset({"divergence", "non_finite"})
 """Labels that are severe whatever is measured; others in neither table never are."""
@@ -66,8 +67,11 @@ _USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LA
 _BY_LABEL: Final = [_SEVERE.get(label, _NEVER) for label in LABELS]
 _CASES: Final = [case for cases in _BY_LABEL for case in cases]
 _CUTS: Final = [cut for case in _CASES for cut in case]
+"""The cases of every label one after another, and the cuts of every case."""
+
 _NAMES: Final = tuple(cut.name for cut in _CUTS)
-_SIGN, _BOUND = (np.array([[getattr(cut, field)] for cut in _CUTS]) for field in ("sign", "bound"))
+_SIGN: Final = np.array([[cut.sign] for cut in _CUTS])
+_BOUND: Final = np.array([[cut.bound] for cut in _CUTS])
 _CASE_STARTS: Final = np.cumsum([0, *map(len, _CASES)])[:-1]
 """Where the cuts of each case begin."""
 
