@@ -84,8 +84,10 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     said = judged(Batch.from_runs(runs), classifier, adversarial)
     rows = _Rows(said)
     if classifier is not None and classifier.causes is not None and said.encoded is not None:
-        inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
-        rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
+        rows.likely = [()] * len(runs)
+        if any(rows.present):
+            inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
+            rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
     reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
         if adversarial[i]:
