@@ -169,11 +169,11 @@ def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor
 
 
 def _compress(values: Tensor) -> None:
-    """Compresses what lies outside -1 to 1 logarithmically, in place."""
-    outside = np.log(np.maximum(np.abs(values), 1.0))
-    np.minimum(np.maximum(values, -1.0, out=values), 1.0, out=values)
-    outside *= values  # a sign, wherever it is not 0
-    values += outside
+    """Compresses what lies outside -1 to 1 logarithmically, in place; values are contiguous."""
+    flat = values.reshape(-1)  # a view
+    places = (np.abs(flat) > 1.0).nonzero()[0]
+    outside = flat[places]
+    flat[places] = np.copysign(1.0 + np.log(np.abs(outside)), outside)
 
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: FloatArray, *, out: Tensor) -> None:
