@@ -89,8 +89,9 @@ class Rows:
     def take(self, index: IntArray) -> Rows:
         """Returns the given rows, in that order, no wider than they need to be."""
         lengths = self.lengths[index]
-        width = self.values.shape[1] if self.full else lengths.max(initial=1)
-        return Rows(self.values.take(index, axis=0)[:, :width], lengths)
+        if self.full:
+            return Rows(self.values.take(index, axis=0), lengths)
+        return Rows(self.values[index, : lengths.max(initial=1)], lengths)
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
