@@ -6,6 +6,7 @@ the definitions make of them: the network is to judge curves, not to copy the ru
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -46,6 +47,8 @@ COUNTS: Final = ("t_count", "v_count", "metric_count")
 MEASURES: Final = (*RATIOS, *SHARES, *COUNTS)
 """Quantities handed to the network."""
 
+_MEASURED: Final = itemgetter(*MEASURES)
+
 FEATURE_NAMES: Final[tuple[str, ...]] = (*MEASURES, *feature_names())
 """Columns of the feature array."""
 
@@ -62,7 +65,7 @@ _SCALE: Final = np.where(np.arange(len(FEATURE_NAMES)) < len(RATIOS), _SMALLEST,
 def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     """(n, len(FEATURE_NAMES)) float32, finite and within +-14; what could not be measured is 0."""
     raw = np.empty((piece.batch.size, len(FEATURE_NAMES)))
-    raw[:, : len(MEASURES)] = table_of(piece.quantities, MEASURES).T
+    raw[:, : len(MEASURES)] = table_of(_MEASURED(piece.quantities)).T
     raw[:, len(MEASURES) :] = extract_selected(piece)
     raw[np.isnan(raw)] = 0.0
     with np.errstate(over="ignore"):

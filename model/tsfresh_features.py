@@ -30,6 +30,9 @@ Calculator = Callable[..., FloatArray]
 _SLAB_CELLS = 1 << 16
 """Cells worked on at once (512 KiB): temporaries stay in a core's own cache."""
 
+_FEW = 8
+"""Curves up to which it costs less to work out what is not asked for than to pick those that are asked about."""
+
 CANDIDATES: Final[dict[str, Calculator]] = {
     calculator.__name__: calculator
     for calculator in (
@@ -196,7 +199,7 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
 
 def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
     """`measure` of channels stacked on one another, each with its names; what all of them need is worked out once."""
-    plan, n = _plan(names), view.points.size // len(names)
+    plan, n = _plan(names, together=view.points.size <= _FEW), view.points.size // len(names)
     values = np.full((view.points.size, plan.width), np.nan)
     if len(view.points.values):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -239,10 +242,15 @@ class _Plan:
 
 
 @cache
-def _plan(names: tuple[tuple[str, ...], ...]) -> _Plan:
-    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly."""
+def _plan(names: tuple[tuple[str, ...], ...], *, together: bool) -> _Plan:
+    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly.
+
+    Args:
+        names: of the features of each channel.
+        together: work all features out for all channels.
+    """
     shared = set.intersection(*({_parse(name)[0] for name in own} for own in names))
-    everyone = dict.fromkeys(name for own in names for name in own if _parse(name)[0] in shared)
+    everyone = dict.fromkeys(name for own in names for name in own if together or _parse(name)[0] in shared)
     kinds: list[tuple[int | None, list[str]]] = [(None, list(everyone))]
     kinds += [(k, [name for name in own if name not in everyone]) for k, own in enumerate(names)]
     groups: list[_Group] = []

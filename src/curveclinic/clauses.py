@@ -156,7 +156,7 @@ class Program:
 
     def degrees(self, quantities: Mapping[str, FloatArray]) -> FloatArray:
         """(len(statements), n) degree of every statement."""
-        values = table_of(quantities, self._names)
+        values = table_of([quantities[name] for name in self._names])
         degrees = np.empty((self._height, values.shape[1]))
         first, single = len(self._clauses), len(self._clauses) + len(self._logged)
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -69,7 +70,9 @@ _CASES: Final = [case for cases in _BY_LABEL for case in cases]
 _CUTS: Final = [cut for case in _CASES for cut in case]
 """The cases of every label one after another, and the cuts of every case."""
 
-_NAMES: Final = tuple(cut.name for cut in _CUTS)
+_CUT: Final = itemgetter(*(cut.name for cut in _CUTS))
+"""The quantities that are cut."""
+
 _SIGN: Final = np.array([[cut.sign] for cut in _CUTS])
 _BOUND: Final = np.array([[cut.bound] for cut in _CUTS])
 _CASE_STARTS: Final = np.cumsum([0, *map(len, _CASES)])[:-1]
@@ -81,7 +84,7 @@ _LABEL_STARTS: Final = np.cumsum([0, *map(len, _BY_LABEL)])[:-1]
 
 def severities(q: Quantities) -> npt.NDArray[np.int8]:
     """(n, 20) index into `SEVERITIES` of every label, whether it is present or not."""
-    reached = table_of(q, _NAMES) * _SIGN >= _BOUND  # (cuts, n)
+    reached = table_of(_CUT(q)) * _SIGN >= _BOUND  # (cuts, n)
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
     out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
     for label, notice in _notices(q).items():

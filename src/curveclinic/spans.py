@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -54,8 +55,10 @@ _SPANS: Final[dict[str, _Span]] = {
 }
 """Label -> where it begins and ends."""
 
-_ONSETS, _ENDS = (tuple(getattr(_SPANS[label], kind) or "" for label in LABELS) for kind in ("onset", "end"))
-"""Names of the quantities in the order of the labels, "" for none."""
+_STEPS: Final = itemgetter(
+    *(_SPANS[label].onset or "" for label in LABELS), *(_SPANS[label].end or "" for label in LABELS)
+)
+"""The onsets in the order of the labels, then the ends; the quantity "" where there is none."""
 
 _OPEN: Final = np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss])
 """Rows of the labels whose end may be the last point of a loss."""
@@ -70,7 +73,7 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
     NaN for none; an end of NaN means to the last point.
     """
     known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
-    steps = table_of(known, _ONSETS + _ENDS)
+    steps = table_of(_STEPS(known))
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
     first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
     own = end[_OPEN]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,16 +32,16 @@ def by_loss(losses: Quantities) -> Quantities:
     return q
 
 
-def table_of(quantities: Mapping[str, FloatArray], names: Collection[str]) -> FloatArray:
-    """(len(names), n) quantities by name, which are joined faster than an array is made of them."""
-    return np.concatenate([quantities[name] for name in names]).reshape(len(names), -1)
+def table_of(quantities: Collection[FloatArray]) -> FloatArray:
+    """(k, n) table of k quantities; they are joined faster than an array is made of them."""
+    return np.concatenate(list(quantities)).reshape(len(quantities), -1)
 
 
 def without(quantities: Quantities, absent: BoolArray) -> Quantities:
     """The quantities, NaN where absent (n,)."""
     if not absent.any():
         return quantities
-    values = table_of(quantities, quantities)
+    values = table_of(quantities.values())
     values[:, absent] = np.nan
     return dict(zip(quantities, values, strict=True))
 
