@@ -52,13 +52,14 @@ def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     """Bins of runs that all have the channel."""
     n, held = len(start), _Held.of(cells, start, stop)
     shown, presence = np.zeros(n * BINS, dtype=np.int64), np.zeros(n * BINS)
-    shown[held.bins], presence[held.bins] = held.first, 1.0
+    first, behind = held.first[:-1], held.stop[1:]
+    shown[held.bins], presence[held.bins] = first, 1.0
     curves = np.empty((3, n * BINS))
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
         values.take(shown, out=curve, mode="clip")  # a mode that needs no copy
-    several = (held.stop - held.first > 1).nonzero()[0]
+    several = (behind - first > 1).nonzero()[0]
     if len(several):
-        curves[:, held.bins[several]] = _merged(cells, held.first[several], held.stop[several])
+        curves[:, held.bins[several]] = _merged(cells, first[several], behind[several])
     empty = (presence == 0.0).nonzero()[0]
     if len(empty):
         curves[:, empty], presence[empty] = _interpolated(cells, start, stop, held, empty)
@@ -71,7 +72,8 @@ class _Held:
 
     Attributes:
         bins: (k,) the bins.
-        first, stop: (k,) the first cell of each, and the one after its last.
+        first: (k + 1,) the first cell of each, and the number of all cells.
+        stop: (k + 1,) 0, and the cell after the last one of each.
     """
 
     bins: IntArray
@@ -88,17 +90,20 @@ class _Held:
         bins = (place.astype(np.int64) + np.arange(0, n * BINS, BINS)[:, None]).ravel()
         fresh = np.ones(n * width, dtype=bool)
         np.not_equal(bins[1:], bins[:-1], out=fresh[1:])
-        first = fresh.nonzero()[0]
-        stops = np.append(first[1:], n * width)
+        held = fresh.nonzero()[0]
+        first, behind = np.empty(len(held) + 1, dtype=np.int64), np.empty(len(held) + 1, dtype=np.int64)
+        first[:-1], first[-1] = held, n * width
+        behind[0], behind[1:] = 0, first[1:]
         # the padding repeats a run's last cell, and belongs to no bin
-        last_bin = np.cumsum(np.count_nonzero(fresh.reshape(n, width), axis=1)) - 1
-        stops[last_bin] = np.arange(0, n * width, width) + cells.size
-        return cls(bins.take(first), first, stops)
+        begin = np.arange(0, n * width, width)
+        behind[held.searchsorted(begin + width)] = begin + cells.size
+        return cls(bins.take(held), first, behind)
 
 
 def _merged(cells: Cells, first: IntArray, stop: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean, lowest and highest of stretches of flat cells, from the first one (k,) to before another."""
-    edges = np.stack((first, stop), axis=1).ravel()
+    edges = np.empty(2 * len(first), dtype=np.int64)
+    edges[::2], edges[1::2] = first, stop
     edges = edges[: edges.searchsorted(cells.steps.size)]  # a stretch up to the last cell needs no edge behind it
     mean = np.add.reduceat(cells.mean.ravel(), edges)[::2] / (stop - first)
     low, high = np.minimum.reduceat(cells.low.ravel(), edges)[::2], np.maximum.reduceat(cells.high.ravel(), edges)[::2]
@@ -111,11 +116,12 @@ def _interpolated(
     """Means in the middle of empty bins (m,), linear between the cells on either side, and the presence of these."""
     width, row = cells.steps.shape[1], empty // BINS
     before = empty - np.arange(len(empty))  # of all bins up to each one, those that hold a cell
-    first, last = row * width, row * width + cells.size[row] - 1
-    left = np.maximum(np.concatenate(([0], held.stop)).take(before) - 1, first)
-    right = np.minimum(np.append(held.first, cells.steps.size).take(before), last)
+    first = row * width
+    last = first + cells.size[row] - 1
+    left = np.maximum(held.stop.take(before) - 1, first)
+    right = np.minimum(held.first.take(before), last)
     begin, end = cells.steps.take(left), cells.steps.take(right)
-    middle = start[row] + (stop - start)[row] * _CENTRES[empty % BINS]
+    middle = start[row] + (stop - start)[row] * _CENTRES[empty - row * BINS]
     weight = np.minimum(np.maximum((middle - begin) / np.maximum(end - begin, _TINY), 0.0), 1.0)
     low = cells.mean.take(left)
     return low + weight * (cells.mean.take(right) - low), np.where(left < right, 0.0, -1.0)

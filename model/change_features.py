@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from curveclinic.model.rows import Rows, row_counts, row_sums
+from curveclinic.model.rows import Rows, row_counts
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _FLAT_VARIANCE = 1e-8
@@ -42,7 +42,7 @@ def mean_second_derivative_central(rows: Rows) -> FloatArray:
 
 def cid_ce(rows: Rows, *, normalize: bool) -> FloatArray:
     """Length of the curve as root of the summed squared changes, of the z-scores if `normalize`."""
-    length = np.sqrt(row_sums(rows.changes * rows.changes, rows.lengths - 1))
+    length = np.sqrt(rows.sums(rows.changes * rows.changes, 1))
     if not normalize:
         return length
     return np.where(rows.deviation == 0.0, 0.0, length / rows.deviation)
@@ -75,7 +75,7 @@ def _segment_means(values: FloatArray, counts: IntArray) -> FloatArray:
 def autocorrelation(rows: Rows, *, lag: int) -> FloatArray:
     """Autocorrelation at a lag; NaN for runs no longer than the lag and for flat ones."""
     shifted = rows.centred[:, lag:]
-    product = row_sums(rows.centred[:, : shifted.shape[1]] * shifted, rows.lengths - lag)
+    product = rows.sums(rows.centred[:, : shifted.shape[1]] * shifted, lag)
     known = (rows.lengths > lag) & (rows.variance > _FLAT_VARIANCE)
     return np.where(known, product / ((rows.n - lag) * rows.variance), np.nan)
 

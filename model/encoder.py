@@ -37,9 +37,6 @@ TENSOR_CHANNELS: Final = (
 )  # fmt: skip
 """Rows of the encoded tensor, in order."""
 
-_TIME: Final = np.linspace(-1, 1, BINS)
-"""(BINS,) the row that says where in the run a bin is."""
-
 _LIMIT: Final = 6.0
 """Bound of every encoded value."""
 
@@ -64,6 +61,10 @@ class Encoded:
     start: FloatArray
     stop: FloatArray
 
+    def without_curves(self) -> Encoded:
+        """Returns the same but for the curves, which take much room."""
+        return Encoded(self.tensor[:, :0], self.features, self.start, self.stop)
+
 
 def encode(batch: Batch) -> Encoded:
     """Encodes n runs; finite and bounded for any input."""
@@ -81,15 +82,12 @@ def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, losses = piece.batch, piece.losses
     start, stop = _axis(losses)
-    tensor = np.zeros((batch.size, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
-    tensor[:, 0] = _TIME
+    tensor = _BLANK.repeat(batch.size, axis=0)
     with np.errstate(all="ignore"):
         _fill_losses(tensor, losses, bins_of(losses, twice(start), twice(stop)))
         for name in _COMPANIONS:
-            if piece.cells[name].size.any():
+            if len(batch.channels[name].values):
                 _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
-            else:
-                tensor[:, _ROWS[name].stop - 1] = -1.0
     return Encoded(tensor, features_of(piece), start, stop)
 
 
@@ -134,30 +132,32 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
-    size = np.where(losses.log, np.exp(np.minimum(losses.high.max(axis=1), 700.0)), losses.scale) * has
-    unit = np.maximum(np.maximum(*halves(size)), 1e-300)
+    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if losses.log.any() else losses.scale
+    unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
     raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])
     joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
     joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
     # logarithms relative to train's initial level (val's where there is no train)
     first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
-    use_log = np.logical_and(*halves(~has | (raw[1].min(axis=1) > 0))) & (first > 0)
-    rows = np.empty((7, *raw.shape[1:]), dtype=np.float32)
+    use_log = np.logical_and(*halves(~has | (np.minimum.reduce(raw[1], axis=1) > 0))) & (first > 0)
+    n = len(unit)
+    both = np.empty((15, n, BINS), dtype=np.float32)
+    rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])
     _scale(raw[0], joint_low, joint_high, out=rows[3])
     _compress(rows[:4])
     _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
-    gap = np.subtract(*halves(rows[4])[::-1])
+    np.subtract(rows[4, n:], rows[4, :n], out=gap)
     gap *= 4.0
-    _bound(rows)
-    _bound(gap)
+    _bound(both)
     return rows, gap
 
 
 def _range(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n,) third lowest and third highest bin: a range that a spike of two bins leaves alone."""
-    ordered = np.sort(values, axis=1)  # faster than a partition in rows of this length
+    ordered = values.copy()
+    ordered.sort(axis=1)  # faster than a partition in rows of this length
     return ordered[:, 2], ordered[:, -3]
 
 
@@ -169,11 +169,11 @@ def _scale(values: FloatArray, low: FloatArray, high: FloatArray, *, out: Tensor
 
 
 def _compress(values: Tensor) -> None:
-    """Compresses what lies outside -1 to 1 logarithmically, in place."""
-    outside = np.log(np.maximum(np.abs(values), 1.0))
-    np.clip(values, -1.0, 1.0, out=values)
-    outside *= values  # a sign, wherever it is not 0
-    values += outside
+    """Compresses what lies outside -1 to 1 logarithmically, in place; values are contiguous."""
+    flat = values.reshape(-1)  # a view
+    places = (np.abs(flat) > 1.0).nonzero()[0]
+    outside = flat[places]
+    flat[places] = np.copysign(1.0 + np.log(np.abs(outside)), outside)
 
 
 def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: FloatArray, *, out: Tensor) -> None:
@@ -190,10 +190,9 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
 
 def _bound(values: Tensor) -> None:
     """Keeps values within the limits; what could not be calculated is 0."""
-    np.clip(values, -_LIMIT, _LIMIT, out=values)
-    unknown = np.isnan(values)
-    if unknown.any():
-        values[unknown] = 0.0
+    np.minimum(np.maximum(values, -_LIMIT, out=values), _LIMIT, out=values)
+    if np.isnan(np.add.reduce(values, axis=None)):
+        values[np.isnan(values)] = 0.0
 
 
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
@@ -256,6 +255,17 @@ _ROWS: Final[dict[str, slice]] = {
 
 _LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
 """Rows of both losses; the gap between them follows."""
+
+
+def _blank() -> Tensor:
+    """(1, len(TENSOR_CHANNELS), BINS) a run without a channel: the time from -1 to 1, and that all bins are outside."""
+    tensor = np.zeros((1, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
+    tensor[:, 0] = np.linspace(-1, 1, BINS)
+    tensor[:, [rows.stop - 1 for rows in _ROWS.values()]] = -1.0
+    return tensor
+
+
+_BLANK: Final = _blank()
 
 
 def to_steps(share: FloatArray, encoded: Encoded) -> FloatArray:

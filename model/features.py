@@ -6,6 +6,7 @@ the definitions make of them: the network is to judge curves, not to copy the ru
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from curveclinic.model.tsfresh_features import extract_selected, feature_names
 from curveclinic.quantities import Measured
+from curveclinic.trends import table_of
 
 _RATIOS = (
     "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel",
@@ -45,6 +47,8 @@ COUNTS: Final = ("t_count", "v_count", "metric_count")
 MEASURES: Final = (*RATIOS, *SHARES, *COUNTS)
 """Quantities handed to the network."""
 
+_MEASURED: Final = itemgetter(*MEASURES)
+
 FEATURE_NAMES: Final[tuple[str, ...]] = (*MEASURES, *feature_names())
 """Columns of the feature array."""
 
@@ -60,10 +64,11 @@ _SCALE: Final = np.where(np.arange(len(FEATURE_NAMES)) < len(RATIOS), _SMALLEST,
 
 def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     """(n, len(FEATURE_NAMES)) float32, finite and within +-14; what could not be measured is 0."""
-    measured = np.array([piece.quantities[name] for name in MEASURES]).T
-    raw = np.concatenate([measured, extract_selected(piece)], axis=1)
+    raw = np.empty((piece.batch.size, len(FEATURE_NAMES)))
+    raw[:, : len(MEASURES)] = table_of(_MEASURED(piece.quantities)).T
+    raw[:, len(MEASURES) :] = extract_selected(piece)
     raw[np.isnan(raw)] = 0.0
     with np.errstate(over="ignore"):
-        squashed = np.sign(raw) * np.log1p(np.abs(raw) * _SCALE)
-    features: npt.NDArray[np.float32] = np.minimum(np.maximum(squashed, -_LIMIT), _LIMIT).astype(np.float32)
+        squashed = np.log1p(np.abs(raw) * _SCALE)
+    features: npt.NDArray[np.float32] = np.copysign(np.minimum(squashed, _LIMIT), raw).astype(np.float32)
     return features

@@ -49,14 +49,14 @@ def root_mean_square(rows: Rows) -> FloatArray:
 def skewness(rows: Rows) -> FloatArray:
     """Adjusted Fisher-Pearson G1; NaN below three points and for constants."""
     n, second = rows.n, rows.variance * rows.n
-    third = row_sums(rows.squared * rows.centred, rows.lengths)
+    third = rows.sums(rows.squared * rows.centred)
     return np.where(n > 2, n * np.sqrt(n - 1.0) / (n - 2.0) * third / second**1.5, np.nan)
 
 
 def kurtosis(rows: Rows) -> FloatArray:
     """Adjusted Fisher-Pearson G2; NaN below four points and for constants."""
     n, second = rows.n, rows.variance * rows.n
-    fourth = row_sums(rows.squared * rows.squared, rows.lengths)
+    fourth = rows.sums(rows.squared * rows.squared)
     pairs = (n - 2.0) * (n - 3.0)
     value = n * (n + 1.0) * (n - 1.0) * fourth / (pairs * second**2) - 3.0 * (n - 1.0) ** 2 / pairs
     return np.where(n > 3, value, np.nan)
@@ -148,8 +148,7 @@ def _from_end(rows: Rows, reverse: IntArray) -> FloatArray:
 def index_mass_quantile(rows: Rows, *, q: float) -> FloatArray:
     """Relative place where the running sum reaches the share q; NaN for an all-zero row."""
     share, n = rows.once(("mass",), lambda: _mass_shares(rows))
-    reached: IntArray = (share >= q).argmax(axis=1)
-    place: FloatArray = (reached + 1) / n
+    place: FloatArray = ((share >= q).argmax(axis=1) + 1) / n
     return place
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,19 @@ def row_counts(cells: BoolArray) -> FloatArray:
 def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     """The rows with NaN behind their first lengths[i] cells."""
     short = (lengths < values.shape[1]).nonzero()[0]
-    if not len(short):
-        return values
     points: FloatArray = values.copy()
     points[short] = np.where(np.arange(values.shape[1]) < lengths[short, None], values[short], np.nan)
     return points
+
+
+class _Moments(NamedTuple):
+    """Moments of rows: (m,) sum, mean and population variance, (m, L) points less their mean, and those squared."""
+
+    sum: FloatArray
+    mean: FloatArray
+    centred: FloatArray
+    squared: FloatArray
+    variance: FloatArray
 
 
 class Rows:
@@ -65,18 +73,24 @@ class Rows:
         points: (m, L) the same padded with NaN: comparisons are False and sorted values come first.
         lengths: (m,) number of real points, at least 1.
         n: (m,) the lengths as float64.
+        full: no row is padded.
+        last: (m,) last point.
     """
 
     def __init__(self, values: FloatArray, lengths: IntArray) -> None:
         self.values = values
         self.lengths = lengths
         self.n = lengths.astype(np.float64)
-        self.points = _without_padding(values, lengths)
+        self.full = bool(np.minimum.reduce(lengths) >= values.shape[1])
+        self.points = values if self.full else _without_padding(values, lengths)
+        self.last: FloatArray = values[:, -1]
         self._memo: dict[tuple[Any, ...], Any] = {}
 
     def take(self, index: IntArray) -> Rows:
         """Returns the given rows, in that order, no wider than they need to be."""
         lengths = self.lengths[index]
+        if self.full:
+            return Rows(self.values.take(index, axis=0), lengths)
         return Rows(self.values[index, : lengths.max(initial=1)], lengths)
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
@@ -85,42 +99,52 @@ class Rows:
             self._memo[key] = compute()
         return self._memo[key]
 
+    def sums(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
+        """Sums of every row's first length - `shortened` cells; `cells` are as many columns narrower."""
+        if self.full:
+            total: FloatArray = np.add.reduce(cells, axis=1)
+            return total
+        return row_sums(cells, self.lengths - shortened)
+
     def mean_of(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
         """Mean of every row's first length - `shortened` cells, NaN where there are none."""
-        counts = self.lengths - shortened
-        return row_sums(cells, counts) / np.where(counts > 0, counts, np.nan)
+        counts = self.n - shortened if shortened else self.n
+        return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
     @cached_property
-    def last(self) -> FloatArray:
-        """(m,) last point."""
-        return self.values[:, -1]
+    def _moments(self) -> _Moments:
+        total = self.sums(self.points)
+        mean = total / self.n
+        centred = self.points - mean[:, None]
+        squared = centred * centred
+        return _Moments(total, mean, centred, squared, self.sums(squared) / self.n)
 
-    @cached_property
+    @property
     def sum(self) -> FloatArray:
         """(m,) sum."""
-        return row_sums(self.points, self.lengths)
+        return self._moments.sum
 
-    @cached_property
+    @property
     def mean(self) -> FloatArray:
         """(m,) mean."""
-        return self.sum / self.n
+        return self._moments.mean
 
-    @cached_property
+    @property
     def centred(self) -> FloatArray:
         """(m, L) points less their mean."""
-        return self.points - self.mean[:, None]
+        return self._moments.centred
 
-    @cached_property
+    @property
     def squared(self) -> FloatArray:
         """(m, L) squares of the centred points."""
-        return self.centred * self.centred
+        return self._moments.squared
 
-    @cached_property
+    @property
     def variance(self) -> FloatArray:
         """(m,) population variance."""
-        return self.mean_of(self.squared)
+        return self._moments.variance
 
-    @cached_property
+    @property
     def deviation(self) -> FloatArray:
         """(m,) population standard deviation."""
         return np.sqrt(self.variance)
@@ -134,7 +158,7 @@ class Rows:
     @cached_property
     def path(self) -> FloatArray:
         """(m,) sum of absolute differences."""
-        return row_sums(np.abs(self.changes), self.lengths - 1)
+        return self.sums(np.abs(self.changes), 1)
 
     @cached_property
     def ordered(self) -> FloatArray:
@@ -170,6 +194,8 @@ class Rows:
 
         (k, m) for several, q (k, 1).
         """
+        if self.full and isinstance(q, float):
+            return self._quantile_of_full(q)
         position = (self.n - 1.0) * q
         below = position.astype(np.int64)
         weight = position - below
@@ -177,3 +203,12 @@ class Rows:
         low = self.ordered[row, below]
         step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
         return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)
+
+    def _quantile_of_full(self, q: float) -> FloatArray:
+        """`quantile` of rows without padding."""
+        most = self.values.shape[1] - 1
+        below, weight = int(most * q), most * q % 1.0
+        low = self.ordered[:, below]
+        step = self.ordered[:, min(below + 1, most)] - low
+        value: FloatArray = low + step - step * (1.0 - weight) if weight >= 0.5 else low + step * weight
+        return value

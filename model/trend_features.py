@@ -6,16 +6,20 @@ Every function here is tsfresh's calculator of the same name and parameters, for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from curveclinic.model.rows import Rows, row_sums
-from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import alike, columns
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import columns
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]
+
+_KEPT = 16
+"""Widths for which what depends on nothing else is kept; a batch has as many in turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +39,10 @@ class Fit:
     covariance: FloatArray
 
     @classmethod
-    def of(cls, cells: FloatArray, counts: IntArray) -> Fit:
-        """Fits a line to the first counts[i] cells of every row."""
-        average = row_sums(cells, counts) / counts
-        centred = cells - average[:, None]
-        return cls.centred(centred, counts, average, row_sums(centred * centred, counts) / counts)
-
-    @classmethod
-    def centred(cls, cells: FloatArray, counts: IntArray, average: FloatArray, variance: FloatArray) -> Fit:
-        """Fits a line to cells less their average."""
-        place = np.arange(cells.shape[1], dtype=np.float64)
-        return cls(counts.astype(np.float64), average, variance, row_sums(cells * place, counts) / counts)
+    def of(cls, rows: Rows) -> Fit:
+        """Fits a line to every row."""
+        products = rows.centred * _places(rows.values.shape[1])
+        return cls(rows.n, rows.mean, rows.variance, rows.sums(products) / rows.n)
 
     @property
     def place_variance(self) -> FloatArray:
@@ -74,23 +71,33 @@ class Fit:
         return np.where(self.n == 2, 0.0, np.sqrt(residual / np.where(self.n > 2, self.n - 2.0, np.nan)))
 
 
+@lru_cache(maxsize=_KEPT)
+def _places(width: int) -> FloatArray:
+    """(width,) 0, 1, 2, ..."""
+    return np.arange(width, dtype=np.float64)
+
+
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     """An attribute of the line through the points."""
-    line: Fit = rows.once(("fit",), lambda: Fit.centred(rows.centred, rows.lengths, rows.mean, rows.variance))
+    line: Fit = rows.once(("fit",), lambda: Fit.of(rows))
     value: FloatArray = getattr(line, attr)
     return value
 
 
 def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: ChunkAggregate) -> FloatArray:
     """An attribute of the line through the aggregates of chunks; NaN for runs no longer than a chunk."""
-    counts = -(-rows.lengths // chunk_len)
-    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunks(rows, chunk_len, f_agg), counts))
+    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunks(rows, chunk_len, f_agg)))
     value: FloatArray = getattr(line, attr)
     return np.where(rows.lengths > chunk_len, value, np.nan)
 
 
-def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
-    """(m, K) aggregate of every chunk; the last real one may be partial, those after it mean nothing."""
+def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> Rows:
+    """Aggregates of the chunks of every row; the last real one may be of a partial chunk."""
+    return Rows(_aggregates(rows, size, f_agg), -(-rows.lengths // size))
+
+
+def _aggregates(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
+    """(m, K) aggregate of every chunk; those after the last real one mean nothing."""
     m, width = rows.values.shape
     if f_agg == "mean":
         return _chunk_means(rows, size)
@@ -109,12 +116,25 @@ def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
 
 def _chunk_means(rows: Rows, size: int) -> FloatArray:
     """(m, K) means of the chunks, from running sums."""
-    ends = np.arange(size, rows.values.shape[1] + size, size)
-    stop = np.minimum(ends, alike(rows.lengths)[:, None])
-    reached = columns(rows.total, stop - 1)
-    reached[:, 1:] -= reached[:, :-1]
-    means: FloatArray = reached / np.maximum(stop - (ends - size), 1)
+    width = rows.values.shape[1]
+    last, count = _chunk_ends(width, size) if rows.full else _ends_of(width, size, rows.lengths[:, None])
+    means = columns(rows.total, last)
+    means[:, 1:] -= means[:, :-1]
+    means /= count
     return means
+
+
+@lru_cache(maxsize=_KEPT)
+def _chunk_ends(width: int, size: int) -> tuple[IntArray, IntArray]:
+    """`_ends_of` of rows without padding."""
+    return _ends_of(width, size, np.array([[width]]))
+
+
+def _ends_of(width: int, size: int, lengths: IntArray) -> tuple[IntArray, IntArray]:
+    """(n, K) last point and number of points, at least 1, of the chunks of rows by their lengths (n, 1)."""
+    ends = np.arange(size, width + size, size)
+    stop = np.minimum(ends, lengths)
+    return stop - 1, np.maximum(stop - (ends - size), 1)
 
 
 def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
@@ -127,16 +147,29 @@ def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int)
 def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     """(segments, m) shares of the sum of squares."""
     m, width = rows.values.shape
-    size, longer = np.divmod(rows.lengths[:, None], segments)
-    part = np.arange(segments + 1)
-    edges = part * size + np.minimum(part, longer)  # (m, segments + 1)
+    edges, held = _full_edges(width, segments) if rows.full else _edges_of(rows.lengths[:, None], segments)
     squares = np.zeros(m * width + 1)
     np.multiply(rows.values, rows.values, out=squares[:-1].reshape(m, width))
     starts = edges + np.arange(0, m * width, width)[:, None]
     parts = np.add.reduceat(squares, starts.ravel()).reshape(m, -1)[:, :-1]
-    parts = np.where(edges[:, 1:] > edges[:, :-1], parts, 0.0)  # `reduceat` gives an empty segment a cell
-    whole = np.add.reduce(parts, axis=1)[:, None]
-    return np.ascontiguousarray((parts / np.where(whole == 0.0, np.nan, whole)).T)
+    parts *= held  # `reduceat` gives an empty segment a cell
+    whole = np.add.reduce(parts, axis=1)
+    whole[whole == 0.0] = np.nan
+    return np.ascontiguousarray((parts / whole[:, None]).T)
+
+
+@lru_cache(maxsize=_KEPT)
+def _full_edges(width: int, segments: int) -> tuple[IntArray, BoolArray]:
+    """`_edges_of` of rows without padding."""
+    return _edges_of(np.array([[width]]), segments)
+
+
+def _edges_of(lengths: IntArray, segments: int) -> tuple[IntArray, BoolArray]:
+    """(n, segments + 1) edges of the segments of rows by their lengths (n, 1), and which segments are not empty."""
+    size, longer = np.divmod(lengths, segments)
+    part = np.arange(segments + 1)
+    edges = part * size + np.minimum(part, longer)
+    return edges, edges[:, 1:] > edges[:, :-1]
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:

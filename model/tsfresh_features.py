@@ -13,11 +13,12 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.measures import View, segment_max, segment_min
+from curveclinic.measures import View, segment_extremes
 from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
 from curveclinic.quantities import Measured
@@ -28,6 +29,9 @@ Calculator = Callable[..., FloatArray]
 
 _SLAB_CELLS = 1 << 16
 """Cells worked on at once (512 KiB): temporaries stay in a core's own cache."""
+
+_FEW = 8
+"""Curves up to which it costs less to work out what is not asked for than to pick those that are asked about."""
 
 CANDIDATES: Final[dict[str, Calculator]] = {
     calculator.__name__: calculator
@@ -142,6 +146,16 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 `change_quantiles`: an eighth of their time, and shuffled among runs it raised the network's loss by under 1 %."""
 
 
+_LOSSES: Final = ("train_loss", "val_loss")
+_LOSS_FEATURES: Final = tuple(SELECTED[name] for name in _LOSSES)
+
+_STOPS: Final = tuple(accumulate(len(names) for names in SELECTED.values()))
+_COLUMNS: Final = {
+    name: slice(stop - len(names), stop) for (name, names), stop in zip(SELECTED.items(), _STOPS, strict=True)
+}
+"""Channel -> its columns in what `extract_selected` returns."""
+
+
 def feature_names() -> tuple[str, ...]:
     """Full names of the selected features, in the order of the columns of `extract_selected`."""
     return tuple(f"{channel}__{name}" for channel, names in SELECTED.items() for name in names)
@@ -149,11 +163,13 @@ def feature_names() -> tuple[str, ...]:
 
 def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
-    losses = ("train_loss", "val_loss")
-    parts = _measure(piece.view, tuple(SELECTED[channel] for channel in losses))
-    channels = piece.batch.channels
-    parts += [measure(channels[name], features) for name, features in SELECTED.items() if name not in losses]
-    return _defined(np.concatenate(parts, axis=1))
+    channels, out = piece.batch.channels, np.zeros((piece.batch.size, _STOPS[-1]))
+    for name, values in zip(_LOSSES, _measure(piece.view, _LOSS_FEATURES), strict=True):
+        out[:, _COLUMNS[name]] = values
+    for name, features in SELECTED.items():
+        if name not in _LOSSES and len(channels[name].values):
+            out[:, _COLUMNS[name]] = measure(channels[name], features)
+    return _defined(out)
 
 
 def extract(channel: Ragged, names: Sequence[str]) -> FloatArray:
@@ -183,7 +199,7 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
 
 def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
     """`measure` of channels stacked on one another, each with its names; what all of them need is worked out once."""
-    plan, n = _plan(names), view.points.size // len(names)
+    plan, n = _plan(names, together=view.points.size <= _FEW), view.points.size // len(names)
     values = np.full((view.points.size, plan.width), np.nan)
     if len(view.points.values):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -226,10 +242,15 @@ class _Plan:
 
 
 @cache
-def _plan(names: tuple[tuple[str, ...], ...]) -> _Plan:
-    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly."""
+def _plan(names: tuple[tuple[str, ...], ...], *, together: bool) -> _Plan:
+    """A feature is worked out for all channels where each of them needs its calculator, and with it what is costly.
+
+    Args:
+        names: of the features of each channel.
+        together: work all features out for all channels.
+    """
     shared = set.intersection(*({_parse(name)[0] for name in own} for own in names))
-    everyone = dict.fromkeys(name for own in names for name in own if _parse(name)[0] in shared)
+    everyone = dict.fromkeys(name for own in names for name in own if together or _parse(name)[0] in shared)
     kinds: list[tuple[int | None, list[str]]] = [(None, list(everyone))]
     kinds += [(k, [name for name in own if name not in everyone]) for k, own in enumerate(names)]
     groups: list[_Group] = []
@@ -257,10 +278,10 @@ def normalise(channel: Ragged) -> Ragged:
 
 def _between_0_and_1(view: View) -> Ragged:
     points = view.points
-    low = segment_min(points.values, points.offsets)
-    span = segment_max(points.values, points.offsets) - low
-    values = points.values - np.repeat(low, points.lengths)
-    values /= np.repeat(np.where(span > 0.0, span, 1.0), points.lengths)
+    low, high = segment_extremes(points.values, points.offsets)
+    span = high - low
+    values = points.values - low.repeat(points.lengths)
+    values /= np.where(span > 0.0, span, 1.0).repeat(points.lengths)
     return Ragged(points.steps, values, points.offsets)
 
 
@@ -270,8 +291,8 @@ def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
         height = max(1, _SLAB_CELLS // block.values.shape[1])
         for start in range(0, len(block.rows), height):
             part = slice(start, start + height)
-            lengths = block.lengths[part]
-            yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths.max()]), lengths)
+            lengths = block.lengths[part]  # ascending
+            yield block.rows[part], Rows(np.ascontiguousarray(block.values[part, : lengths[-1]]), lengths)
 
 
 @cache

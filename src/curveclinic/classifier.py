@@ -71,6 +71,7 @@ class Classifier:
 
     def __init__(self, session: Any, sidecar: Sidecar, causes: CauseModel | None = None) -> None:
         self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
         self.sidecar = sidecar
         self.causes = causes
         self.threshold = np.array([sidecar.thresholds[label] for label in LABELS])
@@ -93,14 +94,17 @@ class Classifier:
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
-        probability, severe, span = (np.concatenate(parts, dtype=np.float64) for parts in zip(*outputs, strict=True))
+        whole = outputs[0] if len(outputs) == 1 else map(np.concatenate, zip(*outputs, strict=True))
+        probability, severe, span = (output.astype(np.float64) for output in whole)
         first, last = span[:, :, 0], span[:, :, 1]
-        onset, end = to_steps(first, encoded), to_steps(np.maximum(first, last), encoded)
-        end[last > _TO_THE_END] = np.nan
-        return NetworkOpinion(probability, self.threshold, onset, end, _severity(severe))
+        to_the_end = last > _TO_THE_END
+        np.maximum(first, last, out=last)
+        steps = to_steps(span.reshape(size, -1), encoded).reshape(span.shape)
+        steps[:, :, 1][to_the_end] = np.nan
+        return NetworkOpinion(probability, self.threshold, steps[:, :, 0], steps[:, :, 1], _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
-        return tuple(self._session.run(None, {"tensor": tensor, "features": features}))
+        return tuple(self._session.run(self._outputs, {"tensor": tensor, "features": features}))
 
 
 def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:

@@ -1,22 +1,25 @@
 """Statements about quantities by name, and their degrees: every clause of all labels is worked out in one go.
 
 The words are those of `degrees.py`. There they take arrays, here they build an expression that is known before any run
-is: `Program` sorts its parts by depth and works out each depth as one array, where one call a clause would cost a
-single run more than everything it is about.
+is: `Program` sorts its parts by depth and kind and works out each sort as one array, where one call a clause would cost
+a single run more than everything it is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.degrees import between
 from curveclinic.ragged import FloatArray
+from curveclinic.trends import table_of
 
+_How = Literal["all", "any"]
 _RowIndex = npt.NDArray[np.intp]
 
 
@@ -65,8 +68,15 @@ class Not(Statement):
 class Joined(Statement):
     """All of some statements, or any of them."""
 
-    how: Literal["all", "any"]
+    how: _How
     parts: tuple[Statement, ...]
+
+
+_OTHER: Final[dict[_How, _How]] = {"all": "any", "any": "all"}
+"""How the contraries are joined that make the contrary."""
+
+_REDUCE: Final[dict[_How, np.ufunc]] = {"all": np.minimum, "any": np.maximum}
+"""What the degree of joined statements is."""
 
 
 @dataclass(frozen=True)
@@ -108,65 +118,65 @@ def where_logged(x: Quantity, statement: Statement) -> Joined:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """Statements of one depth, worked out together as smallest values: the largest is minus the smallest of minus all.
+    """Statements of one kind that are worked out together.
 
     Attributes:
+        reduce: smallest or largest of each statement's parts.
         parts: row of every part, one statement after another.
-        offset, factor: (len(parts), 1) make of a part's degree x what is compared: x or -x, or of its contrary
-            1 - x or x - 1.
         starts: where each statement's parts begin.
-        sign: (len(starts), 1) -1.0 where the smallest is minus the statement's degree, else 1.0.
+        rows: where their degrees go.
     """
 
+    reduce: np.ufunc
     parts: _RowIndex
-    offset: FloatArray
-    factor: FloatArray
     starts: _RowIndex
-    sign: FloatArray
-
-    @classmethod
-    def of(cls, statements: Sequence[Joined], rows: Mapping[Statement, int]) -> _Step:
-        """Returns the step of statements whose parts have a row."""
-        parts = [part for statement in statements for part in statement.parts]
-        sign = np.array([[1.0 if statement.how == "all" else -1.0] for statement in statements])
-        each = np.repeat(sign, [len(statement.parts) for statement in statements], axis=0)
-        contrary = np.array([[isinstance(part, Not)] for part in parts])
-        starts = np.cumsum([0, *(len(statement.parts) for statement in statements[:-1])])
-        index = np.array([rows[_bare(part)] for part in parts])
-        return cls(index, np.where(contrary, each, 0.0), np.where(contrary, -each, each), starts, sign)
+    rows: slice
 
 
 class Program:
     """Statements made ready to be worked out for many runs."""
 
     def __init__(self, statements: Sequence[Statement]) -> None:
-        found = dict.fromkeys(part for statement in statements for part in _parts(statement))
+        wanted = [_plain(statement) for statement in statements]
+        found = dict.fromkeys(part for statement in wanted for part in _parts(statement))
         clauses = [part for part in found if isinstance(part, Clause)]
         logged = [part for part in found if isinstance(part, Logged)]
+        contraries = [part for part in found if isinstance(part, Not)]
         names = [part.name for part in clauses] + [part.name for part in logged]
         self._names = tuple(dict.fromkeys(names))
         self._clauses = np.array([self._names.index(clause.name) for clause in clauses])
         self._absent = np.array([[clause.absent] for clause in clauses])
         self._present = np.array([[clause.present] for clause in clauses])
         self._logged = np.array([self._names.index(part.name) for part in logged], dtype=np.intp)
-        rows: dict[Statement, int] = {part: row for row, part in enumerate((*clauses, *logged))}
+        rows: dict[Statement, int] = {part: row for row, part in enumerate((*clauses, *logged, *contraries))}
+        self._denied = np.array([rows[part.part] for part in contraries], dtype=np.intp)
         self._steps = list(_steps([part for part in found if isinstance(part, Joined)], rows))
-        self._out = np.array([rows[statement] for statement in statements])
+        self._out = np.array([rows[statement] for statement in wanted])
         self._height = len(rows)
 
     def degrees(self, quantities: Mapping[str, FloatArray]) -> FloatArray:
         """(len(statements), n) degree of every statement."""
-        values = np.array([quantities[name] for name in self._names])
+        values = table_of([quantities[name] for name in self._names])
         degrees = np.empty((self._height, values.shape[1]))
-        first, done = len(self._clauses), len(self._clauses) + len(self._logged)
+        first, single = len(self._clauses), len(self._clauses) + len(self._logged)
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)
-        degrees[first:done] = ~np.isnan(values.take(self._logged, axis=0))
+        degrees[first:single] = ~np.isnan(values.take(self._logged, axis=0))
+        np.subtract(1.0, degrees.take(self._denied, axis=0), out=degrees[single : single + len(self._denied)])
         for step in self._steps:
-            parts = step.offset + step.factor * degrees.take(step.parts, axis=0)
-            stop = done + len(step.starts)
-            np.multiply(np.minimum.reduceat(parts, step.starts, axis=0), step.sign, out=degrees[done:stop])
-            done = stop
+            step.reduce.reduceat(degrees.take(step.parts, axis=0), step.starts, axis=0, out=degrees[step.rows])
         return degrees.take(self._out, axis=0)
+
+
+def _plain(statement: Statement, *, contrary: bool = False) -> Statement:
+    """The statement, or its contrary, with single statements denied only, and nothing joined to its own kind."""
+    if isinstance(statement, Not):
+        return _plain(statement.part, contrary=not contrary)
+    if not isinstance(statement, Joined):
+        return Not(statement) if contrary else statement
+    how = _OTHER[statement.how] if contrary else statement.how
+    inner = [_plain(part, contrary=contrary) for part in statement.parts]
+    parts = (part.parts if isinstance(part, Joined) and part.how == how else (part,) for part in inner)
+    return Joined(how, tuple(dict.fromkeys(chain.from_iterable(parts))))
 
 
 def _parts(statement: Statement) -> Iterator[Statement]:
@@ -178,15 +188,14 @@ def _parts(statement: Statement) -> Iterator[Statement]:
 
 
 def _steps(joined: Sequence[Joined], rows: dict[Statement, int]) -> Iterator[_Step]:
-    """Groups statements into steps, each after those it needs, and gives each statement its row."""
+    """Groups statements of a kind into steps, each after those it needs, and gives each statement its row."""
     waiting = list(joined)
     while waiting:
-        ready = [s for s in waiting if all(_bare(part) in rows for part in s.parts)]
-        yield _Step.of(ready, rows)
-        rows |= {s: len(rows) + k for k, s in enumerate(ready)}
-        waiting = [s for s in waiting if s not in rows]
-
-
-def _bare(statement: Statement) -> Statement:
-    """The statement without its negation."""
-    return statement.part if isinstance(statement, Not) else statement
+        for how, reduce in _REDUCE.items():
+            ready = [s for s in waiting if s.how == how and all(part in rows for part in s.parts)]
+            if ready:
+                parts = np.array([rows[part] for s in ready for part in s.parts])
+                starts = np.cumsum([0, *(len(s.parts) for s in ready[:-1])])
+                yield _Step(reduce, parts, starts, slice(len(rows), len(rows) + len(ready)))
+                rows |= {s: len(rows) + k for k, s in enumerate(ready)}
+                waiting = [s for s in waiting if s not in rows]

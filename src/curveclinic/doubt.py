@@ -8,7 +8,7 @@ elsewhere may be a real log: those are not doubted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +16,10 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
-from curveclinic.quantities import Measured, Quantities
+from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_quantile, row_median
+from curveclinic.smoothing import masked_sort, quantile_of, row_mean, row_median, row_spread
+from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
@@ -48,9 +49,6 @@ _CLEAR: Final = (8.0, 6.0)
 _LATE: Final = 0.4
 """Share of the range that is still covered in the second half; a training has done most by then."""
 
-_LOOK: Final = 0.25
-"""The same share from which a run gets a closer look at all."""
-
 _QUARTER: Final = 0.1
 """Share of the range that a walk covers in its first and in its last quarter, too; a plateau does not."""
 
@@ -73,11 +71,6 @@ _QUARTILE_RANGE: Final = 1.349
 
 _CYCLES: Final = 0.1
 """Cycles of a logged learning rate from which a loss goes up and down with it."""
-
-_LOSSES: Final = ("train_loss", "val_loss")
-
-_READ: Final = ("lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop")
-"""Quantities that are read."""
 
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
@@ -119,7 +112,9 @@ class Doubts:
 
     def reasons(self) -> dict[int, str]:
         """Row -> why it is not judged, for every doubted run."""
-        doubted = np.flatnonzero(self.constant | self.wave | self.walk | self.scatter)
+        if not len(self.rows):
+            return {}
+        doubted = (self.constant | self.wave | self.walk | self.scatter).nonzero()[0]
         return {int(self.rows[i]): f"{self._reason(int(i))}; this does not look like a training" for i in doubted}
 
     def _reason(self, i: int) -> str:
@@ -146,50 +141,6 @@ def doubts(piece: Measured) -> Doubts:
     return doubts_among([suspects_in(piece, 0)])
 
 
-@dataclass(frozen=True, eq=False)
-class Suspects:
-    """What was measured on the runs that get a closer look, by name of the quantity and of the loss.
-
-    Attributes:
-        rows: (m,) their rows among all runs.
-        quantities: those that are read.
-        levels, cells: of both losses.
-    """
-
-    rows: IntArray
-    quantities: Quantities
-    levels: dict[str, Level]
-    cells: dict[str, Cells]
-
-    @classmethod
-    def joined(cls, parts: Sequence[Suspects]) -> Suspects:
-        """Returns the suspects of several pieces as those of one."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.rows for part in parts]),
-            {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
-            {name: Level.stacked([part.levels[name] for part in parts]) for name in _LOSSES},
-            {name: Cells.stacked([part.cells[name] for part in parts]) for name in _LOSSES},
-        )
-
-
-def suspects_in(piece: Measured, first: int) -> Suspects | None:
-    """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
-    n, q = piece.batch.size, piece.quantities
-    view = piece.level.view[:n]
-    late = view[:, view.shape[1] // 2 :]
-    whole, half = view.max(axis=1) - view.min(axis=1), late.max(axis=1) - late.min(axis=1)
-    not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
-    # most trainings have done nearly everything by half of their time: they need no closer look
-    rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
-    if not len(rows):
-        return None
-    levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
-    cells = {name: piece.cells[name].take(rows) for name in _LOSSES}
-    return Suspects(rows + first, {name: piece.quantities[name][rows] for name in _READ}, levels, cells)
-
-
 def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
     """Says of the suspects of several pieces, looked at together, whether their train loss is a learning curve."""
     some = [part for part in suspects if part is not None]
@@ -199,13 +150,13 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
-    spread = np.maximum(np.ptp(train.view, axis=1), EPS)
-    late = np.ptp(train.view[:, train.view.shape[1] // 2 :], axis=1) / spread
+    spread = np.maximum(row_spread(train.view), EPS)
+    late = row_spread(train.view[:, train.view.shape[1] // 2 :]) / spread
     clear = spread / np.maximum(train.error, EPS)
-    lively = np.minimum(*(np.ptp(quarter, axis=1) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
+    lively = np.minimum(*(row_spread(quarter) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
     constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
-    walk = is_walk(piece.cells["train_loss"]) & (late >= _LATE) & lively & (clear >= _CLEAR[1])
+    walk = _among(is_walk, piece.cells["train_loss"], (late >= _LATE) & lively & (clear >= _CLEAR[1]))
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
@@ -230,19 +181,35 @@ def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
     if not len(rows):
         return np.zeros(len(down), dtype=bool)
     view = val.view[rows]
-    straight = count_legs(view, _LEG * np.maximum(np.ptp(view, axis=1), EPS)) < _LEGS
+    straight = count_legs(view, _LEG * np.maximum(row_spread(view), EPS)) < _LEGS
     out = np.zeros(len(down), dtype=bool)
     out[rows] = straight & ~is_walk(piece.cells["val_loss"].take(rows))
     return out
 
 
+def _among(holds: Callable[[Cells], BoolArray], cells: Cells, some: BoolArray) -> BoolArray:
+    """(n,) runs among some of which it holds; it is asked of these alone."""
+    out, rows = np.zeros(len(some), dtype=bool), some.nonzero()[0]
+    if len(rows):
+        out[rows] = holds(cells.take(rows))
+    return out
+
+
 def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
     """One value throughout, val too where it is logged; the cost of a uniform guess is what a dead network logs."""
-    still = (train.high.max(axis=1) == train.low.min(axis=1)) & (train.count >= _FEWEST["constant"])
-    still &= (val.count == 0) | (val.high.max(axis=1) == val.low.min(axis=1))
+    still = _is_one_value(train) & (train.count >= _FEWEST["constant"])
+    if not still.any():
+        return still
+    still &= (val.count == 0) | _is_one_value(val)
     value = _raw_level(level)
     guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
     out: BoolArray = still & ~guess
+    return out
+
+
+def _is_one_value(cells: Cells) -> BoolArray:
+    """(n,) all finite values are the same."""
+    out: BoolArray = np.maximum.reduce(cells.high, axis=1) == np.minimum.reduce(cells.low, axis=1)
     return out
 
 
@@ -254,36 +221,40 @@ def _raw_level(level: Level) -> FloatArray:
 def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArray, IntArray]:
     """Goes to and fro over much of its range, and late comes back to where it began."""
     view, later = level.view, level.view[:, level.view.shape[1] // 4 :]
-    low = view.min(axis=1)
-    start, back = view[:, :3].mean(axis=1) - low, later.max(axis=1) - low
+    legs = np.zeros(len(view), dtype=np.int64)
+    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise) & (level.count >= _FEWEST["wave"])
+    if not seen.any():
+        return seen, legs
+    low = np.minimum.reduce(view, axis=1)
+    start, back = row_mean(view[:, :3]) - low, np.maximum.reduce(later, axis=1) - low
     high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
     ordered = np.sort(view, axis=1)
     broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
-    goes_back = (back >= _RETURN * start) & high & broad
-    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise)
-    rows = np.flatnonzero(goes_back & seen & (level.count >= _FEWEST["wave"]))
-    legs = np.zeros(len(view), dtype=np.int64)
-    if not len(rows):
-        return legs >= _LEGS, legs
-    legs[rows] = count_legs(view[rows], _LEG * spread[rows])
+    rows = (seen & (back >= _RETURN * start) & high & broad).nonzero()[0]
+    if len(rows):
+        legs[rows] = count_legs(view[rows], _LEG * spread[rows])
     return legs >= _LEGS, legs
 
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
-    train, val = (piece.levels[name] for name in _LOSSES)
-    noise, val_noise = (_relative_noise(piece, name) for name in _LOSSES)
+    train, val = piece.levels["train_loss"], piece.levels["val_loss"]
+    noise = _relative_noise(piece, "train_loss")
+    wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
+    if not wide.any():
+        return noise, wide
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
-    backed = (val_noise <= _BACKED[0] * noise) & (apart <= _BACKED[1])
+    backed = (_relative_noise(piece, "val_loss") <= _BACKED[0] * noise) & (apart <= _BACKED[1])
     backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
-    still = is_still(piece.cells["train_loss"]) & ((val.count == 0) | (is_still(piece.cells["val_loss"]) & ~backed))
-    return noise, still & (noise > _WIDE) & (train.count >= _FEWEST["scatter"])
+    unlogged = val.count == 0
+    return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 
 
 def _relative_noise(piece: Suspects, name: str) -> FloatArray:
     """(n,) scatter of single points over the level; in logarithms it is relative already."""
     level, cells = piece.levels[name], piece.cells[name]
-    low, high = (masked_quantile(cells.mean, cells.real, place) for place in _QUARTILES)
+    ordered = masked_sort(cells.mean, cells.real)
+    low, high = (quantile_of(*ordered, place) for place in _QUARTILES)
     noise = np.maximum(level.noise, (high - low) / _QUARTILE_RANGE)
     return np.where(level.log, noise, noise / np.maximum(np.abs(row_median(level.view)), EPS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,10 @@ _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
 
+_BESIDE = np.arange(-1, 2)[:, None, None]
+"""(3, 1, 1) places before, at and after one."""
+
+
 def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points.
 
@@ -37,25 +41,33 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
         | gradient_quantities(cells["grad_norm"])
         | schedule_quantities(cells["lr"])
         | {"layer_ratio": batch.layer_ratio}
-        | _bad_steps(batch)
-        | _bad_shares(batch)
+        | _bad_points(batch)
     )
 
 
-def _bad_shares(batch: Batch) -> Quantities:
-    """Share of the points of either loss that are not finite."""
-    losses = [batch.channels[name] for name in ("train_loss", "val_loss")]
-    logged = np.array([loss.lengths for loss in losses])
-    finite = np.array([loss.finite().lengths for loss in losses])
-    train, val = np.where(logged > 0, 1.0 - finite / np.maximum(logged, 1), np.nan)
-    return {"t_bad": train, "v_bad": val}
+def _bad_points(batch: Batch) -> Quantities:
+    """Share of the points of either loss that are not finite, and the first and the last step of any of them.
+
+    The last step is NaN where they last to the end of that loss.
+    """
+    train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
+    nothing = np.full(batch.size, np.nan)
+    first, last = _bad_steps((train, val)) if len(train.bad) or len(val.bad) else (nothing, nothing)
+    return {"bad_first_step": first, "bad_last_step": last, "t_bad": _bad_share(train), "v_bad": _bad_share(val)}
 
 
-def _bad_steps(batch: Batch) -> Quantities:
-    """First and last step at which a loss is not finite; the last is NaN where it lasts to the end of that loss."""
-    first, last = np.full(batch.size, np.nan), np.full(batch.size, -np.inf)
-    for name in ("train_loss", "val_loss"):
-        channel = batch.channels[name]
+def _bad_share(loss: Ragged) -> FloatArray:
+    """(n,) share of the points that are not finite, NaN where there is no point."""
+    share = np.where(loss.lengths > 0, 0.0, np.nan)
+    if len(loss.bad):
+        share += 1.0 - loss.finite().lengths / np.maximum(loss.lengths, 1)
+    return share
+
+
+def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
+    """(n,) first and last step at which a loss is not finite; the last is NaN where that lasts to the loss's end."""
+    first, last = np.full(losses[0].size, np.nan), np.full(losses[0].size, -np.inf)
+    for channel in losses:
         bad = channel.bad
         if not len(bad):
             continue
@@ -66,7 +78,7 @@ def _bad_steps(batch: Batch) -> Quantities:
         lasting = bad[end] == channel.offsets[rows + 1] - 1
         first[rows] = np.fmin(first[rows], step[begin])
         last[rows] = np.maximum(last[rows], np.where(lasting, np.inf, step[end]))
-    return {"bad_first_step": first, "bad_last_step": np.where(np.isfinite(last), last, np.nan)}
+    return first, np.where(np.isfinite(last), last, np.nan)
 
 
 def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
@@ -132,41 +144,47 @@ def _first_values(batch: Batch, t: Cells) -> Quantities:
     """
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
-    near_at = np.maximum(2, np.ceil(_NEAR * count).astype(np.int64))
+    near_at = np.maximum(np.ceil(_NEAR * count).astype(np.int64), 2)
     around = _around(channel, np.array([0 * count, near_at, 2 * near_at, count - 2]))
     first = around[1, 0]  # single, for nothing comes before it
     near, next_, last = middle_of_three(*around[:, 1:])
     with np.errstate(all="ignore"):
-        fall, further = np.log(first / near), np.log(near / next_)
-        chance = np.where(batch.num_classes >= 2, np.log(np.maximum(batch.num_classes, 2)), np.nan)
-        ratios = {
-            "first_over_near": first / near,
-            "near_over_last": near / last,
-            "first_over_chance": first / chance,
-            # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
-            "first_kink": further / np.maximum(fall, EPS),
-        }
+        over_near = first / near
+        chance = np.log(np.where(batch.num_classes >= 2, batch.num_classes, np.nan))
+        # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
+        kink = np.log(near / next_) / np.maximum(np.log(over_near), EPS)
+        ratios = np.array([over_near, near / last, first / chance, kink])
         down = near + 0.1 * (first - near)
-    values = np.array(list(ratios.values()))
-    values[:, (count < 4) | ~t.positive] = np.nan
-    others = {"first": first, "near": near, "collapsed_step": _collapsed_step(channel, down, t)}
-    return dict(zip(ratios, values, strict=True)) | others
+    ratios[:, (count < 4) | ~t.positive] = np.nan
+    return {
+        "first_over_near": ratios[0],
+        "near_over_last": ratios[1],
+        "first_over_chance": ratios[2],
+        "first_kink": ratios[3],
+        "first": first,
+        "near": near,
+        "collapsed_step": _collapsed_step(channel, down, t),
+    }
 
 
 def _around(channel: Ragged, at: IntArray) -> FloatArray:
     """(3, k, n) points before, at and after k places in every run, kept inside the run; NaN for an empty run."""
-    near = at + np.arange(-1, 2)[:, None, None]
-    index = channel.offsets[:-1] + np.minimum(np.maximum(near, 0), channel.lengths - 1)
-    points: FloatArray = np.append(channel.values, np.nan)[index]
-    points[:, :, channel.lengths == 0] = np.nan
+    index = np.minimum(np.maximum(at + _BESIDE, 0), channel.lengths - 1)
+    if not len(channel.values):
+        return np.full(index.shape, np.nan)
+    index += channel.offsets[:-1]
+    points: FloatArray = channel.values.take(index, mode="clip")
+    empty = (channel.lengths == 0).nonzero()[0]
+    if len(empty):
+        points[:, :, empty] = np.nan
     return points
 
 
 def _collapsed_step(channel: Ragged, reached: FloatArray, t: Cells) -> FloatArray:
     """First step at which the loss is down to a level (n,), the last one where it never is."""
-    hits = (channel.values <= np.repeat(reached, channel.lengths)).nonzero()[0]
-    at = np.append(hits, len(channel.values))[hits.searchsorted(channel.offsets[:-1])]  # the first one in each run
-    fine = at < channel.offsets[1:]
+    hits = (channel.values <= reached.repeat(channel.lengths)).nonzero()[0]
+    place = hits.searchsorted(channel.offsets)  # of each run's first hit among all
+    rows = (place[1:] > place[:-1]).nonzero()[0]
     out: FloatArray = t.steps[:, -1].copy()
-    out[fine] = channel.steps[at[fine]]
+    out[rows] = channel.steps[hits[place[rows]]]
     return out

@@ -8,7 +8,7 @@ from curveclinic.measures import CELLS, Cells
 from curveclinic.medians import wide_median
 from curveclinic.ragged import FloatArray
 from curveclinic.smoothing import masked_median, row_median
-from curveclinic.texture import first_step, last_step
+from curveclinic.texture import marked_steps
 from curveclinic.trends import Quantities
 
 _FEWEST = 4
@@ -56,15 +56,15 @@ def _course(cells: Cells) -> Quantities:
     surge = np.maximum(burst, growth)
     high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)
     fallen = cells.real & (column >= base.argmax(axis=1)[:, None]) & (mid < ((highest + late) / 2)[:, None])
-    end = last_step(cells, high)
+    first, last = marked_steps(cells, np.array([high, fallen]))
     return {
         "grad_burst": burst.max(axis=1),
         "grad_growth": growth.max(axis=1),
         "grad_end_log10": late,
         "grad_fall": highest - late,
-        "grad_burst_step": first_step(cells, high),
-        "grad_burst_end": np.where(end >= cells.steps[:, -1], np.nan, end),
-        "grad_fall_step": first_step(cells, fallen),
+        "grad_burst_step": first[0],
+        "grad_burst_end": np.where(last[0] >= cells.steps[:, -1], np.nan, last[0]),
+        "grad_fall_step": first[1],
     }
 
 

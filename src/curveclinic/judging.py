@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.doubt import Suspects, doubts_among, suspects_in
+from curveclinic.doubt import doubts_among
 from curveclinic.labels import LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
+from curveclinic.suspects import Suspects, suspects_in
 
 if TYPE_CHECKING:
     from curveclinic.classifier import Classifier, NetworkOpinion
@@ -119,11 +120,11 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
-    """What the network says of a piece, and what it was shown but for the curves, which take much room."""
+    """What the network says of a piece, and what it was shown but for the curves."""
     from curveclinic.model.encoder import encode_measured
 
     encoded = encode_measured(piece)
-    return classifier.judge_encoded(encoded), replace(encoded, tensor=encoded.tensor[:, :0])
+    return classifier.judge_encoded(encoded), encoded.without_curves()
 
 
 def shipped_classifier() -> Classifier | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
 from curveclinic.medians import low_high
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import for_rows
 
 
 def padded(*values: FloatArray) -> FloatArray:
@@ -17,6 +19,17 @@ def padded(*values: FloatArray) -> FloatArray:
     for row, own in zip(out, values, strict=True):
         row[:-1] = own
     return out
+
+
+@lru_cache(maxsize=4096)
+def _places(cells: int, length: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Where the cells of a run of that length lie from its first point on.
+
+    Returns:
+        (1, cells) first and last point of each cell, (1, cells + 1) where they begin and the last one ends.
+    """
+    edges, final = np.arange(cells + 1)[None, :] * max(length, cells) // cells, max(length, 1) - 1
+    return np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +51,13 @@ class Layout:
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         """Returns the layout of runs on at most so many cells each, of nearly equal counts of points."""
         begin = offsets[:-1, None]
-        final = begin + np.maximum(lengths, 1)[:, None] - 1
-        if lengths.max() <= cells:
-            first = np.minimum(begin + np.arange(cells), final)
+        if np.maximum.reduce(lengths) <= cells:
+            first = np.minimum(begin + np.arange(cells), begin + np.maximum(lengths, 1)[:, None] - 1)
             return cls(first, first, lengths[:0], first[:0])
-        edges = np.arange(cells + 1) * np.maximum(lengths, cells)[:, None] // cells
-        edges += begin
+        first, last, edges = for_rows(partial(_places, cells), lengths)
         long = (lengths > 2 * cells).nonzero()[0]
-        return cls(np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), long, edges[long])
+        edges = (edges + begin)[long] if len(long) else edges[:0]
+        return cls(first + begin, last + begin, long, edges)
 
     def ends(self, flat: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(k, n, cells) first and last point of each cell, of k padded values (k, total + 1)."""

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
 from curveclinic.layout import Layout, padded
-from curveclinic.medians import Pairs, median3, neighbours, running_median
+from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
+
+_COLUMN: Final = np.arange(CELLS)
+"""(CELLS,) place of each cell."""
 
 LOG_SPAN = 30.0
 """A positive channel whose largest value exceeds the smallest by this factor is looked at in logarithms."""
@@ -65,13 +68,13 @@ class Cells:
 
     def take(self, rows: IntArray) -> Cells:
         """Returns the given runs, in that order."""
-        return Cells(*(values[rows] for values in _FIELDS(self)))
+        return Cells(*[values[rows] for values in _FIELDS(self)])
 
     def part(self, start: int, stop: int) -> Cells:
         """Returns consecutive runs without copying them."""
         if stop - start == len(self.size):
             return self
-        return Cells(*(values[start:stop] for values in _FIELDS(self)))
+        return Cells(*[values[start:stop] for values in _FIELDS(self)])
 
     @classmethod
     def stacked(cls, channels: Sequence[Cells]) -> Cells:
@@ -89,20 +92,21 @@ class Cells:
         out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
         return out
 
-    @cached_property
-    def pairs(self) -> Pairs:
-        """Neighbouring cells in order of size."""
-        return neighbours(self.mean)
-
-    @cached_property
+    @property
     def middle3(self) -> FloatArray:
         """(n, CELLS) running median of three cells."""
-        return median3(self.mean, self.pairs)
+        return self._medians[0]
 
-    @cached_property
+    @property
     def middle5(self) -> FloatArray:
         """(n, CELLS) running median of five cells, real cells only."""
-        return running_median(self.mean, self.size, self.pairs)
+        return self._medians[1]
+
+    @cached_property
+    def _medians(self) -> tuple[FloatArray, FloatArray]:
+        pairs = neighbours(self.mean)
+        three = median3(self.mean, pairs)
+        return three, running_median(self.mean, self.size, pairs, three)
 
     @cached_property
     def axis(self) -> StepAxis:
@@ -116,7 +120,7 @@ class Cells:
     @cached_property
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
-        return np.arange(CELLS) < self.size[:, None]
+        return self.size[:, None] > _COLUMN
 
 
 _FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
@@ -164,38 +168,42 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
         values (total,), log flag (n,), scale (n,): linear values are divided by the run's largest magnitude, so
         that 1e308 and 1e-308 are as safe as 1.
     """
-    top, bottom = segment_max(channel.values, channel.offsets), segment_min(channel.values, channel.offsets)
+    bottom, top = segment_extremes(channel.values, channel.offsets)
     with np.errstate(all="ignore"):
         log = (bottom > 0) & (top / np.maximum(bottom, 1e-300) > LOG_SPAN)
         magnitude = np.maximum(top, -bottom)
         scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
-    values = channel.values / np.repeat(scale, lengths)
+    values = channel.values / scale.repeat(lengths)
     if log.any():
-        flat_log = np.repeat(log, lengths)
+        flat_log = log.repeat(lengths)
         values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
     return values, log, scale
 
 
+def segment_extremes(values: FloatArray, offsets: IntArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) smallest and largest value of each run, NaN for an empty one."""
+    filled = (offsets[1:] > offsets[:-1]).nonzero()[0]
+    starts = offsets[filled]
+    if not len(filled):
+        low = high = starts.astype(np.float64)
+    else:
+        low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    if len(filled) == len(offsets) - 1:
+        return low, high
+    out = np.full((2, len(offsets) - 1), np.nan)
+    out[0, filled], out[1, filled] = low, high
+    return out[0], out[1]
+
+
 def segment_max(values: FloatArray, offsets: IntArray) -> FloatArray:
     """(n,) largest value of each run, NaN for an empty one."""
-    return _reduce(np.maximum, values, offsets)
+    return segment_extremes(values, offsets)[1]
 
 
 def segment_min(values: FloatArray, offsets: IntArray) -> FloatArray:
     """(n,) smallest value of each run, NaN for an empty one."""
-    return _reduce(np.minimum, values, offsets)
-
-
-def _reduce(ufunc: np.ufunc, values: FloatArray, offsets: IntArray) -> FloatArray:
-    filled = offsets[1:] > offsets[:-1]
-    if filled.all() and len(filled):
-        whole: FloatArray = ufunc.reduceat(values, offsets[:-1])
-        return whole
-    out = np.full(len(filled), np.nan)
-    if filled.any():
-        out[filled] = ufunc.reduceat(values, offsets[:-1][filled])
-    return out
+    return segment_extremes(values, offsets)[0]
 
 
 def cells_of(channel: Ragged) -> Cells:
@@ -218,15 +226,15 @@ def cells_in(view: View) -> Cells:
     low, high = layout.extremes(flat[0], *(end[0] for end in ends))
     mean, steps, dense_rough = layout.means(flat, *ends)
     _exact_ends(steps, points, size)
-    few = lengths <= CELLS
-    middle = masked_median(dense_rough, np.arange(CELLS) < size[:, None]) if few.any() else row_middle(dense_rough)
+    few, many = (lengths <= CELLS).nonzero()[0], (lengths > CELLS).nonzero()[0]
+    middle = masked_median(dense_rough, size[:, None] > _COLUMN) if len(few) else row_middle(dense_rough)
     # mean |difference| of a cell's points, or the median over cells that hold a point each
     noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
     cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
-    if few.any():
+    if len(few):
         noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
-    if not few.all():
-        cell_noise[~few] = row_middle(dense_third_difference(mean[~few])) * (MAD_TO_STD / THIRD_DIFF_STD)
+    if len(many):
+        cell_noise[many] = row_middle(dense_third_difference(mean[many])) * (MAD_TO_STD / THIRD_DIFF_STD)
     return Cells(
         steps, mean, low, high, size, lengths, view.log, view.scale,
         noise=noise,
@@ -256,17 +264,20 @@ def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
     return means
 
 
+@lru_cache(maxsize=4)
 def no_cells(n: int) -> Cells:
-    """Cells of a channel that none of n runs has."""
+    """Cells of a channel that none of n runs has; for reading."""
     dense, flat, whole = np.zeros((n, CELLS)), np.zeros(n), np.zeros(n, dtype=np.int64)
-    no = np.zeros(n, dtype=bool)
-    return Cells(dense, dense, dense, dense, whole, whole, no, np.ones(n), flat, flat)
+    no, one = np.zeros(n, dtype=bool), np.ones(n)
+    for shared in (dense, flat, whole, no, one):
+        shared.flags.writeable = False
+    return Cells(dense, dense, dense, dense, whole, whole, no, one, flat, flat)
 
 
 def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
     """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
     last = finite.steps[finite.offsets[1:] - 1]
-    np.copyto(steps, last[:, None], where=np.arange(CELLS) >= size[:, None] - 1)
+    np.copyto(steps, last[:, None], where=size[:, None] - 1 <= _COLUMN)
     steps[:, 0] = finite.steps[finite.offsets[:-1]]
 
 

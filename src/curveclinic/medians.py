@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import middle_of_three
 
 Pairs = tuple[FloatArray, FloatArray]
 """The smaller and the larger of two cells, cell by cell."""
@@ -30,12 +29,9 @@ def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
     return out
 
 
-def median5(values: FloatArray, pairs: Pairs) -> FloatArray:
-    """Centred running median of five, from the `neighbours`; of three next to the ends, which stay as they are."""
-    (low, high), out, width = pairs, np.empty_like(values), values.shape[1]
-    out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
-    for k in (1, width - 2):
-        out[:, k] = middle_of_three(values[:, k - 1], values[:, k], values[:, k + 1])
+def median5(values: FloatArray, pairs: Pairs, three: FloatArray) -> FloatArray:
+    """Centred running median of five, from the `neighbours`; next to the ends that of three, the `median3`."""
+    (low, high), out = pairs, np.array(three)
     out[:, 2:-2] = _middle((low[:, :-3], high[:, :-3]), (low[:, 3:], high[:, 3:]), values[:, 2:-2])
     return out
 
@@ -47,22 +43,30 @@ def _middle(pair: Pairs, other: Pairs, e: FloatArray) -> FloatArray:
     return np.maximum(small, np.minimum(large, e, out=large), out=small)
 
 
-def running_median(values: FloatArray, size: IntArray, pairs: Pairs) -> FloatArray:
-    """Running median of five over the real cells; runs shorter than 8 cells stay as they are."""
-    out = median5(values, pairs)
-    short = size < values.shape[1]
-    if short.any():
-        few, rows = (size < 8).nonzero()[0], (short & (size >= 8)).nonzero()[0]
+def running_median(values: FloatArray, size: IntArray, pairs: Pairs, three: FloatArray) -> FloatArray:
+    """Running median of five over the real cells; runs shorter than 8 cells stay as they are.
+
+    Args:
+        values: (n, W) cells.
+        size: (n,) number of real ones.
+        pairs: their `neighbours`.
+        three: their `median3`.
+    """
+    out = median5(values, pairs, three)
+    short = (size < values.shape[1]).nonzero()[0]
+    if len(short):
+        few, rows = short[size[short] < 8], short[size[short] >= 8]
         out[few] = values[few]
         # the window of the second to last real cell must not see the padding
         at = size[rows] - 2
-        out[rows, at] = middle_of_three(values[rows, at - 1], values[rows, at], values[rows, at + 1])
+        out[rows, at] = three[rows, at]
     return out
 
 
 def wide_median(values: FloatArray, size: IntArray) -> FloatArray:
     """Running median over about 15 cells: the median of five medians of three, three cells apart."""
-    small = running_median(values, size, neighbours(values))
+    pairs = neighbours(values)
+    small = running_median(values, size, pairs, median3(values, pairs))
     padded = np.concatenate([np.repeat(small[:, :1], 6, axis=1), small, np.repeat(small[:, -1:], 6, axis=1)], axis=1)
     a, b, c, d, e = (padded[:, k : k + values.shape[1]] for k in (0, 3, 6, 9, 12))
     return _middle(low_high(a, b), low_high(c, d), e)

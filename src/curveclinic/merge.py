@@ -103,11 +103,12 @@ def merge(
         every = np.ones_like(rules.present)
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
-    by_rule = _left_to_rules(counts, decided_by_rule)
+    long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
+    by_rule = ~long_enough | _columns(ALWAYS_BY_RULE | decided_by_rule)
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _columns(_SEVERITY_BY_RULE)
-    judged = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None] & rules.checked
+    judged = long_enough & rules.checked
     return Verdicts(
         probability=np.where(by_rule, probability, network.probability),
         present=np.where(by_rule, rules.present, found),
@@ -128,11 +129,6 @@ def loss_points(counts: IntArray) -> IntArray:
 def _columns(labels: frozenset[str]) -> BoolArray:
     """(20,) True at the given labels."""
     return np.array([label in labels for label in LABELS])
-
-
-def _left_to_rules(counts: IntArray, decided_by_rule: frozenset[str]) -> BoolArray:
-    short = loss_points(counts) < SHORTEST_FOR_NETWORK
-    return short[:, None] | _columns(ALWAYS_BY_RULE) | _columns(decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

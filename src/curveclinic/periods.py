@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import numpy as np
 
 from curveclinic.measures import MAD_TO_STD, View
-from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
-from curveclinic.smoothing import alike, columns, masked_median, running_total
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
+from curveclinic.smoothing import alike, columns, masked_median, row_middle, running_total
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -36,13 +39,14 @@ def period_in(view: View) -> tuple[FloatArray, FloatArray]:
     """`autocorrelation_peak` of a viewed channel."""
     points = view.points
     strength, period = np.zeros(points.size), np.zeros(points.size)
-    factors = -(-points.lengths // _MAX_POINTS)
+    factors = (points.lengths + (_MAX_POINTS - 1)) // _MAX_POINTS
     for factor in sorted(set(factors.tolist()) - {0}):
-        rows = np.flatnonzero(factors == factor)
+        rows = (factors == factor).nonzero()[0]
         some = points if len(rows) == points.size else points.take(rows)
         for block in blocks(some, min_points=_FEWEST_POINTS):
-            length = alike(block.lengths // factor)[:, None]
-            s, p = _period_of(detrend(_coarse(block.values, factor), length), length)
+            values = _coarse(block.values, factor)
+            places = _Places.of_rows(values.shape[1], alike(block.lengths // factor))
+            s, p = _period_of(detrend(values, places), places)
             strength[rows[block.rows]], period[rows[block.rows]] = s, p * factor
     return strength, period
 
@@ -56,52 +60,102 @@ def _coarse(values: FloatArray, factor: int) -> FloatArray:
     return means
 
 
-def detrend(values: FloatArray, length: IntArray) -> FloatArray:
-    """Residual about a centred moving mean over a sixth of each row's length, clipped at 4 robust deviations.
+@dataclass(frozen=True, eq=False)
+class _Places:
+    """Where points and lags lie in rows of width L, by their lengths; (n, ...) each, (1, ...) for rows of one length.
 
-    Args:
-        values: (n, L) padded on the right.
-        length: (n, 1) real points of each row, or (1, 1) where all rows have as many.
+    Attributes:
+        start, stop: (n, L) first point of the moving mean about each point, and the one after its last.
+        count: (n, L) points in it, 1 at least.
+        mid: (n, L) points far enough from both ends.
+        unbias: (n, L // 2 + 2) factor of the products at a lag, of which there are the fewer the longer it is.
+        fits: (n, L // _REPEATS + 2) lags that can be a period.
+        double: (L // _REPEATS + 2,) twice each of these lags.
+        padded: length with zeros beyond the largest lag that is asked for.
     """
-    half = np.maximum(length // 12, 2)
-    total, position = running_total(values), np.arange(values.shape[1])[None, :]
-    reach = np.minimum(half, np.minimum(position, np.maximum(length - 1 - position, 0)))
-    low, high = np.minimum(position - reach, length), np.minimum(position + reach + 1, length)
-    level = (columns(total, high) - columns(total, low)) / np.maximum(high - low, 1)
-    mid = (position >= half // 2) & (position < length - half // 2)
-    rest = np.where(mid, values - level, 0.0)
-    bound = 4.0 * MAD_TO_STD * masked_median(np.abs(rest), np.broadcast_to(mid, rest.shape))[:, None]
-    return np.minimum(np.maximum(rest, -bound), bound)
+
+    start: IntArray
+    stop: IntArray
+    count: IntArray
+    mid: BoolArray
+    unbias: FloatArray
+    fits: BoolArray
+    double: IntArray
+    padded: int
+
+    @classmethod
+    def of_rows(cls, width: int, length: IntArray) -> _Places:
+        """Returns the places in rows of a width, by their lengths (n,), or by the one (1,) that all have."""
+        return _kept_places(width, int(length[0])) if len(length) == 1 else cls.of(width, length[:, None])
+
+    @classmethod
+    def of(cls, width: int, length: IntArray) -> _Places:
+        """Returns the places in rows of a width, by their lengths (n, 1)."""
+        position, half = np.arange(width), np.maximum(length // 12, 2)
+        reach = np.minimum(half, np.minimum(position, np.maximum(length - 1 - position, 0)))
+        start, stop = np.minimum(position - reach, length), np.minimum(position + reach + 1, length)
+        lag, short = np.arange(width // 2 + 2), np.arange(width // _REPEATS + 2)
+        return cls(
+            start,
+            stop,
+            count=np.maximum(stop - start, 1),
+            mid=(position >= half // 2) & (position < length - half // 2),
+            unbias=length / np.maximum(length - lag, 1),
+            fits=(short >= _SHORTEST) & (_REPEATS * short <= length),
+            double=np.minimum(2 * short, len(lag) - 1),
+            padded=_fast_length(width + len(lag)),
+        )
 
 
-def _period_of(rest: FloatArray, length: IntArray) -> tuple[FloatArray, FloatArray]:
+@lru_cache(maxsize=64)
+def _kept_places(width: int, length: int) -> _Places:
+    return _Places.of(width, np.array([[length]]))
+
+
+def detrend(values: FloatArray, places: _Places) -> FloatArray:
+    """Residual (n, L) about a centred moving mean over a sixth of each row's length, clipped at 4 robust deviations."""
+    total = running_total(values)
+    rest = columns(total, places.stop)
+    rest -= columns(total, places.start)
+    rest /= places.count
+    np.subtract(values, rest, out=rest)
+    rest *= places.mid
+    bound = (4.0 * MAD_TO_STD * _middle(np.abs(rest), places.mid))[:, None]
+    return np.minimum(np.maximum(rest, -bound, out=rest), bound, out=rest)
+
+
+def _middle(values: FloatArray, mid: BoolArray) -> FloatArray:
+    """(n,) lower median of the points in the middle, 0 without any; `mid` (1, L) where they are the same everywhere."""
+    if len(mid) == 1:
+        return row_middle(values[:, mid[0]])
+    return masked_median(values, mid)
+
+
+def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArray]:
     """Strength and lag of the best peak of each row."""
-    acf = _autocorrelation(rest, length)
-    single = acf[:, : rest.shape[1] // _REPEATS + 2]
-    lags = np.arange(single.shape[1])
-    peak = np.zeros_like(single, dtype=bool)
-    peak[:, 1:-1] = (single[:, 1:-1] >= single[:, :-2]) & (single[:, 1:-1] > single[:, 2:])
+    acf = _autocorrelation(rest, places)
+    single = acf[:, : len(places.double)]
+    fits = np.zeros(single.shape, dtype=bool)
+    np.greater_equal(single[:, 1:-1], single[:, :-2], out=fits[:, 1:-1])
+    fits[:, 1:-1] &= single[:, 1:-1] > single[:, 2:]
+    fits &= places.fits
     # a period of some points and a half has its double at an odd lag
     around = acf.copy()
     np.maximum(around[:, 1:], acf[:, :-1], out=around[:, 1:])
     np.maximum(around[:, :-1], acf[:, 1:], out=around[:, :-1])
-    doubled = around.take(np.minimum(2 * lags, acf.shape[1] - 1), axis=1)
     dip = np.minimum.accumulate(single, axis=1)
-    fits = peak & (lags >= _SHORTEST) & (_REPEATS * lags[None, :] <= length)
-    score = np.where(fits, np.minimum(np.minimum(single, doubled), single - dip), 0.0)
+    score = np.where(fits, np.minimum(np.minimum(single, around.take(places.double, axis=1)), single - dip), 0.0)
     best = score.argmax(axis=1)
     return np.minimum(score[np.arange(len(rest)), best], 1.0), best.astype(np.float64)
 
 
-def _autocorrelation(rest: FloatArray, length: IntArray) -> FloatArray:
+def _autocorrelation(rest: FloatArray, places: _Places) -> FloatArray:
     """(n, L // 2 + 2) unbiased autocorrelation, 1 at lag 0; 0 where nothing varies."""
-    width = rest.shape[1]
-    padded = _fast_length(width + width // 2 + 2)  # zeros beyond the largest lag that is asked for
-    spectrum = np.fft.rfft(rest, padded, axis=1)
-    acf = np.fft.irfft(spectrum * spectrum.conj(), padded, axis=1)[:, : width // 2 + 2]
-    lag = np.arange(acf.shape[1])[None, :]
-    whole = np.where(acf[:, :1] == 0.0, 1.0, acf[:, :1])
-    out: FloatArray = acf / whole * (length / np.maximum(length - lag, 1))
+    spectrum = np.fft.rfft(rest, places.padded, axis=1)
+    acf = np.fft.irfft(spectrum * spectrum.conj(), places.padded, axis=1)[:, : places.unbias.shape[1]]
+    whole = acf[:, :1]
+    out: FloatArray = acf / np.where(whole == 0.0, 1.0, whole)
+    out *= places.unbias
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -84,8 +84,10 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     said = judged(Batch.from_runs(runs), classifier, adversarial)
     rows = _Rows(said)
     if classifier is not None and classifier.causes is not None and said.encoded is not None:
-        inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
-        rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
+        rows.likely = [()] * len(runs)
+        if any(rows.present):
+            inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
+            rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
     reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
         if adversarial[i]:
@@ -125,9 +127,13 @@ class _Rows:
         self.onset, self.end = verdicts.onset.tolist(), verdicts.end.tolist()
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
-        self.val_low = rules.quantities["v_low_step"]
-        self.val_averaged = averaged_points(rules.quantities)
+        self.quantities = rules.quantities
         self.likely: list[tuple[LikelyCause, ...]] | None = None
+
+    @cached_property
+    def val_averaged(self) -> FloatArray:
+        """(n,) val points that its level averages over; asked for where a run overfits."""
+        return averaged_points(self.quantities)
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -159,7 +165,8 @@ def _stop_at(run: Run, i: int, rows: _Rows) -> float | None:
     """The step whose checkpoint to keep, where the run overfits."""
     if _OVERFITTING not in rows.present[i] or "val_loss" not in run.channels:
         return None
-    return stop_step(run.channels["val_loss"], float(rows.val_low[i]), float(rows.val_averaged[i]))
+    low_step = float(rows.quantities["v_low_step"][i])
+    return stop_step(run.channels["val_loss"], low_step, float(rows.val_averaged[i]))
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:

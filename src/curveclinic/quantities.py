@@ -1,7 +1,7 @@
 """The numbers the definitions speak of, for logged runs; the generator fills the same names from what it drew.
 
-Trends come from smooth levels (`trends.py`), texture from the points about them (`texture.py`), the rest from the
-optional channels (`extras.py`).
+Trends come from smooth levels (`trends.py`, `pairs.py`), texture from the points about them (`texture.py`), the rest
+from the optional channels (`extras.py`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from curveclinic.extras import channel_quantities
 from curveclinic.labels import CHANNELS
-from curveclinic.levels import Level, level_of, make_level, raw_pair
+from curveclinic.levels import Level, in_log, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
+from curveclinic.pairs import pair_quantities
 from curveclinic.ragged import Batch, Ragged
+from curveclinic.smoothing import halves, twice
 from curveclinic.texture import texture_quantities
-from curveclinic.trends import Quantities, trend_quantities
+from curveclinic.trends import Quantities, loss_quantities
 
 __all__ = [
     "Level",
@@ -71,6 +75,18 @@ def measure(batch: Batch) -> Measured:
     level = level_of(losses)
     q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | channel_quantities(batch, level, cells)
     return Measured(batch, q, cells, losses, level, view.part(0, 2 * n))
+
+
+def trend_quantities(losses: Level) -> Quantities:
+    """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
+
+    One run has one view: where either loss spans decades, both are looked at in logarithms.
+
+    Args:
+        losses: train's n runs, then val's.
+    """
+    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
+    return loss_quantities(in_log(losses, twice(log))) | pair_quantities(losses, log)
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
@@ -32,34 +32,31 @@ class Ragged:
         steps: (total,) float64, strictly increasing inside a run.
         values: (total,) float64, NaN and Inf are data.
         offsets: (n + 1,) int64; run i is the slice offsets[i]:offsets[i + 1]; empty where it is absent.
+        lengths: (n,) number of points of every run.
     """
 
     steps: FloatArray
     values: FloatArray
     offsets: IntArray
+    lengths: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", self.offsets[1:] - self.offsets[:-1])
 
     @property
     def size(self) -> int:
         """Number of runs."""
         return len(self.offsets) - 1
 
-    @cached_property
-    def lengths(self) -> IntArray:
-        """(n,) number of points of every run."""
-        return self.offsets[1:] - self.offsets[:-1]
-
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
-        return self._finite
+        return self._finite if len(self.bad) else self
 
     @cached_property
     def _finite(self) -> Ragged:
-        bad = self.bad
-        if not len(bad):
-            return self
         keep = np.ones(len(self.values), dtype=bool)
-        keep[bad] = False
-        return Ragged(self.steps[keep], self.values[keep], self.offsets - bad.searchsorted(self.offsets))
+        keep[self.bad] = False
+        return Ragged(self.steps[keep], self.values[keep], self.offsets - self.bad.searchsorted(self.offsets))
 
     @cached_property
     def bad(self) -> IntArray:
@@ -83,19 +80,22 @@ class Ragged:
     @classmethod
     def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
         """Returns the runs of several channels one after another, as the runs of one."""
-        before = accumulate((len(channel.values) for channel in channels), initial=0)
+        lengths = np.concatenate([channel.lengths for channel in channels])
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.add.accumulate(lengths, out=offsets[1:])
         return cls(
             np.concatenate([channel.steps for channel in channels]),
             np.concatenate([channel.values for channel in channels]),
-            np.concatenate([[0], *(c.offsets[1:] + start for c, start in zip(channels, before, strict=False))]),
+            offsets,
         )
 
     @classmethod
     def from_list(cls, parts: Sequence[tuple[FloatArray, FloatArray]]) -> Ragged:
         """Builds a channel from one (steps, values) pair a run."""
-        offsets = np.array([0, *accumulate(len(v) for _, v in parts)], dtype=np.int64)
-        if not len(parts):
-            return cls(np.empty(0), np.empty(0), offsets)
+        offsets = np.array([0, *accumulate([len(v) for _, v in parts])], dtype=np.int64)
+        if len(parts) < 2:
+            steps, values = parts[0] if len(parts) else (np.empty(0), np.empty(0))
+            return cls(np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64), offsets)
         steps, values = (np.concatenate([part[k] for part in parts], dtype=np.float64) for k in (0, 1))
         return cls(steps, values, offsets)
 
@@ -194,14 +194,12 @@ class Batch:
     @classmethod
     def from_runs(cls, runs: Sequence[Run]) -> Batch:
         """Packs runs into one batch; the only place where runs are walked one by one."""
-        empty = (np.empty(0), np.empty(0))
-        absent = Ragged(*empty, np.zeros(len(runs) + 1, dtype=np.int64))
-        packed: dict[str, Ragged] = {}
-        for name in CHANNELS:
-            parts = [run.channels.get(name) for run in runs]
-            logged = any(s is not None for s in parts)
-            pairs = [empty if s is None else (s.steps, s.values) for s in parts] if logged else []
-            packed[name] = Ragged.from_list(pairs) if logged else absent
+        empty = np.empty(0)
+        packed = dict.fromkeys(CHANNELS, Ragged(empty, empty, np.zeros(len(runs) + 1, dtype=np.int64)))
+        for name in {name: None for run in runs for name in run.channels}:
+            if name in packed:
+                series = [run.channels.get(name) for run in runs]
+                packed[name] = Ragged.from_list([(empty, empty) if s is None else (s.steps, s.values) for s in series])
         return cls(
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),

@@ -82,7 +82,7 @@ class CauseModel:
 
 def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Inputs in standard deviations, bounded."""
-    out: FloatArray = np.clip((inputs - mean) / scale, -_LIMIT, _LIMIT)
+    out: FloatArray = np.minimum(np.maximum((inputs - mean) / scale, -_LIMIT), _LIMIT)
     return out
 
 
@@ -125,7 +125,7 @@ def cause_inputs(verdicts: Verdicts, checked: BoolArray, counts: IntArray, encod
         encoded: the same runs, for their features and first and last step.
     """
     present = verdicts.present & checked
-    sure = np.clip(verdicts.probability, _SURE, 1 - _SURE)
+    sure = np.minimum(np.maximum(verdicts.probability, _SURE), 1 - _SURE)
     length = np.maximum(encoded.stop - encoded.start, 1e-12)[:, None]
     onset = (verdicts.onset - encoded.start[:, None]) / length
     columns = (
@@ -133,7 +133,7 @@ def cause_inputs(verdicts: Verdicts, checked: BoolArray, counts: IntArray, encod
         ~checked,
         present,
         np.where(present, verdicts.severity, 0),
-        np.where(present & np.isfinite(onset), np.clip(onset, 0.0, 1.0), 0.0),
+        np.where(present & np.isfinite(onset), np.minimum(np.maximum(onset, 0.0), 1.0), 0.0),
         counts > 0,
         np.log1p(np.maximum(counts, 0)),
         encoded.features,
@@ -155,8 +155,8 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray) -> list[tupl
         return out
     probability = model.probabilities(inputs[rows], present[rows])
     probability[:, [cause == NO_FAULT for cause in model.causes]] = 0.0
-    order = np.argsort(-probability, axis=1, kind="stable")[:, :MOST]
-    top = np.take_along_axis(probability, order, axis=1)
+    order = (-probability).argsort(axis=1, kind="stable")[:, :MOST]
+    top = probability[np.arange(len(rows))[:, None], order]
     for row, columns, shares in zip(rows.tolist(), order.tolist(), top.tolist(), strict=True):
         told = zip(columns, shares, strict=True)
         out[row] = tuple(_likely(model.causes[column], share) for column, share in told if share >= FLOOR)

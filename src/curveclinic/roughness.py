@@ -37,12 +37,13 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     out = np.zeros(len(values))
     if len(values) >= 4:
         _third_difference(values, out[1:-2])
-    lengths = np.diff(offsets)
-    long = lengths >= 4
-    first, stop = offsets[:-1][long], offsets[1:][long]
-    out[first], out[stop - 2], out[stop - 1] = out[first + 1], out[stop - 3], out[stop - 3]
-    if not long.all():
-        out[np.repeat(~long, lengths)] = 0.0
+    lengths = offsets[1:] - offsets[:-1]
+    long = (lengths >= 4).nonzero()[0]
+    first, last = offsets[long], offsets[long + 1] - 1
+    out[first] = out[first + 1]
+    out[last] = out[last - 1] = out[last - 2]
+    if len(long) < len(lengths):
+        out[(lengths < 4).repeat(lengths)] = 0.0
     return out
 
 

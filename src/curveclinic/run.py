@@ -122,8 +122,10 @@ class Run:
         extra: list[str] = []
         series = {}
         for name, (steps, values) in raw.items():
-            axis = _implied_steps(len(values), longest) if steps is None else steps
-            one, note = _normalise_axis(axis, values)
+            if steps is None:
+                one, note = Series(_implied_steps(len(values), longest), values), ""
+            else:
+                one, note = _normalise_axis(steps, values)
             if note:
                 extra.append(f"{name}: {note}")
             if len(one):
@@ -241,9 +243,10 @@ def _array(name: str, data: Any) -> FloatArray:
 
 def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
-    if not len(values) or (np.fmax.reduce(values) < _STORED_INF and np.fmin.reduce(values) > -_STORED_INF):
+    size = np.abs(values)
+    if not len(values) or np.fmax.reduce(size) < _STORED_INF:
         return values
-    overflow = np.abs(values) >= _STORED_INF
+    overflow = size >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -11,57 +12,91 @@ import numpy.typing as npt
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, table_of
 
 NOTICE, MILD, SEVERE = range(len(SEVERITIES))
 
 
-def _always(q: Quantities) -> BoolArray:
-    return np.ones(len(q["t_count"]), dtype=bool)
+@dataclass(frozen=True)
+class _Cut:
+    """A quantity reaches a bound: sign * quantity >= bound. NaN reaches none."""
+
+    name: str
+    sign: float
+    bound: float
 
 
-def _never(q: Quantities) -> BoolArray:
-    return np.zeros(len(q["t_count"]), dtype=bool)
+def _from(name: str, bound: float) -> _Cut:
+    """The quantity is at least the bound."""
+    return _Cut(name, 1.0, bound)
 
 
-_SEVERE: Final[dict[str, Callable[[Quantities], BoolArray]]] = {
+def _under(name: str, bound: float) -> _Cut:
+    """The quantity is smaller than the bound."""
+    return _Cut(name, -1.0, float(np.nextafter(-bound, np.inf)))
+
+
+_SEVERE: Final[dict[str, tuple[tuple[_Cut, ...], ...]]] = {
     # the rise takes back half the drop; a gap at three times what counts as one
-    "overfitting": lambda q: (q["v_rise_drop"] >= 0.5) | ((q["gap_growth_v"] >= 1.5) & (q["gap_ratio"] >= 6.0)),
-    "underfitting": lambda q: q["t_drop_rel"] < 0.1,
-    "not_learning": lambda q: (q["t_drop_rel"] < 0.005) | (q["t_drop_noise"] < 0.5),
-    "undertrained": lambda q: q["t_end_fall"] >= 0.15,
-    "slow_start": lambda q: q["t_fallen_at"] >= 0.3,
-    "divergence": _always,
-    "non_finite": _always,
-    "oscillation": lambda q: q["t_swing"] >= 0.75,
-    "loss_spikes": lambda q: q["t_jump_size"] >= 4.0,
-    "val_spikes": _never,
-    "noisy_validation": lambda q: (q["v_noise_over_t"] >= 9.0) & (q["v_noise_drop"] >= 0.3),
-    "periodic_loss": lambda q: q["t_noise_drop"] >= 0.3,
-    "no_generalization": lambda q: q["t_drop_rel"] >= 0.45,
-    "val_below_train": _never,
-    "train_stalled_val_falls": lambda q: q["v_drop_rel"] >= 0.5,
-    "metric_mismatch": lambda q: q["v_rise_drop"] >= 1.0,
-    "high_initial_loss": lambda q: np.fmax(q["first_over_near"], q["first_over_chance"]) >= 9.0,
-    "vanishing_gradients": lambda q: q["grad_fall"] >= 5.0,
-    "exploding_gradients": lambda q: np.fmax(q["grad_burst"], q["grad_growth"]) >= 2.5,
-    "delayed_generalization": _never,
+    "overfitting": ((_from("v_rise_drop", 0.5),), (_from("gap_growth_v", 1.5), _from("gap_ratio", 6.0))),
+    "underfitting": ((_under("t_drop_rel", 0.1),),),
+    "not_learning": ((_under("t_drop_rel", 0.005),), (_under("t_drop_noise", 0.5),)),
+    "undertrained": ((_from("t_end_fall", 0.15),),),
+    "slow_start": ((_from("t_fallen_at", 0.3),),),
+    "oscillation": ((_from("t_swing", 0.75),),),
+    "loss_spikes": ((_from("t_jump_size", 4.0),),),
+    "noisy_validation": ((_from("v_noise_over_t", 9.0), _from("v_noise_drop", 0.3)),),
+    "periodic_loss": ((_from("t_noise_drop", 0.3),),),
+    "no_generalization": ((_from("t_drop_rel", 0.45),),),
+    "train_stalled_val_falls": ((_from("v_drop_rel", 0.5),),),
+    "metric_mismatch": ((_from("v_rise_drop", 1.0),),),
+    "high_initial_loss": ((_from("first_over_near", 9.0),), (_from("first_over_chance", 9.0),)),
+    "vanishing_gradients": ((_from("grad_fall", 5.0),),),
+    "exploding_gradients": ((_from("grad_burst", 2.5),), (_from("grad_growth", 2.5),)),
 }
-"""Label -> where it is severe: about three times the measure at which it is present."""
+"""Label -> where it is severe, at about three times the measure at which it is present: all cuts of any of these."""
 
-_NOTICE: Final[dict[str, Callable[[Quantities], BoolArray]]] = {
-    # up to three of them, none far above the jumps that are just visible
-    "val_spikes": lambda q: (q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0),
-    # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
-    "val_below_train": lambda q: ~(q["val_over_train_mid"] < 0.5),
-}
-"""Label -> where it is only worth knowing."""
+_NEVER: Final = ((_from("t_count", np.inf),),)
+"""What no run reaches."""
+
+_ALWAYS: Final = frozenset({"divergence", "non_finite"})
+"""Labels that are severe whatever is measured; others in neither table never are."""
+
+_USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LABELS], dtype=np.int8)
+"""(20, 1) severity where no cut is reached."""
+
+_BY_LABEL: Final = [_SEVERE.get(label, _NEVER) for label in LABELS]
+_CASES: Final = [case for cases in _BY_LABEL for case in cases]
+_CUTS: Final = [cut for case in _CASES for cut in case]
+"""The cases of every label one after another, and the cuts of every case."""
+
+_CUT: Final = itemgetter(*(cut.name for cut in _CUTS))
+"""The quantities that are cut."""
+
+_SIGN: Final = np.array([[cut.sign] for cut in _CUTS])
+_BOUND: Final = np.array([[cut.bound] for cut in _CUTS])
+_CASE_STARTS: Final = np.cumsum([0, *map(len, _CASES)])[:-1]
+"""Where the cuts of each case begin."""
+
+_LABEL_STARTS: Final = np.cumsum([0, *map(len, _BY_LABEL)])[:-1]
+"""Where the cases of each label begin."""
 
 
 def severities(q: Quantities) -> npt.NDArray[np.int8]:
     """(n, 20) index into `SEVERITIES` of every label, whether it is present or not."""
-    with np.errstate(invalid="ignore"):
-        out = np.where(np.array([_SEVERE[label](q) for label in LABELS]), SEVERE, MILD).astype(np.int8)
-        for label, notice in _NOTICE.items():
-            out[LABELS.index(label), notice(q)] = NOTICE
+    reached = table_of(_CUT(q)) * _SIGN >= _BOUND  # (cuts, n)
+    cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
+    out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
+    for label, notice in _notices(q).items():
+        out[LABELS.index(label), notice] = NOTICE
     return np.ascontiguousarray(out.T)
+
+
+def _notices(q: Quantities) -> dict[str, BoolArray]:
+    """Label -> where it is only worth knowing."""
+    return {
+        # up to three of them, none far above the jumps that are just visible
+        "val_spikes": (q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0),
+        # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
+        "val_below_train": ~(q["val_over_train_mid"] < 0.5),
+    }

@@ -52,15 +52,27 @@ def row_median(values: FloatArray) -> FloatArray:
 
 def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
     """Centred mean of +-half[i] cells; the window shrinks to a third of that towards the ends."""
-    moving = half > 0
-    if not moving.all():
+    rows = half.nonzero()[0]
+    if len(rows) < len(half):
         out: FloatArray = values.copy()
-        if moving.any():
-            out[moving] = moving_mean(values[moving], half[moving], size[moving])
+        if len(rows):
+            out[rows] = moving_mean(values[rows], half[rows], size[rows])
         return out
-    low, stop, count = for_rows(partial(_window, values.shape[1]), half, size)
+    return _windowed(values, *for_rows(partial(_window, values.shape[1]), half, size))
+
+
+def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
+    """`moving_mean` of rows without padding, of +-half cells in all of them."""
+    width = values.shape[1]
+    return _windowed(values, *_window(width, half, width))
+
+
+def _windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
+    """Means of windows as `_window` gives them, (1, W) for all rows or (n, W)."""
     total = running_total(values)
-    means: FloatArray = (columns(total, stop) - columns(total, low)) / count
+    means: FloatArray = columns(total, stop)
+    means -= columns(total, low)
+    means /= count
     return means
 
 
@@ -87,11 +99,11 @@ def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any
 
     Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
     """
-    asked = [key.tolist() or [0] for key in keys]
-    if all(key.count(key[0]) == len(key) for key in asked):
-        return made(*(key[0] for key in asked))
+    asked = list(zip(*[key.tolist() for key in keys], strict=True)) or [(0,) * len(keys)]
+    if asked.count(asked[0]) == len(asked):
+        return made(*asked[0])
     known: dict[tuple[int, ...], int] = {}
-    row_of = [known.setdefault(key, len(known)) for key in zip(*asked, strict=True)]
+    row_of = [known.setdefault(key, len(known)) for key in asked]
     parts = zip(*(made(*key) for key in known), strict=True)
     return tuple(np.concatenate(part).take(row_of, axis=0) for part in parts)
 
@@ -156,7 +168,7 @@ class StepAxis:
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
         unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
-        straying = np.abs(unit * last - np.minimum(np.arange(width), last)).max(axis=1, initial=0.0)
+        straying = np.maximum.reduce(np.abs(unit * last - np.minimum(np.arange(width), last)), axis=1)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
         return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 

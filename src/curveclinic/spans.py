@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
 
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, table_of
 
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
@@ -54,10 +55,16 @@ _SPANS: Final[dict[str, _Span]] = {
 }
 """Label -> where it begins and ends."""
 
-_ROWS: Final = {
-    loss: np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss == loss]) for loss in ("t_", "v_")
-}
-"""Prefix of a loss -> rows of the labels whose end may be that loss's last point."""
+_STEPS: Final = itemgetter(
+    *(_SPANS[label].onset or "" for label in LABELS), *(_SPANS[label].end or "" for label in LABELS)
+)
+"""The onsets in the order of the labels, then the ends; the quantity "" where there is none."""
+
+_OPEN: Final = np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss])
+"""Rows of the labels whose end may be the last point of a loss."""
+
+_LOSS: Final = np.array([("t_", "v_").index(_SPANS[LABELS[row]].loss) for row in _OPEN])
+"""Which loss that is: 0 train, 1 val."""
 
 
 def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
@@ -65,15 +72,13 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    known = q | {"mismatch_step": _mismatch(q)}
-    none = np.full(len(q["t_count"]), np.nan)
-    onset = np.array([known.get(_SPANS[label].onset or "", none) for label in LABELS])
-    end = np.array([known.get(_SPANS[label].end or "", none) for label in LABELS])
-    for loss, rows in _ROWS.items():
-        last = q[loss + "last_step"]
-        own = end[rows]
-        own[own >= last - _LAST * (last - q[loss + "first_step"])] = np.nan
-        end[rows] = own
+    known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
+    steps = table_of(_STEPS(known))
+    onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
+    first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
+    own = end[_OPEN]
+    own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
+    end[_OPEN] = own
     return onset.T, end.T
 
 

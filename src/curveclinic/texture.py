@@ -20,6 +20,7 @@ from curveclinic.smoothing import (
     for_rows,
     halves,
     moving_mean,
+    moving_mean_of_full,
     row_count,
     row_mean,
     row_median,
@@ -45,7 +46,13 @@ def texture_quantities(train: View, losses: Cells) -> Quantities:
         losses: train's n runs, then val's.
     """
     jumps = jumps_of(losses)
-    q = by_loss(_jump_quantities(losses, jumps) | _swings(losses))
+    swings, swinging = _swings(losses)
+    first, last = marked_steps(losses, np.array([jumps.hit, swinging]))
+    q = by_loss(
+        {"jumps": jumps.count.astype(np.float64), "jump_size": jumps.size, "jump_first": first[0], "jump_last": last[0]}
+        | swings
+        | {"swing_first": first[1], "swing_last": last[1]}
+    )
     q["jump_shared"] = _shared_jumps(losses, jumps)
     q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, losses)
     q["period_strength"], q["period"] = period_in(train)
@@ -53,55 +60,43 @@ def texture_quantities(train: View, losses: Cells) -> Quantities:
     return q
 
 
-def first_step(cells: Cells, mask: BoolArray) -> FloatArray:
-    """(n,) step of the first marked cell, the first step where there is none."""
-    out: FloatArray = cells.steps[np.arange(len(mask)), mask.argmax(axis=1)]
-    return out
+def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """(k, n) steps of the first and of the last cell that each of k masks (k, n, CELLS) marks.
+
+    Where one marks none they are the first and the last step.
+    """
+    row = np.arange(marked.shape[1])
+    last = marked.shape[2] - 1 - marked[:, :, ::-1].argmax(axis=2)
+    return cells.steps[row, marked.argmax(axis=2)], cells.steps[row, last]
 
 
-def last_step(cells: Cells, mask: BoolArray) -> FloatArray:
-    """(n,) step of the last marked cell, the last step where there is none."""
-    out: FloatArray = cells.steps[np.arange(len(mask)), mask.shape[1] - 1 - mask[:, ::-1].argmax(axis=1)]
-    return out
-
-
-def _jump_quantities(cells: Cells, jumps: Jumps) -> Quantities:
-    return {
-        "jumps": jumps.count.astype(np.float64),
-        "jump_size": jumps.size,
-        "jump_first": first_step(cells, jumps.hit),
-        "jump_last": last_step(cells, jumps.hit),
-    }
-
-
-def _swings(cells: Cells) -> Quantities:
-    """Swings about a wide moving mean: amplitude against the drop, persistence, number of turns."""
-    size, row = cells.extent, np.arange(len(cells.size))
-    wide = moving_mean(cells.mean, np.maximum(size // 6, 1), size)
-    rest = cells.mean - wide
+def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
+    """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
+    mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
+    wide = moving_mean(mean, np.maximum(size // 6, 1), size)
+    rest = mean - wide
     rest *= for_rows(_settled, size)[0]
     height = np.abs(rest)
     # what is rounding in the largest value is no swing
-    largest = np.maximum(cells.mean.max(axis=1), -cells.mean.min(axis=1))
+    largest = np.maximum(np.maximum.reduce(mean, axis=1), -np.minimum.reduce(mean, axis=1))
     moving = height > (_ROUNDING * largest)[:, None]
     height *= moving
     rest *= moving
     count = row_count(moving)
-    ordered = np.sort(height, axis=1)  # the others first, as zeros
+    ordered = height.copy()
+    ordered.sort(axis=1)  # the others first, as zeros
     amplitude = ordered[row, np.minimum(CELLS - count + (0.7 * (count - 1)).astype(np.int64), CELLS - 1)]
     level = row_mean(np.abs(wide))
     wide.sort(axis=1)
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
-    swinging = height > (0.5 * amplitude)[:, None]
-    return {
+    q = {
         "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
-        "swing_level": np.where(cells.log, amplitude, amplitude / np.maximum(level, EPS)),
-        "swing_persistence": product.sum(axis=1) / np.maximum(np.einsum("ij,ij->i", rest, rest), 1e-300),
+        "swing_level": amplitude / np.where(cells.log, 1.0, np.maximum(level, EPS)),
+        "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
-        "swing_first": first_step(cells, swinging),
-        "swing_last": last_step(cells, swinging),
     }
+    return q, height > (0.5 * amplitude)[:, None]
 
 
 @lru_cache(maxsize=CELLS)
@@ -122,7 +117,7 @@ def _late_jitter(cells: Cells) -> FloatArray:
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
     jitter *= weight
-    out: FloatArray = np.add.reduce(split, axis=2).min(axis=1)
+    out: FloatArray = np.minimum.reduce(np.add.reduce(split, axis=2), axis=1)
     return out
 
 
@@ -171,7 +166,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     span = np.maximum(t_steps[:, -1] - t_steps[:, 0], EPS)
     reach = 0.02 * span + np.abs(v_steps[:, -1] - v_steps[:, 0]) / np.maximum(halves(losses.size)[1], 2)
     near = np.abs(t_steps - at[:, None]) <= reach[:, None]
-    out: FloatArray = (halves(jumps.prominence)[0] * near).max(axis=1) / halves(jumps.limit)[0]
+    out: FloatArray = np.maximum.reduce(halves(jumps.prominence)[0] * near, axis=1) / halves(jumps.limit)[0]
     return out
 
 
@@ -179,10 +174,9 @@ def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
     grid = twice(even_grid(*common_span(losses.steps), _GRID))
     curves = losses.at(grid)
-    size = np.full(len(grid), _GRID)
-    rest = curves - moving_mean(curves, size // 8, size)
+    rest = curves - moving_mean_of_full(curves, _GRID // 8)
     a, b = halves(rest)
-    norm = np.sqrt(np.multiply(*halves((rest * rest).sum(axis=1))))
+    norm = np.sqrt(np.multiply(*halves(np.add.reduce(rest * rest, axis=1))))
     both = np.logical_and(*halves(losses.size > 0))
-    out: FloatArray = (a * b).sum(axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
+    out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
     return out

@@ -20,7 +20,7 @@ from curveclinic.smoothing import row_median
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.views import row_of
 from curveclinic.synth.texture import SWINGS
-from curveclinic.texture import first_step, last_step
+from curveclinic.texture import marked_steps
 
 _UPPER: Final = 1.036
 """The 0.7 quantile of |x| of a normal deviate, in standard deviations: how the shared measure gauges a swing."""
@@ -125,13 +125,13 @@ def _jump_parts(cells: Cells, noise: FloatArray, name: str) -> dict[str, FloatAr
     jumps = jumps_of(replace(cells, noise=np.maximum(noise, 0.3 * cells.noise)))
     typical = np.where(cells.log, 1.0, np.maximum(row_median(np.abs(cells.middle5)), 1e-12))
     top = jumps.isolated.max(axis=1, initial=0.0)
-    there = jumps.hit.any(axis=1)
+    there, (first, last) = jumps.hit.any(axis=1), marked_steps(cells, jumps.hit[None])
     height = np.where(cells.log, top, np.log1p(top / typical))
     return {
         f"{name}_height": np.where(there, height, 0.0),
         f"{name}_count": np.where(there, jumps.count, 0).astype(np.float64),
-        f"{name}_first": np.where(there, first_step(cells, jumps.hit), np.nan),
-        f"{name}_last": np.where(there, last_step(cells, jumps.hit), np.nan),
+        f"{name}_first": np.where(there, first[0], np.nan),
+        f"{name}_last": np.where(there, last[0], np.nan),
     }
 
 

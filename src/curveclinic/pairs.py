@@ -1,0 +1,178 @@
+"""What the smooth levels of both losses say together: gaps, val below train, val that falls late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.levels import EPS, Level, raw_pair
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread
+from curveclinic.trends import Quantities, without
+
+_FIFTH = 0.84
+"""Standard deviations that a fifth of normal deviates exceed."""
+
+_FIT = 0.15
+"""A train loss within this share of its range from its lowest level is low."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Both raw levels on common steps, in one unit.
+
+    Attributes:
+        grid: (n, G) the steps.
+        t, v: (n, G) the levels.
+        t_low, t_high, v_low, v_high: (n,) how low and how high they get.
+        t_range, v_range: (n,) from there to there, `EPS` at least.
+        row: (n,) 0, 1, 2, ...
+    """
+
+    grid: FloatArray
+    t: FloatArray
+    v: FloatArray
+    t_low: FloatArray
+    t_high: FloatArray
+    v_low: FloatArray
+    v_high: FloatArray
+    t_range: FloatArray
+    v_range: FloatArray
+    row: IntArray
+
+    @classmethod
+    def of(cls, losses: Level) -> _Pair:
+        grid, both = raw_pair(losses)
+        low, high = np.minimum.reduce(both, axis=1), np.maximum.reduce(both, axis=1)
+        (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
+        t_range, v_range = halves(np.maximum(high - low, EPS))
+        return cls(grid, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
+
+
+def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
+    """Everything that depends on the smooth levels of both losses; NaN where one of them has a point at most.
+
+    Args:
+        losses: train's n runs, then val's.
+        log: (n,) either is looked at in logarithms.
+    """
+    n = len(log)
+    pair, lacking = _Pair.of(losses), np.logical_or(*halves(losses.count <= 1))
+    t_positive, v_positive = halves(losses.positive)
+    positive, view_range = t_positive & v_positive, np.maximum(row_spread(losses.view[n:]), EPS)
+    q = (
+        _gap_quantities(pair, positive)
+        | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
+        | _late_quantities(pair, log & v_positive, losses.error[n:] / view_range)
+    )
+    return without(q, lacking)
+
+
+def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
+    """The gap between val and train at the val minimum, half way and at the end."""
+    t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
+    last, half = slice(-max(width // 20, 1), None), width // 2
+    t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
+    t_at_low = t[pair.row, v.argmin(axis=1)]
+    gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
+    growth = gap_end - gap_low
+    t_half, t_last = np.maximum(t[:, half], EPS), np.maximum(t[:, -1], EPS)
+    v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
+    return {
+        "gap_end": gap_end,
+        "gap_growth_v": growth / v_range,
+        "gap_growth_t": growth / t_range,
+        "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
+        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
+        # below 1: what val logs first is better than what train began with, so it has improved before
+        "val_over_train_start": known * v[:, 0] / np.maximum(t[:, 0], EPS),
+        "val_over_train_end": v_last / np.maximum(np.abs(t[:, -1]), EPS),
+        "val_over_train_mid": known * v[:, half] / t_half,
+        "v_flat_late": row_spread(v[:, half:]) / v_range,
+        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
+        "t_late_log_fall": np.log(t_half / t_last),
+        "t_after_low": (t_at_low - t_end) / t_range,
+        "t_floor": (t_end - pair.t_low) / t_range,
+    }
+
+
+def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolArray) -> FloatArray:
+    """(n, G), or (n, 1) where the same everywhere, how far a fifth of the val points lie above their level by chance.
+
+    Args:
+        pair: both raw levels.
+        noise: standard deviation of single val points in the view.
+        view_range: highest less lowest level in the view.
+        log: the view is logarithmic.
+    """
+    linear: FloatArray = (_FIFTH * noise * pair.v_range / view_range)[:, None]
+    if not log.any():
+        return linear
+    return np.where(log[:, None], pair.v * np.expm1(np.minimum(_FIFTH * noise, 10.0))[:, None], linear)
+
+
+def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> Quantities:
+    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin.
+
+    Args:
+        pair: both raw levels.
+        positive: all values of both are above 0.
+        scatter: single points count, so what a fifth of them exceed by chance is taken off.
+    """
+    t, v, width = pair.t, pair.v, pair.t.shape[1]
+    span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
+    unit = np.maximum(0.03 * np.abs(t), EPS)
+    unit[~positive] = np.inf
+    np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
+    margin = t - v
+    margin -= scatter
+    margin /= unit
+    inside = margin >= 1.0
+    first, last = inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)
+    margin.sort(axis=1)
+    return {
+        "below": margin[:, int(0.2 * (width - 1))],
+        "below_first": pair.grid[pair.row, first],
+        "below_last": pair.grid[pair.row, last],
+    }
+
+
+def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantities:
+    """Train is low, val still bad: how long, and how far val falls after it.
+
+    Args:
+        pair: both raw levels.
+        log: val is looked at in logarithms.
+        error: standard error of val's level as a share of its range.
+    """
+    t, v, row, width, v_range = pair.t, pair.v, pair.row, pair.t.shape[1], pair.v_range
+    column = np.arange(width)
+    rows = log.nonzero()[0]
+    if len(rows):
+        v, v_range = v.copy(), v_range.copy()
+        v[rows] = np.log(np.maximum(v[rows], EPS))
+        v_range[rows] = np.maximum(row_spread(v[rows]), EPS)
+    fit_at = (t <= (pair.t_low + _FIT * pair.t_range)[:, None]).argmax(axis=1)
+    fitted = column >= fit_at[:, None]
+    worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
+    worst, peak = pair.v[row, worst_at], v[row, worst_at]
+    low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
+    fall = peak - low
+    bad = fitted & (v > (low + 0.6 * fall)[:, None])
+    fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
+    relative = fall / np.maximum(np.abs(peak), EPS)
+    if len(rows):
+        relative[rows] = -np.expm1(-fall[rows])
+    return {
+        "fit_at": fit_at / (width - 1),
+        "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
+        "late_fall": fall / v_range,
+        "late_fall_rel": relative,
+        "late_fall_error": fall / np.maximum(error * v_range, EPS),
+        "bad_share": row_count(bad) / width,
+        "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
+        "late_fall_at": worst_at / (width - 1),
+        "fit_step": pair.grid[row, fit_at],
+        "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],
+    }
