@@ -55,6 +55,12 @@ def test_overfitting():
     assert "while train loss fell from" in sentence
 
 
+def test_overfitting_that_takes_back_more_than_all_is_no_share():
+    val = np.r_[np.linspace(2.0, 0.4, 21), np.linspace(0.42, 3.0, 40)]
+    sentence = say("overfitting", {"train_loss": decay(61, 2.0, 0.05), "val_loss": val})
+    assert f"ends at {np.sort(val[-3:])[1]:.4g}, above its start of {np.sort(val[:3])[1]:.4g}, while train" in sentence
+
+
 def test_overfitting_of_a_val_loss_that_never_fell_has_no_share():
     sentence = say("overfitting", {"train_loss": decay(30), "val_loss": np.linspace(1, 2, 30)})
     assert sentence.startswith("val loss was lowest at 1 (step 1) and ends at 2, while train loss fell")

@@ -50,6 +50,7 @@ def chosen(names, **options):
         ("eval_runtime", "val", "", None),
         ("train_samples_per_second", "train", "", None),
         ("rewards/mean", "", "", None),
+        ("elbo", "", "", None),  # larger is better
         ("best_val_loss", "val", "", None),
         ("lm loss validation ppl", "val", "metric", None),
         ("val_accuracy", "val", "metric", ("acc",)),

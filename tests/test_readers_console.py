@@ -268,6 +268,12 @@ def test_prose_code_and_other_formats_are_not_claimed(name):
     assert not sniff(NO_LOGS[name].encode())
 
 
+def test_a_long_log_may_print_code():
+    log = "".join(f"INFO Epoch {k} | Train loss: {9 / k:.3f}\n" + ">>> import metric\n" * 3 for k in range(1, 61))
+    (run,) = read_stdin(log.encode(), ReadOptions())
+    assert run.channels["train_loss"].values[:2].tolist() == [9.0, 4.5]
+
+
 def test_our_own_source_is_no_log():
     root = Path(__file__).parent.parent
     folders = ("src", "model", "synth", "tests", "benchmarks", "docs", "examples")

@@ -9,7 +9,16 @@ import pytest
 from tracker_logs import FIXTURES, assert_holds, logged, same, unpacked
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadFailure, ReadOptions, iterate_source, mlflow_db, read_file, read_runs, read_stdin
+from curveclinic.readers import (
+    ReadFailure,
+    ReadOptions,
+    find_sources,
+    iterate_source,
+    mlflow_db,
+    read_file,
+    read_runs,
+    read_stdin,
+)
 from curveclinic.readers.mlflow_files import meta
 from curveclinic.readers.source import Source
 
@@ -103,6 +112,12 @@ def test_damaged_lines_are_left_out_and_said(tmp_path):
     assert_holds(found, logged("mlflow")["falls"])
     note = "train/loss: the file is damaged; 2 lines are cut short or no 'time value step' and are left out"
     assert note in found.notes
+
+
+def test_a_deleted_run_is_found_where_its_folder_is_asked_for():
+    deleted = next(p for p in TREE.glob("*/*") if meta(p).get("run_name") == "deleted")
+    assert [(source.path, source.named) for source in find_sources(str(deleted))] == [(str(deleted), True)]
+    assert (str(deleted), False) in [(source.path, source.named) for source in find_sources(str(TREE))]
 
 
 def test_a_database_of_deleted_runs(database):

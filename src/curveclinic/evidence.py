@@ -57,7 +57,8 @@ def _overfitting(case: _Case) -> str:
     text = f"val loss was lowest at {value(low)} (step {number(step)}) and ends at {value(val.end)}"
     back = share(val.end - low, val.start - low)
     if val.start > low and back is not None:
-        text += f", which takes back {percent(back)} of its drop from {value(val.start)}"
+        above = f", above its start of {value(val.start)}"
+        text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
     if train is not None:
         text += f", while train loss {change(train.near(step), train.end)}"
     return text

@@ -29,7 +29,7 @@ CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epo
 LOSS_WORDS: Final = {
     **dict.fromkeys(("loss", "losses"), 0),
     **dict.fromkeys(
-        ("nll", "ce", "xent", "crossentropy", "bce", "logloss", "elbo", "bpb", "bpc", "cost", "objective", "criterion"),
+        ("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
         1,
     ),
     **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance"), 2),

@@ -27,7 +27,10 @@ _CODE_LINE = re.compile(
     r"|\"[^\"]*\": )"
 )
 _MANY_ROWS = 50
-"""So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there."""
+"""So many lines with a loss are a log even where it prints code (doc strings, a configuration) here and there..."""
+
+_CODE_BESIDE = 4
+"""...as long as there are no more lines of code than this for each of them."""
 
 _STAMP = re.compile(r"\[?\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d")
 _DELIMITER = re.compile(rb"[,;\t|]")
@@ -97,7 +100,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         rows = rows_of(lines)
         advice = "give a regular expression with named groups, --pattern '(?P<step>...) ... (?P<train_loss>...)'"
         if rows and not _is_log(lines, rows) and not options.train_loss:
-            rows = []
+            why = "too few of them name a loss, or the others look like a program or prose"
+            raise NoCurvesError(f"{source.path}: no log in {len(lines)} lines of text: {why}; {advice}")
     if not rows:
         raise NoCurvesError(f"{source.path}: no loss in {len(lines)} lines of text; {advice}")
     origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
@@ -149,7 +153,7 @@ def _is_log(lines: Sequence[str], rows: Sequence[Row]) -> bool:
 def _is_code(lines: Sequence[str], n_rows: int) -> bool:
     """Whether a text is a program or a page: its lines of code or mark-up are too many for its lines with a loss."""
     n_code = sum(_CODE_LINE.match(line) is not None for line in lines)
-    return n_code > (n_rows if n_rows >= _MANY_ROWS else 1 + n_rows / 10)
+    return n_code > (_CODE_BESIDE * n_rows if n_rows >= _MANY_ROWS else 1 + n_rows / 10)
 
 
 def _without_cut_number(text: str) -> tuple[str, tuple[str, ...]]:

@@ -104,7 +104,7 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     if place in seen:
         return
     seen.add(place)
-    tracked = tracker_source(folder, _run_id(folder, root), named=False)
+    tracked = tracker_source(folder, _run_id(folder, root), named=folder == root)
     if tracked:
         yield tracked
         if tracked.format != "dvclive":  # what else lies in such a folder are copies and artifacts of the run
