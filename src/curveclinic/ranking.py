@@ -44,6 +44,9 @@ _LIMIT: Final = 4.0
 _EXPERIENCE: Final = 0.5
 """Log-odds that a cause gains as the first that the symptoms' table names for a finding; later ones gain less."""
 
+_STRANGE: Final = 1.0
+"""Log-odds that a cause loses where the table names it for none of the findings."""
+
 _LONGEST: Final = 4
 """Causes the symptoms' table names for one finding at most."""
 
@@ -74,7 +77,9 @@ class CauseModel:
     def probabilities(self, inputs: FloatArray, present: BoolArray) -> FloatArray:
         """(n, k) from inputs (n, d) and findings (n, 20); every row sums to 1."""
         score = standardised(inputs, self.mean, self.scale) @ self.weights.T + self.bias
-        score += _EXPERIENCE * _gain(_experience(self.causes), present)
+        gain = _gain(_experience(self.causes), present)
+        a_cause = np.array([cause != NO_FAULT for cause in self.causes])
+        score += _EXPERIENCE * gain - _STRANGE * ((gain == 0) & a_cause)
         share = np.exp(score - score.max(axis=1, keepdims=True))
         out: FloatArray = share / share.sum(axis=1, keepdims=True)
         return out
