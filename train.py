@@ -1,6 +1,6 @@
 """Trains curveclinic's network on synthetic runs and writes `weights/`.
 
-    python train.py                 # drawn runs only, about 29 minutes on 2 CPU cores
+    python train.py                 # drawn runs only, about 43 minutes on 2 CPU cores
     python train.py --quick         # under 3 minutes, to see that everything works
     python train.py --resume        # goes on from the last checkpoint, e.g. in slices: --minutes 8
     python train.py --simulated cache.parquet --share 0.3   # with logs of simulated trainings among the drawn ones
@@ -335,7 +335,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small training that only shows that everything works")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
-    parser.add_argument("--budget", type=float, default=26.0, help="minutes of the whole training loop")
+    parser.add_argument("--budget", type=float, default=40.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"
