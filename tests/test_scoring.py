@@ -334,3 +334,9 @@ def test_no_rows():
 def test_impossible_options_are_refused(options):
     with pytest.raises(InputError):
         score_table(pa.table({"train_loss": [healthy()["train_loss"]]}), **options)
+
+
+@pytest.mark.parametrize("what", [None, [1.0, 2.0], {"train_loss": [2.0, 1.0]}])
+def test_what_is_no_arrow_table_is_refused(what):
+    with pytest.raises(InputError, match=f"found {type(what).__name__}, expected a pyarrow table"):
+        score_table(what)

@@ -58,9 +58,16 @@ def score_table(
     Returns:
         One row for every row given, in the same order; columns as in `writers.ROW`. A run that cannot be used is a
         row with `status="error"` and the reason.
+
+    Raises:
+        InputError: it is no Arrow table, or an option is impossible.
     """
     import pyarrow as pa
 
+    if not isinstance(table, (pa.Table, pa.RecordBatch)):
+        raise InputError(
+            f"found {type(table).__name__}, expected a pyarrow table; predict_pathology takes all else that holds curves"
+        )
     if not table.num_rows:
         return _columns(scored_schema().empty_table(), severities=severities)
     check_options(num_classes, metric_goal)
