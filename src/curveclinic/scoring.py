@@ -66,7 +66,7 @@ def score_table(
 
     if not isinstance(table, (pa.Table, pa.RecordBatch)):
         raise InputError(
-            f"found {type(table).__name__}, expected a pyarrow table; predict_pathology takes all else that holds curves"
+            f"found {type(table).__name__}, expected a pyarrow table; predict_pathology takes all else with curves"
         )
     if not table.num_rows:
         return _columns(scored_schema().empty_table(), severities=severities)
