@@ -11,6 +11,7 @@ import numpy as np
 from curveclinic.choosing import choose
 from curveclinic.errors import InputError
 from curveclinic.grid import OTHER_UNITS, Grid, tables
+from curveclinic.hidden_nan import revealed
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.run import MetricGoal, Run
 
@@ -62,7 +63,8 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    channels, notes = (choice.channels, ()) if one_axis else share_axis(choice.channels)
+    channels, hidden = revealed(choice.channels)
+    channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
         run_id=origin.run_id,
@@ -70,7 +72,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         metric_goal=choice.metric_goal,
         path=origin.path,
         format=origin.format,
-        notes=(*origin.notes, *choice.notes, *notes),
+        notes=(*origin.notes, *choice.notes, *hidden, *notes),
     )
 
 
