@@ -99,6 +99,14 @@ def test_too_little_is_undetermined(use, name):
     assert "expected" in d.message
 
 
+def test_four_points_are_no_clean_bill_of_health(use):
+    d = predict_pathology({"train_loss": [1.0, 0.5, 0.2, 0.1]})
+    assert (d.verdict, d.labels) == ("undetermined", ())
+    assert d.message.startswith("found 4 finite points of train_loss, expected 5 or more")
+    assert predict_pathology({"train_loss": [1.0, 0.5, 0.2, 0.1, 0.08]}).verdict != "undetermined"
+    assert predict_pathology({"train_loss": [1.0, 0.5, np.nan]}).labels == ("non_finite",)
+
+
 def test_a_loss_that_is_nan_from_the_first_row_on_is_judged(use):
     d = predict_pathology(HOSTILE["all_nan"])
     assert d.labels == ("non_finite",)

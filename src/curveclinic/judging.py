@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from curveclinic.classifier import Classifier, NetworkOpinion
     from curveclinic.model.encoder import Encoded
 
-FEWEST: Final = 3
+FEWEST: Final = 5
 """Finite points one loss must have for a run to be called healthy."""
 
 ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
