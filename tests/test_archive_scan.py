@@ -254,6 +254,15 @@ def test_a_table_that_cannot_hold_a_loss_is_one_error(tmp_path, capsys):
     )
 
 
+def test_files_without_curves_are_counted(tmp_path, capsys):
+    write_archive(tmp_path / "logs", 2)
+    for name in ("notes.txt", "config.yaml"):
+        (tmp_path / "logs" / name).write_text("what was tried: a smaller model\n")
+    for _ in range(2):  # a second scan reads none of them, and says the same
+        assert scan("logs", "-o", "out.csv") == 0
+        assert capsys.readouterr().err == "curveclinic: 2 other files without curves passed over\n"
+
+
 def test_what_is_no_file_is_passed_over(tmp_path, capsys):
     write_archive(tmp_path / "logs", 2)
     os.mkfifo("logs/pipe.csv")

@@ -76,6 +76,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         if not state.count():
             raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
         tally.empty = [path for path in args.paths if os.path.isdir(path) and not state.count(path)]
+        if others := state.passed_over():
+            complain(f"{others:,} other file{'s' * (others > 1)} without curves passed over")
         yield state
 
 

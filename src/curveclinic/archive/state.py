@@ -153,6 +153,11 @@ class State:
         query += " WHERE source IN (SELECT id FROM sources WHERE root = ?)"
         return int(self._database.execute(query, (os.fsencode(root),)).fetchone()[0])
 
+    def passed_over(self) -> int:
+        """Returns the number of sources that hold no run."""
+        query = "SELECT count(*) FROM sources WHERE done AND id NOT IN (SELECT source FROM parts)"
+        return int(self._database.execute(query).fetchone()[0])
+
     def layers(self) -> list[str]:
         """Returns the layer channels that the curves of an index have, in the order they came."""
         found = self._database.execute("SELECT layers FROM tables GROUP BY layers ORDER BY min(id)")
