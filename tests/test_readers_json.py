@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadOptions, read_file
+from curveclinic.readers import ReadOptions, keras_history, read_file
 
 
 @pytest.fixture
@@ -176,3 +176,17 @@ def test_huge_integers_do_not_break(read):
         read('{"loss": [1' + "0" * 5000 + "]}")
     with pytest.raises(LogError, match=r"log\.json: "):
         read('{"loss": [1' + "0" * 400 + "]}")
+
+
+@pytest.mark.parametrize(
+    "text", ["[tool.x]\na = 1\n", '{\n  // a comment\n  "strict": true\n}\n', "[section]\nkey=1\n"]
+)
+def test_settings_are_no_json(text):
+    assert not keras_history.sniff(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ['{"loss": [1]}', '\ufeff [ {"a": 1}]', "{", "[", "[1, 2]", "[NaN]", "[]", "{}", '[ "a"]']
+)
+def test_documents_are_json(text):
+    assert keras_history.sniff(text.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,10 +16,13 @@ from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
+_OPENING = re.compile(rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[\s*(?:[\[{\"\]\d-]|true|false|null|NaN|Infinity|\Z))")
+"""How a document begins; `[section]` of a settings file and JSON with comments are none."""
+
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a JSON document."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    return _OPENING.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
