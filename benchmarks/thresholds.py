@@ -8,7 +8,8 @@ F1 on the pooled yardsticks, where a finding that nobody scored on a run without
 false alarm, less a price for every run whose label changes when only every fourth point is kept (labelled or not),
 smoothed over its neighbours and pulled towards one value for all. A label goes to the rules where they
 beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
-and deciders chosen without them. What it does not show: the rules' own cuts were set with both yardsticks in sight.
+and deciders chosen without them. What it does not show: the rules' own cuts, and the constants below, were set with
+both yardsticks in sight.
 
 With --write the numbers chosen on all families go into the sidecar of the shipped weights.
 """

@@ -11,7 +11,7 @@ from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 from curveclinic import InputError, Run, score_table
 from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.naming import ADVERSARIAL_NOTE
-from curveclinic.predict import predict_runs
+from curveclinic.predict import predict_pathology, predict_runs
 from curveclinic.run import Series
 from curveclinic.scoring import score_runs
 from curveclinic.synth.generate import generate
@@ -224,6 +224,16 @@ def test_a_loss_counted_in_other_units_is_spread():
     first, second = score_table(table)["message"].to_pylist()
     assert first.startswith("val_loss is counted in other units")
     assert second == ""
+
+
+def test_a_hidden_nan_is_found_in_columns_too():
+    hidden, norms = [*LOSS[:40], *[0.0] * 20], [*[1.0] * 40, *[np.nan] * 20]
+    lists = [{"train_loss": loss, "grad_norm": norms} for loss in (hidden, LOSS)] + [{"train_loss": hidden}]
+    table = pa.table({name: [one.get(name) for one in lists] for name in ("train_loss", "grad_norm")})
+    rows = score_table(table)
+    assert rows["labels"].to_pylist() == [list(d.labels) for d in predict_pathology(lists)]
+    assert ["non_finite" in labels for labels in rows["labels"].to_pylist()] == [True, False, False]
+    assert "first at step 41: taken as NaN" in rows["message"][0].as_py()
 
 
 def test_names_pass_the_alias_table():

@@ -141,7 +141,7 @@ def batch_of(
     odd, blank = choices.open.copy(), empty_batch(len(num_classes))
     series = {c: _only(found.series[raw], choices.used[c]) for c, raw in choices.source.items()}
     if not one_axis:
-        odd |= _in_other_units(series, len(odd))
+        odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd))
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
@@ -190,6 +190,18 @@ def _in_other_units(series: Mapping[str, RawSeries], n: int) -> BoolArray:
             low, high = np.minimum(train, own), np.maximum(train, own)
             with np.errstate(invalid="ignore"):
                 out |= (low > 0) & (high > OTHER_UNITS * (1 - _UNIT_MARGIN) * low)
+    return out
+
+
+def _may_hide_nan(series: Mapping[str, RawSeries], n: int) -> BoolArray:
+    """(n,) runs with a train loss of exactly 0 and a gradient norm that is not finite, see `hidden_nan.revealed`."""
+    out = np.zeros(n, dtype=bool)
+    if "train_loss" in series and "grad_norm" in series:
+        losses, norms = series["train_loss"].points, series["grad_norm"].points
+        unknown = np.zeros(n, dtype=bool)
+        out[rows_of(losses.offsets, np.flatnonzero(losses.values == 0))] = True
+        unknown[rows_of(norms.offsets, np.flatnonzero(~np.isfinite(norms.values)))] = True
+        out &= unknown
     return out
 
 
