@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,8 +26,8 @@ class Training:
         self.steps = 0
         self.net = CurveNet(shape).to(device)
         self.net.halved = device != "cpu" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
-        self.averaged = torch.optim.swa_utils.AveragedModel(self.net, avg_fn=averaging, use_buffers=True)
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=lr, weight_decay=0.02)
+        self.averaged = torch.optim.swa_utils.AveragedModel(self.net, multi_avg_fn=averaging, use_buffers=True)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=lr, weight_decay=0.02, fused=True)
 
     @property
     def result(self) -> CurveNet:
@@ -72,7 +73,11 @@ class Training:
         return {"net": self.net, "averaged": self.averaged, "optimiser": self.optimiser}
 
 
-def averaging(averaged: Tensor, current: Tensor, count: int | Tensor) -> Tensor:
-    """Exponential average of the weights whose memory grows with the steps made, up to a thousand."""
+@torch.no_grad()
+def averaging(averaged: Sequence[Tensor], current: Sequence[Tensor], count: int | Tensor) -> None:
+    """Exponential average of the weights, in place, whose memory grows with the steps made, up to a thousand."""
     decay = min(0.999, (1 + int(count)) / (10 + int(count)))
-    return averaged + (current - averaged) * (1 - decay) if current.is_floating_point() else current
+    if averaged[0].is_floating_point():
+        torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
+    else:
+        torch._foreach_copy_(list(averaged), list(current))

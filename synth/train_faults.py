@@ -75,7 +75,8 @@ def too_slow(rng: Rng, n: int) -> Draw:
         "floor": rng.uniform(0, 0.7, n),
         "schedule_weight": np.where(rng.random(n) < 0.7, 0.0, 0.5),
         "val_floor": np.abs(rng.normal(0, 0.04, n)),
-        "noise": log_uniform(rng, 3e-4, 0.1, n),
+        # the loss of small batches beside a calm val
+        "noise": np.where(rng.random(n) < 0.7, log_uniform(rng, 3e-4, 0.1, n), log_uniform(rng, 0.05, 0.35, n)),
         "val_noise": log_uniform(rng, 1e-4, 0.03, n),
     }
 
@@ -127,8 +128,13 @@ def drift_up(rng: Rng, n: int) -> Draw:
         "blow_val": np.where(rng.random(n) < 0.6, 0.97, rng.uniform(0, 1, n)),
         "rate": log_uniform(rng, 1, 30, n),
         "floor": np.where(rng.random(n) < 0.5, rng.uniform(0.8, 1, n), rng.uniform(0.97, 1, n)),
+        # or val only jitters
+        "val_mode": pick(rng, [3, 1], n),
+        "val_drift": rng.normal(0, 0.03, n),
+        "val_start": np.where(rng.random(n) < 0.7, 1.0, rng.uniform(0.8, 1.3, n)),
         "metric_kind": pick(rng, {1: 3, 2: 1, 0: 1, 5: 2.5}, n),
         "noise": log_uniform(rng, 5e-4, 0.1, n),
+        "val_noise": log_uniform(rng, 3e-4, 0.06, n),
     }
 
 

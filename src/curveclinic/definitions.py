@@ -101,19 +101,21 @@ def _still_falls(q: Names, prefix: str) -> Statement:
     """One loss gives 5 % of its drop at the end; in logarithms any power law does, so more is asked for there."""
     fall = q[prefix + "end_fall"]
     log = holds(q[prefix + "log"])
-    enough = any_of(all_of(log, above(fall, 0.12, 0.24)), all_of(1.0 - log, above(fall, 0.03, 0.06)))
-    return all_of(enough, above(q[prefix + "end_fall_snr"], 1.0, 3.0), below(q[prefix + "rise_drop"], 0.04, 0.12))
+    enough = any_of(all_of(log, above(fall, 0.12, 0.24)), all_of(1.0 - log, above(fall, 0.03, 0.055)))
+    return all_of(enough, above(q[prefix + "end_fall_snr"], 1.0, 3.0), below(q[prefix + "rise_drop"], 0.05, 0.14))
 
 
 def _undertrained(q: Names) -> Statement:
+    # the noise of a batch may hide what a calm val shows
+    val_tells = above(q["v_end_fall_snr"], 4.0, 7.0)
     return all_of(
         _still_falls(q, "t_"),
         where_logged(q["v_end_fall"], _still_falls(q, "v_")),
-        above(q["t_end_fall_snr"], 2.0, 4.5),
+        any_of(above(q["t_end_fall_snr"], 2.0, 4.0), val_tells),
         above(q["t_drop_rel"], 0.005, 0.012),
         above(q["t_end_fall_rel"], 0.001, 0.003),
         # the slow noisy decline of fine-tuning is its nature
-        below(q["t_noise_drop"], 0.15, 0.35),
+        any_of(below(q["t_noise_drop"], 0.15, 0.35), all_of(below(q["t_noise_drop"], 0.3, 0.6), val_tells)),
     )
 
 
@@ -188,10 +190,12 @@ def _val_spikes(q: Names) -> Statement:
 
 
 def _noisy_validation(q: Names) -> Statement:
+    beyond_rounding = above(q["v_noise_rel"], 0.0005, 0.002)
     return all_of(
         above(q["v_noise_over_t"], 2.0, 4.0),
         any_of(above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.07, 0.14)),
-        above(q["v_noise_rel"], 0.01, 0.03),
+        # a trace of its level, unless all that val does is jitter
+        any_of(above(q["v_noise_rel"], 0.01, 0.03), all_of(above(q["v_noise_drop"], 0.5, 1.0), beyond_rounding)),
         above(q["v_count"], 5.0, 8.0),
     )
 
