@@ -190,12 +190,18 @@ def _val_spikes(q: Names) -> Statement:
 
 
 def _noisy_validation(q: Names) -> Statement:
-    beyond_rounding = above(q["v_noise_rel"], 0.0005, 0.002)
+    # a trace of its level is enough where neither loss goes anywhere and they lie side by side
+    still = all_of(
+        below(q["t_drop_rel"], 0.015, 0.04),
+        below(q["v_rise_rel"], 0.015, 0.04),
+        below(q["gap_level"], 0.03, 0.08),
+        above(q["v_noise_drop"], 0.5, 1.0),
+        above(q["v_noise_rel"], 0.0005, 0.002),
+    )
     return all_of(
         above(q["v_noise_over_t"], 2.0, 4.0),
         any_of(above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.07, 0.14)),
-        # a trace of its level, unless all that val does is jitter
-        any_of(above(q["v_noise_rel"], 0.01, 0.03), all_of(above(q["v_noise_drop"], 0.5, 1.0), beyond_rounding)),
+        any_of(above(q["v_noise_rel"], 0.01, 0.03), still),
         above(q["v_count"], 5.0, 8.0),
     )
 
