@@ -22,7 +22,7 @@ def loss_points(rng: np.random.Generator, plan: Plan, latent: Latent, t: Axis, v
     v_clean = values_at(latent.val, v.run, v.time)
     t_level, v_level = t_clean * np.exp(over.train), v_clean * np.exp(over.val)
     t_values = _noisy_train(rng, plan, t, t_level, latent.train[:, 0], thin)
-    v_eps = texture.correlated(rng, v.run, plan.val_rho, plan.skew * 0.3)
+    v_eps = texture.correlated(rng, v.run, plan.val_rho, plan.val_skew)
     v_values = _noisy(v, v_level, latent.val[:, 0], plan.val_noise[v.run], plan.val_noise_power, v_eps)
     moved, points = t.of(plan.shared_noise > 0)
     shared = texture.correlated(rng, points.run, plan.val_rho, np.zeros(plan.size))

@@ -148,10 +148,13 @@ def _blow_ups(rng: Rng, n: int) -> Draw:
 
 def _noise_details(rng: Rng, n: int) -> Draw:
     u = rng.random
+    power, rho = np.where(u(n) < 0.45, 1.0, rng.uniform(0.2, 1.0, n)), pick(rng, [8, 2, 1, 0.5], n)
+    skew = np.where(u(n) < 0.4, rng.uniform(0.1, 0.8, n), 0.0)
     return {
-        "noise_power": np.where(u(n) < 0.45, 1.0, rng.uniform(0.2, 1.0, n)),
-        "noise_rho": pick(rng, [8, 2, 1, 0.5], n),
-        "skew": np.where(u(n) < 0.4, rng.uniform(0.1, 0.8, n), 0.0),
+        "noise_power": power,
+        "noise_rho": rho,
+        "skew": skew,
+        "val_skew": 0.3 * skew,
         "val_noise": log_uniform(rng, 2e-4, 0.03, n),
         "val_noise_power": np.where(u(n) < 0.6, 1.0, 0.3),
         "val_rho": pick(rng, [2, 3, 4, 3], n),

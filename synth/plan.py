@@ -73,6 +73,7 @@ class Plan:
     val_noise: FloatArray
     val_noise_power: FloatArray
     val_rho: IntArray
+    val_skew: FloatArray
     shared_noise: FloatArray
     spikes: IntArray
     spike_size: FloatArray  # log ratio to the level

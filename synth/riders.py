@@ -36,6 +36,8 @@ def shaky_val(rng: Rng, n: int) -> Draw:
     return {
         "val_noise": log_uniform(rng, 0.04, 0.9, n),
         "val_rho": pick(rng, [6, 2, 0.5], n),
+        # now and then an evaluation goes badly wrong, never badly right
+        "val_skew": np.where(rng.random(n) < 0.45, rng.uniform(0.3, 1.0, n), 0.0),
         "val_noise_power": rng.uniform(0.2, 1.0, n),
         "noise": log_uniform(rng, 3e-4, 0.08, n),
         "has_val": full(n, 1.0),
