@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables
+from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
 from curveclinic.restarts import goes_on
 
 
@@ -108,4 +108,25 @@ def test_rows_in_columns_equal_rows_one_by_one(rows):
     for name, column in found.columns.items():
         assert column.rows.tolist() == expected[name][0].rows.tolist()
         assert np.array_equal(column.values, expected[name][0].values, equal_nan=True)
-    assert len(found.notes) == sum("loss" in n or "acc" in n for n in found.columns if expected[n][1])
+    assert sorted(found.notes) == sorted(note for name in expected for note in text_notes(name, *expected[name]))
+
+
+def test_text_among_numbers_is_told_with_examples_that_steer_no_terminal():
+    column, bad = column_from_cells(enumerate(["1", "n/a!", "x\x1b[31m", "n/a!", "2", "3", "4"]))
+    assert column.values.tolist() == [1, 2, 3, 4]
+    assert text_notes("val_loss", column, bad) == [
+        r"val_loss: left out 3 cells that are not numbers ('n/a!', 'x\x1b[31m')"
+    ]
+    assert text_notes("comment", column, bad) == []
+
+
+def test_a_column_of_mostly_text_is_told_and_one_of_text_alone_is_not():
+    mostly, alone = column_from_cells(enumerate(["1", "x", "x"])), column_from_cells(enumerate(["mse", "mse"]))
+    assert text_notes("val_loss", *mostly) == ["val_loss: most cells are not numbers ('x') and the column is left out"]
+    assert text_notes("loss_fn", *alone) == []
+
+
+def test_a_step_column_with_a_hole_is_no_axis_and_that_is_told():
+    ((_, table, notes),) = tables(grid(step=[10.0, np.inf, 30.0], loss=[3.0, 2.0, 1.0]))
+    assert table["loss"][0].tolist() == [1, 2, 3]
+    assert notes == ("'step' holds NaN or Inf and is no step axis: rows are counted",)

@@ -152,7 +152,7 @@ def test_a_restart_voids_what_was_written_after_its_step(tmp_path):
     write(tmp_path, {"train_loss": [7.5, 6.5]}, first=2, wall=2000.0, suffix="b")
     (run,) = read_file(tmp_path)
     assert (steps(run), values(run)) == ([0, 1, 2, 3], [9, 8, 7.5, 6.5])
-    assert any("restarted; 3 points" in note for note in run.notes)
+    assert any("restarted; left out 3 points" in note for note in run.notes)
 
 
 def test_a_session_start_voids_later_steps(tmp_path):
@@ -233,7 +233,7 @@ def test_a_damaged_record_is_left_out_and_noted(tmp_path):
     path.write_bytes(bytes(data))
     (run,) = read_file(path)
     assert values(run) == [3, 2]
-    assert "1 records have a wrong checksum and are left out" in run.notes
+    assert "left out 1 record with a wrong checksum" in run.notes
 
 
 def test_a_file_of_nothing_but_garbage_is_an_error(tmp_path):

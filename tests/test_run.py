@@ -51,8 +51,9 @@ def test_unequal_lengths_share_one_span_when_far_apart():
 
 @pytest.mark.parametrize("far", [np.inf, -np.inf, np.nan, 1e308, -1e308])
 def test_what_cannot_be_a_step_drops_its_point(far):
-    steps, values = series(Run.from_arrays({"train_loss": ([1, 2, far, 4], [4.0, 3.0, 2.0, 1.0])}))
-    assert (steps, values) == ([1, 2, 4], [4.0, 3.0, 1.0])
+    run = Run.from_arrays({"train_loss": ([1, 2, far, 4], [4.0, 3.0, 2.0, 1.0])})
+    assert series(run) == ([1, 2, 4], [4.0, 3.0, 1.0])
+    assert run.notes == (f"train_loss: left out 1 point at no possible step ({far:g})",)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 5, [0.0] * 5])

@@ -20,6 +20,7 @@ from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.measures import MAD_TO_STD
 from curveclinic.outliers import FEWEST, odd_findings, odd_levels
 from curveclinic.phrases import value
+from curveclinic.plurals import counted
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.run import MetricGoal, constructor_call
@@ -144,7 +145,7 @@ def judge_cohort(runs: Any, *, num_classes: int | None = None, metric_goal: Metr
         found = predict_pathology(runs, num_classes=num_classes, metric_goal=metric_goal)
     if not isinstance(found, list) or len(found) < 2:
         count = len(found) if isinstance(found, list) else 1
-        raise InputError(f"found {count} run{'s' * (count != 1)}, expected two or more runs of one configuration")
+        raise InputError(f"found {counted(count, 'run')}, expected two or more runs of one configuration")
     return _cohort(tuple(found))
 
 

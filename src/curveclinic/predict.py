@@ -16,6 +16,7 @@ from curveclinic.evidence import evidence
 from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.plurals import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import why_unchecked
@@ -213,6 +214,6 @@ def _too_little(run: Run, points: int) -> str:
     if not names:
         return f"found {', '.join(run.channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
     return (
-        f"found {points} finite point{'s' * (points != 1)} of {' and '.join(names)}, expected {FEWEST} or more; "
+        f"found {counted(points, 'finite point')} of {' and '.join(names)}, expected {FEWEST} or more; "
         "log more often or wait"
     )

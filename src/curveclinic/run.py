@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.plurals import counted
 
 FloatArray = npt.NDArray[np.float64]
 MetricGoal = Literal["max", "min"]
@@ -125,6 +126,8 @@ class Run:
             if steps is None:
                 one, note = Series(_implied_steps(len(values), longest), values), ""
             else:
+                steps, values, dropped = on_steps(steps, values)
+                extra += [f"{name}: {dropped}"] if dropped else []
                 one, note = _normalise_axis(steps, values)
             if note:
                 extra.append(f"{name}: {note}")
@@ -172,7 +175,10 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
         steps, values = _array(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
-        return _drop_missing(data[1], steps, values)
+        if _is_plain(data[1]):
+            return steps, values
+        here = _present(data[1], len(values))
+        return steps[here], values[here]
     values = _numbers(name, data)
     if _is_plain(data):
         return None, values
@@ -190,11 +196,13 @@ def _is_pair(data: Any) -> bool:
     return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
 
 
-def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def on_steps(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+    """Returns the points whose step can be one, and the note on those left out, "" for none."""
     keep = is_step(steps)
-    if not _is_plain(source):
-        keep &= _present(source, len(values))
-    return (steps, values) if keep.all() else (steps[keep], values[keep])
+    if keep.all():
+        return steps, values, ""
+    first = steps[~keep][0]
+    return steps[keep], values[keep], f"left out {counted(int((~keep).sum()), 'point')} at no possible step ({first:g})"
 
 
 def is_step(steps: FloatArray) -> npt.NDArray[np.bool_]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
+from curveclinic.plurals import counted
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
@@ -74,7 +75,7 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
     damaged = next((f.events.notes[0] for f in decoded if f.events.notes), None)
     if damaged:
         return LogError(f"{source.path}: no scalar could be read; {damaged}")
-    return NoCurvesError(f"{source.path}: no scalars in {len(decoded)} event file(s)")
+    return NoCurvesError(f"{source.path}: no scalars in {counted(len(decoded), 'event file')}")
 
 
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
@@ -148,7 +149,8 @@ def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
             table[tag] = (steps, values)
             continue
         if not keep.all() and parse(tag).quantity:
-            notes.append(f"{tag}: restarted; {int((~keep).sum())} points after the step it went back to are left out")
+            void = counted(int((~keep).sum()), "point")
+            notes.append(f"{tag}: restarted; left out {void} after the step it went back to")
         table[tag] = (steps[keep], values[keep])
     return table, tuple(notes)
 
