@@ -41,6 +41,14 @@ def test_rows_out_of_order_are_one_run():
         assert len(tables(grid(step=order, loss=np.ones(len(order))))) == 1
 
 
+def test_shuffled_rows_of_distinct_steps_are_one_run():
+    rng = np.random.default_rng(0)
+    for n in range(3, 60):
+        steps = rng.permutation(n).astype(float)
+        ((_, table, notes),) = tables(grid(step=steps, loss=2 * np.exp(-steps / 10)))
+        assert (table["loss"][0].tolist(), notes) == (steps.tolist(), ())
+
+
 def test_several_restarts_are_several_runs_if_one_of_them_is_new():
     found = tables(grid(step=[0, 1, 2] * 3, loss=[4, 2, 1, 1, 0.9, 0.8, 4, 2, 1]))
     assert [t["loss"][1].tolist() for _, t, _ in found] == [[4, 2, 1], [1, 0.9, 0.8], [4, 2, 1]]

@@ -45,7 +45,7 @@ def cut(
     if len(rows) < 2:
         return [0], steps, ()
     own = steps if len(rows) == len(steps) else steps[rows]
-    places = _restarts(own, rows, breaks)
+    places = [] if not breaks and _never_twice(own) else _restarts(own, rows, breaks)
     if not places:
         return [0], steps, ()
     bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
@@ -56,6 +56,12 @@ def cut(
     for begin, i, bound in zip(begins, places, bounds, strict=False):
         moved[bound:] += own[i - 1] + usual_gap(own[begin:i]) - own[i]
     return [0], moved, (ANEW_NOTE,)
+
+
+def _never_twice(own: FloatArray) -> bool:
+    """Whether no step stands in two rows: then rows that go back are out of order, as no counter started over."""
+    ordered = np.sort(own)
+    return bool((ordered[1:] > ordered[:-1]).all())
 
 
 def usual_gap(steps: FloatArray) -> float:

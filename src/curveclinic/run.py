@@ -28,6 +28,9 @@ _STORED_INF = 1.797e308
 _FARTHEST_STEP = 1e150
 """A step beyond is none: distances between steps, and their squares, stay finite."""
 
+_RESUMED = (3, 0.125)
+"""Times, and share of the points, that a resumed run goes back at most; oftener the points are out of order."""
+
 MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 """Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
 
@@ -308,8 +311,8 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     if len(steps) < 2 or bool((steps[1:] > steps[:-1]).all()):
         return Series(steps, values), ""
     if len(steps) > 2 and bool(np.all(steps == steps[0])):
-        counted = np.arange(1, len(steps) + 1, dtype=np.float64)
-        return Series(counted, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
+        written = np.arange(1, len(steps) + 1, dtype=np.float64)
+        return Series(written, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
     back = np.flatnonzero(steps[1:] < steps[:-1])
     order = np.argsort(steps, kind="stable")
     sorted_steps, sorted_values = steps[order], values[order]
@@ -317,4 +320,7 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     kept = Series(sorted_steps[last], sorted_values[last])
     lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
     what = f"resumed at step {steps[back[-1] + 1]:g}" if len(back) else "repeated steps"
-    return kept, f"{what}, the last value of a step is kept" + (" (a NaN was overwritten)" if lost_nan else "")
+    if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
+        what = "out of order, sorted by step"
+    overwritten = " (a NaN was overwritten)" if lost_nan else ""
+    return kept, what if last.all() else f"{what}, the last value of a step is kept{overwritten}"
