@@ -74,11 +74,21 @@ def test_undertrained():
     )
 
 
+def test_steps_in_a_sentence_are_logged_ones():
+    steps = np.arange(20, 1201, 20)
+    sentence = say("undertrained", {"train_loss": (steps, np.linspace(2.0, 1.0, 60))})
+    assert "since step 960 (" in sentence
+
+
+def test_one_point_that_is_not_finite():
+    assert say("non_finite", {"train_loss": [1.0, np.nan, 0.5]}).endswith("1 of its 3 points is not finite")
+
+
 def test_non_finite():
     curves = {"train_loss": [1.0, np.nan, 0.5, np.nan], "val_loss": [1.0, 2.0, np.inf, 3.0]}
     assert say("non_finite", curves) == (
         "train loss is NaN at step 2, 2 of its 4 points are not finite; "
-        "val loss is Inf at step 3, 1 of its 4 points are not finite"
+        "val loss is Inf at step 3, 1 of its 4 points is not finite"
     )
 
 

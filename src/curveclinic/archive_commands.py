@@ -52,7 +52,7 @@ def index(args: argparse.Namespace) -> int:
     with _updated(args, Job("index", reading_options(args)), tally) as state:
         count = write_index(_complained(state.tables(), tally), state.layers(), args.output)
     runs = count - tally.unreadable
-    print(f"{runs:,} runs written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
+    print(f"{counted(runs, 'run')} written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
     return finish(tally)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from curveclinic.axis import number
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.phrases import change, course, percent, share_of, value
+from curveclinic.plurals import counted
 from curveclinic.ragged import Ragged
 from curveclinic.run import Run
 from curveclinic.trace import Trace, median, share, trace_of
@@ -79,7 +80,7 @@ def _not_learning(case: _Case) -> str:
     if train is None:
         return ""
     return (
-        f"{course(train)} over {len(train.values):,} points; a point differs from its neighbours "
+        f"{course(train)} over {counted(len(train.values), 'point')}; a point differs from its neighbours "
         f"by {value(train.jitter())}"
     )
 
@@ -127,11 +128,11 @@ def _non_finite(case: _Case) -> str:
             continue
         bad = np.flatnonzero(~np.isfinite(series.values))
         if len(bad):
-            first = series.values[bad[0]]
+            first, points = series.values[bad[0]], counted(len(series), "point")
             what = "NaN" if math.isnan(first) else "Inf" if first > 0 else "-Inf"
             parts.append(
                 f"{name.replace('_', ' ')} is {what} at step {number(series.steps[bad[0]])}, "
-                f"{len(bad):,} of its {len(series):,} points are not finite"
+                f"{counted(len(bad), f'of its {points} is', f'of its {points} are')} not finite"
             )
     return "; ".join(parts)
 
@@ -147,7 +148,7 @@ def _oscillation(case: _Case) -> str:
     turns = int((np.diff(signs[signs != 0]) != 0).sum())
     return (
         f"after the first tenth of the run train loss still moves between {value(low)} and {value(high)} "
-        f"(10 % to 90 % of its points) and crosses its median {turns} times"
+        f"(10 % to 90 % of its points) and crosses its median {counted(turns, 'time')}"
     )
 
 
