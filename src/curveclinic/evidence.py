@@ -21,6 +21,9 @@ from curveclinic.ragged import Ragged
 from curveclinic.run import Run
 from curveclinic.trace import Trace, median, share, trace_of
 
+_RISEN: Final = 0.1
+"""Share of its drop that a val loss takes back to have risen."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Case:
@@ -60,7 +63,12 @@ def _overfitting(case: _Case) -> str:
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
-    if train is not None:
+        high, top = val.since(step).highest
+        if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
+            text += f", after {value(high)} at step {number(top)}"
+    if train is not None and train.end > train.near(step):
+        text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
+    elif train is not None:
         text += f", while train loss {change(train.near(step), train.end)}"
     return text
 

@@ -19,6 +19,7 @@ from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
 from curveclinic.suspects import Suspects, suspects_in
+from curveclinic.vouching import frozen_validation, lone_rise
 
 if TYPE_CHECKING:
     from curveclinic.classifier import Classifier, NetworkOpinion
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 FEWEST: Final = 5
 """Finite points one loss must have for a run to be called healthy."""
+
+_OVERFITTING: Final = LABELS.index("overfitting")
 
 ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
@@ -89,10 +92,19 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) 
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
-    points = loss_points(counts)
-    undetermined = (points < FEWEST) & ~verdicts.present.any(axis=1)
+    points, found = loss_points(counts), verdicts.present.any(axis=1)
+    ill = (verdicts.present & (verdicts.severity > 0)).any(axis=1)
+    unproven = frozen_validation(batch, ~ill & ~adversarial) | lone_rise(batch, _is_overfitting_alone(verdicts))
+    doubtful = unproven | doubtful
+    undetermined = (points < FEWEST) & ~found
     undetermined[list(doubtful)] = True
     return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded)
+
+
+def _is_overfitting_alone(verdicts: Verdicts) -> BoolArray:
+    """(n,) runs that overfit, and have nothing else found in them."""
+    only: BoolArray = verdicts.present[:, _OVERFITTING] & (verdicts.present.sum(axis=1) == 1)
+    return only
 
 
 def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
