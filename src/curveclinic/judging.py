@@ -36,6 +36,14 @@ ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 _NOT_ADVERSARIAL: Final = ~np.isin(LABELS, sorted(ADVERSARIAL_LABELS))
 """(20,) labels that cannot be said of them."""
 
+_DIVERGENCE: Final = np.isin(LABELS, ["divergence"])
+
+_BACK: Final = 0.75
+"""Share of its depth below 0 at which a loss is on its way back."""
+
+_END: Final = 0.05
+"""Share of the points whose median is the level at the end."""
+
 
 @dataclass(frozen=True, eq=False)
 class Opinions:
@@ -67,6 +75,8 @@ class Judged:
         doubtful: row -> why a run is not judged at all.
         undetermined: (n,) runs that get no verdict: the doubtful ones, and those of too few points without a finding.
         encoded: what the network was shown, features without curves; None without weights.
+        balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
+            that is fooled ever better, no divergence.
     """
 
     verdicts: Verdicts
@@ -76,19 +86,23 @@ class Judged:
     doubtful: dict[int, str]
     undetermined: BoolArray
     encoded: Encoded | None
+    balancing: BoolArray
 
 
-def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) -> Judged:
+def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, opposed: BoolArray) -> Judged:
     """Judges every run of a batch.
 
     Args:
         batch: n runs.
         classifier: the network; None lets the rules decide alone.
-        adversarial: (n,) runs whose losses play against each other.
+        adversarial: (n,) runs whose losses play against each other, without a total.
+        opposed: (n,) these, and those with a total.
     """
     opinions = opinions_on(batch, classifier)
     counts = opinions.counts
-    rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if adversarial.any() else opinions.rules
+    balancing, rules = _balancing(batch, opposed), opinions.rules
+    if opposed.any():
+        rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL | balancing[:, None] & _DIVERGENCE)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
@@ -98,7 +112,20 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) 
     doubtful = unproven | doubtful
     undetermined = (points < FEWEST) & ~found
     undetermined[list(doubtful)] = True
-    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded)
+    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
+
+
+def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
+    """(n,) runs with opponents whose train loss is mostly below 0 and ends nearer to 0 than it was."""
+    train, out = batch.channels["train_loss"], np.zeros_like(opposed)
+    for row in np.flatnonzero(opposed):
+        values = train.values[train.offsets[row] : train.offsets[row + 1]]
+        values = values[np.isfinite(values)]
+        if len(values):
+            end = np.median(values[-max(1, int(_END * len(values))) :])
+            low = values.min()
+            out[row] = np.median(values) < 0 and _BACK * low < end < -low
+    return out
 
 
 def _is_overfitting_alone(verdicts: Verdicts) -> BoolArray:
