@@ -8,7 +8,7 @@ import pytest
 from output_cases import diagnosis, finding
 
 from curveclinic.cli import main
-from curveclinic.cohort import SAID, Cohort, judge_cohort
+from curveclinic.cohort import SAID, Cohort, judge_cohort, spoken_label
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.outliers import odd_levels
@@ -50,7 +50,7 @@ def test_what_all_runs_share_is_said_first():
     assert lines[:3] == [
         "cohort of 5 runs",
         "  5 of 5 never leave the initial plateau (not_learning)",
-        "  1 of 5 show spikes of the training loss (loss_spikes)",
+        "  1 of 5 shows spikes of the training loss (loss_spikes)",
     ]
 
 
@@ -143,7 +143,7 @@ def test_runs_of_different_length_and_unusable_ones_are_remarked_on():
     assert found.remarks == (
         "1 of 5 could not be judged",
         "the runs end between step 50 and 100: their final levels are of different ages",
-        "1 of 5 have no finite val loss",
+        "1 of 5 has no finite val loss",
     )
     assert [one["name"] for one in found.to_dict()["runs"]] == ["seed 0", "seed 1", "seed 2", "seed 3", "run 5"]
 
@@ -196,6 +196,12 @@ def test_extreme_losses_stay_plain_data():
 
 def test_every_label_has_its_words():
     assert set(SAID) == {*LABELS, HEALTHY}
+
+
+def test_one_run_does_what_many_do():
+    assert spoken_label("slow_start", 1) == "sits on a first plateau before it falls"
+    assert spoken_label("slow_start", 2) == "sit on a first plateau before they fall"
+    assert not any("{" in spoken_label(label, count) for label in SAID for count in (1, 2))
 
 
 def test_runs_of_one_name_are_told_apart_by_their_paths():

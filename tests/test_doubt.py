@@ -49,6 +49,37 @@ def test_the_same_number_for_ever_is_not_judged():
     assert reason({"train_loss": np.full(50, 1.2345)}).startswith("train loss is 1.234 at every one of its 50 points")
 
 
+@pytest.mark.parametrize("value", [0.6931, 0.0, 1.0])
+def test_a_val_loss_that_never_changes_is_not_called_healthy(value):
+    d = predict_pathology({"train_loss": decay(40), "val_loss": np.full(40, value)})
+    assert (d.verdict, d.labels) == ("undetermined", ())
+    assert d.message == f"val loss is {value:.4g} at every one of its 40 points: is it logged right?"
+
+
+def outlying_last(n, to):
+    val = decay(n, end=0.3) + 0.002 * np.random.default_rng(0).standard_normal(n)
+    return {"train_loss": decay(n, end=0.1), "val_loss": np.append(val[:-1], to)}
+
+
+@pytest.mark.parametrize("n", [10, 20, 30])
+def test_one_last_point_is_no_overfitting(n):
+    d = predict_pathology(outlying_last(n, 5.0))
+    assert (d.verdict, d.labels, d.stop_at) == ("undetermined", (), None)
+    assert d.message.startswith("only the last point of val loss has risen, from 0.3")
+    assert "one point is no trend" in d.message
+
+
+def test_two_last_points_may_be_overfitting():
+    curves = outlying_last(20, 5.0)
+    curves["val_loss"][-2] = 3.0
+    assert predict_pathology(curves).labels == ("overfitting",)
+
+
+def test_what_is_found_beside_a_val_loss_that_never_changes_is_still_said():
+    d = predict_pathology({"train_loss": decay(40), "val_loss": np.full(40, decay(40)[0])})
+    assert d.labels == ("no_generalization",)
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_the_cost_of_a_guess_for_ever_is_not_learning(classes):
     d = predict_pathology({"train_loss": np.full(50, np.round(np.log(classes), 4))})

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
+from curveclinic.plurals import counted
 from curveclinic.readers import event_columns
 from curveclinic.readers.crc import crc, masked_crc
 from curveclinic.readers.event_file import decode
@@ -273,7 +274,7 @@ def test_damaged_records_are_counted_and_left_out(n_bad):
         item[-6] ^= 4  # within the value
     found = check(b"".join(records))
     assert found.tags["loss"][2].tolist() == list(range(n_bad + 1, 129))
-    assert found.notes == [f"{n_bad} records have a wrong checksum and are left out"]
+    assert found.notes == [f"left out {counted(n_bad, 'record')} with a wrong checksum"]
 
 
 def test_columns_are_used_at_all(monkeypatch):

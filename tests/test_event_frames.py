@@ -96,7 +96,7 @@ def test_a_long_record_may_hold_scalars():
     damaged = bytearray(data)
     damaged[len(data) // 2] ^= 1
     found = decode(bytes(damaged))
-    assert (list(found.tags), found.notes) == (["loss"], ["1 records have a wrong checksum and are left out"])
+    assert (list(found.tags), found.notes) == (["loss"], ["left out 1 record with a wrong checksum"])
 
 
 def test_checksums_of_images_are_checked_on_request(saved):
@@ -108,7 +108,7 @@ def test_checksums_of_images_are_checked_on_request(saved):
         assert (run.channels["train_loss"].values.tolist(), run.notes) == ([2, 1], ("train_loss <- loss",))
         (run,) = read_file(path, ReadOptions(verify_crc=True))
         assert run.channels["train_loss"].values.tolist() == [2, 1]
-        assert "1 records have a wrong checksum and are left out" in run.notes
+        assert "left out 1 record with a wrong checksum" in run.notes
 
 
 def test_foreseen_records_are_those_walked():
@@ -137,7 +137,7 @@ def test_garbage_is_met_where_it_stands():
         assert len(found.tags["loss"][2]) == 4999
         expected = "the last record is cut off and is left out"
         if n_junk >= 12:
-            expected = f"garbage after 4999 records: the {n_junk} bytes from byte {len(good)} on are left out"
+            expected = f"garbage after 4,999 records: the {n_junk} bytes from byte {len(good)} on are left out"
         assert found.notes == [expected]
 
 

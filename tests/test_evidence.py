@@ -61,6 +61,20 @@ def test_overfitting_that_takes_back_more_than_all_is_no_share():
     assert f"ends at {np.sort(val[-3:])[1]:.4g}, above its start of {np.sort(val[:3])[1]:.4g}, while train" in sentence
 
 
+def test_overfitting_that_only_the_last_points_show_quotes_them():
+    val = decay(84, 2.0, 0.3)
+    val[-2:] = 1.3
+    sentence = say("overfitting", {"train_loss": decay(84), "val_loss": val})
+    assert "of its drop from 1.771, after 1.3 at step 83, while train loss" in sentence
+
+
+def test_overfitting_beside_a_train_loss_that_rose_a_little_does_not_say_that_it_rose():
+    train = decay(30, 2.0, 0.1)
+    train[-1] = 0.15
+    sentence = say("overfitting", {"train_loss": train, "val_loss": np.r_[decay(20), np.linspace(0.6, 2.0, 10)]})
+    assert sentence.endswith(f"while train loss ends at 0.15 after a lowest of {train.min():.4g}")
+
+
 def test_overfitting_of_a_val_loss_that_never_fell_has_no_share():
     sentence = say("overfitting", {"train_loss": decay(30), "val_loss": np.linspace(1, 2, 30)})
     assert sentence.startswith("val loss was lowest at 1 (step 1) and ends at 2, while train loss fell")
@@ -74,11 +88,21 @@ def test_undertrained():
     )
 
 
+def test_steps_in_a_sentence_are_logged_ones():
+    steps = np.arange(20, 1201, 20)
+    sentence = say("undertrained", {"train_loss": (steps, np.linspace(2.0, 1.0, 60))})
+    assert "since step 980 (" in sentence
+
+
+def test_one_point_that_is_not_finite():
+    assert say("non_finite", {"train_loss": [1.0, np.nan, 0.5]}).endswith("1 of its 3 points is not finite")
+
+
 def test_non_finite():
     curves = {"train_loss": [1.0, np.nan, 0.5, np.nan], "val_loss": [1.0, 2.0, np.inf, 3.0]}
     assert say("non_finite", curves) == (
         "train loss is NaN at step 2, 2 of its 4 points are not finite; "
-        "val loss is Inf at step 3, 1 of its 4 points are not finite"
+        "val loss is Inf at step 3, 1 of its 4 points is not finite"
     )
 
 

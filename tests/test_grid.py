@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables
+from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
 from curveclinic.restarts import goes_on
 
 
@@ -39,6 +39,14 @@ def test_validation_rows_counted_in_epochs_move_to_the_train_row_before_them():
 def test_rows_out_of_order_are_one_run():
     for order in ([3, 1, 2], [2, 1, 0], [5, 3, 8, 1, 2, 9, 0, 4]):
         assert len(tables(grid(step=order, loss=np.ones(len(order))))) == 1
+
+
+def test_shuffled_rows_of_distinct_steps_are_one_run():
+    rng = np.random.default_rng(0)
+    for n in range(3, 60):
+        steps = rng.permutation(n).astype(float)
+        ((_, table, notes),) = tables(grid(step=steps, loss=2 * np.exp(-steps / 10)))
+        assert (table["loss"][0].tolist(), notes) == (steps.tolist(), ())
 
 
 def test_several_restarts_are_several_runs_if_one_of_them_is_new():
@@ -108,4 +116,25 @@ def test_rows_in_columns_equal_rows_one_by_one(rows):
     for name, column in found.columns.items():
         assert column.rows.tolist() == expected[name][0].rows.tolist()
         assert np.array_equal(column.values, expected[name][0].values, equal_nan=True)
-    assert len(found.notes) == sum("loss" in n or "acc" in n for n in found.columns if expected[n][1])
+    assert sorted(found.notes) == sorted(note for name in expected for note in text_notes(name, *expected[name]))
+
+
+def test_text_among_numbers_is_told_with_examples_that_steer_no_terminal():
+    column, bad = column_from_cells(enumerate(["1", "n/a!", "x\x1b[31m", "n/a!", "2", "3", "4"]))
+    assert column.values.tolist() == [1, 2, 3, 4]
+    assert text_notes("val_loss", column, bad) == [
+        r"val_loss: left out 3 cells that are not numbers ('n/a!', 'x\x1b[31m')"
+    ]
+    assert text_notes("comment", column, bad) == []
+
+
+def test_a_column_of_mostly_text_is_told_and_one_of_text_alone_is_not():
+    mostly, alone = column_from_cells(enumerate(["1", "x", "x"])), column_from_cells(enumerate(["mse", "mse"]))
+    assert text_notes("val_loss", *mostly) == ["val_loss: most cells are not numbers ('x') and the column is left out"]
+    assert text_notes("loss_fn", *alone) == []
+
+
+def test_a_step_column_with_a_hole_is_no_axis_and_that_is_told():
+    ((_, table, notes),) = tables(grid(step=[10.0, np.inf, 30.0], loss=[3.0, 2.0, 1.0]))
+    assert table["loss"][0].tolist() == [1, 2, 3]
+    assert notes == ("'step' holds NaN or Inf and is no step axis: rows are counted",)

@@ -76,10 +76,11 @@ def test_a_named_sum_stands_for_the_general_one():
     assert sum("summed" in cause for cause in check_initial_loss(2.9, num_classes=10).causes) == 1
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_what_is_not_finite_is_too_high_and_plain_in_json(value):
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_said_to_be_so_and_plain_in_json(value):
     found = check_initial_loss(value, num_classes=10)
-    assert found.verdict == "too_high"
+    assert (found.verdict, found.passed) == ("not_finite", False)
+    assert str(found).startswith(f"initial loss: not finite\n  found {value}, no finite loss, where chance costs")
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["value"] is None
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from curveclinic.choosing import choose
 from curveclinic.errors import InputError
-from curveclinic.naming import ADVERSARIAL_NOTE, parse
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, parse
 
 
 def points(values, steps=None):
@@ -171,6 +171,7 @@ def test_of_several_evaluation_sets_the_first_is_judged_and_named():
 def test_adversarial_losses_are_marked():
     assert ADVERSARIAL_NOTE in choose(table(loss_G=5, loss_D=5)).notes
     assert ADVERSARIAL_NOTE not in choose(table(loss_G=5, loss_D=5, loss=5)).notes
+    assert OPPONENTS_NOTE in choose(table(loss_G=5, loss_D=5, loss=5)).notes
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,20 @@ def test_where_the_network_has_no_onset_the_rule_gives_it(use):
     assert predict_pathology(SHOWS["overfitting"]).findings[0].onset == pytest.approx(26, abs=3)
 
 
+@pytest.mark.parametrize("total", [{}, {"loss": "g_loss + d_loss"}])
+def test_a_critic_on_its_way_back_to_zero_does_not_diverge(total):
+    rng, k = np.random.default_rng(0), np.arange(200)
+    both = {"d_loss": -30 * np.exp(-k / 40), "g_loss": 0.5 * rng.standard_normal(200)}
+    critic = both | {name: both["d_loss"] + both["g_loss"] for name in total}
+    d = predict_pathology(critic)
+    assert "divergence" not in d.labels
+    assert "do not diverge on the way back" in d.unchecked["divergence"]
+    assert "divergence" in predict_pathology({name: -values for name, values in critic.items()}).probabilities
+    assert "divergence" in predict_pathology({name: values[::-1] for name, values in critic.items()}).probabilities
+    rising = {name: values + 40 * (k / 100) ** 2 for name, values in critic.items()}
+    assert "divergence" in predict_pathology(rising).labels
+
+
 def test_adversarial_losses_are_judged_on_two_labels_only(use):
     d = predict_runs([Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE,))])[0]
     assert set(d.probabilities) == {"non_finite", "divergence"}

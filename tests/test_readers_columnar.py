@@ -143,6 +143,18 @@ def test_lists_that_claim_more_values_than_memory_are_refused_before_they_are_re
         slices(Source(str(path), "curves"), ReadOptions())
 
 
+def test_a_small_file_may_repeat_a_value_but_not_without_end(tmp_path):
+    path = tmp_path / "curves.parquet"
+    _one_value(path, 1, 1_000_000)
+    assert len(read_file(path)[0].channels["train_loss"]) == 1_000_000
+    _one_value(path, 1, 10_000_000)
+    expected = r"a table of 76 MB in a file of \d+ bytes, expected at most 64 MB where values only repeat; keep "
+    with pytest.raises(LogError, match=expected):
+        read_file(path)
+    with pytest.raises(LogError, match=expected):
+        slices(Source(str(path), "curves"), ReadOptions())
+
+
 def test_a_large_table_is_read_piece_by_piece_if_its_file_is_large_too(tmp_path, monkeypatch):
     path = tmp_path / "curves.parquet"
     noise = np.random.default_rng(0).normal(size=400_000)

@@ -292,7 +292,7 @@ def test_a_log_that_begins_with_other_things_is_found(tmp_path):
     (run,) = read_file(path)
     assert run.channels["train_loss"].values.tolist() == [9.5, 8.5, 7.5, 6.5]
     path.write_text(lead)
-    with pytest.raises(LogError, match=r"app\.log: no loss in 2000 lines of text; give a regular expression"):
+    with pytest.raises(LogError, match=r"app\.log: no loss in 2,000 lines of text; give a regular expression"):
         read_file(path)
     assert [r.reason for r in read_runs([tmp_path])] == [f"{tmp_path}: no run in this folder"]
 

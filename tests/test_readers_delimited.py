@@ -134,12 +134,18 @@ def test_other_tools_come_free(read):
 def test_text_in_cells_is_left_out(read):
     (run,) = read('epoch,loss,note\n0,3,"a, b"\n1,oops,c\n2,1,d\n')
     assert (steps(run), values(run)) == ([0, 2], [3, 1])
+    assert "loss: left out 1 cell that is not a number ('oops')" in run.notes
+
+
+def test_text_in_cells_of_any_block_is_said(read):
+    first, _ = read("epoch,loss\n0,4\n1,oops\n2,1\nepoch,loss\n0,4.1\n1,2.1\n")
+    assert "loss: left out 1 cell that is not a number ('oops')" in first.notes
 
 
 def test_lines_that_do_not_fit_are_left_out_and_said(read):
     (run,) = read("epoch,loss,acc\n0,3,1\n1,2\n2,1,1\n")
     assert values(run) == [3, 1]
-    assert "1 lines do not fit the header and are left out" in run.notes
+    assert "left out 1 line that does not fit the header" in run.notes
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
@@ -219,7 +225,7 @@ def test_a_quotation_mark_that_is_not_closed_is_noted(tmp_path):
     path.write_text('step,loss\n0,2.0\n1,1.5\n2,"1.2\n3,1.1\n4,1.0\n')
     (run,) = read_file(path)
     assert run.channels["train_loss"].values.tolist() == [2.0, 1.5]
-    assert "2 lines stand within quotation marks and are left out; is a mark damaged or not closed?" in run.notes
+    assert "left out 2 lines within quotation marks; is a mark damaged or not closed?" in run.notes
 
 
 def test_column_names_are_distinct():

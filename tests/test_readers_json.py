@@ -149,7 +149,7 @@ def test_a_long_first_line_is_a_run(read):
 def test_a_line_being_written_is_left_out_and_said(read):
     (run,) = read(lines({"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}) + '{"step": 3, "lo')
     assert values(run) == [2, 1]
-    assert "1 lines are no JSON and are left out" in run.notes
+    assert "left out 1 line without JSON" in run.notes
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_damaged_lines_are_left_out_and_said(tmp_path):
     path.write_bytes(path.read_bytes() + b"17180\x00 x 60\n1718000")
     (found,) = read_file(tmp_path / "run")
     assert_holds(found, logged("mlflow")["falls"])
-    note = "train/loss: the file is damaged; 2 lines are cut short or no 'time value step' and are left out"
+    note = "train/loss: the file is damaged; left out 2 lines that are cut short or no 'time value step'"
     assert note in found.notes
 
 
@@ -276,7 +276,7 @@ def test_a_cut_last_line_of_a_metric_is_left_out(tmp_path):
     path.write_bytes(path.read_bytes()[:-2])  # the last step lacks a digit
     steps = [step for step, _ in logged("mlflow")["falls"]["val/loss"]]
     (run,) = read_file(tmp_path / "run")
-    assert "val/loss: the file is damaged; 1 lines are cut short or no 'time value step' and are left out" in run.notes
+    assert "val/loss: the file is damaged; left out 1 line that is cut short or no 'time value step'" in run.notes
     assert run.channels["val_loss"].steps.tolist() == steps[:-1]
 
 
@@ -311,4 +311,4 @@ def test_an_emptied_metric_is_damage(tmp_path):
     shutil.copytree(source, tmp_path / "run")
     (tmp_path / "run" / "metrics" / "train" / "loss").write_bytes(b"")
     (run,) = read_file(tmp_path / "run")
-    assert any(note.startswith("train/loss: the file is damaged; 1 lines") for note in run.notes)
+    assert any(note.startswith("train/loss: the file is damaged; left out 1 line") for note in run.notes)

@@ -152,7 +152,7 @@ def test_a_restart_voids_what_was_written_after_its_step(tmp_path):
     write(tmp_path, {"train_loss": [7.5, 6.5]}, first=2, wall=2000.0, suffix="b")
     (run,) = read_file(tmp_path)
     assert (steps(run), values(run)) == ([0, 1, 2, 3], [9, 8, 7.5, 6.5])
-    assert any("restarted; 3 points" in note for note in run.notes)
+    assert any("restarted; left out 3 points" in note for note in run.notes)
 
 
 def test_a_session_start_voids_later_steps(tmp_path):
@@ -176,6 +176,29 @@ def test_two_runs_written_into_one_folder_are_two(tmp_path):
     first, second = read_file(tmp_path)
     assert (values(first), values(second)) == ([9, 5, 3], [9.5, 6, 4])
     assert (first.run_id, second.run_id) == (f"{tmp_path.name}#1", f"{tmp_path.name}#2")
+
+
+def test_files_without_a_common_curve_are_one_run_and_said(tmp_path):
+    write(tmp_path, {"train/loss": [9, 5, 3]}, wall=1000.0, suffix="a")
+    write(tmp_path, {"Loss/train": [4, 3, 2]}, wall=2000.0, suffix="b")
+    (run,) = read_file(tmp_path)
+    assert run.notes[0] == "2 event files are read as one run, though not all log the same curves"
+
+
+def test_a_file_that_goes_on_is_joined_without_a_word(tmp_path):
+    write(tmp_path, {"train_loss": [9, 5, 3]}, wall=1000.0, suffix="a")
+    write(tmp_path, {"train_loss": [2, 1]}, first=3, wall=2000.0, suffix="b")
+    (run,) = read_file(tmp_path)
+    assert (values(run), run.notes) == ([9, 5, 3, 2, 1], ())
+
+
+def test_a_counter_that_starts_over_while_the_loss_goes_on_loses_no_point(tmp_path):
+    write(tmp_path, {"train_loss": [9, 5, 3], "lr": [0.5, 0.5, 0.1]}, wall=1000.0, suffix="a")
+    write(tmp_path, {"train_loss": [2.9, 2, 1], "lr": [0.5, 0.5, 0.1]}, wall=2000.0, suffix="b")
+    (run,) = read_file(tmp_path)
+    assert (steps(run), values(run)) == ([0, 1, 2, 3, 4, 5], [9, 5, 3, pytest.approx(2.9), 2, 1])
+    assert steps(run, "lr") == steps(run)
+    assert run.notes == ("the step counter started over while the loss went on: read as one run continued",)
 
 
 def test_a_lone_final_point_at_step_zero_restarts_nothing(tmp_path):
@@ -210,7 +233,7 @@ def test_a_damaged_record_is_left_out_and_noted(tmp_path):
     path.write_bytes(bytes(data))
     (run,) = read_file(path)
     assert values(run) == [3, 2]
-    assert "1 records have a wrong checksum and are left out" in run.notes
+    assert "left out 1 record with a wrong checksum" in run.notes
 
 
 def test_a_file_of_nothing_but_garbage_is_an_error(tmp_path):

@@ -109,7 +109,7 @@ def test_fairseq_simple_text():
 def test_fairseq_says_what_is_broken():
     data = (FIXTURES / "fairseq/json.log").read_bytes()
     (run,) = read_stdin(data[:-30])
-    assert "1 lines are broken and are left out" in run.notes
+    assert "left out 1 broken line" in run.notes
     assert not fairseq.sniff(b'2024 | INFO | train | {"epoch": 1, "loss": "2"}')
 
 

@@ -39,7 +39,7 @@ def test_trackio_rows_that_are_no_json_are_left_out_and_said(tmp_path):
     first, second, _ = read_file(path)
     points = [p for p in logged("trackio")["falls"]["train/loss"] if p[0] != 59]
     assert same(first.channels["train_loss"], points)
-    assert "the database is damaged; 1 rows are no JSON and are left out" in first.notes
+    assert "the database is damaged; left out 1 row without JSON" in first.notes
     assert first.run_id.startswith("fixture.db#same/")
     assert first.run_id != second.run_id
 
@@ -62,7 +62,7 @@ def test_dvclive_damaged_lines_and_other_files_beside(tmp_path):
     live, other = read_runs([tmp_path / "logs"])
     assert (live.run_id, other.run_id) == ("dvclive", "dvclive/other.csv")
     assert_holds(live, logged("dvclive")["falls"])
-    assert "train/loss: the file is damaged; 2 lines are cut short or no numbers and are left out" in live.notes
+    assert "train/loss: the file is damaged; left out 2 lines that are cut short or no numbers" in live.notes
 
 
 def test_timm_and_fastai():
@@ -122,7 +122,7 @@ def test_wandb_chart_of_a_metric_without_loss():
     with pytest.raises(LogError, match=r"no loss column; found 'acc'"):
         read_stdin(b'"Step","run a - acc","run a - acc__MIN"\n0,1,1\n1,2,2\n')
     good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n\xff,4\n')
-    assert "1 lines do not fit the header and are left out" in good.notes
+    assert "left out 1 line that does not fit the header" in good.notes
     assert (good.run_id, good.channels["train_loss"].values.tolist()) == ("-#a", [3, 2])
     assert (bad.run_id, dict(bad.channels)) == ("-#b - x", {})
 
@@ -184,7 +184,7 @@ def test_a_cut_last_line_of_dvclive_is_no_number(tmp_path):
     n_lines = data.count(b"\n")
     path.write_bytes(data[:-4])
     (run,) = read_runs([tmp_path / "falls"])
-    assert "val/loss: the file is damaged; 1 lines are cut short or no numbers and are left out" in run.notes
+    assert "val/loss: the file is damaged; left out 1 line that is cut short or no numbers" in run.notes
     assert len(run.channels["val_loss"]) == n_lines - 2
 
 
@@ -206,7 +206,7 @@ def test_a_quotation_mark_that_is_not_closed_in_a_chart(tmp_path):
     path.write_text('"Step","a - loss"\n0,2.0\n1,1.5\n2,"1.2\n3,1.1\n4,1.0\n')
     (run,) = read_file(path)
     assert run.channels["train_loss"].values.tolist() == [2.0, 1.5]
-    assert "2 lines stand within quotation marks and are left out; is a mark damaged or not closed?" in run.notes
+    assert "left out 2 lines within quotation marks; is a mark damaged or not closed?" in run.notes
 
 
 def test_a_chart_whose_header_is_longer_than_the_head(tmp_path):

@@ -32,6 +32,20 @@ def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
     assert run.notes == ("train_loss: resumed at step 2, the last value of a step is kept",)
 
 
+@pytest.mark.parametrize(
+    ("steps", "note"),
+    [
+        ([3, 1, 2, 4], "out of order, sorted by step"),
+        ([1, 2, 3, 2, 3, 4], "resumed at step 2, the last value of a step is kept"),
+        ([5, 1, 4, 2, 5, 3, 2, 1, 6], "out of order, sorted by step, the last value of a step is kept"),
+    ],
+)
+def test_points_out_of_order_are_told_from_a_resumed_run(steps, note):
+    run = Run.from_arrays({"train_loss": (steps, np.arange(len(steps)))})
+    assert run.channels["train_loss"].steps.tolist() == sorted(set(steps))
+    assert run.notes == (f"train_loss: {note}",)
+
+
 def test_an_overwritten_nan_is_said():
     run = Run.from_arrays({"train_loss": ([1, 2, 2], [1.0, np.nan, 1.0])})
     assert run.notes == ("train_loss: repeated steps, the last value of a step is kept (a NaN was overwritten)",)
@@ -51,8 +65,9 @@ def test_unequal_lengths_share_one_span_when_far_apart():
 
 @pytest.mark.parametrize("far", [np.inf, -np.inf, np.nan, 1e308, -1e308])
 def test_what_cannot_be_a_step_drops_its_point(far):
-    steps, values = series(Run.from_arrays({"train_loss": ([1, 2, far, 4], [4.0, 3.0, 2.0, 1.0])}))
-    assert (steps, values) == ([1, 2, 4], [4.0, 3.0, 1.0])
+    run = Run.from_arrays({"train_loss": ([1, 2, far, 4], [4.0, 3.0, 2.0, 1.0])})
+    assert series(run) == ([1, 2, 4], [4.0, 3.0, 1.0])
+    assert run.notes == (f"train_loss: left out 1 point at no possible step ({far:g})",)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [np.nan] * 5, [0.0] * 5])

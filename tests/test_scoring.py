@@ -36,6 +36,13 @@ def synthetic_runs(seed, count):
     return runs
 
 
+def test_a_point_at_no_possible_step_is_left_out_and_said_as_in_single_runs():
+    steps = [*range(59), 1e300]
+    rows = score_table(pa.table({"train_loss": [LOSS], "train_loss_steps": [steps]}))
+    assert differing(rows, slow_rows([{"train_loss": (steps, LOSS)}])) == {}
+    assert rows["message"].to_pylist() == ["train_loss: left out 1 point at no possible step (1e+300)"]
+
+
 def odd_runs():
     rng = np.random.default_rng(5)
     yield from (Run.from_arrays(c, run_id=name) for name, c in {**SHOWS, **BENIGN, **HOSTILE}.items())

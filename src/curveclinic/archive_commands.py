@@ -17,6 +17,7 @@ from curveclinic.archive.units import Job
 from curveclinic.commands import check_paths, complain, complain_of, finish, reading_options
 from curveclinic.errors import InputError
 from curveclinic.gate import Tally
+from curveclinic.plurals import counted
 from curveclinic.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
 
@@ -40,7 +41,7 @@ def scan(args: argparse.Namespace) -> int:
     print(tally.render())
     if groups is not None:
         print(f"\n{groups.render()}")
-    print(f"\n{count:,} rows written to {printable(str(args.output))}")
+    print(f"\n{counted(count, 'row')} written to {printable(str(args.output))}")
     return finish(tally)
 
 
@@ -51,7 +52,7 @@ def index(args: argparse.Namespace) -> int:
     with _updated(args, Job("index", reading_options(args)), tally) as state:
         count = write_index(_complained(state.tables(), tally), state.layers(), args.output)
     runs = count - tally.unreadable
-    print(f"{runs:,} runs written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
+    print(f"{counted(runs, 'run')} written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
     return finish(tally)
 
 
@@ -77,7 +78,7 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
             raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
         tally.empty = [path for path in args.paths if os.path.isdir(path) and not state.count(path)]
         if others := state.passed_over():
-            complain(f"{others:,} other file{'s' * (others > 1)} without curves passed over")
+            complain(f"{counted(others, 'other file')} without curves passed over")
         yield state
 
 

@@ -20,7 +20,7 @@ from curveclinic.grid import OTHER_UNITS
 from curveclinic.labels import CHANNELS
 from curveclinic.naming import Name, Points, parse
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import MetricGoal, implied_share
+from curveclinic.run import MetricGoal, implied_share, is_step
 
 _UNIT_MARGIN: Final = 1e-9
 """Nearer than that to where axes count as being in other units, the slow way decides."""
@@ -145,7 +145,7 @@ def batch_of(
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
-        odd |= _goes_back(one.points)
+        odd |= _goes_back(one.points) | _is_nowhere(one.points)
     channels = dict(blank.channels) | {c: _on_axis(one, longest) for c, one in series.items()}
     sign = np.where(np.where(goal == "", choices.goal, goal) == "min", -1.0, 1.0)
     return Batch(channels, num_classes, sign, blank.layer_ratio), odd
@@ -175,6 +175,13 @@ def _goes_back(points: Ragged) -> BoolArray:
     if len(back):
         row, after = rows_of(points.offsets, back), rows_of(points.offsets, back + 1)
         out[row[row == after]] = True
+    return out
+
+
+def _is_nowhere(points: Ragged) -> BoolArray:
+    """(n,) runs with a point at no possible step."""
+    out = np.zeros(points.size, dtype=bool)
+    out[rows_of(points.offsets, np.flatnonzero(~is_step(points.steps)))] = True
     return out
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import is_step, with_inf
+from curveclinic.run import with_inf
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,11 +97,8 @@ class RawSeries:
             gaps = np.zeros(len(lengths), dtype=bool)
             gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
             given = given | gaps
-        keep = is_step(steps)
-        if column.missing is not None:
-            keep &= ~column.missing
         points = Ragged(steps, column.values, column.offsets)
-        return cls(points if keep.all() else kept(points, keep), given)
+        return cls(points if column.missing is None else kept(points, ~column.missing), given)
 
 
 def _axis(column: NumberLists, axes: Sequence[NumberLists], position: IntArray) -> tuple[FloatArray, BoolArray]:

@@ -13,7 +13,8 @@ from curveclinic.errors import InputError
 from curveclinic.grid import OTHER_UNITS, Grid, tables
 from curveclinic.hidden_nan import revealed
 from curveclinic.naming import Points, parse, quoted
-from curveclinic.run import MetricGoal, Run
+from curveclinic.plurals import counted
+from curveclinic.run import MetricGoal, Run, on_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,8 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    channels, hidden = revealed(choice.channels)
+    placed, nowhere = _placed(choice.channels)
+    channels, hidden = revealed(placed)
     channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
@@ -72,8 +74,21 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         metric_goal=choice.metric_goal,
         path=origin.path,
         format=origin.format,
-        notes=(*origin.notes, *choice.notes, *hidden, *notes),
+        notes=(*origin.notes, *choice.notes, *nowhere, *hidden, *notes),
     )
+
+
+def _placed(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """Leaves out the points of channels whose step can be none."""
+    out, notes = dict(channels), []
+    for name, (steps, values) in channels.items():
+        if steps is None:
+            continue
+        steps, values, note = on_steps(steps, values)
+        if note:
+            out[name] = (steps, values)
+            notes.append(f"{name}: {note}")
+    return out, tuple(notes)
 
 
 def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
@@ -96,7 +111,9 @@ def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: b
         InputError: there are no rows, or none of the runs has a loss.
     """
     if not grid.columns:
-        raise InputError(f"no numbers in {grid.n_rows} rows; expected columns such as 'step', 'train_loss', 'val_loss'")
+        raise InputError(
+            f"no numbers in {counted(grid.n_rows, 'row')}; expected columns such as 'step', 'train_loss', 'val_loss'"
+        )
     found = tables(grid, split=split)
     runs: list[Run | InputError] = []
     for k, (name, table, notes) in enumerate(found, 1):

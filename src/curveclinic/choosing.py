@@ -13,7 +13,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
-from curveclinic.naming import ADVERSARIAL_NOTE, Name, Points, parse, quoted
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, Name, Points, parse, quoted
 from curveclinic.run import MetricGoal
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
@@ -117,6 +117,8 @@ def _losses(
             notes.append(f"several evaluation sets: the first is judged, not {others}")
     if any(ADVERSARIAL & set(c) for c in wanted):
         notes.append(ADVERSARIAL_NOTE)
+    elif any(ADVERSARIAL & set(c) for c in parts):
+        notes.append(OPPONENTS_NOTE)
     chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
     n_val = max((size[n.raw] for n in chosen_val), default=0)
     chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]

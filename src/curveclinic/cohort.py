@@ -20,6 +20,7 @@ from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.measures import MAD_TO_STD
 from curveclinic.outliers import FEWEST, odd_findings, odd_levels
 from curveclinic.phrases import value
+from curveclinic.plurals import counted
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.run import MetricGoal, constructor_call
@@ -52,7 +53,7 @@ class Spread:
 
     def __str__(self) -> str:
         ends = f"{value(self.low)} to {value(self.high)}"
-        return f"median {value(self.median)}, spread {value(self.deviation)}, {ends} in {self.count} runs"
+        return f"median {value(self.median)}, spread {value(self.deviation)}, {ends} in {counted(self.count, 'run')}"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,9 @@ class Cohort:
 
     def __str__(self) -> str:
         lines = [f"cohort of {len(self.diagnoses)} runs"]
-        lines += [f"  {count} of {self.judged} {SAID[label]} ({label})" for label, count in self.counts.items()]
+        lines += [
+            f"  {count} of {self.judged} {spoken_label(label, count)} ({label})" for label, count in self.counts.items()
+        ]
         for when, spread in (("final", self.final), ("best", self.best)):
             lines += [f"  {when} {_spoken(spread.channel)}: {spread}"] if spread else []
         lines += [f"  odd one out: {odd.name}: {'; '.join(odd.reasons)}" for odd in self.odd]
@@ -144,7 +147,7 @@ def judge_cohort(runs: Any, *, num_classes: int | None = None, metric_goal: Metr
         found = predict_pathology(runs, num_classes=num_classes, metric_goal=metric_goal)
     if not isinstance(found, list) or len(found) < 2:
         count = len(found) if isinstance(found, list) else 1
-        raise InputError(f"found {count} run{'s' * (count != 1)}, expected two or more runs of one configuration")
+        raise InputError(f"found {counted(count, 'run')}, expected two or more runs of one configuration")
     return _cohort(tuple(found))
 
 
@@ -224,7 +227,7 @@ def _remarks(
         yield f"the runs end between step {min(ends):g} and {max(ends):g}: their final levels are of different ages"
     missing = sum(trace is None for trace in traces)
     if missing:
-        yield f"{missing} of {len(diagnoses)} have no finite {_spoken(channel)}"
+        yield f"{missing} of {len(diagnoses)} {'has' if missing == 1 else 'have'} no finite {_spoken(channel)}"
 
 
 def _spoken(channel: str) -> str:
@@ -242,26 +245,34 @@ def _names(diagnoses: Sequence[Diagnosis]) -> list[str]:
 
 
 SAID = {
-    "overfitting": "overfit",
-    "underfitting": "settle early at a high level",
-    "not_learning": "never leave the initial plateau",
-    "undertrained": "still fall at the end",
-    "slow_start": "sit on a first plateau before they fall",
-    "divergence": "diverge",
-    "non_finite": "hit NaN or Inf",
-    "oscillation": "oscillate",
-    "loss_spikes": "show spikes of the training loss",
-    "val_spikes": "show spikes of the validation loss",
-    "noisy_validation": "have a noisy validation loss",
-    "periodic_loss": "repeat a pattern",
-    "no_generalization": "never improve on validation",
-    "val_below_train": "have validation below training loss",
-    "train_stalled_val_falls": "stall in training while validation falls",
-    "metric_mismatch": "disagree between loss and metric",
-    "high_initial_loss": "start far too high",
-    "vanishing_gradients": "lose their gradients",
-    "exploding_gradients": "have exploding gradients",
-    "delayed_generalization": "generalise late",
-    HEALTHY: "show nothing wrong",
+    "overfitting": "overfit{s}",
+    "underfitting": "settle{s} early at a high level",
+    "not_learning": "never leave{s} the initial plateau",
+    "undertrained": "still fall{s} at the end",
+    "slow_start": "sit{s} on a first plateau before {they} fall{s}",
+    "divergence": "diverge{s}",
+    "non_finite": "hit{s} NaN or Inf",
+    "oscillation": "oscillate{s}",
+    "loss_spikes": "show{s} spikes of the training loss",
+    "val_spikes": "show{s} spikes of the validation loss",
+    "noisy_validation": "{have} a noisy validation loss",
+    "periodic_loss": "repeat{s} a pattern",
+    "no_generalization": "never improve{s} on validation",
+    "val_below_train": "{have} validation below training loss",
+    "train_stalled_val_falls": "stall{s} in training while validation falls",
+    "metric_mismatch": "disagree{s} between loss and metric",
+    "high_initial_loss": "start{s} far too high",
+    "vanishing_gradients": "lose{s} {their} gradients",
+    "exploding_gradients": "{have} exploding gradients",
+    "delayed_generalization": "generalise{s} late",
+    HEALTHY: "show{s} nothing wrong",
 }
-"""Label -> what runs do that have it."""
+"""Label -> what runs do that have it, in the words of `_ONE` or `_MANY`."""
+
+_ONE = {"s": "s", "have": "has", "they": "it", "their": "its"}
+_MANY = {"s": "", "have": "have", "they": "they", "their": "their"}
+
+
+def spoken_label(label: str, count: int) -> str:
+    """Returns what one run or many runs with a label do."""
+    return SAID[label].format(**(_ONE if count == 1 else _MANY))

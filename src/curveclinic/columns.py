@@ -10,7 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, Column, Grid, column_from_cells, numbered, rows_by_run, select
+from curveclinic.grid import (
+    ID_COLUMNS,
+    RUN_COLUMNS,
+    Column,
+    Grid,
+    column_from_cells,
+    numbered,
+    rows_by_run,
+    select,
+    text_notes,
+)
 from curveclinic.naming import Points, parse
 from curveclinic.run import as_points
 
@@ -29,28 +39,32 @@ def grid_from_frame(frame: Any) -> Grid:
     n_rows = max((len(values) for values, _ in cells.values()), default=0)
     key = next((k for k in RUN_COLUMNS if k in cells), None)
     run_of, run_names = (None, ()) if key is None else numbered([str(v) for v in cells[key][0].tolist()])
-    columns = {}
+    columns: dict[str, Column] = {}
+    notes: list[str] = []
     every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
         if name == key:
             continue
-        column = _column(values, missing, every)
+        column, bad = _column(values, missing, every)
         if len(column.rows):
             columns[name] = column
+        notes += text_notes(name, column, bad)
     columns = _unstacked(cells, columns)
     if type(frame).__module__.partition(".")[0] == "pandas":
         columns = _settle_runs(columns, run_of, len(run_names), n_rows)
-    return Grid(columns, n_rows, run_of=run_of, run_names=run_names)
+    return Grid(columns, n_rows, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
-def _column(values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]) -> Column:
-    """The numbers of a column; `every` are all rows, shared by the columns without gaps."""
+def _column(
+    values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]
+) -> tuple[Column, list[Any]]:
+    """The numbers of a column, and its cells that hold none; `every` are all rows, shared by columns without gaps."""
     if missing is None:
-        return column_from_cells(enumerate(values.tolist()))[0]
+        return column_from_cells(enumerate(values.tolist()))
     if not missing.any():
-        return Column(every[: len(values)], values.astype(np.float64, copy=False))
+        return Column(every[: len(values)], values.astype(np.float64, copy=False)), []
     rows = np.flatnonzero(~missing)
-    return Column(rows, values[rows].astype(np.float64, copy=False))
+    return Column(rows, values[rows].astype(np.float64, copy=False)), []
 
 
 def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[str, Column]:

@@ -15,6 +15,7 @@ from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
 from curveclinic.gate import EXIT_DONE, Tally, known_label
+from curveclinic.plurals import counted
 from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, ReadOptions, exists, read_runs, read_stdin
 from curveclinic.run import Run
@@ -172,7 +173,7 @@ def _print_reports(outcomes: Iterable[Outcome], *, verbose: bool) -> None:
 
 def _print_origin(run: Run, *, told: str) -> None:
     """Which channels the run has, and what was chosen or repaired while reading, unless the report has told it."""
-    channels = (f"{name} ({len(series):,} points)" for name, series in run.channels.items())
+    channels = (f"{name} ({counted(len(series), 'point')})" for name, series in run.channels.items())
     print(f"  channels: {printable(', '.join(channels))}")
     for note in run.notes:
         if note not in told:

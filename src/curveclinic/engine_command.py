@@ -14,6 +14,7 @@ from curveclinic.engines import storage
 from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.errors import InputError
 from curveclinic.gate import Tally
+from curveclinic.plurals import counted
 from curveclinic.readers import find_sources
 from curveclinic.readers.source import Source
 from curveclinic.text import printable
@@ -52,8 +53,8 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     print(tally.render())
     if groups is not None:
         print(f"\n{groups.render()}")
-    where = str(file) if file else f"{folder}, {len(names):,} files"
-    print(f"\n{count:,} rows written to {printable(where)}")
+    where = str(file) if file else f"{folder}, {counted(len(names), 'file')}"
+    print(f"\n{counted(count, 'row')} written to {printable(where)}")
     return finish(tally)
 
 

@@ -16,9 +16,13 @@ import numpy as np
 from curveclinic.axis import number
 from curveclinic.periods import autocorrelation_peak
 from curveclinic.phrases import change, course, percent, share_of, value
+from curveclinic.plurals import counted
 from curveclinic.ragged import Ragged
 from curveclinic.run import Run
 from curveclinic.trace import Trace, median, share, trace_of
+
+_RISEN: Final = 0.1
+"""Share of its drop that a val loss takes back to have risen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,12 @@ def _overfitting(case: _Case) -> str:
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
-    if train is not None:
+        high, top = val.since(step).highest
+        if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
+            text += f", after {value(high)} at step {number(top)}"
+    if train is not None and train.end > train.near(step):
+        text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
+    elif train is not None:
         text += f", while train loss {change(train.near(step), train.end)}"
     return text
 
@@ -79,7 +88,7 @@ def _not_learning(case: _Case) -> str:
     if train is None:
         return ""
     return (
-        f"{course(train)} over {len(train.values):,} points; a point differs from its neighbours "
+        f"{course(train)} over {counted(len(train.values), 'point')}; a point differs from its neighbours "
         f"by {value(train.jitter())}"
     )
 
@@ -127,11 +136,11 @@ def _non_finite(case: _Case) -> str:
             continue
         bad = np.flatnonzero(~np.isfinite(series.values))
         if len(bad):
-            first = series.values[bad[0]]
+            first, points = series.values[bad[0]], counted(len(series), "point")
             what = "NaN" if math.isnan(first) else "Inf" if first > 0 else "-Inf"
             parts.append(
                 f"{name.replace('_', ' ')} is {what} at step {number(series.steps[bad[0]])}, "
-                f"{len(bad):,} of its {len(series):,} points are not finite"
+                f"{counted(len(bad), f'of its {points} is', f'of its {points} are')} not finite"
             )
     return "; ".join(parts)
 
@@ -147,7 +156,7 @@ def _oscillation(case: _Case) -> str:
     turns = int((np.diff(signs[signs != 0]) != 0).sum())
     return (
         f"after the first tenth of the run train loss still moves between {value(low)} and {value(high)} "
-        f"(10 % to 90 % of its points) and crosses its median {turns} times"
+        f"(10 % to 90 % of its points) and crosses its median {counted(turns, 'time')}"
     )
 
 

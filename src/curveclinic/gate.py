@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Severity
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
+from curveclinic.plurals import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,7 +141,7 @@ class Tally:
             f"{self.verdicts['findings']:,} with findings",
             f"{self.verdicts['undetermined']:,} undetermined",
         ]
-        head = f"{self.runs:,} runs: {', '.join(totals)}; {self.unreadable:,} unreadable"
+        head = f"{counted(self.runs, 'run')}: {', '.join(totals)}; {self.unreadable:,} unreadable"
         return "\n".join([head, *self._table()])
 
     def _table(self) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.naming import Points, parse
+from curveclinic.naming import Points, parse, quoted
+from curveclinic.plurals import counted
 from curveclinic.restarts import cut
 from curveclinic.run import FloatArray, as_number, with_inf
 
@@ -45,6 +46,12 @@ _FINE_COUNT = "_step"
 
 _TEXT_CELLS = 1000
 """After so many cells without a single number a column is taken for text."""
+
+_LOOKED_AT = 100
+"""Cells without a number among which a note looks for different ones."""
+
+_SHOWN = 3
+"""Different cells without a number that a note shows."""
 
 OTHER_UNITS = 3.0
 """Last steps that differ by more than this factor are counted in different units (steps, epochs)."""
@@ -96,8 +103,7 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
         if len(column.rows):
             columns[name] = column
-            if bad and parse(name).quantity:
-                notes.append(f"{name}: {bad} cells are not numbers and are left out")
+        notes += text_notes(name, column, bad)
     run_of: IntArray | None = None
     run_names: tuple[str, ...] = ()
     key = next((k for k in RUN_COLUMNS if k in cells), None)
@@ -132,7 +138,7 @@ def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
     return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
 
 
-def _plain_column(parts: Sequence[Cells]) -> tuple[Column, int] | None:
+def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
     """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
     if not all(set(map(type, values)) <= {float, int} for _, values in parts):
         return None
@@ -144,7 +150,7 @@ def _plain_column(parts: Sequence[Cells]) -> tuple[Column, int] | None:
     if len(parts) > 1:
         order = np.argsort(rows, kind="stable")
         rows, numbers = rows[order], numbers[order]
-    return Column(rows, with_inf(numbers)), 0
+    return Column(rows, with_inf(numbers)), []
 
 
 def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
@@ -154,31 +160,44 @@ def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
     return codes, tuple(known)
 
 
-def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, int]:
-    """Returns the column of (row, cell) pairs and the number of cells that hold no number.
+def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, list[Any]]:
+    """Returns the column of (row, cell) pairs and the cells that hold no number.
 
-    A column that is mostly text comes back empty.
+    A column that is mostly text comes back empty; one of nothing but text holds no cells that should be numbers.
     """
     rows: list[int] = []
     values: list[float] = []
-    bad = 0
+    bad: list[Any] = []
     for row, cell in pairs:
         if isinstance(cell, (bool, list, tuple)):
-            bad += 1
+            bad.append(cell)
             continue
         try:
             number = as_number(cell)
         except ValueError:
-            bad += 1
-            if bad > _TEXT_CELLS and not values:
+            bad.append(cell)
+            if len(bad) > _TEXT_CELLS and not values:
                 break
             continue
         if number is not None:
             rows.append(row)
             values.append(number)
-    if bad > len(values):
+    if not values:
+        return Column(np.array([], dtype=np.int64), np.array([])), []
+    if len(bad) > len(values):
         rows, values = [], []
     return Column(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64)), bad
+
+
+def text_notes(name: str, column: Column, bad: Sequence[Any]) -> list[str]:
+    """Returns the note on cells of a column that hold no number; none for a column nobody reads numbers from."""
+    if not bad or not (parse(name).quantity or name.strip().lower() in _AXIS_NAMES):
+        return []
+    shown = quoted(dict.fromkeys(str(cell) for cell in bad[:_LOOKED_AT]), limit=_SHOWN)
+    if not len(column.rows):
+        return [f"{name}: most cells are not numbers ({shown}) and the column is left out"]
+    cells = counted(len(bad), "cell that is not a number", "cells that are not numbers")
+    return [f"{name}: left out {cells} ({shown})"]
 
 
 def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
@@ -223,9 +242,10 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
     main = _main_column(grid)
     axis_name, steps = row_steps(grid, main)
     starts: list[int] = [0]
-    notes: tuple[str, ...] = ()
+    notes = _unfit_notes(grid, axis_name)
     if main is not None:
-        starts, steps, notes = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+        notes = (*notes, *said)
     out = []
     for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
         table: dict[str, Points] = {}
@@ -278,6 +298,15 @@ def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
             steps = _unnest(steps, _filled(grid.columns[found["epoch"]], grid.n_rows), rows)
         return name, steps
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
+
+
+def _unfit_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
+    """The note on a step column that would have been the axis, but holds NaN or Inf."""
+    if axis_name:
+        return ()
+    names = (name for name in grid.columns if name.strip().lower() in _AXIS_NAMES)
+    unfit = [name for name in names if 0 < np.isfinite(grid.columns[name].values).mean() < 1]
+    return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",) if unfit else ()
 
 
 def _is_constant(values: FloatArray) -> bool:

@@ -16,7 +16,7 @@ from curveclinic.phrases import value as shown
 from curveclinic.run import check_num_classes
 
 LossName = Literal["cross_entropy", "binary", "mse", "mae", "hinge"]
-InitialVerdict = Literal["consistent", "too_low", "too_high"]
+InitialVerdict = Literal["consistent", "too_low", "too_high", "not_finite"]
 
 LOSS_NAMES: tuple[LossName, ...] = get_args(LossName)
 """Losses whose value at chance is known."""
@@ -61,7 +61,7 @@ class InitialLoss:
         value: the loss before the first step.
         expected: what a prediction by chance costs.
         formula: how `expected` comes about, such as "ln 10".
-        verdict: "consistent", "too_low" or "too_high"; a value that is not finite is too high.
+        verdict: "consistent", "too_low", "too_high", or "not_finite" for NaN and Inf.
         reason: one sentence with the numbers.
         causes: likely causes, the ones that predict this value first; empty when consistent.
     """
@@ -120,7 +120,8 @@ def check_initial_loss(
             "a logarithm or a division of zero in the loss",
             "half precision",
         )
-        return InitialLoss(value, expected, formula, "too_high", f"found {value}, where {chance}", causes)
+        found = f"found {value}, no finite loss, where {chance}"
+        return InitialLoss(value, expected, formula, "not_finite", found, causes)
     ratio = value / expected
     reason = f"found {shown(value)}, where {chance} ({shown(ratio)} times)"
     if low <= ratio <= high:

@@ -19,6 +19,7 @@ from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
 from curveclinic.suspects import Suspects, suspects_in
+from curveclinic.vouching import frozen_validation, lone_rise
 
 if TYPE_CHECKING:
     from curveclinic.classifier import Classifier, NetworkOpinion
@@ -27,11 +28,21 @@ if TYPE_CHECKING:
 FEWEST: Final = 5
 """Finite points one loss must have for a run to be called healthy."""
 
+_OVERFITTING: Final = LABELS.index("overfitting")
+
 ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
 
 _NOT_ADVERSARIAL: Final = ~np.isin(LABELS, sorted(ADVERSARIAL_LABELS))
 """(20,) labels that cannot be said of them."""
+
+_DIVERGENCE: Final = np.isin(LABELS, ["divergence"])
+
+_BACK: Final = 0.75
+"""Share of its depth below 0 at which a loss is on its way back."""
+
+_END: Final = 0.05
+"""Share of the points whose median is the level at the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +75,8 @@ class Judged:
         doubtful: row -> why a run is not judged at all.
         undetermined: (n,) runs that get no verdict: the doubtful ones, and those of too few points without a finding.
         encoded: what the network was shown, features without curves; None without weights.
+        balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
+            that is fooled ever better, no divergence.
     """
 
     verdicts: Verdicts
@@ -73,26 +86,52 @@ class Judged:
     doubtful: dict[int, str]
     undetermined: BoolArray
     encoded: Encoded | None
+    balancing: BoolArray
 
 
-def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) -> Judged:
+def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, opposed: BoolArray) -> Judged:
     """Judges every run of a batch.
 
     Args:
         batch: n runs.
         classifier: the network; None lets the rules decide alone.
-        adversarial: (n,) runs whose losses play against each other.
+        adversarial: (n,) runs whose losses play against each other, without a total.
+        opposed: (n,) these, and those with a total.
     """
     opinions = opinions_on(batch, classifier)
     counts = opinions.counts
-    rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if adversarial.any() else opinions.rules
+    balancing, rules = _balancing(batch, opposed), opinions.rules
+    if opposed.any():
+        rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL | balancing[:, None] & _DIVERGENCE)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
-    points = loss_points(counts)
-    undetermined = (points < FEWEST) & ~verdicts.present.any(axis=1)
+    points, found = loss_points(counts), verdicts.present.any(axis=1)
+    ill = (verdicts.present & (verdicts.severity > 0)).any(axis=1)
+    unproven = frozen_validation(batch, ~ill & ~adversarial) | lone_rise(batch, _is_overfitting_alone(verdicts))
+    doubtful = unproven | doubtful
+    undetermined = (points < FEWEST) & ~found
     undetermined[list(doubtful)] = True
-    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded)
+    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
+
+
+def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
+    """(n,) runs with opponents whose train loss is mostly below 0 and ends nearer to 0 than it was."""
+    train, out = batch.channels["train_loss"], np.zeros_like(opposed)
+    for row in np.flatnonzero(opposed):
+        values = train.values[train.offsets[row] : train.offsets[row + 1]]
+        values = values[np.isfinite(values)]
+        if len(values):
+            end = np.median(values[-max(1, int(_END * len(values))) :])
+            low = values.min()
+            out[row] = np.median(values) < 0 and _BACK * low < end < -low
+    return out
+
+
+def _is_overfitting_alone(verdicts: Verdicts) -> BoolArray:
+    """(n,) runs that overfit, and have nothing else found in them."""
+    only: BoolArray = verdicts.present[:, _OVERFITTING] & (verdicts.present.sum(axis=1) == 1)
+    return only
 
 
 def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:

@@ -26,8 +26,14 @@ Points = tuple["FloatArray | None", FloatArray]
 Split = Literal["train", "val", "test", ""]
 Quantity = Literal["loss", "metric", "lr", "grad_norm", ""]
 
-ADVERSARIAL_NOTE = "generator and discriminator losses without a total"
-"""Note of a run whose losses play against each other: only non_finite and divergence can be judged."""
+OPPONENTS = "generator and discriminator losses"
+"""Words in the notes of a run whose losses play against each other."""
+
+ADVERSARIAL_NOTE = f"{OPPONENTS} without a total"
+"""Note of such a run of which only non_finite and divergence can be judged."""
+
+OPPONENTS_NOTE = f"a total of {OPPONENTS}"
+"""Note of such a run that logs a total."""
 
 _GRAD_LAYER = re.compile(r"^(?:.*/)?(?:grad(?:ient)?s?[_\-. ]?(?:\d(?:\.\d)?_)?norms?|l2_norm/grad)[/.](.+)$", re.I)
 _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": "val"}

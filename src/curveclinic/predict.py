@@ -15,7 +15,8 @@ from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
 from curveclinic.labels import HEALTHY, LABELS
-from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS
+from curveclinic.plurals import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import why_unchecked
@@ -33,6 +34,8 @@ _CHUNK = 4096
 _OVERFITTING: Final = LABELS.index("overfitting")
 
 _ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
+
+_BALANCING_REASON: Final = f"{OPPONENTS} below 0 do not diverge on the way back to it"
 
 
 def predict_pathology(
@@ -81,7 +84,8 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     adversarial = np.array([is_adversarial(run.notes) for run in runs])
-    said = judged(Batch.from_runs(runs), classifier, adversarial)
+    opposed = np.array([has_opponents(run.notes) for run in runs])
+    said = judged(Batch.from_runs(runs), classifier, adversarial, opposed)
     rows = _Rows(said)
     if classifier is not None and classifier.causes is not None and said.encoded is not None:
         rows.likely = [()] * len(runs)
@@ -90,22 +94,29 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
             rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
     reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
-        if adversarial[i]:
-            reasons[i] = _without_opponents(reasons[i])
+        if opposed[i]:
+            reasons[i] = _with_opponents(reasons[i], alone=bool(adversarial[i]), balancing=bool(said.balancing[i]))
         if rows.undetermined[i]:
             yield undetermined(no_verdict(run, int(said.points[i]), said.doubtful.get(i)), run)
         else:
             yield _diagnosis(run, i, rows, reasons[i])
 
 
-def is_adversarial(notes: Sequence[str]) -> bool:
+def has_opponents(notes: Sequence[str]) -> bool:
     """Whether the losses of a run with these notes play against each other."""
+    return any(OPPONENTS in note for note in notes)
+
+
+def is_adversarial(notes: Sequence[str]) -> bool:
+    """Whether they do, and no total was logged."""
     return any(ADVERSARIAL_NOTE in note for note in notes)
 
 
-def _without_opponents(reasons: dict[str, str]) -> dict[str, str]:
+def _with_opponents(reasons: dict[str, str], *, alone: bool, balancing: bool) -> dict[str, str]:
     """Reasons of a run whose losses play against each other."""
-    every = {label: _ADVERSARIAL_REASON for label in LABELS if label not in ADVERSARIAL_LABELS}
+    every = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in ADVERSARIAL_LABELS}
+    if balancing:
+        every.setdefault("divergence", _BALANCING_REASON)
     return {label: every.get(label, reasons.get(label, "")) for label in LABELS if label in every or label in reasons}
 
 
@@ -213,6 +224,6 @@ def _too_little(run: Run, points: int) -> str:
     if not names:
         return f"found {', '.join(run.channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
     return (
-        f"found {points} finite point{'s' * (points != 1)} of {' and '.join(names)}, expected {FEWEST} or more; "
+        f"found {counted(points, 'finite point')} of {' and '.join(names)}, expected {FEWEST} or more; "
         "log more often or wait"
     )

@@ -24,6 +24,8 @@ _ZIGZAG = 20
 _CLEAR_CHANGE = 0.2
 """Below this relative change a run's first and last value are too close to tell which one a restart is near."""
 
+ANEW_NOTE = "the step counter started over while the loss went on: read as one run continued"
+
 
 def cut(
     steps: FloatArray, rows: IntArray, values: FloatArray, *, breaks: Sequence[int], split: bool
@@ -43,7 +45,7 @@ def cut(
     if len(rows) < 2:
         return [0], steps, ()
     own = steps if len(rows) == len(steps) else steps[rows]
-    places = _restarts(own, rows, breaks)
+    places = [] if not breaks and _never_twice(own) else _restarts(own, rows, breaks)
     if not places:
         return [0], steps, ()
     bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
@@ -52,9 +54,19 @@ def cut(
         return [0, *(bounds if split else ())], steps, ()
     moved = steps.copy()
     for begin, i, bound in zip(begins, places, bounds, strict=False):
-        gap = float(np.median(np.diff(own[begin:i]))) if i - begin > 1 else 1.0
-        moved[bound:] += own[i - 1] + gap - own[i]
-    return [0], moved, ("the step counter started over while the loss went on: read as one run continued",)
+        moved[bound:] += own[i - 1] + usual_gap(own[begin:i]) - own[i]
+    return [0], moved, (ANEW_NOTE,)
+
+
+def _never_twice(own: FloatArray) -> bool:
+    """Whether no step stands in two rows: then rows that go back are out of order, as no counter started over."""
+    ordered = np.sort(own)
+    return bool((ordered[1:] > ordered[:-1]).all())
+
+
+def usual_gap(steps: FloatArray) -> float:
+    """Returns the usual distance between steps; 1 where there is but one."""
+    return float(np.median(np.diff(steps))) if len(steps) > 1 else 1.0
 
 
 def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[int]:

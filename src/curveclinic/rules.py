@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from curveclinic.definitions import degrees
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.plurals import counted
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.severity import severities
@@ -175,6 +176,6 @@ def _reason(label: str, counts: tuple[int, ...]) -> str:
     for alternatives in REQUIRED[label]:
         name = max(alternatives, key=lambda name: found[name])
         if found[name] < needed:
-            few = "no finite point" if not found[name] else f"only {found[name]} finite point{'s' * (found[name] > 1)}"
+            few = "no finite point" if not found[name] else f"only {counted(found[name], 'finite point')}"
             return f"{name} has {few}, at least {needed} are needed"
     raise AssertionError(f"{label} is checked")  # pragma: no cover

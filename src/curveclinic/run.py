@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.plurals import counted
 
 FloatArray = npt.NDArray[np.float64]
 MetricGoal = Literal["max", "min"]
@@ -26,6 +27,9 @@ _STORED_INF = 1.797e308
 
 _FARTHEST_STEP = 1e150
 """A step beyond is none: distances between steps, and their squares, stay finite."""
+
+_RESUMED = (3, 0.125)
+"""Times, and share of the points, that a resumed run goes back at most; oftener the points are out of order."""
 
 MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 """Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
@@ -125,6 +129,8 @@ class Run:
             if steps is None:
                 one, note = Series(_implied_steps(len(values), longest), values), ""
             else:
+                steps, values, dropped = on_steps(steps, values)
+                extra += [f"{name}: {dropped}"] if dropped else []
                 one, note = _normalise_axis(steps, values)
             if note:
                 extra.append(f"{name}: {note}")
@@ -172,7 +178,10 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
         steps, values = _array(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
-        return _drop_missing(data[1], steps, values)
+        if _is_plain(data[1]):
+            return steps, values
+        here = _present(data[1], len(values))
+        return steps[here], values[here]
     values = _numbers(name, data)
     if _is_plain(data):
         return None, values
@@ -190,11 +199,13 @@ def _is_pair(data: Any) -> bool:
     return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
 
 
-def _drop_missing(source: Any, steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def on_steps(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray, str]:
+    """Returns the points whose step can be one, and the note on those left out, "" for none."""
     keep = is_step(steps)
-    if not _is_plain(source):
-        keep &= _present(source, len(values))
-    return (steps, values) if keep.all() else (steps[keep], values[keep])
+    if keep.all():
+        return steps, values, ""
+    first = steps[~keep][0]
+    return steps[keep], values[keep], f"left out {counted(int((~keep).sum()), 'point')} at no possible step ({first:g})"
 
 
 def is_step(steps: FloatArray) -> npt.NDArray[np.bool_]:
@@ -300,8 +311,8 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     if len(steps) < 2 or bool((steps[1:] > steps[:-1]).all()):
         return Series(steps, values), ""
     if len(steps) > 2 and bool(np.all(steps == steps[0])):
-        counted = np.arange(1, len(steps) + 1, dtype=np.float64)
-        return Series(counted, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
+        written = np.arange(1, len(steps) + 1, dtype=np.float64)
+        return Series(written, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
     back = np.flatnonzero(steps[1:] < steps[:-1])
     order = np.argsort(steps, kind="stable")
     sorted_steps, sorted_values = steps[order], values[order]
@@ -309,4 +320,7 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     kept = Series(sorted_steps[last], sorted_values[last])
     lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
     what = f"resumed at step {steps[back[-1] + 1]:g}" if len(back) else "repeated steps"
-    return kept, f"{what}, the last value of a step is kept" + (" (a NaN was overwritten)" if lost_nan else "")
+    if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
+        what = "out of order, sorted by step"
+    overwritten = " (a NaN was overwritten)" if lost_nan else ""
+    return kept, what if last.all() else f"{what}, the last value of a step is kept{overwritten}"

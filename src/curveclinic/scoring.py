@@ -97,7 +97,7 @@ def _score_runs(runs: Sequence[Run]) -> pa.Table:
 
 
 def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
-    return verdict_rows(curves, judged(curves.batch, classifier, curves.adversarial))
+    return verdict_rows(curves, judged(curves.batch, classifier, curves.adversarial, curves.opposed))
 
 
 def _height(table: pa.Table) -> int:

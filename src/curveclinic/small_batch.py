@@ -14,6 +14,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.phrases import percent, value
+from curveclinic.plurals import counted
 from curveclinic.ragged import FloatArray
 from curveclinic.run import Run, as_points, check_num_classes
 
@@ -135,7 +136,8 @@ def _judged(above: FloatArray, scale: float, floor: float) -> SmallBatchTest:
     """The verdict on finite losses, measured from the floor."""
     level = float(np.median(above[-_size(_TAIL, len(above)) :]))
     share = level / scale
-    course = f"in {len(above)} points the loss went from {value(float(above[0]) + floor)} to {value(level + floor)}"
+    first, last = value(float(above[0]) + floor), value(level + floor)
+    course = f"in {counted(len(above), 'point')} the loss went from {first} to {last}"
     course += f", {percent(max(share, 0.0))} of {value(scale)}"
     if share <= _LEARNT:
         return SmallBatchTest("pass", scale, level + floor, share, f"{course}: learnt by heart")

@@ -80,8 +80,9 @@ class Trace:
         return Trace(self.name, self.steps[keep], self.values[keep])
 
     def step_at(self, share: float) -> float:
-        """Step at a share of the range of steps."""
-        return float(self.steps[0] + share * (self.steps[-1] - self.steps[0]))
+        """First logged step at or after a share of the range of steps."""
+        wanted = self.steps[0] + share * (self.steps[-1] - self.steps[0])
+        return float(self.steps[min(int(self.steps.searchsorted(wanted)), len(self.steps) - 1)])
 
     def jitter(self) -> float:
         """Median distance of a point from the middle of its neighbours."""

@@ -19,6 +19,12 @@ from curveclinic.run import Run
 MAX_TABLE_BYTES = 1024 * 1024 * 1024
 """Largest table read into memory at once, unpacked; `list_columns` reads tables with one run a row piece by piece."""
 
+MAX_REPEATED_BYTES = 64 * 1024 * 1024
+"""Largest table, unpacked, in a file too small to hold its numbers: one value repeated, which no long log is."""
+
+MOST_UNPACKED = 100
+"""Bytes of values for each byte of a file: curves pack to a half or a tenth, one value repeated to a millionth."""
+
 _NUMBER_BYTES = 8
 _ADVICE = "keep one run a row in list columns and scan it, or split the file"
 
@@ -38,7 +44,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
     try:
         file = opened(source, source.path)
-        check_size(sum(unpacked_bytes(file.metadata)), source, _ADVICE)
+        check_size(sum(unpacked_bytes(file.metadata)), source, _ADVICE, file_bytes=source.size())
         table = file.read(use_threads=False)
         table.validate(full=True)  # text that is no UTF-8, lists that end outside
         _ = table.column_names  # the same for names
@@ -92,12 +98,22 @@ def first_line(error: Exception) -> str:
     return "".join(str(error).splitlines()[:1])[:120]
 
 
-def check_size(n_bytes: int, source: Source, advice: str) -> None:
-    """Raises a LogError where a table is, or becomes when unpacked, more than may be held at once."""
+def check_size(n_bytes: int, source: Source, advice: str, *, file_bytes: int | None = None) -> None:
+    """Raises a LogError where a table is, or becomes when unpacked, more than may be held at once.
+
+    Args:
+        n_bytes: the table, unpacked.
+        source: where it is.
+        advice: what to do.
+        file_bytes: size of its file, where that tells whether it may hold so many numbers.
+    """
+    found = f"a table of {n_bytes / 2**20:,.0f} MB"
     if n_bytes > MAX_TABLE_BYTES:
+        raise LogError(f"{source.path}: {found}, expected at most {MAX_TABLE_BYTES / 2**20:,.0f} MB; {advice}")
+    if file_bytes is not None and n_bytes > max(MAX_REPEATED_BYTES, MOST_UNPACKED * file_bytes):
         raise LogError(
-            f"{source.path}: a table of {n_bytes / 2**20:,.0f} MB, expected at most {MAX_TABLE_BYTES / 2**20:,.0f} MB; "
-            f"{advice}"
+            f"{source.path}: {found} in a file of {file_bytes:,} bytes, expected at most "
+            f"{MAX_REPEATED_BYTES / 2**20:,.0f} MB where values only repeat; {advice}"
         )
 
 

@@ -12,6 +12,7 @@ from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError
 from curveclinic.grid import grid_from_rows
 from curveclinic.naming import parse
+from curveclinic.plurals import counted
 from curveclinic.readers import delimited
 from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
@@ -101,9 +102,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         advice = "give a regular expression with named groups, --pattern '(?P<step>...) ... (?P<train_loss>...)'"
         if rows and not _is_log(lines, rows) and not options.train_loss:
             why = "too few of them name a loss, or the others look like a program or prose"
-            raise NoCurvesError(f"{source.path}: no log in {len(lines)} lines of text: {why}; {advice}")
+            raise NoCurvesError(f"{source.path}: no log in {counted(len(lines), 'line')} of text: {why}; {advice}")
     if not rows:
-        raise NoCurvesError(f"{source.path}: no loss in {len(lines)} lines of text; {advice}")
+        raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
     origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)

@@ -19,6 +19,7 @@ from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, row_steps
 from curveclinic.naming import parse
+from curveclinic.plurals import counted
 from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -70,7 +71,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
     grid, n_bad, cut = _whole(source)
-    notes = (*([f"{n_bad} lines do not fit the header and are left out"] if n_bad else ()), *cut)
+    notes = (*unfit_note(n_bad), *cut)
     origin = Origin(
         run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
     )
@@ -156,11 +157,17 @@ def n_within_quotes(data: bytes, n_rows: int) -> int:
     return max(0, int(n_lines) - 1 - n_rows)
 
 
+def unfit_note(n_lines: int) -> tuple[str, ...]:
+    """Returns the note on lines that do not fit the header; nothing where all do."""
+    lines = counted(n_lines, "line that does not fit the header", "lines that do not fit the header")
+    return (f"left out {lines}",) if n_lines else ()
+
+
 def quoted_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on such lines; nothing where there are none."""
     if not n_lines:
         return ()
-    return (f"{n_lines} lines stand within quotation marks and are left out; is a mark damaged or not closed?",)
+    return (f"left out {counted(n_lines, 'line')} within quotation marks; is a mark damaged or not closed?",)
 
 
 def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
@@ -215,4 +222,5 @@ def _stacked(grids: Sequence[Grid]) -> Grid:
         name: Column(np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts]))
         for name, parts in columns.items()
     }
-    return Grid(joined, int(offsets[-1]), breaks=tuple(int(o) for o in offsets[1:-1]))
+    notes = tuple(dict.fromkeys(note for grid in grids for note in grid.notes))
+    return Grid(joined, int(offsets[-1]), breaks=tuple(int(o) for o in offsets[1:-1]), notes=notes)

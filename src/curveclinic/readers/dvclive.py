@@ -9,6 +9,7 @@ from pathlib import Path
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
+from curveclinic.plurals import counted
 from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
@@ -41,7 +42,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         if points is not None:
             table[name] = points
         if bad and parse(name).quantity:
-            notes.append(f"{name}: the file is damaged; {bad} lines are cut short or no numbers and are left out")
+            notes.append(
+                f"{name}: the file is damaged; "
+                f"left out {counted(bad, 'line that is', 'lines that are')} cut short or no numbers"
+            )
     origin = Origin(
         run_id=source.run_id, path=source.path, format="dvclive", notes=tuple(notes), advice="name it with --train-loss"
     )

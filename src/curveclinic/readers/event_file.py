@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.plurals import counted
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_columns import POSITIONS, Piece, take
 from curveclinic.readers.event_frames import Bytes, IntArray, Paged, Walk, Window
@@ -72,7 +73,7 @@ def decode(held: bytes | BinaryIO, *, columnwise: bool = True, verify_crc: bool 
             _decode_skipped(source, *window.skipped, found)
     notes = [walk.note] if walk.note else []
     if found.n_bad:
-        notes.append(f"{found.n_bad} records have a wrong checksum and are left out")
+        notes.append(f"left out {counted(found.n_bad, 'record')} with a wrong checksum")
     return EventFile(_in_order(found), found.starts, notes, found.n_records - found.n_bad)
 
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.plurals import counted
 from curveclinic.readers.crc import masked_crc
 
 IntArray = npt.NDArray[np.int64]
@@ -123,7 +124,7 @@ class Walk:
         size = _record_size(data[end : end + _HEADER])
         if self._is_garbage:
             where = f"the {left} bytes from byte {at + end} on are left out"
-            self.note = f"garbage after {self.n_records} records: {where}"
+            self.note = f"garbage after {counted(self.n_records, 'record')}: {where}"
         elif _SKIPPED < size <= left:
             return at + end + _HEADER, size - FRAME
         elif left and (left < max(size, FRAME) or not end):

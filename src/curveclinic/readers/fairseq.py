@@ -12,6 +12,7 @@ from typing import Any
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import grid_from_rows
+from curveclinic.plurals import counted
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -38,7 +39,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     found = [(match[1].decode(), _parsed(match[2])) for match in _LINE.finditer(data)]
     rows = [_row(tag, stats) for tag, stats in found if stats is not None]
     n_bad = len(found) - len(rows) + bool(_BROKEN.search(data))
-    notes = (f"{n_bad} lines are broken and are left out",) if n_bad else ()
+    notes = (f"left out {counted(n_bad, 'broken line')}",) if n_bad else ()
     origin = Origin(
         run_id=source.run_id, path=source.path, format="fairseq", notes=notes, advice="name it with --train-loss"
     )

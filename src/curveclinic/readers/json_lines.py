@@ -12,6 +12,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import grid_from_rows
 from curveclinic.intake import run_from_mapping
 from curveclinic.naming import parse
+from curveclinic.plurals import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_run_per_item
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
@@ -47,8 +48,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     rows = [row for row in map(_parsed, lines) if row is not None]
     n_bad = len(lines) - len(rows)
     if not rows or n_bad > len(rows):
-        raise LogError(f"{source.path}: {n_bad} of {len(lines)} lines are no JSON dict")
-    notes = (f"{n_bad} lines are no JSON and are left out",) if n_bad else ()
+        raise LogError(f"{source.path}: no JSON dict in {n_bad} of {counted(len(lines), 'line')}")
+    notes = (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()
     origin = Origin(
         run_id=source.run_id, path=source.path, format="jsonl", notes=notes, advice="name it with --train-loss"
     )

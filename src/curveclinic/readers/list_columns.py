@@ -14,7 +14,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import ID_COLUMNS
 from curveclinic.naming import parse
 from curveclinic.readers import remote
-from curveclinic.readers.columnar import check_size, first_line, unpacked_bytes
+from curveclinic.readers.columnar import MOST_UNPACKED, check_size, first_line, unpacked_bytes
 from curveclinic.readers.source import NoCurvesError, Source
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ SLICE_ROWS: Final = 16_384
 BATCH_ROWS: Final = 2_048
 BATCH_BYTES: Final = 32 * 1024 * 1024
 """A batch has no more rows than this, and fewer when a row is long."""
-
-_MOST_UNPACKED: Final = 100
-"""Bytes of values for each byte of a file: curves pack to a half or a tenth, one value repeated to a millionth."""
 
 _BUFFER_BYTES: Final = 1024 * 1024
 """Column chunks are read through buffers of this size: one row group may be a whole file."""
@@ -192,8 +189,8 @@ def _check_unpacking(metadata: Any, source: Source) -> None:
         size = remote.stat(source.path).size if remote.is_remote(source.path) else source.size()
     except (pa.ArrowException, OSError) as error:
         raise _damaged(source, error) from None
-    if largest > _MOST_UNPACKED * size:
-        check_size(largest, source, "keep fewer points a run, or write fewer rows to a row group")
+    if largest > MOST_UNPACKED * size:
+        check_size(largest, source, "keep fewer points a run, or write fewer rows to a row group", file_bytes=size)
 
 
 def _slices(rows: list[int]) -> Iterator[Slice]:

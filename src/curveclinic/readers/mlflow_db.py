@@ -11,6 +11,7 @@ import numpy as np
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table
 from curveclinic.errors import LogError
 from curveclinic.naming import parse, quoted
+from curveclinic.plurals import counted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, is_blind, on_steps
@@ -281,4 +282,4 @@ def _collect(
                 n_bad += 1
     except sqlite_file.ERRORS as error:
         return f"the database is damaged ({error}); the points after the first {len(rows)} are left out"
-    return f"the database is damaged; {n_bad} rows are no points and are left out"
+    return f"the database is damaged; left out {counted(n_bad, 'row')} without a point"

@@ -10,6 +10,7 @@ from pathlib import Path
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import parse
+from curveclinic.plurals import counted
 from curveclinic.readers import folders, remote
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
@@ -60,7 +61,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         series[name], bad = _points(path)
         if bad and parse(name).quantity:
             notes.append(
-                f"{name}: the file is damaged; {bad} lines are cut short or no 'time value step' and are left out"
+                f"{name}: the file is damaged; left out "
+                f"{counted(bad, 'line that is', 'lines that are')} cut short or no 'time value step'"
             )
     table, placed = on_steps(series)
     title = "/".join(t for t in (meta(os.path.dirname(source.path)).get("name"), fields.get("run_name")) if t)

@@ -13,10 +13,11 @@ import numpy.typing as npt
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
+from curveclinic.plurals import counted
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
-from curveclinic.restarts import goes_on
+from curveclinic.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.run import FloatArray, Run
 
 _ZIGZAG = 100
@@ -74,7 +75,7 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
     damaged = next((f.events.notes[0] for f in decoded if f.events.notes), None)
     if damaged:
         return LogError(f"{source.path}: no scalar could be read; {damaged}")
-    return NoCurvesError(f"{source.path}: no scalars in {len(decoded)} event file(s)")
+    return NoCurvesError(f"{source.path}: no scalars in {counted(len(decoded), 'event file')}")
 
 
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
@@ -103,27 +104,43 @@ def _sessions(files: Sequence[Part]) -> list[list[Part]]:
 
 
 def _starts_over(earlier: Part, later: Part) -> bool:
-    if earlier.prefix != later.prefix:
-        return False
-    for tag, (_, steps, values) in later.events.tags.items():
-        before = earlier.events.tags.get(tag)
-        if before is None or parse(tag).quantity != "loss" or min(len(steps), len(before[1])) < 2:
-            continue
+    for tag in _shared_losses(earlier, later):
+        _, steps, values = later.events.tags[tag]
+        before = earlier.events.tags[tag]
         return bool(steps[0] <= before[1][0]) and not goes_on(before[2][0], before[2][-1], values[0])
     return False
+
+
+def _counts_anew(earlier: Part, later: Part) -> bool:
+    """Whether a file of the same run counts from the first step again, though its loss goes on."""
+    first = next(iter(_shared_losses(earlier, later)), None)
+    return first is not None and bool(later.events.tags[first][1][0] <= earlier.events.tags[first][1][0])
+
+
+def _shared_losses(earlier: Part, later: Part) -> list[str]:
+    """Losses of two points or more in both files of one prefix, in the order of the later one."""
+    if earlier.prefix != later.prefix:
+        return []
+    before, after = earlier.events.tags, later.events.tags
+    shared = (tag for tag in after if tag in before and parse(tag).quantity == "loss")
+    return [tag for tag in shared if min(len(before[tag][1]), len(after[tag][1])) > 1]
 
 
 def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
     """Returns one table of all files; a restart voids what was written at or after its first step."""
     series: dict[str, list[tuple[FloatArray, FloatArray]]] = {}
-    notes: list[str] = []
-    for file in files:
+    notes = _strangers_note(files)
+    for place, file in enumerate(files):
         notes.extend(n for n in file.events.notes if n not in notes)
         for _, step in file.events.starts:
             if step > 0:
                 _void(series, step, notes)
+        anew = any(_counts_anew(earlier, file) for earlier in files[:place])
+        if anew and ANEW_NOTE not in notes:
+            notes.append(ANEW_NOTE)
         for tag, (_, steps, values) in file.events.tags.items():
-            series.setdefault(file.prefix + tag, []).append((steps, values))
+            pieces = series.setdefault(file.prefix + tag, [])
+            pieces.append((_behind(pieces, steps) if anew else steps, values))
     table: dict[str, Points] = {}
     for tag, pieces in series.items():
         steps, values = map(np.concatenate, zip(*pieces, strict=True)) if len(pieces) > 1 else pieces[0]
@@ -132,9 +149,35 @@ def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
             table[tag] = (steps, values)
             continue
         if not keep.all() and parse(tag).quantity:
-            notes.append(f"{tag}: restarted; {int((~keep).sum())} points after the step it went back to are left out")
+            void = counted(int((~keep).sum()), "point")
+            notes.append(f"{tag}: restarted; left out {void} after the step it went back to")
         table[tag] = (steps[keep], values[keep])
     return table, tuple(notes)
+
+
+def _strangers_note(files: Sequence[Part]) -> list[str]:
+    """The note on files of one folder that share no curve: two writers of one run, or runs that are strangers."""
+    for place, later in enumerate(files):
+        own = _curves(later)
+        others = [_curves(earlier) for earlier in files[:place] if earlier.prefix == later.prefix]
+        if own and any(others) and own.isdisjoint(set().union(*others)):
+            count = sum(file.prefix == later.prefix for file in files)
+            return [f"{count} event files are read as one run, though not all log the same curves"]
+    return []
+
+
+def _curves(file: Part) -> set[str]:
+    """Tags of known quantities with two points or more."""
+    return {tag for tag, (_, steps, _) in file.events.tags.items() if len(steps) > 1 and parse(tag).quantity}
+
+
+def _behind(pieces: Sequence[tuple[FloatArray, FloatArray]], steps: FloatArray) -> FloatArray:
+    """Steps moved behind those of earlier files, one usual gap away."""
+    before = next((own for own, _ in reversed(pieces) if len(own)), None)
+    if before is None:
+        return steps
+    moved: FloatArray = steps + (before[-1] - steps[0] + usual_gap(before))
+    return moved
 
 
 def _void(series: Mapping[str, list[tuple[FloatArray, FloatArray]]], step: int, notes: list[str]) -> None:

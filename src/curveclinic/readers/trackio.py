@@ -10,7 +10,8 @@ from typing import Any
 
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Grid, column_from_cells, flatten
+from curveclinic.grid import Grid, column_from_cells, flatten, text_notes
+from curveclinic.plurals import counted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -79,7 +80,7 @@ def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOp
         notes = (f"the database is damaged ({error}); rows after the first {len(rows)} are left out",)
     grid, n_bad = _grid(rows)
     if n_bad:
-        notes = (*notes, f"the database is damaged; {n_bad} rows are no JSON and are left out")
+        notes = (*notes, f"the database is damaged; left out {counted(n_bad, 'row')} without JSON")
     try:
         return runs_from_grid(grid, options, replace(origin, notes=notes))
     except InputError as error:
@@ -100,5 +101,7 @@ def _grid(rows: list[tuple[Any, Any]]) -> tuple[Grid, int]:
             continue
         for name, value in flatten({**row, "step": step}):
             cells.setdefault(name, []).append((index, value))
-    columns = {name: column_from_cells(pairs)[0] for name, pairs in cells.items()}
-    return Grid({name: column for name, column in columns.items() if len(column.rows)}, len(rows)), n_bad
+    parsed = {name: column_from_cells(pairs) for name, pairs in cells.items()}
+    notes = tuple(note for name, (column, bad) in parsed.items() for note in text_notes(name, column, bad))
+    columns = {name: column for name, (column, _) in parsed.items() if len(column.rows)}
+    return Grid(columns, len(rows), notes=notes), n_bad

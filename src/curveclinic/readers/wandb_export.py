@@ -11,7 +11,7 @@ from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, u
 from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid
-from curveclinic.readers.delimited import n_within_quotes, quoted_note
+from curveclinic.readers.delimited import n_within_quotes, quoted_note, unfit_note
 from curveclinic.readers.source import HEAD_BYTES, Source
 from curveclinic.run import Run
 
@@ -102,8 +102,7 @@ def _columns(source: Source, notes: list[str]) -> tuple[Column, dict[str, Column
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{source.path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
-    if bad:
-        notes.append(f"{len(bad)} lines do not fit the header and are left out")
+    notes.extend(unfit_note(len(bad)))
     notes.extend(quoted_note(n_within_quotes(data, table.num_rows + len(bad))))
     first, *rest = table.column_names
     count = Counter(rest)

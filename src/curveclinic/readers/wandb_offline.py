@@ -15,6 +15,7 @@ from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, IntArray, column_from_cells, flatten
 from curveclinic.naming import parse
+from curveclinic.plurals import counted
 from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
@@ -67,7 +68,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
                 cells.append(value)
             n_rows += 1
     if n_bad:
-        notes.append(f"the file is damaged; {n_bad} records do not parse and are left out")
+        notes.append(f"the file is damaged; left out {counted(n_bad, 'record')} that cannot be parsed")
     if not n_rows:
         kind = LogError if notes else NoCurvesError
         raise kind(f"{source.path}: {'; '.join(notes) or 'no history in this W&B run; it logged nothing'}")

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from curveclinic.plurals import counted
 from curveclinic.readers.protobuf import fields
 
 HEADER = b":W&B\xe1\xbe"
@@ -61,7 +62,7 @@ def records(file: BinaryIO, notes: list[str]) -> Iterator[bytes]:
     if pieces:
         notes.append("the last record is cut off and is left out")
     if n_bad:
-        notes.append(f"the file is damaged; records in {n_bad} blocks are left out")
+        notes.append(f"the file is damaged; records in {counted(n_bad, 'block')} are left out")
 
 
 def title(record: bytes) -> str | None:
