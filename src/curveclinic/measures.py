@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.layout import Layout, padded
+from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
@@ -216,52 +216,30 @@ def cells_in(view: View) -> Cells:
     points, lengths = view.points, view.points.lengths
     if not len(points.values):
         return no_cells(points.size)
-    if not lengths.all():
-        return _among_absent(view)
-    size = np.minimum(lengths, CELLS)
     layout = Layout.of(points.offsets, lengths, CELLS)
-    rough = third_difference(points.values, points.offsets)
-    flat = padded(points.values, points.steps, rough)
-    ends = layout.ends(flat)
-    low, high = layout.extremes(flat[0], *(end[0] for end in ends))
-    mean, steps, dense_rough = layout.means(flat, *ends)
-    _exact_ends(steps, points, size)
-    few, many = (lengths <= CELLS).nonzero()[0], (lengths > CELLS).nonzero()[0]
-    middle = masked_median(dense_rough, size[:, None] > _COLUMN) if len(few) else row_middle(dense_rough)
-    # mean |difference| of a cell's points, or the median over cells that hold a point each
-    noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
-    cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
+    few = ((lengths > 0) & (lengths <= CELLS)).nonzero()[0]
+    many = (lengths > CELLS).nonzero()[0]
+    (mean, low, high), steps = layout.summary(points.values), layout.means(points.steps)
+    _exact_ends(steps, points, many)
+    rough = layout.means(third_difference(points.values, points.offsets))
+    noise, cell_noise = np.zeros((2, points.size))
+    size = np.minimum(lengths, CELLS)
     if len(few):
-        noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
+        middle = masked_median(rough[few], size[few, None] > _COLUMN) * (MAD_TO_STD / THIRD_DIFF_STD)
+        noise[few] = np.minimum(middle, zigzag(mean[few], size[few]))
+        cell_noise[few] = middle
     if len(many):
+        # mean |difference| of a cell's points, or the median over cells that hold a point each
+        to_std = np.where(lengths[many] > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
+        noise[many] = row_middle(rough[many]) * to_std
         cell_noise[many] = row_middle(dense_third_difference(mean[many])) * (MAD_TO_STD / THIRD_DIFF_STD)
-    return Cells(
-        steps, mean, low, high, size, lengths, view.log, view.scale,
-        noise=noise,
-        cell_noise=cell_noise,
-    )  # fmt: skip
+    return Cells(steps, mean, low, high, size, lengths, view.log, view.scale, noise, cell_noise)
 
 
-def _among_absent(view: View) -> Cells:
-    """Cells of a channel that some runs lack, reduced without them."""
-    points, rows = view.points, view.points.lengths.nonzero()[0]
-    packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
-    found = cells_in(View(packed, view.log[rows], view.scale[rows]))
-    out = Cells(*(np.zeros((points.size, *values.shape[1:]), dtype=values.dtype) for values in _FIELDS(found)))
-    out.scale[:] = 1.0
-    for values, some in zip(_FIELDS(out), _FIELDS(found), strict=True):
-        values[rows] = some
-    return out
-
-
-def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
-    """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
-    if not len(channel.values):
-        return np.zeros((len(values), channel.size, CELLS))
-    layout, flat = Layout.of(channel.offsets, channel.lengths, CELLS), padded(*values)
-    means = layout.means(flat, *layout.ends(flat))
-    means[:, channel.lengths == 0] = 0.0
-    return means
+def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
+    """(n, CELLS) means of each of other values (total,) at the points of a finite channel, over its cells."""
+    layout = Layout.of(channel.offsets, channel.lengths, CELLS)
+    return [layout.means(own) for own in values]
 
 
 @lru_cache(maxsize=4)
@@ -274,11 +252,10 @@ def no_cells(n: int) -> Cells:
     return Cells(dense, dense, dense, dense, whole, whole, no, one, flat, flat)
 
 
-def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
-    """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
-    last = finite.steps[finite.offsets[1:] - 1]
-    np.copyto(steps, last[:, None], where=size[:, None] - 1 <= _COLUMN)
-    steps[:, 0] = finite.steps[finite.offsets[:-1]]
+def _exact_ends(steps: FloatArray, finite: Ragged, rows: IntArray) -> None:
+    """Puts the first and the last logged step at the ends of full rows: a span can reach the ends of the run."""
+    steps[rows, 0] = finite.steps[finite.offsets[rows]]
+    steps[rows, -1] = finite.steps[finite.offsets[rows + 1] - 1]
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
