@@ -236,10 +236,9 @@ def cells_in(view: View) -> Cells:
     return Cells(steps, mean, low, high, size, lengths, view.log, view.scale, noise, cell_noise)
 
 
-def cell_means(channel: Ragged, *values: FloatArray) -> list[FloatArray]:
-    """(n, CELLS) means of each of other values (total,) at the points of a finite channel, over its cells."""
-    layout = Layout.of(channel.offsets, channel.lengths, CELLS)
-    return [layout.means(own) for own in values]
+def cell_means(channel: Ragged, values: FloatArray) -> FloatArray:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
+    return Layout.of(channel.offsets, channel.lengths, CELLS).means(values)
 
 
 @lru_cache(maxsize=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curveclinic.medians import median3, neighbours
+from curveclinic.medians import from_middle
 from curveclinic.ragged import FloatArray, IntArray
 from curveclinic.smoothing import masked_quantile
 
@@ -26,7 +26,7 @@ def zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
     """
     column = np.arange(mean.shape[1])
     inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean, neighbours(mean))), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
+    return masked_quantile(from_middle(mean), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:

@@ -54,7 +54,7 @@ def texture_quantities(train: View, losses: Cells) -> Quantities:
         | {"swing_first": first[1], "swing_last": last[1]}
     )
     q["jump_shared"] = _shared_jumps(losses, jumps)
-    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, losses)
+    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, np.abs(losses.mean - losses.middle3))
     q["period_strength"], q["period"] = period_in(train)
     q["swing_shared"] = _shared_swings(losses)
     return q
@@ -106,13 +106,15 @@ def _settled(size: int) -> tuple[BoolArray]:
     return ((column >= size // 10) & (column < size),)
 
 
-def _late_jitter(cells: Cells) -> FloatArray:
+def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
     """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out.
 
-    Jitter is the distance of a cell from the middle one of itself and its neighbours: 0 on any steady slope.
+    Args:
+        distance: (n, CELLS) distance of each cell from the middle one of itself and its neighbours.
+        size: (n,) number of real cells.
     """
-    column, inner, weight = for_rows(_both_halves, cells.extent)
-    jitter = columns(np.abs(cells.mean - cells.middle3), column)
+    column, inner, weight = for_rows(_both_halves, size)
+    jitter = columns(distance, column)
     jitter *= inner
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
@@ -138,15 +140,18 @@ def _both_halves(size: int) -> tuple[IntArray, BoolArray, FloatArray]:
     return column[None, :], inner[None, :], weight.reshape(1, -1)
 
 
-def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
-    """Jitter of val over that of train, and val's own in view units; the levels come from the `like` cells.
+def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Jitter of val over that of train, and val's own in view units.
 
-    Compared in log units where either channel is seen in logarithms, else in raw ones. Both hold train's n runs,
-    then val's.
+    Compared in log units where either channel is seen in logarithms, else in raw ones.
+
+    Args:
+        losses: train's n runs, then val's.
+        distance: (2 n, CELLS) distance of their cells from the middle ones of themselves and their neighbours.
     """
-    jitter = _late_jitter(losses)
+    jitter = _late_jitter(distance, losses.extent)
     with np.errstate(all="ignore"):
-        train, val = halves(jitter * _unit(like, twice(np.logical_or(*halves(like.log)))))
+        train, val = halves(jitter * _unit(losses, twice(np.logical_or(*halves(losses.log)))))
         return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
 
 
