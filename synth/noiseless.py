@@ -88,9 +88,10 @@ def _rows_apart(a: Ragged, b: Ragged) -> IntArray:
 
 def _viewed(curve: Ragged, log: BoolArray, scale: FloatArray) -> FloatArray:
     """(total,) values in another curve's view, see `measures.view_of`; log and scale are (n,)."""
-    out: FloatArray = curve.values / scale.repeat(curve.lengths)
+    out = scale.repeat(curve.lengths)
+    np.divide(curve.values, out, out=out)
     at = log.repeat(curve.lengths).nonzero()[0]
-    out[at] = np.log(np.maximum(curve.values[at], 1e-300))
+    out[at] = np.log(np.maximum(curve.values.take(at), 1e-300))
     return out
 
 

@@ -122,10 +122,12 @@ class Layout:
     Attributes:
         shape: n, and the number of cells.
         groups: the runs that have points, by how many a cell holds.
+        absent: rows of the others.
     """
 
     shape: tuple[int, int]
     groups: Sequence[_Single | _Double | _Several]
+    absent: IntArray
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
@@ -136,7 +138,7 @@ class Layout:
             rows = (points == held).nonzero()[0]
             if len(rows):
                 groups.append(kind.of(rows, offsets[rows, None], lengths[rows, None], cells))
-        return cls((len(lengths), cells), groups)
+        return cls((len(lengths), cells), groups, (points == 0).nonzero()[0])
 
     def means(self, values: FloatArray) -> FloatArray:
         """(n, cells) mean of each cell's points."""
@@ -149,10 +151,11 @@ class Layout:
 
     def _joined(self, parts: Sequence[FloatArray]) -> FloatArray:
         """(n, cells) rows of all groups in the order of the runs."""
-        found = sum(len(part) for part in parts)
-        if len(parts) == 1 and found == self.shape[0]:
+        if len(parts) == 1 and not len(self.absent):
             return parts[0]
-        out = np.empty(self.shape) if found == self.shape[0] else np.zeros(self.shape)
+        out = np.empty(self.shape)
+        if len(self.absent):
+            out[self.absent] = 0.0
         for group, part in zip(self.groups, parts, strict=True):
             out[group.rows] = part
         return out

@@ -174,10 +174,11 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
         magnitude = np.maximum(top, -bottom)
         scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
-    values = channel.values / scale.repeat(lengths)
+    values = scale.repeat(lengths)
+    np.divide(channel.values, values, out=values)
     if log.any():
-        flat_log = log.repeat(lengths)
-        values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
+        at = log.repeat(lengths).nonzero()[0]
+        values[at] = np.log(np.maximum(channel.values.take(at), 1e-300))
     return values, log, scale
 
 

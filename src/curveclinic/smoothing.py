@@ -191,8 +191,11 @@ class StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
-        straying = np.maximum.reduce(np.abs(unit * last - np.minimum(np.arange(width), last)), axis=1)
+        unit, last = steps - low, np.maximum(alike(size)[:, None] - 1, 1)
+        unit /= span
+        apart = unit * last
+        apart -= np.minimum(np.arange(width, dtype=np.float64), last)
+        straying = np.maximum.reduce(np.abs(apart, out=apart), axis=1)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
         return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 
@@ -202,7 +205,9 @@ class StepAxis:
 
     def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
         """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
-        return self._at_shares(values, np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0))
+        share = grid - self.low
+        share /= self.span
+        return self._at_shares(values, np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share))
 
     def evened(self, values: FloatArray) -> FloatArray:
         """(n, CELLS) cell values at even steps from the first to the last one of each run."""
@@ -238,13 +243,18 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
-    left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
+    left = position.astype(np.int64)
+    np.minimum(left, np.maximum(size[:, None] - 2, 0), out=left)
     weight = position - left
     n, width = values.shape
     left += np.arange(0, n * width, width)[:, None]
     flat = values.ravel()
     y0 = flat.take(left)
-    out: FloatArray = y0 + weight * (flat.take(left + 1, mode="clip") - y0)
+    left += 1
+    out: FloatArray = flat.take(left, mode="clip")
+    out -= y0
+    out *= weight
+    out += y0
     single = size <= 1
     if single.any():
         out[single] = values[single, :1]
