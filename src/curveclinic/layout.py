@@ -33,9 +33,11 @@ class _Single:
         return cls(rows, np.minimum(point, begin + (length - 1), out=point))
 
     def means(self, values: FloatArray) -> FloatArray:
+        """(m, cells) mean of each cell's points."""
         return values.take(self.point)
 
     def summary(self, values: FloatArray) -> Summary:
+        """Mean, smallest and largest of each cell's points."""
         mean = self.means(values)
         return mean, mean, mean
 
@@ -142,15 +144,10 @@ class Layout:
 
     def means(self, values: FloatArray) -> FloatArray:
         """(n, cells) mean of each cell's points."""
-        return self._joined([group.means(values) for group in self.groups])
+        return self.joined([group.means(values) for group in self.groups])
 
-    def summary(self, values: FloatArray) -> Summary:
-        """Mean, smallest and largest of each cell's points, (n, cells) each; for reading, they may be one array."""
-        mean, low, high = zip(*(group.summary(values) for group in self.groups), strict=True)
-        return self._joined(mean), self._joined(low), self._joined(high)
-
-    def _joined(self, parts: Sequence[FloatArray]) -> FloatArray:
-        """(n, cells) rows of all groups in the order of the runs."""
+    def joined(self, parts: Sequence[FloatArray]) -> FloatArray:
+        """(n, cells) what was made of every group, in the order of the runs."""
         if len(parts) == 1 and not len(self.absent):
             return parts[0]
         out = np.empty(self.shape)

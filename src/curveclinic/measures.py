@@ -217,24 +217,33 @@ def cells_in(view: View) -> Cells:
     points, lengths = view.points, view.points.lengths
     if not len(points.values):
         return no_cells(points.size)
-    layout = Layout.of(points.offsets, lengths, CELLS)
-    few = ((lengths > 0) & (lengths <= CELLS)).nonzero()[0]
-    many = (lengths > CELLS).nonzero()[0]
-    (mean, low, high), steps = layout.summary(points.values), layout.means(points.steps)
-    _exact_ends(steps, points, many)
-    rough = layout.means(third_difference(points.values, points.offsets))
-    noise, cell_noise = np.zeros((2, points.size))
-    size = np.minimum(lengths, CELLS)
-    if len(few):
-        middle = masked_median(rough[few], size[few, None] > _COLUMN) * (MAD_TO_STD / THIRD_DIFF_STD)
-        noise[few] = np.minimum(middle, zigzag(mean[few], size[few]))
-        cell_noise[few] = middle
-    if len(many):
-        # mean |difference| of a cell's points, or the median over cells that hold a point each
-        to_std = np.where(lengths[many] > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
-        noise[many] = row_middle(rough[many]) * to_std
-        cell_noise[many] = row_middle(dense_third_difference(mean[many])) * (MAD_TO_STD / THIRD_DIFF_STD)
+    layout, size = Layout.of(points.offsets, lengths, CELLS), np.minimum(lengths, CELLS)
+    rough = third_difference(points.values, points.offsets)
+    noise, cell_noise, parts = np.zeros(points.size), np.zeros(points.size), []
+    for group in layout.groups:
+        rows = group.rows
+        summary, steps = group.summary(points.values), group.means(points.steps)
+        noise[rows], cell_noise[rows] = _noise(summary[0], group.means(rough), lengths[rows])
+        parts.append((steps, *summary))
+    steps, mean, low, high = map(layout.joined, zip(*parts, strict=True))
+    _exact_ends(steps, points, (lengths > CELLS).nonzero()[0])
     return Cells(steps, mean, low, high, size, lengths, view.log, view.scale, noise, cell_noise)
+
+
+def _noise(mean: FloatArray, rough: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) robust standard deviations of single points about a smooth curve, and of cell means.
+
+    Args:
+        mean: (n, CELLS) cell means of runs that all have a point a cell, or all fill their cells.
+        rough: (n, CELLS) means of the points' `third_difference`.
+        count: (n,) points.
+    """
+    if count[0] <= CELLS:
+        single = masked_median(rough, count[:, None] > _COLUMN) * (MAD_TO_STD / THIRD_DIFF_STD)
+        return np.minimum(single, zigzag(mean, count)), single
+    # mean |difference| of a cell's points, or the median over cells that hold a point each
+    to_std = np.where(count > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
+    return row_middle(rough) * to_std, row_middle(dense_third_difference(mean)) * (MAD_TO_STD / THIRD_DIFF_STD)
 
 
 def cell_means(channel: Ragged, values: FloatArray) -> FloatArray:
