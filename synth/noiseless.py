@@ -14,6 +14,7 @@ import numpy as np
 
 from curveclinic.extras import first_values, metric_quantities
 from curveclinic.gradients import gradient_quantities
+from curveclinic.layout import Layout
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, MAD_TO_STD, Cells, cell_means, cells_of
 from curveclinic.quantities import Measured, trend_quantities
@@ -64,9 +65,9 @@ def _losses(logged: Logged, seen: Measured) -> tuple[Cells, Level, FloatArray]:
     view, written = seen.view, seen.losses
     clean, textured = (_beside(view.points, curves) for curves in (logged.clean.channels, logged.textured))
     values = _viewed(clean, view.log, view.scale)
-    mean, distance = cell_means(clean, values), cell_means(clean, np.abs(view.points.values - values))
-    noise = _typical(distance, written.real, written.count)
-    cells, bare = _without_noise(written, mean), noise.copy()
+    layout = Layout.of(clean.offsets, clean.lengths, CELLS)
+    noise = _typical(layout.means(np.abs(view.points.values - values)), written.real, written.count)
+    cells, bare = _without_noise(written, layout.means(values)), noise.copy()
     rows = _rows_apart(clean, textured)
     some = _viewed(textured.take(rows), view.log[rows], view.scale[rows])
     points = view.points.take(rows)
