@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, Ragged
+from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
 from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
@@ -119,6 +119,6 @@ def _kept(axis: Axis, keep: BoolArray, *values: FloatArray) -> list[Ragged]:
     if keep.all():
         return [Ragged(axis.steps, x, axis.offsets) for x in values]
     counts = axis.counts - np.bincount(axis.run[~keep], minlength=len(axis.counts))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     steps = axis.steps[keep]
     return [Ragged(steps, x[keep], offsets) for x in values]

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import BoolArray
+from curveclinic.ragged import BoolArray, offsets_of, places
 from curveclinic.synth.descent import GRID, FloatArray, IntArray
 from curveclinic.synth.plan import LOGGING, Plan
 
@@ -49,7 +49,8 @@ class Axis:
 
     def where(self, chosen: BoolArray) -> IntArray:
         """Flat index of the points of the chosen runs (n,)."""
-        return np.flatnonzero(np.repeat(chosen, self.counts))
+        rows = np.flatnonzero(chosen)
+        return places(self.offsets[rows], self.counts[rows])
 
     def spread(self, numbers: FloatArray) -> FloatArray:
         """(total,) the number (n,) of each point's run."""
@@ -63,7 +64,7 @@ class Axis:
         """Flat index of the points of the chosen runs (n,) and their axis, on which the other runs have no points."""
         where, counts = self.where(chosen), np.where(chosen, self.counts, 0)
         run = np.repeat(np.arange(len(counts)), counts)
-        return where, Axis(_offsets(counts), run, self.time.take(where), self.steps.take(where))
+        return where, Axis(offsets_of(counts), run, self.time.take(where), self.steps.take(where))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class LossAxis(Axis):
     def part(self, where: IntArray) -> LossAxis:
         """Returns the given points, in the order of the runs."""
         counts = np.bincount(self.run[where], minlength=len(self.counts))
-        return LossAxis(_offsets(counts), *(getattr(self, f.name)[where] for f in fields(self)[1:]))
+        return LossAxis(offsets_of(counts), *(getattr(self, f.name)[where] for f in fields(self)[1:]))
 
 
 def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
@@ -97,12 +98,8 @@ def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
     return train, _axis(plan, counts, v_from_start, lag)
 
 
-def _offsets(counts: IntArray) -> IntArray:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
 def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) -> LossAxis:
-    offsets = _offsets(counts)
+    offsets = offsets_of(counts)
     run = np.repeat(np.arange(len(counts)), counts)
     index = np.arange(offsets[-1])
     index -= np.repeat(offsets[:-1], counts)

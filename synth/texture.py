@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.errors import MissingExtraError
+from curveclinic.ragged import places
 from curveclinic.synth.descent import FloatArray, IntArray
 
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
@@ -27,14 +28,16 @@ def correlated(rng: np.random.Generator, counts: IntArray, rho: IntArray, skew: 
     except ModuleNotFoundError:
         raise MissingExtraError("scipy", "train", "the generator") from None
 
+    begin = np.cumsum(counts) - counts
     white = rng.standard_normal(int(counts.sum()))
     for index, r in enumerate(RHO):
-        where = np.flatnonzero(np.repeat(rho == index, counts)) if r > 0 else ()
-        if len(where):
+        rows = np.flatnonzero(rho == index) if r > 0 else ()
+        if len(rows):
+            where = places(begin[rows], counts[rows])
             white[where] = lfilter([np.sqrt(1 - r * r)], [1.0, -r], white[where])
     # shifted log-normal of unit variance: a batch loss near zero is skewed to the right
-    skewed = skew > 0
-    heavy = np.flatnonzero(np.repeat(skewed, counts))
+    skewed = np.flatnonzero(skew > 0)
+    heavy = places(begin[skewed], counts[skewed])
     e = np.exp(skew**2)
     middle, width = np.sqrt(e), np.sqrt(np.maximum(e * (e - 1.0), 1e-12))
     bulge = white[heavy]
