@@ -18,7 +18,7 @@ from curveclinic.layout import Layout
 from curveclinic.levels import Level, make_level
 from curveclinic.measures import CELLS, MAD_TO_STD, Cells, cell_means, cells_of
 from curveclinic.quantities import Measured, trend_quantities
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.smoothing import masked_median
 from curveclinic.synth.known_texture import texture_truth
 from curveclinic.synth.logger import Logged
@@ -91,7 +91,8 @@ def _viewed(curve: Ragged, log: BoolArray, scale: FloatArray) -> FloatArray:
     """(total,) values in another curve's view, see `measures.view_of`; log and scale are (n,)."""
     out = scale.repeat(curve.lengths)
     np.divide(curve.values, out, out=out)
-    at = log.repeat(curve.lengths).nonzero()[0]
+    rows = log.nonzero()[0]
+    at = places(curve.offsets[rows], curve.lengths[rows])
     out[at] = np.log(np.maximum(curve.values.take(at), 1e-300))
     return out
 

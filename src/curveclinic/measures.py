@@ -16,7 +16,7 @@ import numpy as np
 
 from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
 
@@ -176,8 +176,9 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     lengths = channel.lengths
     values = scale.repeat(lengths)
     np.divide(channel.values, values, out=values)
-    if log.any():
-        at = log.repeat(lengths).nonzero()[0]
+    rows = log.nonzero()[0]
+    if len(rows):
+        at = places(channel.offsets[rows], lengths[rows])
         values[at] = np.log(np.maximum(channel.values.take(at), 1e-300))
     return values, log, scale
 
