@@ -84,7 +84,8 @@ def _beside(points: Ragged, curves: Mapping[str, Ragged]) -> Ragged:
 def _rows_apart(a: Ragged, b: Ragged) -> IntArray:
     """Runs in which two channels of the same points differ."""
     place = (a.values != b.values).nonzero()[0].searchsorted(a.offsets)
-    return (place[1:] > place[:-1]).nonzero()[0]
+    rows: IntArray = (place[1:] > place[:-1]).nonzero()[0]
+    return rows
 
 
 def _viewed(curve: Ragged, log: BoolArray, scale: FloatArray) -> FloatArray:

@@ -109,7 +109,7 @@ def _replaced(values: FloatArray, at: IntArray, new: FloatArray) -> FloatArray:
 def _rounded(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
     """Fixed decimals of ordinary units; extreme units are written in scientific notation."""
     plain = (plan.digits < 99) & (plan.unit > 0.1)
-    at, factor = axis.where(plain), axis.spread_over(plain, 10.0**plan.digits)
+    at, factor = axis.where(plain), axis.spread_over(plain, np.asarray(10.0**plan.digits, dtype=np.float64))
     old = values[at]
     return _replaced(values, at, np.where(np.abs(old) < 1e12, np.rint(old * factor) / factor, old))
 

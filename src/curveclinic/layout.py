@@ -114,7 +114,10 @@ def _edges(begin: IntArray, length: IntArray, cells: int) -> IntArray:
     return edges
 
 
-_GROUPS: Final = (_Single, _Double, _Several)
+_Group = _Single | _Double | _Several
+
+_GROUPS: Final[tuple[type[_Group], ...]] = (_Single, _Double, _Several)
+"""Kinds of runs by how many points a cell holds at most: one, two, more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +131,14 @@ class Layout:
     """
 
     shape: tuple[int, int]
-    groups: Sequence[_Single | _Double | _Several]
+    groups: Sequence[_Group]
     absent: IntArray
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         """Returns the layout of runs on at most so many cells each, of nearly equal counts of points."""
         points = np.array([1, cells + 1, 2 * cells + 1]).searchsorted(lengths, side="right")
-        groups = []
+        groups: list[_Group] = []
         for held, kind in enumerate(_GROUPS, start=1):
             rows = (points == held).nonzero()[0]
             if len(rows):

@@ -34,7 +34,7 @@ def offsets_of(lengths: IntArray) -> IntArray:
 def places(begin: IntArray, lengths: IntArray) -> IntArray:
     """(total,) flat index of the points of runs that begin at (n,) and have so many points (n,)."""
     ends = np.add.accumulate(lengths, dtype=np.int64)
-    index = np.repeat(begin - (ends - lengths), lengths)
+    index: IntArray = np.repeat(begin - (ends - lengths), lengths)
     index += np.arange(len(index))
     return index
 
