@@ -7,13 +7,13 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, Ragged
+from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
 from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
 from curveclinic.synth.physics import Latent
 from curveclinic.synth.plan import Plan
-from curveclinic.synth.sampling import Axis, axes
+from curveclinic.synth.sampling import Axis, LossAxis, axes
 
 _TRAIN, _VAL = 1, 2
 """Losses by their number in `Plan.nan_where`."""
@@ -48,7 +48,10 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     t, v = axes(rng, plan)
     over = overlay(rng, plan, t, v)
     train, val = loss_points(rng, plan, latent, t, v, over)
-    wrote = {"train_loss": _channel(rng, plan, t, train, _TRAIN), "val_loss": _channel(rng, plan, v, val, _VAL)}
+    wrote = {
+        "train_loss": _channel(rng, plan, t, _broken(plan, t, train, _TRAIN)),
+        "val_loss": _channel(rng, plan, v, _broken(plan, v, val, _VAL)),
+    }
     at, axis = t.of(plan.has_train_metric > 0)
     points = metric_points(rng, plan, axis, latent.train_metric, tuple(x[at] for x in train))
     wrote["train_metric"] = _channel(rng, plan, axis, points)
@@ -71,40 +74,51 @@ def _batch(channels: dict[str, Ragged], goal: FloatArray) -> Batch:
     return Batch(channels, np.full(len(goal), np.nan), goal, np.full(len(goal), np.nan))
 
 
-def _channel(rng: np.random.Generator, plan: Plan, axis: Axis, points: Points, loss: int = 0) -> list[Ragged]:
-    """Drops what was not written, puts NaN where the run broke; noise-free twins keep the finite points only."""
+def _channel(rng: np.random.Generator, plan: Plan, axis: Axis, points: Points) -> list[Ragged]:
+    """Drops what was not written; noise-free twins keep the points that are finite as written."""
     values, *twins = points
-    written = printed(_broken(plan, axis, values, loss) if loss else values)
+    written = printed(values)
     written[np.abs(written) >= _OVERFLOW] = np.inf
     keep = np.ones(len(written), dtype=bool)
-    at = axis.where(plan.missing > 0)
-    keep[at] = rng.random(len(at)) >= plan.missing[axis.run[at]]
-    return _kept(axis, keep, written) + _kept(axis, keep & np.isfinite(written), *twins)
+    missing = plan.missing > 0
+    at = axis.where(missing)
+    keep[at] = rng.random(len(at)) >= axis.spread_over(missing, plan.missing)
+    finite = np.isfinite(written)
+    finite &= keep
+    return _kept(axis, keep, written) + _kept(axis, finite, *twins)
 
 
 def printed(values: FloatArray) -> FloatArray:
     """Six significant digits, as most loggers print."""
     with np.errstate(all="ignore"):
-        exponent = np.floor(np.log10(np.abs(values)))
-        factor = _TENS.take((_LARGEST + 5 - exponent).astype(np.int64), mode="clip")
-        return np.asarray(np.rint(values * factor) / factor)
+        power = np.abs(values)
+        np.log10(power, out=power)
+        np.floor(power, out=power)
+        np.subtract(_LARGEST + 5, power, out=power)
+        factor = _TENS.take(power.astype(np.int64), mode="clip")
+        out: FloatArray = np.multiply(values, factor, out=power)
+        np.rint(out, out=out)
+        out /= factor
+        return out
 
 
-def _broken(plan: Plan, axis: Axis, values: FloatArray, loss: int) -> FloatArray:
-    """The loss with NaN or Inf from the point where the run broke, or in a single gap."""
+def _broken(plan: Plan, axis: LossAxis, points: Points, loss: int) -> Points:
+    """The points of a loss, as logged with NaN or Inf from where the run broke, or in a single gap."""
+    values, *twins = points
     at = axis.where((plan.nan_at <= 1) & ((plan.nan_where == 0) | (plan.nan_where == loss)))
-    points = axis.part(at)
-    run, begin = points.run, plan.nan_at[points.run]
-    at_gap = points.index == np.floor(begin * (axis.counts[run] - 1))
-    hit = (points.share >= begin) & ((plan.nan_kind[run] != 2) | at_gap)
+    run = axis.run[at]
+    at_gap = axis.index[at] == np.floor(plan.nan_at[run] * (axis.counts[run] - 1))
+    hit = (axis.share[at] >= plan.nan_at[run]) & ((plan.nan_kind[run] != 2) | at_gap)
     out: FloatArray = values.copy()
     out[at[hit]] = np.where(plan.nan_kind[run[hit]] == 1, np.inf, np.nan)
-    return out
+    return out, *twins
 
 
 def _kept(axis: Axis, keep: BoolArray, *values: FloatArray) -> list[Ragged]:
     """Channels of the kept points; they share their steps."""
+    if keep.all():
+        return [Ragged(axis.steps, x, axis.offsets) for x in values]
     counts = axis.counts - np.bincount(axis.run[~keep], minlength=len(axis.counts))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     steps = axis.steps[keep]
     return [Ragged(steps, x[keep], offsets) for x in values]

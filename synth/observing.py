@@ -10,23 +10,26 @@ from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.overlay import Overlay, peak
 from curveclinic.synth.physics import Latent
 from curveclinic.synth.plan import Plan
-from curveclinic.synth.sampling import EMA, Axis, train_points, values_at
+from curveclinic.synth.sampling import EMA, Axis, LossAxis, train_points, values_at
 
 Points = tuple[FloatArray, ...]
 """(total,) values of a channel as logged, without noise, and for losses without noise but with their textures."""
 
 
-def loss_points(rng: np.random.Generator, plan: Plan, latent: Latent, t: Axis, v: Axis, over: Overlay) -> list[Points]:
+def loss_points(
+    rng: np.random.Generator, plan: Plan, latent: Latent, t: LossAxis, v: LossAxis, over: Overlay
+) -> list[Points]:
     """Train and val losses as logged, clean and textured."""
     t_clean, thin = train_points(plan, latent.train, t)
     v_clean = values_at(latent.val, v.run, v.time)
     t_level, v_level = t_clean * np.exp(over.train), v_clean * np.exp(over.val)
     t_values = _noisy_train(rng, plan, t, t_level, latent.train[:, 0], thin)
-    v_eps = texture.correlated(rng, v.run, plan.val_rho, plan.val_skew)
-    v_values = _noisy(v, v_level, latent.val[:, 0], plan.val_noise[v.run], plan.val_noise_power, v_eps)
-    moved, points = t.of(plan.shared_noise > 0)
-    shared = texture.correlated(rng, points.run, plan.val_rho, np.zeros(plan.size))
-    t_values[moved] *= np.exp(plan.shared_noise[points.run] * shared)
+    v_eps = texture.correlated(rng, v.counts, plan.val_rho, plan.val_skew)
+    v_values = _noisy(v, v_level, latent.val[:, 0], v.spread(plan.val_noise), plan.val_noise_power, v_eps)
+    moved = plan.shared_noise > 0
+    shared = texture.correlated(rng, np.where(moved, t.counts, 0), plan.val_rho, np.zeros(plan.size))
+    shared *= t.spread_over(moved, plan.shared_noise)
+    t_values[t.where(moved)] *= np.exp(shared)
     t_values, t_clean, t_level = _frozen(rng, plan, t, t_values, t_clean, t_level)
     v_values = _restored(plan, v, v_values)
     return [_in_print(plan, t, t_values, t_clean, t_level), _in_print(plan, v, v_values, v_clean, v_level)]
@@ -38,30 +41,33 @@ def _noisy_train(
     """An exponential average is smooth: its noise is small and correlated."""
     averaged = plan.logging == EMA
     rho = plan.noise_rho + averaged * np.minimum(3 - plan.noise_rho, 2)
-    eps = texture.correlated(rng, t.run, rho, plan.skew)
+    eps = texture.correlated(rng, t.counts, rho, plan.skew)
     left = np.where(averaged, 1 / np.sqrt(2 * np.maximum(plan.ema, 1.0)), 1.0)
-    return _noisy(t, level, start, (plan.noise * left)[t.run] * thin, plan.noise_power, eps)
+    return _noisy(t, level, start, t.spread(plan.noise * left) * thin, plan.noise_power, eps)
 
 
 def _noisy(
     axis: Axis, level: FloatArray, start: FloatArray, size: FloatArray, power: FloatArray, noise: FloatArray
 ) -> FloatArray:
     """Level with noise of relative size * (level / start) ** (power - 1), kept positive; start and power are (n,)."""
-    relative = size.copy()
-    varies = axis.where(power != 1)
-    run = axis.run[varies]
-    share = np.clip(level[varies] / np.maximum(start, 1e-300)[run], 1e-9, 1e9)
-    relative[varies] *= share ** (power - 1.0)[run]
-    relative = np.clip(relative, 0.0, 0.9)
+    relative, varying = size.copy(), power != 1
+    varies = axis.where(varying)
+    share = level[varies]
+    share /= axis.spread_over(varying, np.maximum(start, 1e-300))
+    np.clip(share, 1e-9, 1e9, out=share)
+    share **= axis.spread_over(varying, power - 1.0)
+    relative[varies] *= share
+    np.clip(relative, 0.0, 0.9, out=relative)
     noise = relative * noise
-    out = level * (1.0 + noise)
+    out = noise + 1.0
+    out *= level
     wide = np.flatnonzero((relative > 0.12) | (out <= 0))
     out[wide] = level[wide] * np.exp(np.clip(noise[wide] - 0.5 * relative[wide] ** 2, -8, 6))
     return out
 
 
 def _frozen(
-    rng: np.random.Generator, plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray, textured: FloatArray
+    rng: np.random.Generator, plan: Plan, axis: LossAxis, values: FloatArray, clean: FloatArray, textured: FloatArray
 ) -> Points:
     """After some blow-ups the loss is one constant with little noise, and no texture."""
     stuck = axis.where((plan.freeze > 0) & (plan.blow_kind == 2))
@@ -86,26 +92,26 @@ def _restored(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
 
 def _in_print(plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray, level: FloatArray) -> Points:
     """Values in the loss's units; only what is written is rounded."""
-    values, clean, level = (_in_units(plan, axis, x) for x in (values, clean, level))
+    converted = (plan.shift != 0) | (plan.unit != 1)
+    at = axis.where(converted)
+    shift, unit = (axis.spread_over(converted, x) for x in (plan.shift, plan.unit))
+    values, clean, level = (_replaced(x, at, (x[at] - shift) * unit) for x in (values, clean, level))
     return _rounded(plan, axis, values), clean, level
 
 
-def _in_units(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
+def _replaced(values: FloatArray, at: IntArray, new: FloatArray) -> FloatArray:
+    """The values with new ones at some places."""
     out: FloatArray = values.copy()
-    other = axis.where((plan.shift != 0) | (plan.unit != 1))
-    run = axis.run[other]
-    out[other] = (out[other] - plan.shift[run]) * plan.unit[run]
+    out[at] = new
     return out
 
 
 def _rounded(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
     """Fixed decimals of ordinary units; extreme units are written in scientific notation."""
-    out: FloatArray = values.copy()
-    plain = axis.where((plan.digits < 99) & (plan.unit > 0.1))
-    plain = plain[np.abs(values[plain]) < 1e12]
-    factor = (10.0**plan.digits)[axis.run[plain]]
-    out[plain] = np.rint(values[plain] * factor) / factor
-    return out
+    plain = (plan.digits < 99) & (plan.unit > 0.1)
+    at, factor = axis.where(plain), axis.spread_over(plain, np.asarray(10.0**plan.digits, dtype=np.float64))
+    old = values[at]
+    return _replaced(values, at, np.where(np.abs(old) < 1e12, np.rint(old * factor) / factor, old))
 
 
 def metric_points(rng: np.random.Generator, plan: Plan, axis: Axis, curve: FloatArray, loss: Points) -> Points:
@@ -113,48 +119,63 @@ def metric_points(rng: np.random.Generator, plan: Plan, axis: Axis, curve: Float
 
     An evaluation whose loss (as logged, clean and textured) came out high has a worse metric too.
     """
-    run = axis.run
-    clean = values_at(curve, run, axis.time)
-    error = (plan.metric_kind == 4)[run]
-    noise = 0.8 * rng.standard_normal(len(run)) + np.where(error, 0.6, -0.6) * _luck(axis, loss)
-    factor = np.where(error, 1.0, np.where(plan.shape > 0.85, 100.0, 1.0)[run])
-    with_error = clean * np.exp(np.minimum(plan.metric_noise, 0.1)[run] * noise)
-    return np.where(error, with_error, _score(plan, run, clean, noise) * factor), clean * factor
+    clean, error = values_at(curve, axis.run, axis.time), plan.metric_kind == 4
+    noise = _luck(axis, loss)
+    noise *= axis.spread(np.where(error, 0.6, -0.6))
+    noise += 0.8 * rng.standard_normal(len(clean))
+    factor = axis.spread(np.where(~error & (plan.shape > 0.85), 100.0, 1.0))
+    out = _score(plan, axis, clean, noise)
+    out *= factor
+    at = axis.where(error)
+    out[at] = clean[at] * np.exp(axis.spread_over(error, np.minimum(plan.metric_noise, 0.1)) * noise[at])
+    return out, clean * factor
 
 
 def _luck(axis: Axis, loss: Points) -> FloatArray:
     """(total,) how far each loss point lies above its level, in units of the run's typical distance."""
     values, _, level = loss
     with np.errstate(all="ignore"):
-        rest = np.nan_to_num((values - level) / np.abs(level), posinf=0.0, neginf=0.0)
+        rest = values - level
+        rest /= np.abs(level)
+        rest[~np.isfinite(rest)] = 0.0
     total = np.bincount(axis.run, rest * rest, minlength=len(axis.counts)) / np.maximum(axis.counts, 1)
-    return np.clip(rest / np.maximum(np.sqrt(total), 1e-12)[axis.run], -3.0, 3.0)
+    rest /= axis.spread(np.maximum(np.sqrt(total), 1e-12))
+    return np.clip(rest, -3.0, 3.0, out=rest)
 
 
-def _score(plan: Plan, run: IntArray, clean: FloatArray, noise: FloatArray) -> FloatArray:
+def _score(plan: Plan, axis: Axis, clean: FloatArray, noise: FloatArray) -> FloatArray:
     kind = plan.metric_kind
     jitter = np.where(kind == 2, 0.03 + 3 * plan.metric_noise, plan.metric_noise)
     jitter = np.where((kind == 1) & (plan.shape < 0.6), 0.0, jitter)
-    score = clean + (2 * jitter)[run] * np.sqrt(np.clip(clean * (1 - clean), 0.01, 0.25)) * noise
-    score = np.clip(score, 0, 1)
-    coarse = np.flatnonzero((plan.schedule_b >= 0.5)[run])
-    cases = (30.0 + 2000.0 * plan.schedule_a)[run[coarse]]
+    score: FloatArray = 1 - clean
+    score *= clean
+    np.clip(score, 0.01, 0.25, out=score)
+    np.sqrt(score, out=score)
+    score *= axis.spread(2 * jitter)
+    score *= noise
+    score += clean
+    np.clip(score, 0, 1, out=score)
+    grained = plan.schedule_b >= 0.5
+    coarse, cases = axis.where(grained), axis.spread_over(grained, 30.0 + 2000.0 * plan.schedule_a)
     score[coarse] = np.rint(score[coarse] * cases) / cases
     return score
 
 
 def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: Axis, spikes: FloatArray) -> Points:
     """Gradient norms as logged and clean; spikes (total,) of the loss show in them."""
-    run = axis.run
-    base = values_at(latent.log_grad, run, axis.time)
+    base = values_at(latent.log_grad, axis.run, axis.time)
     bursts = plan.grad_kind == 2
     alone = np.where(bursts & (plan.spikes == 0), 1 + (plan.shape < 0.4), 0)
     burst, _, _ = texture.spike_train(rng, axis.offsets, alone, plan.grad_size, plan.spike_tail, plan.spike_early)
     follows = np.where(bursts, plan.grad_size / np.maximum(peak(spikes, axis.offsets), 1e-9), 0.25)
-    base = np.clip(base + burst + follows[run] * spikes, -30, 37)
+    base += burst
+    base += axis.spread(follows) * spikes
+    np.clip(base, -30, 37, out=base)
     averaged = np.where((plan.logging == 0) | (plan.logging == 3), 0.35, 1.0)
-    noise = (plan.grad_noise * 1.5 / np.log(10) * averaged)[run] * rng.standard_normal(len(run))
-    return _power_of_ten(np.clip(base + noise, -30, 37)), _power_of_ten(base)
+    noisy = axis.spread(plan.grad_noise * 1.5 / np.log(10) * averaged)
+    noisy *= rng.standard_normal(len(noisy))
+    noisy += base
+    return _power_of_ten(np.clip(noisy, -30, 37, out=noisy)), _power_of_ten(base)
 
 
 def _power_of_ten(exponent: FloatArray) -> FloatArray:
@@ -164,5 +185,6 @@ def _power_of_ten(exponent: FloatArray) -> FloatArray:
 
 def rate_points(plan: Plan, latent: Latent, axis: Axis) -> Points:
     """Learning rates, which are logged as they are."""
-    rate = values_at(latent.rate, axis.run, axis.time) * plan.lr_peak[axis.run]
+    rate = values_at(latent.rate, axis.run, axis.time)
+    rate *= axis.spread(plan.lr_peak)
     return rate, rate

@@ -10,7 +10,7 @@ from curveclinic.measures import segment_max
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.plan import Plan
-from curveclinic.synth.sampling import Axis, nearest
+from curveclinic.synth.sampling import Axis, LossAxis, nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,34 +30,37 @@ class Overlay:
     parts: dict[str, FloatArray]
 
 
-def overlay(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> Overlay:
+def overlay(rng: np.random.Generator, plan: Plan, t: LossAxis, v: LossAxis) -> Overlay:
     """Draws the textures of n runs; t and v are the axes of train and val."""
     t_wave, v_wave = _waves(rng, plan, t, v)
     none = np.zeros(plan.size)
     spikes = texture.spike_train(rng, t.offsets, plan.spikes, plan.spike_size, plan.spike_tail, plan.spike_early)
     val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, none, none)
     train = t_wave + spikes[0]
-    repeating, points = t.of(plan.period > 0)
-    train[repeating] += texture.patterns(rng, points.index, points.run, plan.period) * plan.period_size[points.run]
+    at = t.where(plan.period > 0)
+    train[at] += texture.patterns(rng, t.index[at], t.run[at], plan.period) * plan.period_size[t.run[at]]
     parts = _known(plan)
     parts |= _spikes_known("spike", t, plan.spikes, *spikes)
     parts |= _spikes_known("val_spike", v, plan.val_spikes, *val_spikes)
     val = v_wave + val_spikes[0]
-    sharing, points = v.of((plan.spikes > 0) & (plan.spike_shared > 0))
-    val[sharing] += plan.spike_shared[points.run] * spikes[0][nearest(t, points)]
+    at = v.where((plan.spikes > 0) & (plan.spike_shared > 0))
+    val[at] += plan.spike_shared[v.run[at]] * spikes[0][nearest(t, v.run[at], v.share[at])]
     return Overlay(train, val, spikes[0], parts)
 
 
-def _waves(rng: np.random.Generator, plan: Plan, t: Axis, v: Axis) -> tuple[FloatArray, FloatArray]:
+def _waves(rng: np.random.Generator, plan: Plan, t: LossAxis, v: LossAxis) -> tuple[FloatArray, FloatArray]:
     """Swings of train and val: one wave, for what swings is the model."""
-    where, swung = zip(*(axis.of(plan.swing > 0) for axis in (t, v)), strict=True)
-    run, share, index = (np.concatenate([getattr(axis, name) for axis in swung]) for name in ("run", "share", "index"))
+    where = [axis.where(plan.swing > 0) for axis in (t, v)]
+    run, share, index = (
+        np.concatenate([getattr(axis, name)[at] for axis, at in zip((t, v), where, strict=True)])
+        for name in ("run", "share", "index")
+    )
     wave = texture.swings(rng, share, run, index, plan.swing_kind, plan.swing_cycles)
     dies_out, later = np.exp(-share * 25), share >= np.maximum(plan.swing_from, 0)[run]
     wave = plan.swing[run] * wave * np.where(plan.swing_from[run] < 0, dies_out, later)
     train, val = np.zeros(len(t.run)), np.zeros(len(v.run))
     train[where[0]], val[where[1]] = np.split(wave, [len(where[0])])
-    return train, val * plan.swing_val[v.run]
+    return train, val * v.spread(plan.swing_val)
 
 
 def _known(plan: Plan) -> dict[str, FloatArray]:

@@ -40,7 +40,8 @@ def latent(plan: Plan) -> Latent:
     rate = learning_rate(plan.schedule, plan.warmup, plan.schedule_a, plan.schedule_b)
     done = progress(rate, plan.schedule_weight)
     left = decay(plan.decay, done, plan.rate, plan.shape, plan.plateau)
-    held = rate * (1 - left)
+    held = 1 - left
+    held *= rate
     train, val = _train(plan, left, held), _val(plan, left, held)
     blown, train_metric, val_metric, log_grad = (np.zeros(left.shape) for _ in range(4))
     rows, some = plan.where(plan.blow_kind > 0)
@@ -48,7 +49,7 @@ def latent(plan: Plan) -> Latent:
     train[rows] *= np.exp(np.clip(blow, -60, 75))
     val[rows] *= np.exp(np.clip(blow * _column(some.blow_val), -60, 75))
     rows, some = plan.where((plan.has_train_metric > 0) | (plan.has_val_metric > 0))
-    train_metric[rows], val_metric[rows] = _metrics(some, left[rows], val[rows], blown[rows])
+    train_metric[rows], val_metric[rows] = _metrics(some, rows, left, val, blown)
     rows, some = plan.where(plan.has_grad > 0)
     log_grad[rows] = _log_grad(some, train[rows], blown[rows])
     return Latent(train, val, rate, train_metric, val_metric, log_grad)
@@ -56,7 +57,9 @@ def latent(plan: Plan) -> Latent:
 
 def _train(plan: Plan, left: FloatArray, held: FloatArray) -> FloatArray:
     """Train loss but for blow-ups; held (n, G) is the progress a high learning rate holds back."""
-    curve = _column(plan.start * (1 - plan.floor)) * (left + _column(plan.lr_floor) * held)
+    curve = _column(plan.lr_floor) * held
+    curve += left
+    curve *= _column(plan.start * (1 - plan.floor))
     curve += _column(plan.start * plan.floor)
     rows, idle = plan.where(plan.train_mode == 1)
     drift = _column(idle.train_drift) * _U ** (0.4 + 1.2 * _column(idle.shape))
@@ -118,7 +121,8 @@ def _val(plan: Plan, left: FloatArray, held: FloatArray) -> FloatArray:
     """Val loss but for blow-ups; held (n, G) is the progress a high learning rate holds back."""
     begin = plan.start * plan.val_start
     drop = begin * (1 - plan.floor) * (1 - plan.val_floor)
-    curve = _column(drop) * left ** _column(plan.val_power)
+    curve = left ** _column(plan.val_power)
+    curve *= _column(drop)
     curve += _column(begin - drop)
     curve += _column(0.8 * drop * plan.lr_floor) * held
     rows, some = plan.where(plan.rise != 0)
@@ -163,11 +167,13 @@ def _blow_up(plan: Plan, train: FloatArray) -> tuple[FloatArray, FloatArray]:
     return share * target, np.minimum(share, 1.0)
 
 
-def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Train and val metric of runs that log one."""
+def _metrics(
+    plan: Plan, chosen: IntArray, left: FloatArray, val: FloatArray, blown: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Train and val metric of the chosen runs, which log one; the plan is theirs, the curves are those of all runs."""
     chance = 1.0 / np.maximum(plan.classes, 2.0)
     above = (1 - chance) * plan.metric_gain
-    learned = _learned(plan, left, blown)
+    learned = _learned(plan, chosen, left, blown)
     train = _column(above) * learned
     idle = np.where((plan.metric_kind == 0) | (plan.metric_kind == 5), plan.shape, 0.1)
     held_back = np.where(plan.val_mode == 1, idle, 1 - 0.4 * plan.val_floor)
@@ -183,16 +189,18 @@ def _metrics(plan: Plan, left: FloatArray, val: FloatArray, blown: FloatArray) -
     train += _column(chance)
     v += _column(chance)
     rows = np.flatnonzero(plan.metric_kind == 4)
-    v[rows] = np.sqrt(np.maximum(val[rows], 1e-300))
-    train[rows] = v[rows] * (0.9 + 0.05 * left[rows])
+    v[rows] = np.sqrt(np.maximum(val[chosen[rows]], 1e-300))
+    train[rows] = v[rows] * (0.9 + 0.05 * left[chosen[rows]])
     return train, v
 
 
-def _learned(plan: Plan, left: FloatArray, blown: FloatArray) -> FloatArray:
+def _learned(plan: Plan, chosen: IntArray, left: FloatArray, blown: FloatArray) -> FloatArray:
     """Share of the metric's gain that train has made."""
-    learned = 1 - left**0.8
+    learned = left[chosen]
+    learned **= 0.8
+    np.subtract(1, learned, out=learned)
     rows = np.flatnonzero(plan.blow_kind > 0)
-    learned[rows] *= 1 - blown[rows]
+    learned[rows] *= 1 - blown[chosen[rows]]
     learned[plan.train_mode == 1] = 0.0
     rows, some = plan.where(plan.metric_kind == 5)
     learned[rows] = _U ** (0.3 + _column(some.shape))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 
@@ -134,9 +136,13 @@ class Plan:
 
     def take(self, rows: IntArray) -> Plan:
         """Returns the given runs."""
-        return Plan(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        return Plan(*[values.take(rows) for values in _FIELDS(self)])
 
     def where(self, chosen: BoolArray) -> tuple[IntArray, Plan]:
         """Returns the rows of the chosen runs (n,) and their plan: what few runs have is computed for those alone."""
         rows = np.flatnonzero(chosen)
         return rows, self.take(rows)
+
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Plan)))
+"""The arrays of a `Plan` as a tuple, in the order they are declared."""

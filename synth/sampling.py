@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import BoolArray
+from curveclinic.ragged import BoolArray, offsets_of, places
 from curveclinic.synth.descent import GRID, FloatArray, IntArray
 from curveclinic.synth.plan import LOGGING, Plan
 
@@ -31,38 +32,60 @@ class Axis:
 
     Attributes:
         offsets: (n + 1,) first point of every run.
-        run, index: (total,) row of each point and its index in the run.
-        share, time: (total,) share of the logged window and planned time.
+        run: (total,) row of each point.
+        time: (total,) planned time.
         steps: (total,) as logged.
     """
 
     offsets: IntArray
     run: IntArray
-    index: IntArray
-    share: FloatArray
     time: FloatArray
     steps: FloatArray
 
-    @property
+    @cached_property
     def counts(self) -> IntArray:
         """(n,) points of each run."""
         return np.diff(self.offsets)
 
-    def part(self, where: IntArray) -> Axis:
-        """Returns the given points; offsets stay those of the whole."""
-        return Axis(self.offsets, **{f.name: getattr(self, f.name)[where] for f in fields(self)[1:]})
-
     def where(self, chosen: BoolArray) -> IntArray:
         """Flat index of the points of the chosen runs (n,)."""
-        return np.flatnonzero(np.repeat(chosen, self.counts))
+        rows = np.flatnonzero(chosen)
+        return places(self.offsets[rows], self.counts[rows])
+
+    def spread(self, numbers: FloatArray) -> FloatArray:
+        """(total,) the number (n,) of each point's run."""
+        return np.repeat(numbers, self.counts)
+
+    def spread_over(self, chosen: BoolArray, numbers: FloatArray) -> FloatArray:
+        """The number (n,) of each point's run, at the points of the chosen runs (n,)."""
+        return np.repeat(numbers[chosen], self.counts[chosen])
 
     def of(self, chosen: BoolArray) -> tuple[IntArray, Axis]:
         """Flat index of the points of the chosen runs (n,) and their axis, on which the other runs have no points."""
-        where = self.where(chosen)
-        return where, replace(self.part(where), offsets=_offsets(np.where(chosen, self.counts, 0)))
+        where, counts = self.where(chosen), np.where(chosen, self.counts, 0)
+        run = np.repeat(np.arange(len(counts)), counts)
+        return where, Axis(offsets_of(counts), run, self.time.take(where), self.steps.take(where))
 
 
-def axes(rng: np.random.Generator, plan: Plan) -> tuple[Axis, Axis]:
+@dataclass(frozen=True, eq=False)
+class LossAxis(Axis):
+    """The same of a loss.
+
+    Attributes:
+        index: (total,) place of each point in its run.
+        share: (total,) share of the logged window.
+    """
+
+    index: IntArray
+    share: FloatArray
+
+    def part(self, where: IntArray) -> LossAxis:
+        """Returns the given points, in the order of the runs."""
+        counts = np.bincount(self.run[where], minlength=len(self.counts))
+        return LossAxis(offsets_of(counts), *(getattr(self, f.name)[where] for f in fields(self)[1:]))
+
+
+def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
     """Axes of the train and of the val points; runs without a val loss have none."""
     n = plan.size
     single = (plan.logging == _EVAL) | (plan.logging == _STEP)
@@ -75,49 +98,58 @@ def axes(rng: np.random.Generator, plan: Plan) -> tuple[Axis, Axis]:
     return train, _axis(plan, counts, v_from_start, lag)
 
 
-def _offsets(counts: IntArray) -> IntArray:
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
-def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) -> Axis:
-    offsets = _offsets(counts)
+def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) -> LossAxis:
+    offsets = offsets_of(counts)
     run = np.repeat(np.arange(len(counts)), counts)
-    index = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+    index = np.arange(offsets[-1])
+    index -= np.repeat(offsets[:-1], counts)
     first, whole = np.where(from_start, 0.0, 1.0 - lag), np.where(from_start, counts - 1, counts)
-    share = (index + np.repeat(first, counts)) / np.repeat(np.maximum(whole, 1), counts)
-    share = np.clip(share, 0.0, 1.0)
-    time = np.repeat(plan.window_start, counts) + np.repeat(plan.window_end - plan.window_start, counts) * share
-    axis = Axis(offsets, run, index, share, time, _steps(plan, counts, run, index, share))
+    share = index + np.repeat(first, counts)
+    share /= np.repeat(np.maximum(whole, 1).astype(np.float64), counts)
+    np.clip(share, 0.0, 1.0, out=share)
+    time = np.repeat(plan.window_end - plan.window_start, counts)
+    time *= share
+    time += np.repeat(plan.window_start, counts)
+    axis = LossAxis(offsets, run, time, _steps(plan, counts, index, share), index, share)
     again = (axis.steps[1:] <= axis.steps[:-1]) & (run[1:] == run[:-1])
-    if not again.any():
-        return axis
-    kept = np.flatnonzero(~np.append(False, again))
-    return replace(axis.part(kept), offsets=_offsets(np.bincount(run[kept], minlength=len(counts))))
+    return axis.part(np.flatnonzero(~np.append(False, again))) if again.any() else axis
 
 
-def _steps(plan: Plan, counts: IntArray, run: IntArray, index: IntArray, share: FloatArray) -> FloatArray:
+def _steps(plan: Plan, counts: IntArray, index: IntArray, share: FloatArray) -> FloatArray:
     """Steps on one axis for all channels: train point i lies at first + i * size."""
-    place = index.astype(np.float64)
-    apart = np.flatnonzero(np.repeat(counts != plan.points, counts))
-    place[apart] = np.maximum(share[apart] * plan.points[run[apart]] - 1.0, 0.0)
-    return np.repeat(plan.first_step, counts) + np.rint(place * np.repeat(plan.step_size * 16, counts)) / 16
+    place, differ = index.astype(np.float64), counts != plan.points
+    apart = np.flatnonzero(np.repeat(differ, counts))
+    place[apart] = np.maximum(share[apart] * np.repeat(plan.points[differ], counts[differ]) - 1.0, 0.0)
+    place *= np.repeat(plan.step_size * 16, counts)
+    np.rint(place, out=place)
+    place /= 16
+    place += np.repeat(plan.first_step, counts)
+    return place
 
 
-def nearest(train: Axis, val: Axis) -> IntArray:
-    """Flat train index at each val point."""
-    last = train.counts[val.run] - 1
-    return train.offsets[val.run] + np.minimum(np.rint(val.share * last), last).astype(np.int64)
+def nearest(train: Axis, run: IntArray, share: FloatArray) -> IntArray:
+    """Flat train index at each share (total,) of the logged window of a run (total,)."""
+    last = train.counts[run] - 1
+    return train.offsets[run] + np.minimum(np.rint(share * last), last).astype(np.int64)
 
 
 def values_at(curve: FloatArray, run: IntArray, time: FloatArray) -> FloatArray:
     """Values of (n, G) curves at planned times, linear in the root of time: GRID is even there."""
-    place = np.sqrt(np.clip(time, 0.0, 1.0)) * (len(GRID) - 1)
-    left = np.minimum(place.astype(np.int64), len(GRID) - 2)
-    weight = place - left
+    weight = np.clip(time, 0.0, 1.0)
+    np.sqrt(weight, out=weight)
+    weight *= len(GRID) - 1
+    left = weight.astype(np.int64)
+    np.minimum(left, len(GRID) - 2, out=left)
+    weight -= left
     left += run * len(GRID)
     flat = curve.ravel()
     low = flat.take(left)
-    return np.asarray(low + weight * (flat.take(left + 1) - low))
+    left += 1
+    out = flat.take(left)
+    out -= low
+    out *= weight
+    out += low
+    return out
 
 
 def train_points(plan: Plan, curve: FloatArray, axis: Axis) -> tuple[FloatArray, FloatArray]:
@@ -127,12 +159,15 @@ def train_points(plan: Plan, curve: FloatArray, axis: Axis) -> tuple[FloatArray,
     values, thin = np.empty(len(axis.run)), np.ones(len(axis.run))
     single = axis.where((kind == _EVAL) | (kind == _STEP))
     values[single] = values_at(curve, axis.run[single], axis.time[single])
-    mean = axis.where((kind == _EPOCH) | (kind == _WINDOW))
-    run, time = axis.run[mean], axis.time[mean]
-    values[mean] = _averaged(curve, run, np.maximum(time - gap[run], 0.0), time)
-    lagged = axis.where(kind == EMA)
-    run = axis.run[lagged]
-    values[lagged] = _lagging(curve, run, axis.time[lagged], (plan.ema * gap)[run])
+    chosen = (kind == _EPOCH) | (kind == _WINDOW)
+    mean = axis.where(chosen)
+    time = axis.time[mean]
+    begin = np.maximum(time - axis.spread_over(chosen, gap), 0.0)
+    values[mean] = _averaged(curve, axis.run[mean], begin, time)
+    chosen = kind == EMA
+    lagged = axis.where(chosen)
+    lag = axis.spread_over(chosen, plan.ema * gap)
+    values[lagged] = _lagging(curve, axis.run[lagged], axis.time[lagged], lag)
     running = axis.where(kind == _RUNNING)
     run, time = axis.run[running], axis.time[running]
     begin = _epoch_start(plan, run, time)
@@ -146,7 +181,9 @@ def _averaged(curve: FloatArray, run: IntArray, low: FloatArray, high: FloatArra
     width = high - low
     total = np.zeros(len(low))
     for node, weight in _GAUSS:
-        total += weight * values_at(curve, run, low + node * width)
+        values = values_at(curve, run, low + node * width)
+        values *= weight
+        total += values
     return total
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.errors import MissingExtraError
+from curveclinic.ragged import places
 from curveclinic.synth.descent import FloatArray, IntArray
 
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
@@ -20,25 +21,32 @@ SWINGS: Final = ("sine", "smooth", "alternating", "relaxation", "bursts", "wild"
 a different value at every point (the weights jump about: val does the same)."""
 
 
-def correlated(rng: np.random.Generator, run: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
-    """(total,) noise of unit variance with each run's correlation and skewness; run (total,) is each point's row."""
+def correlated(rng: np.random.Generator, counts: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
+    """(total,) noise of unit variance with each run's correlation and skewness; counts (n,) are the runs' points."""
     try:
         from scipy.signal import lfilter
     except ModuleNotFoundError:
         raise MissingExtraError("scipy", "train", "the generator") from None
 
-    white = rng.standard_normal(len(run))
-    kind = rho[run]
+    begin = np.cumsum(counts) - counts
+    white = rng.standard_normal(int(counts.sum()))
     for index, r in enumerate(RHO):
-        where = np.flatnonzero(kind == index)
-        if r > 0 and len(where):
+        rows = np.flatnonzero(rho == index) if r > 0 else ()
+        if len(rows):
+            where = places(begin[rows], counts[rows])
             white[where] = lfilter([np.sqrt(1 - r * r)], [1.0, -r], white[where])
     # shifted log-normal of unit variance: a batch loss near zero is skewed to the right
-    heavy = np.flatnonzero((skew > 0)[run])
-    s, e = skew[run[heavy]], np.exp(skew**2)
+    skewed = np.flatnonzero(skew > 0)
+    heavy = places(begin[skewed], counts[skewed])
+    e = np.exp(skew**2)
     middle, width = np.sqrt(e), np.sqrt(np.maximum(e * (e - 1.0), 1e-12))
-    bulge = np.exp(s * np.clip(white[heavy], -4, 4))
-    white[heavy] = (bulge - middle[run[heavy]]) / width[run[heavy]]
+    bulge = white[heavy]
+    np.clip(bulge, -4, 4, out=bulge)
+    bulge *= np.repeat(skew[skewed], counts[skewed])
+    np.exp(bulge, out=bulge)
+    bulge -= np.repeat(middle[skewed], counts[skewed])
+    bulge /= np.repeat(width[skewed], counts[skewed])
+    white[heavy] = bulge
     return white
 
 
@@ -51,7 +59,8 @@ def swings(
     wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase))
     wander = wander + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
     out = np.sin(2 * np.pi * (phase + wander))
-    places = [np.flatnonzero(kind[run] == k) for k in range(len(SWINGS))]
+    kinds = kind[run]
+    places = [np.flatnonzero(kinds == k) for k in range(len(SWINGS))]
     at = places[1]
     second = np.sin(2 * np.pi * (1.618 * phase[at] + rng.random(n)[run[at]]))
     third = np.sin(2 * np.pi * (2.41 * phase[at] + rng.random(n)[run[at]] + wander[at]))

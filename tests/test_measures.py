@@ -1,11 +1,14 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from curveclinic.jumps import jumps_of
+from curveclinic.layout import Layout
 from curveclinic.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
 from curveclinic.medians import median3, median5, neighbours, running_median, wide_median
 from curveclinic.periods import autocorrelation_peak
-from curveclinic.ragged import Ragged
+from curveclinic.ragged import Ragged, offsets_of, places
 from curveclinic.smoothing import (
     StepAxis,
     even_grid,
@@ -13,7 +16,9 @@ from curveclinic.smoothing import (
     for_rows,
     masked_quantile,
     moving_mean,
+    moving_mean_by_size,
     resample,
+    windows_by_size,
 )
 
 
@@ -215,3 +220,37 @@ def test_period_is_found(count, period):
 def test_noise_has_no_period():
     strength, _ = autocorrelation_peak(ragged(*[2 + 0.1 * white(300, seed) for seed in range(20)]))
     assert strength.max() < 0.35
+
+
+def test_points_of_chosen_runs():
+    lengths = np.array([2, 0, 3])
+    np.testing.assert_array_equal(offsets_of(lengths), [0, 2, 2, 5])
+    np.testing.assert_array_equal(places(np.array([4, 9, 0]), lengths), [4, 5, 0, 1, 2])
+    assert len(places(np.array([], dtype=np.int64), np.array([], dtype=np.int64))) == 0
+
+
+def test_windows_by_size_are_those_of_each_row():
+    values = np.random.default_rng(0).normal(size=(CELLS, CELLS))
+    size = np.arange(1, CELLS + 1)
+    half = np.maximum(np.arange(CELLS + 1) // 6, 1)
+    expected = moving_mean(values, half[size], size)
+    np.testing.assert_array_equal(moving_mean_by_size(values, windows_by_size(CELLS, half), size), expected)
+
+
+@pytest.mark.parametrize("lengths", [[5, 128, 0], [129, 256, 255], [257, 1000], [0, 7, 200, 3000, 130, 300]])
+def test_cells_of_any_length_hold_nearly_equal_counts(lengths):
+    offsets = offsets_of(np.array(lengths))
+    values = np.random.default_rng(0).normal(size=offsets[-1])
+    layout = Layout.of(offsets, np.array(lengths), CELLS)
+    summaries = [group.summary(values) for group in layout.groups]
+    mean, low, high = (layout.joined([summary[k] for summary in summaries]) for k in range(3))
+    np.testing.assert_array_equal(layout.means(values), mean)
+    for row, length in enumerate(lengths):
+        own = values[offsets[row] : offsets[row + 1]] if length else np.zeros(1)
+        if length > CELLS:
+            edges = np.arange(CELLS + 1) * length // CELLS
+            cells = [own[a:b] for a, b in pairwise(edges)]
+        else:
+            cells = [own[[min(k, len(own) - 1)]] for k in range(CELLS)]
+        for found, told in ((mean, np.mean), (low, np.min), (high, np.max)):
+            np.testing.assert_allclose(found[row], [told(cell) for cell in cells], rtol=1e-12)

@@ -36,8 +36,8 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
         cells: every channel reduced to cells.
     """
     return (
-        _metric_quantities(batch, losses, cells)
-        | _first_values(batch, cells["train_loss"])
+        metric_quantities(batch, losses, cells)
+        | first_values(batch, cells["train_loss"])
         | gradient_quantities(cells["grad_norm"])
         | schedule_quantities(cells["lr"])
         | {"layer_ratio": batch.layer_ratio}
@@ -81,7 +81,7 @@ def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
     return first, np.where(np.isfinite(last), last, np.nan)
 
 
-def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
+def metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     nothing = np.full(batch.size, np.nan)
@@ -137,7 +137,7 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
     }
 
 
-def _first_values(batch: Batch, t: Cells) -> Quantities:
+def first_values(batch: Batch, t: Cells) -> Quantities:
     """First train loss against the level at 2 % of the run, against its end and against a chance prediction.
 
     A loss has collapsed when it has come down to that level to within a tenth of the way.

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import columns, for_rows, moving_mean, row_count, row_mean, row_spread
+from curveclinic.smoothing import (
+    Tables,
+    columns,
+    moving_mean_by_size,
+    row_count,
+    row_mean,
+    row_spread,
+    rows_of,
+    windows_by_size,
+)
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -74,7 +83,7 @@ def jumps_of(cells: Cells) -> Jumps:
     prominence = _prominence(cells, base)
     size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
     limit = visible_height(cells.noise, row_spread(base), size)
-    mean = moving_mean(prominence, np.full(len(limit), _AROUND), cells.extent)
+    mean = moving_mean_by_size(prominence, _windows_around(), cells.extent)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
     isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
@@ -87,7 +96,7 @@ def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
     three = cells.middle3
-    soon, late, beyond, inner = for_rows(_places_after, cells.extent)
+    soon, late, beyond, inner = rows_of(_places_after(), cells.extent)
     base = np.minimum(columns(three, soon), columns(level, late) + beyond)
     np.maximum(base, three.take(_BEFORE, axis=1), out=base)
     np.maximum(base, _shoulders(cells), out=base)
@@ -96,14 +105,20 @@ def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
     return prominence
 
 
-@lru_cache(maxsize=CELLS)
-def _places_after(size: int) -> tuple[IntArray, IntArray, FloatArray, BoolArray]:
-    """Where a run of that size is looked at after each cell, (1, CELLS) each.
+@cache
+def _windows_around() -> Tables:
+    """What "around" a cell means, by the size of the run."""
+    return windows_by_size(CELLS, np.full(CELLS + 1, _AROUND))
+
+
+@cache
+def _places_after() -> Tables:
+    """Where a run is looked at after each cell, by its size.
 
     Returns:
         columns right after it and a little later, infinity where that is beyond the end, and which cells are inside.
     """
-    column, last = np.arange(CELLS)[None, :], size - 1
+    column, last = np.arange(CELLS), np.arange(-1, CELLS)[:, None]
     soon = np.maximum(np.minimum(column + 2, last - 1), 0)
     late = np.maximum(np.minimum(column + _SLOW, last), 0)
     return soon, late, np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)

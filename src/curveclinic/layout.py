@@ -2,89 +2,160 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from typing import Final
 
 import numpy as np
 
 from curveclinic.medians import low_high
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import for_rows
+
+Summary = tuple[FloatArray, FloatArray, FloatArray]
+"""Mean, smallest and largest of each cell's points; for reading, they may be one array."""
 
 
-def padded(*values: FloatArray) -> FloatArray:
-    """(len(values), total + 1) flat values (total,) with room for the edge after the last cell."""
-    out = np.empty((len(values), len(values[0]) + 1))
-    out[:, -1] = 0.0
-    for row, own in zip(out, values, strict=True):
-        row[:-1] = own
-    return out
+@dataclass(frozen=True, eq=False)
+class _Single:
+    """Runs of at most as many points as cells: one in each, and the last one again in the cells that are left.
 
-
-@lru_cache(maxsize=4096)
-def _places(cells: int, length: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Where the cells of a run of that length lie from its first point on.
-
-    Returns:
-        (1, cells) first and last point of each cell, (1, cells + 1) where they begin and the last one ends.
+    Attributes:
+        rows: (m,) which runs these are.
+        point: (m, cells) index of each cell's point.
     """
-    edges, final = np.arange(cells + 1)[None, :] * max(length, cells) // cells, max(length, 1) - 1
-    return np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), edges
+
+    rows: IntArray
+    point: IntArray
+
+    @classmethod
+    def of(cls, rows: IntArray, begin: IntArray, length: IntArray, cells: int) -> _Single:
+        point = begin + np.arange(cells)
+        return cls(rows, np.minimum(point, begin + (length - 1), out=point))
+
+    def means(self, values: FloatArray) -> FloatArray:
+        """(m, cells) mean of each cell's points."""
+        return values.take(self.point)
+
+    def summary(self, values: FloatArray) -> Summary:
+        """Mean, smallest and largest of each cell's points."""
+        mean = self.means(values)
+        return mean, mean, mean
+
+
+@dataclass(frozen=True, eq=False)
+class _Double:
+    """Runs of up to twice as many points as cells: one or two in each.
+
+    Attributes:
+        rows: (m,) which runs these are.
+        first, last: (m, cells) index of each cell's points.
+    """
+
+    rows: IntArray
+    first: IntArray
+    last: IntArray
+
+    @classmethod
+    def of(cls, rows: IntArray, begin: IntArray, length: IntArray, cells: int) -> _Double:
+        edges = _edges(begin, length, cells)
+        return cls(rows, edges[:, :-1], edges[:, 1:] - 1)
+
+    def means(self, values: FloatArray) -> FloatArray:
+        return self._middle(values.take(self.first), values.take(self.last))
+
+    def summary(self, values: FloatArray) -> Summary:
+        first, last = values.take(self.first), values.take(self.last)
+        low, high = low_high(first, last)
+        return self._middle(first, last), low, high
+
+    def _middle(self, first: FloatArray, last: FloatArray) -> FloatArray:
+        first += last
+        first *= 0.5
+        return first
+
+
+@dataclass(frozen=True, eq=False)
+class _Several:
+    """Runs of more points than that.
+
+    Attributes:
+        rows: (m,) which runs these are.
+        edges: (m, cells + 1) index at which their cells begin, and the last one ends.
+    """
+
+    rows: IntArray
+    edges: IntArray
+
+    @classmethod
+    def of(cls, rows: IntArray, begin: IntArray, length: IntArray, cells: int) -> _Several:
+        return cls(rows, _edges(begin, length, cells))
+
+    def means(self, values: FloatArray) -> FloatArray:
+        out: FloatArray = self._reduced(np.add, values) / np.diff(self.edges)
+        return out
+
+    def summary(self, values: FloatArray) -> Summary:
+        return self.means(values), self._reduced(np.minimum, values), self._reduced(np.maximum, values)
+
+    def _reduced(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
+        """(m, cells) points of each cell put together."""
+        places, out = self.edges.ravel(), np.empty(self.edges.shape)
+        # what lies between two runs is put together as well; the last cell of all may end with the values
+        stop = len(places) - (places[-1] == len(values))
+        ufunc.reduceat(values, places[:stop], out=out.ravel()[:stop])
+        return out[:, :-1]
+
+
+def _edges(begin: IntArray, length: IntArray, cells: int) -> IntArray:
+    """(m, cells + 1) where the cells of runs begin and the last one ends; begin and length are (m, 1)."""
+    edges = np.arange(cells + 1) * length
+    edges //= cells
+    edges += begin
+    return edges
+
+
+_Group = _Single | _Double | _Several
+
+_GROUPS: Final[tuple[type[_Group], ...]] = (_Single, _Double, _Several)
+"""Kinds of runs by how many points a cell holds at most: one, two, more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the points of cells lie in a flat channel; padding repeats a row's last cell, an empty row means nothing.
+    """Where the points of the cells of n runs lie in a flat channel; what is made of a run without points is 0.
 
     Attributes:
-        first, last: (n, cells) index of each cell's first and last point; the same array where every cell is one point.
-        long: rows whose cells hold more points than these two.
-        edges: (len(long), cells + 1) where their cells begin and the last one ends.
+        shape: n, and the number of cells.
+        groups: the runs that have points, by how many a cell holds.
+        absent: rows of the others.
     """
 
-    first: IntArray
-    last: IntArray
-    long: IntArray
-    edges: IntArray
+    shape: tuple[int, int]
+    groups: Sequence[_Group]
+    absent: IntArray
 
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         """Returns the layout of runs on at most so many cells each, of nearly equal counts of points."""
-        begin = offsets[:-1, None]
-        if np.maximum.reduce(lengths) <= cells:
-            first = np.minimum(begin + np.arange(cells), begin + np.maximum(lengths, 1)[:, None] - 1)
-            return cls(first, first, lengths[:0], first[:0])
-        first, last, edges = for_rows(partial(_places, cells), lengths)
-        long = (lengths > 2 * cells).nonzero()[0]
-        edges = (edges + begin)[long] if len(long) else edges[:0]
-        return cls(first + begin, last + begin, long, edges)
+        points = np.array([1, cells + 1, 2 * cells + 1]).searchsorted(lengths, side="right")
+        groups: list[_Group] = []
+        for held, kind in enumerate(_GROUPS, start=1):
+            rows = (points == held).nonzero()[0]
+            if len(rows):
+                groups.append(kind.of(rows, offsets[rows, None], lengths[rows, None], cells))
+        return cls((len(lengths), cells), groups, (points == 0).nonzero()[0])
 
-    def ends(self, flat: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(k, n, cells) first and last point of each cell, of k padded values (k, total + 1)."""
-        first = flat.take(self.first, axis=1)
-        return first, first if self.last is self.first else flat.take(self.last, axis=1)
+    def means(self, values: FloatArray) -> FloatArray:
+        """(n, cells) mean of each cell's points."""
+        return self.joined([group.means(values) for group in self.groups])
 
-    def means(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
-        """(k, n, cells) mean of each cell's points, written over the first of them."""
-        if first is last:
-            return first
-        first += last
-        first *= 0.5
-        if len(self.long):
-            first[:, self.long] = self._reduced(np.add, flat) / np.diff(self.edges)
-        return first
-
-    def extremes(self, flat: FloatArray, first: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """(n, cells) smallest and largest of each cell's points, from the first and the last of them."""
-        if self.first is self.last:
-            return first, first
-        low, high = low_high(first, last)
-        if len(self.long):
-            low[self.long], high[self.long] = self._reduced(np.minimum, flat), self._reduced(np.maximum, flat)
-        return low, high
-
-    def _reduced(self, ufunc: np.ufunc, flat: FloatArray) -> FloatArray:
-        """(..., len(long), cells) points of the cells of long rows, put together."""
-        whole = ufunc.reduceat(flat, self.edges.ravel(), axis=-1)
-        out: FloatArray = whole.reshape(*flat.shape[:-1], *self.edges.shape)[..., :-1]
+    def joined(self, parts: Sequence[FloatArray]) -> FloatArray:
+        """(n, cells) what was made of every group, in the order of the runs."""
+        if len(parts) == 1 and not len(self.absent):
+            return parts[0]
+        out = np.empty(self.shape)
+        if len(self.absent):
+            out[self.absent] = 0.0
+        for group, part in zip(self.groups, parts, strict=True):
+            out[group.rows] = part
         return out

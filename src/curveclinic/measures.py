@@ -14,9 +14,9 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.layout import Layout, padded
+from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
 
@@ -174,10 +174,12 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
         magnitude = np.maximum(top, -bottom)
         scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
-    values = channel.values / scale.repeat(lengths)
-    if log.any():
-        flat_log = log.repeat(lengths)
-        values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
+    values = scale.repeat(lengths)
+    np.divide(channel.values, values, out=values)
+    rows = log.nonzero()[0]
+    if len(rows):
+        at = places(channel.offsets[rows], lengths[rows])
+        values[at] = np.log(np.maximum(channel.values.take(at), 1e-300))
     return values, log, scale
 
 
@@ -216,52 +218,38 @@ def cells_in(view: View) -> Cells:
     points, lengths = view.points, view.points.lengths
     if not len(points.values):
         return no_cells(points.size)
-    if not lengths.all():
-        return _among_absent(view)
-    size = np.minimum(lengths, CELLS)
-    layout = Layout.of(points.offsets, lengths, CELLS)
+    layout, size = Layout.of(points.offsets, lengths, CELLS), np.minimum(lengths, CELLS)
     rough = third_difference(points.values, points.offsets)
-    flat = padded(points.values, points.steps, rough)
-    ends = layout.ends(flat)
-    low, high = layout.extremes(flat[0], *(end[0] for end in ends))
-    mean, steps, dense_rough = layout.means(flat, *ends)
-    _exact_ends(steps, points, size)
-    few, many = (lengths <= CELLS).nonzero()[0], (lengths > CELLS).nonzero()[0]
-    middle = masked_median(dense_rough, size[:, None] > _COLUMN) if len(few) else row_middle(dense_rough)
+    noise, cell_noise, parts = np.zeros(points.size), np.zeros(points.size), []
+    for group in layout.groups:
+        rows = group.rows
+        summary, steps = group.summary(points.values), group.means(points.steps)
+        noise[rows], cell_noise[rows] = _noise(summary[0], group.means(rough), lengths[rows])
+        parts.append((steps, *summary))
+    steps, mean, low, high = map(layout.joined, zip(*parts, strict=True))
+    _exact_ends(steps, points, (lengths > CELLS).nonzero()[0])
+    return Cells(steps, mean, low, high, size, lengths, view.log, view.scale, noise, cell_noise)
+
+
+def _noise(mean: FloatArray, rough: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) robust standard deviations of single points about a smooth curve, and of cell means.
+
+    Args:
+        mean: (n, CELLS) cell means of runs that all have a point a cell, or all fill their cells.
+        rough: (n, CELLS) means of the points' `third_difference`.
+        count: (n,) points.
+    """
+    if count[0] <= CELLS:
+        single = masked_median(rough, count[:, None] > _COLUMN) * (MAD_TO_STD / THIRD_DIFF_STD)
+        return np.minimum(single, zigzag(mean, count)), single
     # mean |difference| of a cell's points, or the median over cells that hold a point each
-    noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
-    cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
-    if len(few):
-        noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))
-    if len(many):
-        cell_noise[many] = row_middle(dense_third_difference(mean[many])) * (MAD_TO_STD / THIRD_DIFF_STD)
-    return Cells(
-        steps, mean, low, high, size, lengths, view.log, view.scale,
-        noise=noise,
-        cell_noise=cell_noise,
-    )  # fmt: skip
+    to_std = np.where(count > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
+    return row_middle(rough) * to_std, row_middle(dense_third_difference(mean)) * (MAD_TO_STD / THIRD_DIFF_STD)
 
 
-def _among_absent(view: View) -> Cells:
-    """Cells of a channel that some runs lack, reduced without them."""
-    points, rows = view.points, view.points.lengths.nonzero()[0]
-    packed = Ragged(points.steps, points.values, np.append(points.offsets[rows], points.offsets[-1]))
-    found = cells_in(View(packed, view.log[rows], view.scale[rows]))
-    out = Cells(*(np.zeros((points.size, *values.shape[1:]), dtype=values.dtype) for values in _FIELDS(found)))
-    out.scale[:] = 1.0
-    for values, some in zip(_FIELDS(out), _FIELDS(found), strict=True):
-        values[rows] = some
-    return out
-
-
-def cell_means(channel: Ragged, *values: FloatArray) -> FloatArray:
-    """(len(values), n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
-    if not len(channel.values):
-        return np.zeros((len(values), channel.size, CELLS))
-    layout, flat = Layout.of(channel.offsets, channel.lengths, CELLS), padded(*values)
-    means = layout.means(flat, *layout.ends(flat))
-    means[:, channel.lengths == 0] = 0.0
-    return means
+def cell_means(channel: Ragged, values: FloatArray) -> FloatArray:
+    """(n, CELLS) means of other values (total,) at the points of a finite channel, over its cells."""
+    return Layout.of(channel.offsets, channel.lengths, CELLS).means(values)
 
 
 @lru_cache(maxsize=4)
@@ -274,11 +262,10 @@ def no_cells(n: int) -> Cells:
     return Cells(dense, dense, dense, dense, whole, whole, no, one, flat, flat)
 
 
-def _exact_ends(steps: FloatArray, finite: Ragged, size: IntArray) -> None:
-    """Puts the first and the last logged step at the ends, so that a span can reach the ends of the run."""
-    last = finite.steps[finite.offsets[1:] - 1]
-    np.copyto(steps, last[:, None], where=size[:, None] - 1 <= _COLUMN)
-    steps[:, 0] = finite.steps[finite.offsets[:-1]]
+def _exact_ends(steps: FloatArray, finite: Ragged, rows: IntArray) -> None:
+    """Puts the first and the last logged step at the ends of full rows: a span can reach the ends of the run."""
+    steps[rows, 0] = finite.steps[finite.offsets[rows]]
+    steps[rows, -1] = finite.steps[finite.offsets[rows + 1] - 1]
 
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:

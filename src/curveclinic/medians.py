@@ -29,6 +29,13 @@ def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
     return out
 
 
+def from_middle(values: FloatArray) -> FloatArray:
+    """(n, W) distance of each cell from the middle one of itself and its neighbours: 0 on any steady slope."""
+    out = median3(values, neighbours(values))
+    np.subtract(values, out, out=out)
+    return np.abs(out, out=out)
+
+
 def median5(values: FloatArray, pairs: Pairs, three: FloatArray) -> FloatArray:
     """Centred running median of five, from the `neighbours`; next to the ends that of three, the `median3`."""
     (low, high), out = pairs, np.array(three)

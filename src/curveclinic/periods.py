@@ -92,8 +92,13 @@ class _Places:
     def of(cls, width: int, length: IntArray) -> _Places:
         """Returns the places in rows of a width, by their lengths (n, 1)."""
         position, half = np.arange(width), np.maximum(length // 12, 2)
-        reach = np.minimum(half, np.minimum(position, np.maximum(length - 1 - position, 0)))
-        start, stop = np.minimum(position - reach, length), np.minimum(position + reach + 1, length)
+        reach = np.subtract(length - 1, position)
+        np.maximum(reach, 0, out=reach)
+        np.minimum(reach, np.minimum(position, half), out=reach)
+        start, stop = position - reach, reach
+        np.minimum(start, length, out=start)
+        stop += position + 1
+        np.minimum(stop, length, out=stop)
         lag, short = np.arange(width // 2 + 2), np.arange(width // _REPEATS + 2)
         return cls(
             start,

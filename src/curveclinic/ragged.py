@@ -24,6 +24,21 @@ _BLOCK_CELLS = 1 << 18
 """Most cells of a block (2 MiB of float64): measured fastest while the working set stays in cache."""
 
 
+def offsets_of(lengths: IntArray) -> IntArray:
+    """(n + 1,) where runs of these lengths begin one after another, and where the last one ends."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.add.accumulate(lengths, out=offsets[1:])
+    return offsets
+
+
+def places(begin: IntArray, lengths: IntArray) -> IntArray:
+    """(total,) flat index of the points of runs that begin at (n,) and have so many points (n,)."""
+    ends = np.add.accumulate(lengths, dtype=np.int64)
+    index: IntArray = np.repeat(begin - (ends - lengths), lengths)
+    index += np.arange(len(index))
+    return index
+
+
 @dataclass(frozen=True, eq=False)
 class Ragged:
     """One channel of n runs.
@@ -66,9 +81,8 @@ class Ragged:
     def take(self, rows: IntArray) -> Ragged:
         """Returns the given runs, in that order."""
         lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return Ragged(self.steps[index], self.values[index], offsets)
+        offsets, index = offsets_of(lengths), places(self.offsets[rows], lengths)
+        return Ragged(self.steps.take(index), self.values.take(index), offsets)
 
     def part(self, start: int, stop: int) -> Ragged:
         """Returns consecutive runs without copying their points."""
@@ -81,12 +95,10 @@ class Ragged:
     def stacked(cls, channels: Sequence[Ragged]) -> Ragged:
         """Returns the runs of several channels one after another, as the runs of one."""
         lengths = np.concatenate([channel.lengths for channel in channels])
-        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-        np.add.accumulate(lengths, out=offsets[1:])
         return cls(
             np.concatenate([channel.steps for channel in channels]),
             np.concatenate([channel.values for channel in channels]),
-            offsets,
+            offsets_of(lengths),
         )
 
     @classmethod

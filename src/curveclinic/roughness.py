@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from curveclinic.medians import median3, neighbours
-from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.medians import from_middle
+from curveclinic.ragged import FloatArray, IntArray, places
 from curveclinic.smoothing import masked_quantile
 
 THIRD_DIFF_STD = np.sqrt(20.0)
@@ -26,7 +26,7 @@ def zigzag(mean: FloatArray, size: IntArray) -> FloatArray:
     """
     column = np.arange(mean.shape[1])
     inner = (column >= 1) & (column < size[:, None] - 1)
-    return masked_quantile(np.abs(mean - median3(mean, neighbours(mean))), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
+    return masked_quantile(from_middle(mean), inner, _ZIGZAG_QUANTILE) * _MID_TO_STD
 
 
 def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
@@ -34,7 +34,7 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
 
     A smooth curve, even a steep one, has next to none; runs of fewer than 4 points have none.
     """
-    out = np.zeros(len(values))
+    out = np.empty(len(values))
     if len(values) >= 4:
         _third_difference(values, out[1:-2])
     lengths = offsets[1:] - offsets[:-1]
@@ -43,7 +43,8 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
     out[first] = out[first + 1]
     out[last] = out[last - 1] = out[last - 2]
     if len(long) < len(lengths):
-        out[(lengths < 4).repeat(lengths)] = 0.0
+        short = (lengths < 4).nonzero()[0]
+        out[places(offsets[short], lengths[short])] = 0.0
     return out
 
 

@@ -16,6 +16,9 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 
+Tables = tuple[Any, ...]
+"""Arrays whose row k, W columns each, is about rows of size k."""
+
 _TINY = 1e-12
 
 _EVEN = 1e-3
@@ -61,6 +64,16 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
     return _windowed(values, *for_rows(partial(_window, values.shape[1]), half, size))
 
 
+def moving_mean_by_size(values: FloatArray, windows: Tables, size: IntArray) -> FloatArray:
+    """`moving_mean` of rows whose windows depend on their size (n,) alone, as `windows_by_size` gives them."""
+    return _windowed(values, *rows_of(windows, size))
+
+
+def windows_by_size(width: int, half: IntArray) -> Tables:
+    """Windows of +-half[size] cells of rows of every size up to their width, for `moving_mean_by_size`."""
+    return _windows(width, half[:, None], np.arange(width + 1)[:, None])
+
+
 def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
     """`moving_mean` of rows without padding, of +-half cells in all of them."""
     width = values.shape[1]
@@ -86,9 +99,14 @@ def running_total(values: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=4096)
 def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """(1, width) first column, column after the last one, and length of the windows of a row of that size."""
-    last = max(size - 1, 0)
-    position = np.minimum(np.arange(width), last)[None, :]
+    """(1, width) what `_windows` says of a row of that size."""
+    return _windows(width, np.array([[half]]), np.array([[size]]))
+
+
+def _windows(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """(n, width) first column, column after the last one, and length of the windows of rows of sizes (n, 1)."""
+    last = np.maximum(size - 1, 0)
+    position = np.minimum(np.arange(width), last)
     reach = np.minimum(half, np.maximum(np.minimum(position, last - position), half // 3))
     low, stop = np.maximum(position - reach, 0), np.minimum(position + reach, last) + 1
     return low, stop, (stop - low).astype(np.float64)
@@ -106,6 +124,12 @@ def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any
     row_of = [known.setdefault(key, len(known)) for key in asked]
     parts = zip(*(made(*key) for key in known), strict=True)
     return tuple(np.concatenate(part).take(row_of, axis=0) for part in parts)
+
+
+def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
+    """What tables by size say of rows of sizes (n,): (n, W) each; (1, W) where all rows have the same size."""
+    rows = alike(size)
+    return tuple(table.take(rows, axis=0) for table in tables)
 
 
 def alike(numbers: IntArray) -> IntArray:
@@ -167,8 +191,11 @@ class StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = (steps - low) / span, np.maximum(alike(size)[:, None] - 1, 1)
-        straying = np.maximum.reduce(np.abs(unit * last - np.minimum(np.arange(width), last)), axis=1)
+        unit, last = steps - low, np.maximum(alike(size)[:, None] - 1, 1)
+        unit /= span
+        apart = unit * last
+        apart -= np.minimum(np.arange(width, dtype=np.float64), last)
+        straying = np.maximum.reduce(np.abs(apart, out=apart), axis=1)
         allowed = np.where(size == width, _EVEN_FULL, _EVEN)
         return cls(low, span, unit, size, (straying > allowed) & (size > 1))
 
@@ -178,7 +205,9 @@ class StepAxis:
 
     def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
         """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
-        return self._at_shares(values, np.minimum(np.maximum((grid - self.low) / self.span, 0.0), 1.0))
+        share = grid - self.low
+        share /= self.span
+        return self._at_shares(values, np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share))
 
     def evened(self, values: FloatArray) -> FloatArray:
         """(n, CELLS) cell values at even steps from the first to the last one of each run."""
@@ -214,13 +243,18 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
-    left = np.minimum(position.astype(np.int64), np.maximum(size[:, None] - 2, 0))
+    left = position.astype(np.int64)
+    np.minimum(left, np.maximum(size[:, None] - 2, 0), out=left)
     weight = position - left
     n, width = values.shape
     left += np.arange(0, n * width, width)[:, None]
     flat = values.ravel()
     y0 = flat.take(left)
-    out: FloatArray = y0 + weight * (flat.take(left + 1, mode="clip") - y0)
+    left += 1
+    out: FloatArray = flat.take(left, mode="clip")
+    out -= y0
+    out *= weight
+    out += y0
     single = size <= 1
     if single.any():
         out[single] = values[single, :1]

@@ -5,7 +5,8 @@ The generator knows these from the parts it put in; here they are estimated from
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
+from typing import Final
 
 import numpy as np
 
@@ -15,16 +16,18 @@ from curveclinic.measures import CELLS, Cells, View
 from curveclinic.periods import period_in
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import (
+    Tables,
     columns,
     even_grid,
-    for_rows,
     halves,
-    moving_mean,
+    moving_mean_by_size,
     moving_mean_of_full,
     row_count,
     row_mean,
     row_median,
+    rows_of,
     twice,
+    windows_by_size,
 )
 from curveclinic.trends import Quantities, by_loss
 
@@ -33,6 +36,9 @@ _GRID = 64
 
 _ROUNDING = 1e-9
 """Share of a curve's largest view value below which a deviation is float rounding."""
+
+_SIZES: Final = np.arange(CELLS + 1)[:, None]
+"""(CELLS + 1, 1) every number of cells a run can have."""
 
 _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
@@ -54,7 +60,7 @@ def texture_quantities(train: View, losses: Cells) -> Quantities:
         | {"swing_first": first[1], "swing_last": last[1]}
     )
     q["jump_shared"] = _shared_jumps(losses, jumps)
-    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, losses)
+    q["v_noise_over_t"], q["v_jitter"] = jitter_ratio(losses, np.abs(losses.mean - losses.middle3))
     q["period_strength"], q["period"] = period_in(train)
     q["swing_shared"] = _shared_swings(losses)
     return q
@@ -73,9 +79,9 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
     mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
-    wide = moving_mean(mean, np.maximum(size // 6, 1), size)
+    wide = moving_mean_by_size(mean, _wide_windows(), size)
     rest = mean - wide
-    rest *= for_rows(_settled, size)[0]
+    rest *= rows_of(_settled(), size)[0]
     height = np.abs(rest)
     # what is rounding in the largest value is no swing
     largest = np.maximum(np.maximum.reduce(mean, axis=1), -np.minimum.reduce(mean, axis=1))
@@ -99,20 +105,28 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     return q, height > (0.5 * amplitude)[:, None]
 
 
-@lru_cache(maxsize=CELLS)
-def _settled(size: int) -> tuple[BoolArray]:
-    """(1, CELLS) cells of a run of that size but for its first tenth."""
-    column = np.arange(CELLS)[None, :]
-    return ((column >= size // 10) & (column < size),)
+@cache
+def _wide_windows() -> Tables:
+    """Windows of a third of the cells of a run, by its size."""
+    return windows_by_size(CELLS, np.maximum(_SIZES[:, 0] // 6, 1))
 
 
-def _late_jitter(cells: Cells) -> FloatArray:
+@cache
+def _settled() -> Tables:
+    """Cells of a run but for its first tenth, by its size."""
+    column = np.arange(CELLS)
+    return ((column >= _SIZES // 10) & (column < _SIZES),)
+
+
+def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
     """(n,) typical jitter all along: the smaller of the means over both halves, the largest quarter left out.
 
-    Jitter is the distance of a cell from the middle one of itself and its neighbours: 0 on any steady slope.
+    Args:
+        distance: (n, CELLS) distance of each cell from the middle one of itself and its neighbours.
+        size: (n,) number of real cells.
     """
-    column, inner, weight = for_rows(_both_halves, cells.extent)
-    jitter = columns(np.abs(cells.mean - cells.middle3), column)
+    column, inner, weight = rows_of(_both_halves(), size)
+    jitter = columns(distance, column)
     jitter *= inner
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
@@ -121,32 +135,36 @@ def _late_jitter(cells: Cells) -> FloatArray:
     return out
 
 
-@lru_cache(maxsize=CELLS)
-def _both_halves(size: int) -> tuple[IntArray, BoolArray, FloatArray]:
-    """How the cells of both halves of a run of that size are averaged, (1, CELLS) each, half by half.
+@cache
+def _both_halves() -> Tables:
+    """How the cells of both halves of a run are averaged, half by half, by its size.
 
     Returns:
         their columns, which of them have two neighbours, and the weights of all in rising order: none for the largest.
     """
-    middle, place = size // 2, np.arange(CELLS // 2)
-    column = np.concatenate((place, np.minimum(middle + place, CELLS - 1)))
-    inner = np.concatenate(((place >= 1) & (place < middle), (middle + place >= 1) & (middle + place < size - 1)))
-    count = inner.reshape(2, -1).sum(axis=1, keepdims=True)
+    place = np.arange(CELLS // 2)
+    second = _SIZES // 2 + place
+    column = np.concatenate((np.broadcast_to(place, second.shape), np.minimum(second, CELLS - 1)), axis=1)
+    inner = np.concatenate(((place >= 1) & (second < 2 * (_SIZES // 2)), (second >= 1) & (second < _SIZES - 1)), axis=1)
+    count = inner.reshape(len(_SIZES), 2, -1).sum(axis=2, keepdims=True)
     kept = np.ceil(_STEADY * count)
     rank = place - (CELLS // 2 - count)
     weight = ((rank >= 0) & (rank < kept)) / np.maximum(kept, 1)
-    return column[None, :], inner[None, :], weight.reshape(1, -1)
+    return column, inner, weight.reshape(len(_SIZES), CELLS)
 
 
-def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
-    """Jitter of val over that of train, and val's own in view units; the levels come from the `like` cells.
+def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Jitter of val over that of train, and val's own in view units.
 
-    Compared in log units where either channel is seen in logarithms, else in raw ones. Both hold train's n runs,
-    then val's.
+    Compared in log units where either channel is seen in logarithms, else in raw ones.
+
+    Args:
+        losses: train's n runs, then val's.
+        distance: (2 n, CELLS) distance of their cells from the middle ones of themselves and their neighbours.
     """
-    jitter = _late_jitter(losses)
+    jitter = _late_jitter(distance, losses.extent)
     with np.errstate(all="ignore"):
-        train, val = halves(jitter * _unit(like, twice(np.logical_or(*halves(like.log)))))
+        train, val = halves(jitter * _unit(losses, twice(np.logical_or(*halves(losses.log)))))
         return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
 
 

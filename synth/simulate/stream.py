@@ -18,11 +18,12 @@ from curveclinic.rules import PRESENT, overrule
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.generate import Sample
 from curveclinic.synth.logger import Logged
+from curveclinic.synth.noiseless import scatter_about
 from curveclinic.synth.simulate.parts import known_noise, measured_parts, textured_train, trend_of
 from curveclinic.synth.simulate.record import Cache, load, rows_where
 from curveclinic.synth.simulate.views import Views, views_of
 from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge, scatter_about
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge
 
 _APART: Final = 0.7
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""
