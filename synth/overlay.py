@@ -91,8 +91,10 @@ def _spikes_known(
 
 def _step_at(axis: Axis, index: FloatArray) -> FloatArray:
     """(n,) step of each run's point of that index; NaN stays."""
-    place = np.minimum(axis.offsets[:-1] + np.nan_to_num(index).astype(int), len(axis.steps) - 1)
-    return np.where(np.isnan(index), np.nan, axis.steps[place])
+    there = np.flatnonzero(~np.isnan(index))
+    out = np.full(len(index), np.nan)
+    out[there] = axis.steps[axis.offsets[there] + index[there].astype(np.int64)]
+    return out
 
 
 def peak(values: FloatArray, offsets: IntArray) -> FloatArray:

@@ -135,6 +135,12 @@ def test_same_seed_same_bytes() -> None:
     assert [name for name in first if first[name].tobytes() != second[name].tobytes()] == []
 
 
+def test_a_single_run_may_have_no_val_loss() -> None:
+    alone = [generate(seed, 1) for seed in range(40)]
+    assert not all(len(sample.batch.channels["val_loss"].values) for sample in alone)
+    assert all(sample.truth.target.shape == (1, len(LABELS)) for sample in alone)
+
+
 def test_other_seeds_give_other_runs() -> None:
     first, second = generate((5, 0), 200, max_points=MAX_POINTS), generate((5, 1), 200, max_points=MAX_POINTS)
     a, b = (s.batch.channels["train_loss"].values for s in (first, second))
