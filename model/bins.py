@@ -23,7 +23,7 @@ _TINY: Final = 1e-300
 """Smallest divisor."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Bins:
     """One channel of n runs in bins.
 
@@ -66,7 +66,7 @@ def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     return Bins(curves.reshape(3, n, BINS), presence.reshape(n, BINS))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Held:
     """Bins that hold cells; places are those of flat arrays, and ascend.
 

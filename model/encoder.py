@@ -46,7 +46,7 @@ _SMALLEST: Final = 1e-37
 Tensor = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Encoded:
     """n runs as the network takes them.
 

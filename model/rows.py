@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.kept import kept
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 
@@ -111,7 +111,7 @@ class Rows:
         counts = self.n - shortened if shortened else self.n
         return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
-    @cached_property
+    @kept
     def _moments(self) -> _Moments:
         total = self.sums(self.points)
         mean = total / self.n
@@ -149,29 +149,29 @@ class Rows:
         """(m,) population standard deviation."""
         return np.sqrt(self.variance)
 
-    @cached_property
+    @kept
     def changes(self) -> FloatArray:
         """(m, L - 1) differences of neighbours."""
         changes: FloatArray = self.points[:, 1:] - self.points[:, :-1]
         return changes
 
-    @cached_property
+    @kept
     def path(self) -> FloatArray:
         """(m,) sum of absolute differences."""
         return self.sums(np.abs(self.changes), 1)
 
-    @cached_property
+    @kept
     def ordered(self) -> FloatArray:
         """(m, L) points in ascending order, the padding behind them."""
         return np.sort(self.points, axis=1)
 
-    @cached_property
+    @kept
     def total(self) -> FloatArray:
         """(m, L) running sum."""
         total: FloatArray = np.add.accumulate(self.points, axis=1)
         return total
 
-    @cached_property
+    @kept
     def spectrum(self) -> npt.NDArray[np.complex128]:
         """(m, L // 2 + 1) Fourier coefficients of the unpadded points, 0 past a run's highest frequency.
 
@@ -184,7 +184,7 @@ class Rows:
             spectrum[same, : length // 2 + 1] = np.fft.rfft(self.values[same, :length], axis=1)
         return spectrum
 
-    @cached_property
+    @kept
     def frequencies(self) -> IntArray:
         """(m,) number of Fourier coefficients."""
         return self.lengths // 2 + 1

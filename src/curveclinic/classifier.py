@@ -39,7 +39,7 @@ _BATCH = 512
 """Runs a call of onnxruntime; throughput is flat from 64 on."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class NetworkOpinion:
     """What the network says of n runs; columns in the order of `labels.LABELS`.
 

@@ -79,7 +79,7 @@ _DIGITS: Final = 1e-3
 """Relative precision of a logged loss of four digits."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Doubts:
     """Why some of n runs are not judged; all arrays are (m,), one cell for each run that was looked at.
 

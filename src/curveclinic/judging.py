@@ -34,7 +34,7 @@ _NOT_ADVERSARIAL: Final = ~np.isin(LABELS, sorted(ADVERSARIAL_LABELS))
 """(20,) labels that cannot be said of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Opinions:
     """What is thought of a batch before anyone decides.
 
@@ -52,7 +52,7 @@ class Opinions:
     counts: IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Judged:
     """What is decided about n runs.
 

@@ -34,7 +34,7 @@ _BEFORE: Final = np.maximum(np.arange(CELLS) - 2, 1)
 """(CELLS,) the middle one of the three cells before each; next to an end it is the larger of the two others there."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Jumps:
     """Isolated upward jumps of n runs, view units.
 

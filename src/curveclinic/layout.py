@@ -32,7 +32,7 @@ def _places(cells: int, length: int) -> tuple[IntArray, IntArray, IntArray]:
     return np.minimum(edges[:, :-1], final), np.minimum(edges[:, 1:] - 1, final), edges
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Layout:
     """Where the points of cells lie in a flat channel; padding repeats a row's last cell, an empty row means nothing.
 

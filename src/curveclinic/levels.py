@@ -19,7 +19,7 @@ EPS = 1e-12
 _TINY = 1e-300
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Level:
     """The smooth level of one channel of n runs on an even grid over its own steps.
 

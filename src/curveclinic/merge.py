@@ -54,7 +54,7 @@ class NetworkOpinion(Protocol):
         """(n, 20) index into `diagnosis.SEVERITIES`."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Verdicts:
     """The final word on n runs; arrays are (n, 20) in the order of `labels.LABELS`.
 

@@ -18,7 +18,7 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Pair:
     """Both raw levels on common steps, in one unit.
 

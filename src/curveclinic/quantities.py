@@ -41,7 +41,7 @@ _CHUNK = 128
 """Runs measured together: a hundred or two keep every (runs of both losses, cells) array in the processor's cache."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Measured:
     """Runs with everything measured on them: what the rules judge and the encoder encodes.
 

@@ -77,7 +77,7 @@ _LOSERS: Final = tuple(
 """The same as columns."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class RuleOpinion:
     """What the rules say of n runs; columns in the order of `labels.LABELS`.
 

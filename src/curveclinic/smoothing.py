@@ -145,7 +145,7 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
     return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class StepAxis:
     """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
 

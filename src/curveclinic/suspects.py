@@ -23,7 +23,7 @@ _READ: Final = ("lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_ri
 """Quantities that are read."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Suspects:
     """What was measured on the runs that get a closer look, by name of the quantity and of the loss.
 

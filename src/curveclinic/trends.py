@@ -77,7 +77,7 @@ def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArra
     return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Ends:
     """Where a level starts, how low it gets, where it ends; (n,) each, view units.
 
