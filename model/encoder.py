@@ -120,7 +120,7 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
     rows, gap = _loss_rows(losses, bins.curves)
     has = losses.size > 0
-    if not has.all():
+    if np.count_nonzero(has) < len(has):
         rows[:, ~has] = 0.0
         gap[~np.logical_and(*halves(has))] = 0.0
     n = len(gap)
@@ -132,7 +132,7 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
-    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if losses.log.any() else losses.scale
+    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if np.count_nonzero(losses.log) else losses.scale
     unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
     raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])

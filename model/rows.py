@@ -163,7 +163,9 @@ class Rows:
     @kept
     def ordered(self) -> FloatArray:
         """(m, L) points in ascending order, the padding behind them."""
-        return np.sort(self.points, axis=1)
+        ordered = self.points.copy()
+        ordered.sort(axis=1)
+        return ordered
 
     @kept
     def total(self) -> FloatArray:

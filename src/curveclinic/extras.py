@@ -85,7 +85,7 @@ def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     nothing = np.full(batch.size, np.nan)
-    if not (cells["train_metric"].size.any() or cells["val_metric"].size.any()):
+    if not any(np.count_nonzero(cells[name].size) for name in ("train_metric", "val_metric")):
         return {f"metric_{name}": nothing for name in names}
     out = {f"metric_{name}": nothing.copy() for name in names}
     told = np.zeros(batch.size, dtype=bool)

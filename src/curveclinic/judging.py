@@ -85,13 +85,14 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) 
     """
     opinions = opinions_on(batch, classifier)
     counts = opinions.counts
-    rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if adversarial.any() else opinions.rules
+    rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if np.count_nonzero(adversarial) else opinions.rules
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
     points = loss_points(counts)
-    undetermined = (points < FEWEST) & ~verdicts.present.any(axis=1)
-    undetermined[list(doubtful)] = True
+    undetermined = (points < FEWEST) & ~np.logical_or.reduce(verdicts.present, axis=1)
+    if doubtful:
+        undetermined[list(doubtful)] = True
     return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded)
 
 

@@ -58,7 +58,7 @@ class Jumps:
     @property
     def size(self) -> FloatArray:
         """(n,) height of the highest isolated jump in units of the limit."""
-        out: FloatArray = self.isolated.max(axis=1, initial=0.0) / self.limit
+        out: FloatArray = np.maximum.reduce(self.isolated, axis=1) / self.limit
         return out
 
 
@@ -116,13 +116,12 @@ def _shoulders(cells: Cells) -> FloatArray:
     point of either neighbour counts; where a cell is one point, the lower of the two next to it.
     """
     low, out = cells.low, np.zeros_like(cells.low)
-    several = cells.count > CELLS
-    if not several.all():
+    rows = (cells.count > CELLS).nonzero()[0]
+    if len(rows) < len(low):
         lower = np.minimum(low[:, :-1], low[:, 1:])
         np.maximum(lower[:, :-3], lower[:, 3:], out=out[:, 2:-2])
         np.maximum(low[:, 0], lower[:, 2], out=out[:, 1])
         np.maximum(lower[:, -3], low[:, -1], out=out[:, -2])
-    rows = several.nonzero()[0]
     if len(rows):
         out[rows, 1:-1] = np.maximum(low[rows, :-2], low[rows, 2:])
     return out

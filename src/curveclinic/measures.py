@@ -85,7 +85,7 @@ class Cells:
     @kept
     def extent(self) -> IntArray:
         """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
-        return np.where(self.size > 0, self.size, self.size.max(initial=1))
+        return np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1))
 
     @kept
     def positive(self) -> BoolArray:
@@ -176,7 +176,7 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
         scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
     lengths = channel.lengths
     values = channel.values / scale.repeat(lengths)
-    if log.any():
+    if np.count_nonzero(log):
         flat_log = log.repeat(lengths)
         values[flat_log] = np.log(np.maximum(channel.values[flat_log], 1e-300))
     return values, log, scale
@@ -217,7 +217,7 @@ def cells_in(view: View) -> Cells:
     points, lengths = view.points, view.points.lengths
     if not len(points.values):
         return no_cells(points.size)
-    if not lengths.all():
+    if np.count_nonzero(lengths) < len(lengths):
         return _among_absent(view)
     size = np.minimum(lengths, CELLS)
     layout = Layout.of(points.offsets, lengths, CELLS)

@@ -107,7 +107,7 @@ def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolAr
         log: the view is logarithmic.
     """
     linear: FloatArray = (_FIFTH * noise * pair.v_range / view_range)[:, None]
-    if not log.any():
+    if not np.count_nonzero(log):
         return linear
     return np.where(log[:, None], pair.v * np.expm1(np.minimum(_FIFTH * noise, 10.0))[:, None], linear)
 

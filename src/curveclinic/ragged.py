@@ -143,7 +143,7 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
 
 def _is_block(channel: Ragged) -> bool:
     """Whether all runs are of one length and together no larger than a block."""
-    return len(channel.values) <= _BLOCK_CELLS and bool((channel.lengths == channel.lengths[0]).all())
+    return len(channel.values) <= _BLOCK_CELLS and np.count_nonzero(channel.lengths == channel.lengths[0]) == channel.size
 
 
 @dataclass(eq=False)

@@ -135,7 +135,7 @@ def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
 def overrule(degree: FloatArray) -> FloatArray:
     """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
     columns = degree.T.copy()  # (20, n)
-    held = columns.any(axis=1).tolist()  # where no run has the winner there is room for all
+    held = np.logical_or.reduce(columns, axis=1).tolist()  # where no run has the winner there is room for all
     for winner, losers in _LOSERS:
         if not held[winner]:
             continue

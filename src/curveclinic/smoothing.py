@@ -45,7 +45,8 @@ def row_spread(values: FloatArray) -> FloatArray:
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2
-    ordered = np.sort(values, axis=1)  # numpy sorts rows of this length faster than it partitions them
+    ordered = values.copy()
+    ordered.sort(axis=1)  # numpy sorts rows of this length faster than it partitions them
     out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
 
@@ -110,7 +111,7 @@ def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any
 
 def alike(numbers: IntArray) -> IntArray:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
-    return numbers[:1] if len(numbers) > 1 and (numbers == numbers[0]).all() else numbers
+    return numbers[:1] if np.count_nonzero(numbers == numbers[:1]) == len(numbers) else numbers
 
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
@@ -221,8 +222,8 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
     flat = values.ravel()
     y0 = flat.take(left)
     out: FloatArray = y0 + weight * (flat.take(left + 1, mode="clip") - y0)
-    single = size <= 1
-    if single.any():
+    single = (size <= 1).nonzero()[0]
+    if len(single):
         out[single] = values[single, :1]
     return out
 
@@ -263,7 +264,9 @@ def row_count(mask: BoolArray) -> IntArray:
 
 def row_middle(values: FloatArray) -> FloatArray:
     """(n,) lower median of each row."""
-    out: FloatArray = np.sort(values, axis=1)[:, (values.shape[1] - 1) // 2]
+    ordered = values.copy()
+    ordered.sort(axis=1)
+    out: FloatArray = ordered[:, (values.shape[1] - 1) // 2]
     return out
 
 

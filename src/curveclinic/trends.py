@@ -39,7 +39,7 @@ def table_of(quantities: Collection[FloatArray]) -> FloatArray:
 
 def without(quantities: Quantities, absent: BoolArray) -> Quantities:
     """The quantities, NaN where absent (n,)."""
-    if not absent.any():
+    if not np.count_nonzero(absent):
         return quantities
     values = table_of(quantities.values())
     values[:, absent] = np.nan
@@ -74,7 +74,9 @@ def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
     """(k, n) changes of the raw level as shares of the levels `base` (k, n), view units, that they start from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
-    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
+    if not np.count_nonzero(log):
+        return linear
+    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear)
 
 
 @dataclass(eq=False)
