@@ -132,7 +132,7 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
     has = losses.size > 0
-    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if np.count_nonzero(losses.log) else losses.scale
+    top = np.exp(np.minimum(losses.highest, 700.0)) if np.count_nonzero(losses.log) else losses.scale
     unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
     raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])

@@ -90,7 +90,19 @@ class Cells:
     @kept
     def positive(self) -> BoolArray:
         """(n,) all values are above 0."""
-        out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+        out: BoolArray = self.log | (self.lowest > 0)
+        return out
+
+    @kept
+    def lowest(self) -> FloatArray:
+        """(n,) lowest point."""
+        out: FloatArray = np.minimum.reduce(self.low, axis=1)
+        return out
+
+    @kept
+    def highest(self) -> FloatArray:
+        """(n,) highest point."""
+        out: FloatArray = np.maximum.reduce(self.high, axis=1)
         return out
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread
+from curveclinic.smoothing import halves, row_count, row_extremes, row_mean, row_spread
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
@@ -44,7 +44,7 @@ class _Pair:
     @classmethod
     def of(cls, losses: Level) -> _Pair:
         grid, both = raw_pair(losses)
-        low, high = np.minimum.reduce(both, axis=1), np.maximum.reduce(both, axis=1)
+        low, high = row_extremes(both)
         (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
         t_range, v_range = halves(np.maximum(high - low, EPS))
         return cls(grid, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
@@ -60,7 +60,7 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     n = len(log)
     pair, lacking = _Pair.of(losses), np.logical_or(*halves(losses.count <= 1))
     t_positive, v_positive = halves(losses.positive)
-    positive, view_range = t_positive & v_positive, np.maximum(row_spread(losses.view[n:]), EPS)
+    positive, view_range = t_positive & v_positive, losses.spread[n:]
     q = (
         _gap_quantities(pair, positive)
         | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
@@ -160,7 +160,8 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
-    fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
+    halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
+    halved[:, -1] = True  # it lasts to the end where there is none
     relative = fall / np.maximum(np.abs(peak), EPS)
     if len(rows):
         relative[rows] = -np.expm1(-fall[rows])
@@ -174,5 +175,5 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": pair.grid[row, fit_at],
-        "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],
+        "late_fall_step": pair.grid[row, halved.argmax(axis=1)],
     }

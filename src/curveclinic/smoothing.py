@@ -36,6 +36,11 @@ def row_mean(values: FloatArray) -> FloatArray:
     return out
 
 
+def row_extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) smallest and largest of each row."""
+    return np.minimum.reduce(values, axis=1), np.maximum.reduce(values, axis=1)
+
+
 def row_spread(values: FloatArray) -> FloatArray:
     """(n,) largest minus smallest of each row."""
     out: FloatArray = np.maximum.reduce(values, axis=1) - np.minimum.reduce(values, axis=1)
@@ -248,12 +253,6 @@ def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
 def twice(rows: AnyArray) -> AnyArray:
     """The rows, and the same rows again: for each run of two stacked losses what both of them share."""
     return np.concatenate((rows, rows))
-
-
-def first_true(mask: BoolArray) -> IntArray:
-    """(..., n) column of the first True of each row (..., n, W), the row's width where there is none."""
-    at: IntArray = mask.argmax(axis=-1)
-    return np.where(mask.any(axis=-1), at, mask.shape[-1])
 
 
 def row_count(mask: BoolArray) -> IntArray:

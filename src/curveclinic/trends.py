@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, row_mean
+from curveclinic.smoothing import row_mean
 
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
@@ -102,10 +102,9 @@ class _Ends:
     @classmethod
     def of(cls, level: Level) -> _Ends:
         low_at = level.view.argmin(axis=1)
-        bottom = level.view[np.arange(len(low_at)), low_at]
-        spread = np.maximum(np.maximum.reduce(level.view, axis=1) - bottom, EPS)
+        spread = level.spread
         start, end = _edges(level, spread)
-        low = np.minimum(bottom, start)
+        low = np.minimum(level.bottom, start)
         drop = start - low
         return cls(start, low, low_at, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
 
@@ -148,11 +147,12 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
     view, (n, width) = level.view, level.view.shape
-    reached = np.empty((3, n, width), dtype=bool)
+    reached = np.empty((3, n, width + 1), dtype=bool)
+    reached[:, :, width] = True  # where none is
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
-    np.less(view, (ends.start - fall)[:, :, None], out=reached[:2])
-    np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2])
-    fallen, half, flat = first_true(reached)
+    np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
+    np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])
+    fallen, half, flat = reached.argmax(axis=2)
     columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat]), width - 1)
     share, steps = columns / (width - 1), level.steps[np.arange(n), columns]
     return {
