@@ -11,7 +11,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import middle_of_three, resample
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, unknown
 
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
@@ -51,7 +51,7 @@ def _bad_points(batch: Batch) -> Quantities:
     The last step is NaN where they last to the end of that loss.
     """
     train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
-    nothing = np.full(batch.size, np.nan)
+    nothing = unknown(batch.size)
     first, last = _bad_steps((train, val)) if len(train.bad) or len(val.bad) else (nothing, nothing)
     return {"bad_first_step": first, "bad_last_step": last, "t_bad": _bad_share(train), "v_bad": _bad_share(val)}
 
@@ -84,7 +84,7 @@ def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
 def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
-    nothing = np.full(batch.size, np.nan)
+    nothing = unknown(batch.size)
     if not any(np.count_nonzero(cells[name].size) for name in ("train_metric", "val_metric")):
         return {f"metric_{name}": nothing for name in names}
     out = {f"metric_{name}": nothing.copy() for name in names}

@@ -24,6 +24,7 @@ _EXPECTED = (
     "a Keras History, a log_history, or a list of these"
 )
 _AXES = ("step", "steps", "global_step", "iteration", "iter", "epoch", "epochs")
+_NOWHERE = Origin()
 _TABLES = ("pandas", "polars", "pyarrow")
 
 
@@ -134,7 +135,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
         raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
-    return [run_from_mapping(data, options, Origin())], True
+    return [run_from_mapping(data, options, _NOWHERE)], True
 
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

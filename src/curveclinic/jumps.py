@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import columns, for_rows, moving_mean, row_count, row_mean, row_spread
+from curveclinic.smoothing import columns, for_rows, row_count, row_mean, row_spread, window, windowed
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -71,42 +71,43 @@ def visible_height(noise: FloatArray, spread: FloatArray, size: FloatArray) -> F
 def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
     base = cells.middle5
-    prominence = _prominence(cells, base)
+    soon, late, beyond, inner, *around = for_rows(_places, cells.extent)
+    after = np.minimum(columns(cells.middle3, soon), columns(base, late) + beyond)
+    prominence = _prominence(cells, after)
+    prominence *= inner
     size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
     limit = visible_height(cells.noise, row_spread(base), size)
-    mean = moving_mean(prominence, np.full(len(limit), _AROUND), cells.extent)
+    mean = windowed(prominence, *around)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
     isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
 
 
-def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
-    """(n, CELLS) height of each cell's highest point above the levels around it, 0 at the ends of a run.
+def _prominence(cells: Cells, after: FloatArray) -> FloatArray:
+    """(n, CELLS) height of each cell's highest point above the levels around it.
 
     "Before" is the median of the three cells before it, so that a slow rise is no jump; "after" the lower of the
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
-    three = cells.middle3
-    soon, late, beyond, inner = for_rows(_places_after, cells.extent)
-    base = np.minimum(columns(three, soon), columns(level, late) + beyond)
-    np.maximum(base, three.take(_BEFORE, axis=1), out=base)
+    base = np.maximum(after, cells.middle3.take(_BEFORE, axis=1))
     np.maximum(base, _shoulders(cells), out=base)
-    prominence: FloatArray = np.maximum(cells.high - base, 0.0)
-    prominence *= inner
-    return prominence
+    np.subtract(cells.high, base, out=base)
+    return np.maximum(base, 0.0, out=base)
 
 
 @lru_cache(maxsize=CELLS)
-def _places_after(size: int) -> tuple[IntArray, IntArray, FloatArray, BoolArray]:
-    """Where a run of that size is looked at after each cell, (1, CELLS) each.
+def _places(size: int) -> tuple[IntArray, IntArray, FloatArray, BoolArray, IntArray, IntArray, FloatArray]:
+    """Where a run of that size is looked at about each cell, (1, CELLS) each.
 
     Returns:
-        columns right after it and a little later, infinity where that is beyond the end, and which cells are inside.
+        columns right after it and a little later, infinity where that is beyond the end, which cells are inside, and
+        the window around.
     """
     column, last = np.arange(CELLS)[None, :], size - 1
     soon = np.maximum(np.minimum(column + 2, last - 1), 0)
     late = np.maximum(np.minimum(column + _SLOW, last), 0)
-    return soon, late, np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
+    beyond, inner = np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
+    return soon, late, beyond, inner, *window(CELLS, _AROUND, size)
 
 
 def _shoulders(cells: Cells) -> FloatArray:

@@ -104,7 +104,7 @@ def merge(
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
-    by_rule = ~long_enough | _columns(ALWAYS_BY_RULE | decided_by_rule)
+    by_rule = ~long_enough | _left_to_rules(decided_by_rule)
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _columns(_SEVERITY_BY_RULE)
@@ -129,6 +129,12 @@ def loss_points(counts: IntArray) -> IntArray:
 def _columns(labels: frozenset[str]) -> BoolArray:
     """(20,) True at the given labels."""
     return np.array([label in labels for label in LABELS])
+
+
+@cache
+def _left_to_rules(decided_by_rule: frozenset[str]) -> BoolArray:
+    """(20,) True at the labels that the rules always decide, and at those the sidecar leaves to them."""
+    return _columns(ALWAYS_BY_RULE | decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -37,20 +37,18 @@ class Ragged:
         values: (total,) float64, NaN and Inf are data.
         offsets: (n + 1,) int64; run i is the slice offsets[i]:offsets[i + 1]; empty where it is absent.
         lengths: (n,) number of points of every run.
+        size: n.
     """
 
     steps: FloatArray
     values: FloatArray
     offsets: IntArray
     lengths: IntArray = field(init=False)
+    size: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.lengths = self.offsets[1:] - self.offsets[:-1]
-
-    @property
-    def size(self) -> int:
-        """Number of runs."""
-        return len(self.offsets) - 1
+        self.size = len(self.lengths)
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
@@ -170,7 +168,8 @@ class Batch:
     @kept
     def finite_counts(self) -> IntArray:
         """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
-        out = np.full((self.size, len(CHANNELS)), -1)
+        out = np.empty((self.size, len(CHANNELS)), dtype=np.int64)
+        out.fill(-1)
         for column, name in enumerate(CHANNELS):
             channel = self.channels[name]
             if len(channel.values):

@@ -64,17 +64,17 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if len(rows):
             out[rows] = moving_mean(values[rows], half[rows], size[rows])
         return out
-    return _windowed(values, *for_rows(partial(_window, values.shape[1]), half, size))
+    return windowed(values, *for_rows(partial(window, values.shape[1]), half, size))
 
 
 def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
     """`moving_mean` of rows without padding, of +-half cells in all of them."""
     width = values.shape[1]
-    return _windowed(values, *_window(width, half, width))
+    return windowed(values, *window(width, half, width))
 
 
-def _windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
-    """Means of windows as `_window` gives them, (1, W) for all rows or (n, W)."""
+def windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
+    """Means of windows as `window` gives them, (1, W) for all rows or (n, W)."""
     total = running_total(values)
     means: FloatArray = columns(total, stop)
     means -= columns(total, low)
@@ -91,7 +91,7 @@ def running_total(values: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=4096)
-def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
+def window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
     """(1, width) first column, column after the last one, and length of the windows of a row of that size."""
     last = max(size - 1, 0)
     position = np.minimum(np.arange(width), last)[None, :]

@@ -10,7 +10,8 @@ import numpy as np
 
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
-from curveclinic.trends import Quantities, table_of
+from curveclinic.smoothing import halves
+from curveclinic.trends import Quantities, table_of, unknown
 
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
@@ -72,10 +73,10 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
+    known = q | {"mismatch_step": _mismatch(q), "": unknown(len(q["t_count"]))}
     steps = table_of(_STEPS(known))
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
-    first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
+    first, last = halves(table_of((q["t_first_step"], q["v_first_step"], q["t_last_step"], q["v_last_step"])))
     own = end[_OPEN]
     own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
     end[_OPEN] = own

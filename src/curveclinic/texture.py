@@ -19,12 +19,13 @@ from curveclinic.smoothing import (
     even_grid,
     for_rows,
     halves,
-    moving_mean,
     moving_mean_of_full,
     row_count,
     row_mean,
     row_median,
     twice,
+    window,
+    windowed,
 )
 from curveclinic.trends import Quantities, by_loss
 
@@ -73,9 +74,10 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
     mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
-    wide = moving_mean(mean, np.maximum(size // 6, 1), size)
+    settled, *sixth = for_rows(_swing_places, size)
+    wide = windowed(mean, *sixth)
     rest = mean - wide
-    rest *= for_rows(_settled, size)[0]
+    rest *= settled
     height = np.abs(rest)
     # what is rounding in the largest value is no swing
     largest = np.maximum(np.maximum.reduce(mean, axis=1), -np.minimum.reduce(mean, axis=1))
@@ -100,10 +102,10 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
 
 
 @lru_cache(maxsize=CELLS)
-def _settled(size: int) -> tuple[BoolArray]:
-    """(1, CELLS) cells of a run of that size but for its first tenth."""
+def _swing_places(size: int) -> tuple[BoolArray, IntArray, IntArray, FloatArray]:
+    """(1, CELLS) cells of a run of that size but for its first tenth, and the wide window about each."""
     column = np.arange(CELLS)[None, :]
-    return ((column >= size // 10) & (column < size),)
+    return (column >= size // 10) & (column < size), *window(CELLS, max(size // 6, 1), size)
 
 
 def _late_jitter(cells: Cells) -> FloatArray:

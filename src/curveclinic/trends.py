@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -21,6 +21,14 @@ _LATE = 0.8
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
+
+
+@lru_cache(maxsize=4)
+def unknown(n: int) -> FloatArray:
+    """(n,) NaN, for reading."""
+    nothing = np.full(n, np.nan)
+    nothing.flags.writeable = False
+    return nothing
 
 
 def by_loss(losses: Quantities) -> Quantities:
