@@ -19,7 +19,7 @@ from curveclinic.measures import Cells
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, BoolArray, FloatArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import halves, middle_of_three, row_median, twice
 
 ENCODER_VERSION: Final = "6"
@@ -93,11 +93,21 @@ def encode_measured(piece: Measured) -> Encoded:
 
 def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
     """First and last finite loss step of each run, 0 and 1 where there is none."""
-    has = losses.size > 0
-    start = np.minimum(*halves(np.where(has, losses.steps[:, 0], np.inf)))
-    stop = np.maximum(*halves(np.where(has, losses.steps[:, -1], -np.inf)))
-    some = np.logical_or(*halves(has))
-    return np.where(some, start, 0.0), np.where(some, stop, 1.0)
+    start = np.minimum(*halves(_filled(losses.steps[:, 0], losses.absent, np.inf)))
+    stop = np.maximum(*halves(_filled(losses.steps[:, -1], losses.absent, -np.inf)))
+    if len(losses.absent):
+        none = np.isinf(start)
+        start[none], stop[none] = 0.0, 1.0
+    return start, stop
+
+
+def _filled(values: FloatArray, absent: IntArray, filler: float) -> FloatArray:
+    """Values (n,) with a filler at the rows (k,) of absent channels."""
+    if not len(absent):
+        return values
+    out: FloatArray = values.copy()
+    out[absent] = filler
+    return out
 
 
 def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
@@ -119,11 +129,10 @@ def _exp(values: FloatArray) -> FloatArray:
 def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
     rows, gap = _loss_rows(losses, bins.curves)
-    has = losses.size > 0
-    if np.count_nonzero(has) < len(has):
-        rows[:, ~has] = 0.0
-        gap[~np.logical_and(*halves(has))] = 0.0
-    n = len(gap)
+    n, absent = len(gap), losses.absent
+    if len(absent):
+        rows[:, absent] = 0.0
+        gap[absent % n] = 0.0
     places = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
     places[:7], places[7] = rows.reshape(7, 2, n, BINS), bins.presence.reshape(2, n, BINS)
     tensor[:, _LOSS_ROWS.stop] = gap
@@ -131,17 +140,21 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
-    has = losses.size > 0
-    top = np.exp(np.minimum(losses.highest, 700.0)) if np.count_nonzero(losses.log) else losses.scale
-    unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
+    absent, largest = losses.absent, losses.scale
+    if np.count_nonzero(losses.log):
+        largest = np.where(losses.log, np.exp(np.minimum(losses.highest, 700.0)), largest)
+    unit = np.maximum(np.maximum(*halves(_filled(largest, absent, 0.0))), 1e-300)
     raw = _raw(curves, losses, twice(unit))
     low, high = _range(raw[0])
-    joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
-    joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
-    # logarithms relative to train's initial level (val's where there is no train)
-    first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
-    use_log = np.logical_and(*halves(~has | (np.minimum.reduce(raw[1], axis=1) > 0))) & (first > 0)
+    joint_low = twice(np.minimum(*halves(_filled(low, absent, np.inf))))
+    joint_high = twice(np.maximum(*halves(_filled(high, absent, -np.inf))))
+    lowest = np.minimum(*halves(_filled(np.minimum.reduce(raw[1], axis=1), absent, np.inf)))
     n = len(unit)
+    # logarithms relative to train's initial level (val's where there is no train)
+    first, of_val = halves(middle_of_three(*raw[0, :, :3].T))
+    if len(absent):
+        first = np.where(losses.size[:n] > 0, first, of_val)
+    use_log = (lowest > 0) & (first > 0)
     both = np.empty((15, n, BINS), dtype=np.float32)
     rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])

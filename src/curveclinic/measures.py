@@ -88,6 +88,11 @@ class Cells:
         return np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1))
 
     @kept
+    def absent(self) -> IntArray:
+        """(k,) runs without a cell."""
+        return (self.size == 0).nonzero()[0]
+
+    @kept
     def positive(self) -> BoolArray:
         """(n,) all values are above 0."""
         out: BoolArray = self.log | (self.lowest > 0)

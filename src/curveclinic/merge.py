@@ -16,6 +16,9 @@ from curveclinic.rules import PRESENT, RuleOpinion
 SHORTEST_FOR_NETWORK: Final = 8
 """Finite loss points below which the rules decide."""
 
+_FACT: Final = LABELS.index("non_finite")
+_TRAIN, _VAL = CHANNELS.index("train_loss"), CHANNELS.index("val_loss")
+
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
 
@@ -82,8 +85,7 @@ def rule_probability(degree: FloatArray) -> FloatArray:
     `non_finite` is a fact: 0 or 1.
     """
     out = np.interp(degree, _DEGREES, _PROBABILITIES)
-    fact = LABELS.index("non_finite")
-    out[:, fact] = degree[:, fact]
+    out[:, _FACT] = degree[:, _FACT]
     return out
 
 
@@ -122,7 +124,7 @@ def merge(
 
 def loss_points(counts: IntArray) -> IntArray:
     """(n,) finite points of the longer loss of `Batch.finite_counts`; -1 where both are absent."""
-    return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
+    return np.maximum(counts[:, _TRAIN], counts[:, _VAL])
 
 
 @cache

@@ -24,13 +24,15 @@ class _Pair:
 
     Attributes:
         grid: (n, G) the steps.
-        t, v: (n, G) the levels.
+        both: (2 n, G) the levels, train's and then val's.
+        t, v: (n, G) these.
         t_low, t_high, v_low, v_high: (n,) how low and how high they get.
         t_range, v_range: (n,) from there to there, `EPS` at least.
         row: (n,) 0, 1, 2, ...
     """
 
     grid: FloatArray
+    both: FloatArray
     t: FloatArray
     v: FloatArray
     t_low: FloatArray
@@ -47,7 +49,7 @@ class _Pair:
         low, high = row_extremes(both)
         (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
         t_range, v_range = halves(np.maximum(high - low, EPS))
-        return cls(grid, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
+        return cls(grid, both, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
 
 
 def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
@@ -73,7 +75,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     """The gap between val and train at the val minimum, half way and at the end."""
     t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
     last, half = slice(-max(width // 20, 1), None), width // 2
-    t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
+    t_end, v_end = halves(row_mean(pair.both[:, last]))
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     growth = gap_end - gap_low

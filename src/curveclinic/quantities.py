@@ -86,7 +86,8 @@ def trend_quantities(losses: Level) -> Quantities:
         losses: train's n runs, then val's.
     """
     log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    return loss_quantities(in_log(losses, twice(log))) | pair_quantities(losses, log)
+    one_view = in_log(losses, twice(log)) if np.count_nonzero(log) else losses
+    return loss_quantities(one_view) | pair_quantities(losses, log)
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

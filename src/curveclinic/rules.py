@@ -53,6 +53,9 @@ _STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
 """(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
 
+_NON_FINITE: Final = LABELS.index("non_finite")
+_EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
+
 OVERRULED: Final = (
     # a run that blows up is described by that
     ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
@@ -151,7 +154,7 @@ def checked_labels(counts: IntArray) -> BoolArray:
     best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
     out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
     # a loss of NaN from the first row on can be judged on that alone
-    out[:, LABELS.index("non_finite")] = best[:, _ALTERNATIVES.index(("train_loss", "val_loss"))] >= 0
+    out[:, _NON_FINITE] = best[:, _EITHER_LOSS] >= 0
     return out
 
 

@@ -148,16 +148,18 @@ def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
     """
     jitter = _late_jitter(losses)
     with np.errstate(all="ignore"):
-        train, val = halves(jitter * _unit(like, twice(np.logical_or(*halves(like.log)))))
+        train, val = halves(jitter * _unit(like))
         return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
 
 
-def _unit(cells: Cells, log: BoolArray) -> FloatArray:
-    """Factor from view units to the units two channels are compared in."""
-    unit: FloatArray = cells.scale.copy()
-    rows = (log & ~cells.log).nonzero()[0]
-    if len(rows):
-        unit[rows] = 1.0 / np.maximum(np.abs(row_median(cells.mean[rows])), EPS)
+def _unit(losses: Cells) -> FloatArray:
+    """(2 n,) factor from view units to the units that train and val are compared in."""
+    mixed = twice(np.not_equal(*halves(losses.log)))
+    rows = (mixed & ~losses.log).nonzero()[0]
+    if not len(rows):
+        return losses.scale
+    unit: FloatArray = losses.scale.copy()
+    unit[rows] = 1.0 / np.maximum(np.abs(row_median(losses.mean[rows])), EPS)
     return unit
 
 
