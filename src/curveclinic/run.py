@@ -243,10 +243,8 @@ def _array(name: str, data: Any) -> FloatArray:
 
 def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
-    if values.dot(values) < np.inf:  # all of them are far below
-        return values
     size = np.abs(values)
-    if np.fmax.reduce(size) < _STORED_INF:
+    if not len(values) or np.fmax.reduce(size) < _STORED_INF:
         return values
     overflow = size >= _STORED_INF
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
