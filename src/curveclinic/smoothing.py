@@ -84,7 +84,8 @@ def windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArra
 
 def running_total(values: FloatArray) -> FloatArray:
     """(n, W + 1) sum of the columns before each one."""
-    total = np.empty((len(values), values.shape[1] + 1))
+    n, width = values.shape
+    total = np.empty((n, width + 1))
     total[:, 0] = 0.0
     np.add.accumulate(values, axis=1, out=total[:, 1:])
     return total

@@ -149,7 +149,7 @@ def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
     jitter = _late_jitter(losses)
     with np.errstate(all="ignore"):
         train, val = halves(jitter * _unit(like))
-        return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
+        return val / np.maximum(train, EPS * val + 1e-300), jitter[len(val) :]
 
 
 def _unit(losses: Cells) -> FloatArray:
@@ -165,12 +165,13 @@ def _unit(losses: Cells) -> FloatArray:
 
 def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     """Size of train's jump at the place of val's largest one, in units of train's limit."""
-    t_steps, v_steps = halves(losses.steps)
-    at = v_steps[np.arange(len(v_steps)), halves(jumps.isolated)[1].argmax(axis=1)]
-    span = np.maximum(t_steps[:, -1] - t_steps[:, 0], EPS)
-    reach = 0.02 * span + np.abs(v_steps[:, -1] - v_steps[:, 0]) / np.maximum(halves(losses.size)[1], 2)
-    near = np.abs(t_steps - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.maximum.reduce(halves(jumps.prominence)[0] * near, axis=1) / halves(jumps.limit)[0]
+    n = len(losses.size) // 2
+    steps, at = losses.steps, jumps.isolated[n:].argmax(axis=1)
+    at = steps[np.arange(n, 2 * n), at]
+    span = steps[:, -1] - steps[:, 0]
+    reach = 0.02 * np.maximum(span[:n], EPS) + np.abs(span[n:]) / np.maximum(losses.size[n:], 2)
+    near = np.abs(steps[:n] - at[:, None]) <= reach[:, None]
+    out: FloatArray = np.maximum.reduce(jumps.prominence[:n] * near, axis=1) / jumps.limit[:n]
     return out
 
 
@@ -179,8 +180,9 @@ def _shared_swings(losses: Cells) -> FloatArray:
     grid = twice(even_grid(*common_span(losses.steps), _GRID))
     curves = losses.at(grid)
     rest = curves - moving_mean_of_full(curves, _GRID // 8)
-    a, b = halves(rest)
+    (a, b), n = halves(rest), len(rest) // 2
     norm = np.sqrt(np.multiply(*halves(np.add.reduce(rest * rest, axis=1))))
-    both = np.logical_and(*halves(losses.size > 0))
-    out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
+    out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * (norm > 0)
+    if len(losses.absent):
+        out[losses.absent % n] = 0.0
     return out

@@ -31,13 +31,13 @@ def unknown(n: int) -> FloatArray:
     return nothing
 
 
-def by_loss(losses: Quantities) -> Quantities:
-    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
-    n = len(next(iter(losses.values()))) // 2
-    train, val = _names_by_loss(tuple(losses))
-    q = dict(zip(train, [values[:n] for values in losses.values()], strict=True))
-    q.update(zip(val, [values[n:] for values in losses.values()], strict=True))
-    return q
+def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs, NaN where absent."""
+    table = table_of(losses.values())
+    if absent is not None and np.count_nonzero(absent):
+        table[:, absent] = np.nan
+    names = _names_by_loss(tuple(losses))
+    return dict(zip(names, table.reshape(len(names), -1), strict=True))
 
 
 def table_of(quantities: Collection[FloatArray]) -> FloatArray:
@@ -55,8 +55,8 @@ def without(quantities: Quantities, absent: BoolArray) -> Quantities:
 
 
 @cache
-def _names_by_loss(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(f"t_{name}" for name in names), tuple(f"v_{name}" for name in names)
+def _names_by_loss(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{loss}_{name}" for name in names for loss in "tv")
 
 
 def loss_quantities(level: Level) -> Quantities:
@@ -66,7 +66,7 @@ def loss_quantities(level: Level) -> Quantities:
         level: train's n runs, then val's.
     """
     ends = _Ends.of(level)
-    return by_loss(without(_changes(level, ends) | _places(level, ends), level.count == 0))
+    return by_loss(_changes(level, ends) | _places(level, ends), level.count == 0)
 
 
 def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
