@@ -19,7 +19,7 @@ BINS: Final = 128
 _CENTRES: Final = (np.arange(BINS) + 0.5) / BINS
 """(BINS,) middle of each bin as a share of the run."""
 
-_TINY: Final = 1e-300
+_TINY: Final[FloatArray] = np.array(1e-300)
 """Smallest divisor."""
 
 

@@ -13,10 +13,10 @@ from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import even_grid, halves, resample_even, row_extremes, row_median, twice
 
-EPS = 1e-12
-"""Smallest divisor, in units of a channel's largest magnitude."""
+EPS: Final[FloatArray] = np.array(1e-12)
+"""Smallest divisor, in units of a channel's largest magnitude; NumPy takes an array faster than a number."""
 
-_TINY = 1e-300
+_TINY: Final[FloatArray] = np.array(1e-300)
 
 
 @dataclass(eq=False)

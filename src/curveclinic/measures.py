@@ -39,7 +39,7 @@ _MEAN_TO_STD = 1.2533
 _SMOOTHED = 0.12
 """Largest half width of the mean in `smooth`, as a share of the cells."""
 
-_TINY = 1e-12
+_TINY: Final[FloatArray] = np.array(1e-12)
 
 
 @dataclass(eq=False)

@@ -79,17 +79,18 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     growth = gap_end - gap_low
-    t_half, t_last = np.maximum(t[:, half], EPS), np.maximum(t[:, -1], EPS)
+    t_first, t_half, t_last = np.maximum(t[:, [0, half, -1]].T, EPS)
+    t_end_size, v_end_size = halves(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
     return {
         "gap_end": gap_end,
         "gap_growth_v": growth / v_range,
         "gap_growth_t": growth / t_range,
         "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
-        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
+        "gap_level": np.abs(gap_end) / v_end_size,
         # below 1: what val logs first is better than what train began with, so it has improved before
-        "val_over_train_start": known * v[:, 0] / np.maximum(t[:, 0], EPS),
-        "val_over_train_end": v_last / np.maximum(np.abs(t[:, -1]), EPS),
+        "val_over_train_start": known * v[:, 0] / t_first,
+        "val_over_train_end": v_last / t_end_size,
         "val_over_train_mid": known * v[:, half] / t_half,
         "v_flat_late": row_spread(v[:, half:]) / v_range,
         "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
@@ -131,12 +132,13 @@ def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> 
     margin -= scatter
     margin /= unit
     inside = margin >= 1.0
-    first, last = inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)
+    ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
+    first, last = pair.grid[pair.row, ends]
     margin.sort(axis=1)
     return {
         "below": margin[:, int(0.2 * (width - 1))],
-        "below_first": pair.grid[pair.row, first],
-        "below_last": pair.grid[pair.row, last],
+        "below_first": first,
+        "below_last": last,
     }
 
 
@@ -158,7 +160,8 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fit_at = (t <= (pair.t_low + _FIT * pair.t_range)[:, None]).argmax(axis=1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
-    worst, peak = pair.v[row, worst_at], v[row, worst_at]
+    worst = pair.v[row, worst_at]
+    peak = v[row, worst_at] if len(rows) else worst
     low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
@@ -167,6 +170,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     relative = fall / np.maximum(np.abs(peak), EPS)
     if len(rows):
         relative[rows] = -np.expm1(-fall[rows])
+    fit_step, fall_step = pair.grid[row, np.array([fit_at, halved.argmax(axis=1)])]
     return {
         "fit_at": fit_at / (width - 1),
         "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
@@ -176,6 +180,6 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
         "bad_share": row_count(bad) / width,
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
-        "fit_step": pair.grid[row, fit_at],
-        "late_fall_step": pair.grid[row, halved.argmax(axis=1)],
+        "fit_step": fit_step,
+        "late_fall_step": fall_step,
     }

@@ -63,7 +63,7 @@ _ALWAYS: Final = frozenset({"divergence", "non_finite"})
 
 _VAL_SPIKES: Final = LABELS.index("val_spikes")
 _VAL_BELOW_TRAIN: Final = LABELS.index("val_below_train")
-"""Rows of the labels that are only worth knowing in some runs."""
+"""Rows of the labels that are only worth knowing, which is 0, in some runs."""
 
 _USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LABELS], dtype=np.int8)
 """(20, 1) severity where no cut is reached."""
@@ -91,7 +91,7 @@ def severities(q: Quantities) -> npt.NDArray[np.int8]:
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
     out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
     # up to three of them, none far above the jumps that are just visible
-    out[_VAL_SPIKES, (q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0)] = NOTICE
+    out[_VAL_SPIKES] *= ~((q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0))
     # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
-    out[_VAL_BELOW_TRAIN, ~(q["val_over_train_mid"] < 0.5)] = NOTICE
+    out[_VAL_BELOW_TRAIN] *= q["val_over_train_mid"] < 0.5
     return np.ascontiguousarray(out.T)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 
-_TINY = 1e-12
+_TINY: Final[FloatArray] = np.array(1e-12)
 
 _EVEN = 1e-3
 """Steps that stray from even spacing by less than this share of a cell are taken as even."""

@@ -80,7 +80,7 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     rest *= settled
     height = np.abs(rest)
     # what is rounding in the largest value is no swing
-    largest = np.maximum(np.maximum.reduce(mean, axis=1), -np.minimum.reduce(mean, axis=1))
+    largest = np.maximum(cells.highest, -cells.lowest)
     moving = height > (_ROUNDING * largest)[:, None]
     height *= moving
     rest *= moving
