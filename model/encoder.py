@@ -20,7 +20,7 @@ from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, middle_of_three, row_median, twice
+from curveclinic.smoothing import halves, middle_of_three, other, row_median, twice
 
 ENCODER_VERSION: Final = "6"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -81,10 +81,11 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
 def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, losses = piece.batch, piece.losses
-    start, stop = _axis(losses)
-    tensor = _BLANK.repeat(batch.size, axis=0)
+    n, (starts, stops) = batch.size, _axis(losses)
+    start, stop = starts[:n], stops[:n]
+    tensor = _BLANK.repeat(n, axis=0)
     with np.errstate(all="ignore"):
-        _fill_losses(tensor, losses, bins_of(losses, twice(start), twice(stop)))
+        _fill_losses(tensor, losses, bins_of(losses, starts, stops))
         for name in _COMPANIONS:
             if len(batch.channels[name].values):
                 _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
@@ -92,9 +93,10 @@ def encode_measured(piece: Measured) -> Encoded:
 
 
 def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
-    """First and last finite loss step of each run, 0 and 1 where there is none."""
-    start = np.minimum(*halves(_filled(losses.steps[:, 0], losses.absent, np.inf)))
-    stop = np.maximum(*halves(_filled(losses.steps[:, -1], losses.absent, -np.inf)))
+    """(2 n,) first and last finite loss step of the run that each loss belongs to, 0 and 1 where there is none."""
+    first = _filled(losses.steps[:, 0], losses.absent, np.inf)
+    last = _filled(losses.steps[:, -1], losses.absent, -np.inf)
+    start, stop = np.minimum(first, other(first)), np.maximum(last, other(last))
     if len(losses.absent):
         none = np.isinf(start)
         start[none], stop[none] = 0.0, 1.0
@@ -143,24 +145,25 @@ def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     absent, largest = losses.absent, losses.scale
     if np.count_nonzero(losses.log):
         largest = np.where(losses.log, np.exp(np.minimum(losses.highest, 700.0)), largest)
-    unit = np.maximum(np.maximum(*halves(_filled(largest, absent, 0.0))), 1e-300)
-    raw = _raw(curves, losses, twice(unit))
+    largest = _filled(largest, absent, 0.0)
+    raw = _raw(curves, losses, np.maximum(np.maximum(largest, other(largest)), 1e-300))
     low, high = _range(raw[0])
-    joint_low = twice(np.minimum(*halves(_filled(low, absent, np.inf))))
-    joint_high = twice(np.maximum(*halves(_filled(high, absent, -np.inf))))
-    lowest = np.minimum(*halves(_filled(np.minimum.reduce(raw[1], axis=1), absent, np.inf)))
-    n = len(unit)
+    own_low, own_high = _filled(low, absent, np.inf), _filled(high, absent, -np.inf)
+    joint_low, joint_high = np.minimum(own_low, other(own_low)), np.maximum(own_high, other(own_high))
+    positive = _filled(np.minimum.reduce(raw[1], axis=1), absent, np.inf) > 0
+    n = len(largest) // 2
     # logarithms relative to train's initial level (val's where there is no train)
     first, of_val = halves(middle_of_three(*raw[0, :, :3].T))
     if len(absent):
         first = np.where(losses.size[:n] > 0, first, of_val)
-    use_log = (lowest > 0) & (first > 0)
+    first = twice(first)
+    use_log = positive & other(positive) & (first > 0)
     both = np.empty((15, n, BINS), dtype=np.float32)
     rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])
     _scale(raw[0], joint_low, joint_high, out=rows[3])
     _compress(rows[:4])
-    _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
+    _log_ratio(raw, first, use_log, joint_high - joint_low, out=rows[4:])
     np.subtract(rows[4, n:], rows[4, :n], out=gap)
     gap *= 4.0
     _bound(both)

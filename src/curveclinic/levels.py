@@ -11,7 +11,7 @@ import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, halves, resample_even, row_extremes, row_median, twice
+from curveclinic.smoothing import even_grid, other, resample_even, row_extremes, row_median
 
 EPS: Final[FloatArray] = np.array(1e-12)
 """Smallest divisor, in units of a channel's largest magnitude; NumPy takes an array faster than a number."""
@@ -136,12 +136,14 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
         losses: train's n runs, then val's.
     """
     start, stop = common_span(losses.steps)
-    both = resample_even(losses.steps, losses.linear, twice(start), twice(stop))
-    unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
-    return even_grid(start, stop, losses.steps.shape[1]), both * (losses.unit / twice(unit))[:, None]
+    both = resample_even(losses.steps, losses.linear, start, stop)
+    unit = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
+    n = len(unit) // 2
+    return even_grid(start[:n], stop[:n], losses.steps.shape[1]), both * (losses.unit / unit)[:, None]
 
 
 def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(n,) first and last step that train and val have in common; steps (2 n, ...) are train's, then val's."""
-    start = np.maximum(*halves(steps[:, 0]))
-    return start, np.maximum(np.minimum(*halves(steps[:, -1])), start)
+    """(2 n,) first and last step that a run's losses have in common; steps (2 n, ...) are train's, then val's."""
+    first, last = steps[:, 0], steps[:, -1]
+    start = np.maximum(first, other(first))
+    return start, np.maximum(np.minimum(last, other(last)), start)

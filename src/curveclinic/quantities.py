@@ -17,7 +17,7 @@ from curveclinic.levels import Level, in_log, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
 from curveclinic.pairs import pair_quantities
 from curveclinic.ragged import Batch, Ragged
-from curveclinic.smoothing import halves, twice
+from curveclinic.smoothing import other
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, loss_quantities
 
@@ -85,9 +85,10 @@ def trend_quantities(losses: Level) -> Quantities:
     Args:
         losses: train's n runs, then val's.
     """
-    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    one_view = in_log(losses, twice(log)) if np.count_nonzero(log) else losses
-    return loss_quantities(one_view) | pair_quantities(losses, log)
+    own = losses.log & (losses.count > 0)
+    log = own | other(own)
+    one_view = in_log(losses, log) if np.count_nonzero(log) else losses
+    return loss_quantities(one_view) | pair_quantities(losses, log[: len(log) // 2])
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

@@ -76,8 +76,12 @@ def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
 def windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
     """Means of windows as `window` gives them, (1, W) for all rows or (n, W)."""
     total = running_total(values)
-    means: FloatArray = columns(total, stop)
-    means -= columns(total, low)
+    if len(stop) == 1:
+        means: FloatArray = total.take(stop[0], axis=1)
+        means -= total.take(low[0], axis=1)
+    else:
+        means = columns(total, stop)
+        means -= columns(total, low)
     means /= count
     return means
 
@@ -249,6 +253,12 @@ def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
     """The first and the second half of the rows: train's and val's where both losses are stacked."""
     n = len(rows) // 2
     return rows[:n], rows[n:]
+
+
+def other(rows: AnyArray) -> AnyArray:
+    """The second half of the rows, then the first: for each run of two stacked losses what its other loss has."""
+    n = len(rows) // 2
+    return np.concatenate((rows[n:], rows[:n]))
 
 
 def twice(rows: AnyArray) -> AnyArray:

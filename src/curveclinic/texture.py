@@ -19,11 +19,11 @@ from curveclinic.smoothing import (
     even_grid,
     for_rows,
     halves,
+    other,
     moving_mean_of_full,
     row_count,
     row_mean,
     row_median,
-    twice,
     window,
     windowed,
 )
@@ -154,8 +154,7 @@ def jitter_ratio(losses: Cells, like: Cells) -> tuple[FloatArray, FloatArray]:
 
 def _unit(losses: Cells) -> FloatArray:
     """(2 n,) factor from view units to the units that train and val are compared in."""
-    mixed = twice(np.not_equal(*halves(losses.log)))
-    rows = (mixed & ~losses.log).nonzero()[0]
+    rows = (other(losses.log) > losses.log).nonzero()[0]
     if not len(rows):
         return losses.scale
     unit: FloatArray = losses.scale.copy()
@@ -177,7 +176,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
 
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    grid = twice(even_grid(*common_span(losses.steps), _GRID))
+    grid = even_grid(*common_span(losses.steps), _GRID)
     curves = losses.at(grid)
     rest = curves - moving_mean_of_full(curves, _GRID // 8)
     (a, b), n = halves(rest), len(rest) // 2
