@@ -95,9 +95,10 @@ class Rows:
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return self._memo[key]
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = compute()
+        return found
 
     def sums(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
         """Sums of every row's first length - `shortened` cells; `cells` are as many columns narrower."""
@@ -163,7 +164,7 @@ class Rows:
     @kept
     def ordered(self) -> FloatArray:
         """(m, L) points in ascending order, the padding behind them."""
-        ordered = self.points.copy()
+        ordered: FloatArray = self.points.copy()
         ordered.sort(axis=1)
         return ordered
 

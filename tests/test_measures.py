@@ -9,10 +9,10 @@ from curveclinic.ragged import Ragged
 from curveclinic.smoothing import (
     StepAxis,
     even_grid,
-    first_true,
     for_rows,
     masked_quantile,
     moving_mean,
+    other,
     resample,
 )
 
@@ -174,9 +174,12 @@ def test_resample_interpolates_uneven_steps():
     np.testing.assert_allclose(out[0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.0])
 
 
-def test_even_grid_and_first_true():
+def test_even_grid():
     np.testing.assert_allclose(even_grid(np.array([1.0]), np.array([5.0]), 5), [[1, 2, 3, 4, 5]])
-    assert first_true(np.array([[False, True, True], [False, False, False]])).tolist() == [1, 3]
+
+
+def test_other_exchanges_the_two_losses_of_every_run():
+    assert other(np.array([1, 2, 3, 4])).tolist() == [3, 4, 1, 2]
 
 
 def test_masked_quantile_of_nothing_is_zero():

@@ -84,8 +84,9 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray) 
         adversarial: (n,) runs whose losses play against each other.
     """
     opinions = opinions_on(batch, classifier)
-    counts = opinions.counts
-    rules = without(opinions.rules, adversarial[:, None] & _NOT_ADVERSARIAL) if np.count_nonzero(adversarial) else opinions.rules
+    rules, counts = opinions.rules, opinions.counts
+    if np.count_nonzero(adversarial):
+        rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}

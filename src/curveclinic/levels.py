@@ -91,7 +91,8 @@ def make_level(
 ) -> Level:  # fmt: skip
     """Builds a Level from a curve in its view; raw = exp(view) or view * scale."""
     bottom, top = row_extremes(view)
-    linear, unit = _raw(view, log, scale, bottom, top)
+    with np.errstate(all="ignore"):
+        linear, unit = _raw(view, log, scale, bottom, top)
     return Level(steps, view, linear, unit, error, noise, count, log, positive, bottom, top)
 
 
@@ -99,13 +100,12 @@ def _raw(
     view: FloatArray, log: BoolArray, scale: FloatArray, bottom: FloatArray, top: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The raw level over its largest magnitude, and the raw value of 1.0 in that."""
-    with np.errstate(all="ignore"):
-        peak = np.maximum(np.maximum(top, -bottom), _TINY)
-        linear, unit = view / peak[:, None], scale * peak
-        rows = log.nonzero()[0]
-        if len(rows):
-            linear[rows] = np.exp(view[rows] - top[rows, None])
-            unit[rows] = np.exp(np.minimum(np.maximum(top[rows], -690.0), 709.0))
+    peak = np.maximum(np.maximum(top, -bottom), _TINY)
+    linear, unit = view / peak[:, None], scale * peak
+    rows = log.nonzero()[0]
+    if len(rows):
+        linear[rows] = np.exp(view[rows] - top[rows, None])
+        unit[rows] = np.exp(np.minimum(np.maximum(top[rows], -690.0), 709.0))
     return linear, unit
 
 

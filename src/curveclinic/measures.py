@@ -85,12 +85,15 @@ class Cells:
     @kept
     def extent(self) -> IntArray:
         """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
+        if not len(self.absent):
+            return self.size
         return np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1))
 
     @kept
     def absent(self) -> IntArray:
         """(k,) runs without a cell."""
-        return (self.size == 0).nonzero()[0]
+        rows: IntArray = (self.size == 0).nonzero()[0]
+        return rows
 
     @kept
     def positive(self) -> BoolArray:
@@ -247,7 +250,7 @@ def cells_in(view: View) -> Cells:
     few, many = (lengths <= CELLS).nonzero()[0], (lengths > CELLS).nonzero()[0]
     middle = masked_median(dense_rough, size[:, None] > _COLUMN) if len(few) else row_middle(dense_rough)
     # mean |difference| of a cell's points, or the median over cells that hold a point each
-    noise = middle * (np.where(lengths > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD)
+    noise = middle * np.where(lengths > 2 * CELLS, _MEAN_TO_STD / THIRD_DIFF_STD, MAD_TO_STD / THIRD_DIFF_STD)
     cell_noise = middle * (MAD_TO_STD / THIRD_DIFF_STD)
     if len(few):
         noise[few] = np.minimum(noise[few], zigzag(mean[few], size[few]))

@@ -28,8 +28,8 @@ _SEVERITY_BY_RULE: Final = frozenset({"val_below_train", "val_spikes"})
 _WITHOUT_SPAN: Final = frozenset({"undertrained"})
 """Labels without a start; the network's span heads are not trained on them and say anything."""
 
-_DEGREES: Final = (0.0, PRESENT, 1.0)
-_PROBABILITIES: Final = (0.02, 0.5, 0.9)
+_DEGREES: Final = np.array([0.0, PRESENT, 1.0])
+_PROBABILITIES: Final = np.array([0.02, 0.5, 0.9])
 """A rule is right in about nine of ten clear cases, and misses about one in fifty."""
 
 
@@ -84,7 +84,7 @@ def rule_probability(degree: FloatArray) -> FloatArray:
 
     `non_finite` is a fact: 0 or 1.
     """
-    out = np.interp(degree, _DEGREES, _PROBABILITIES)
+    out: FloatArray = np.interp(degree, _DEGREES, _PROBABILITIES)
     out[:, _FACT] = degree[:, _FACT]
     return out
 

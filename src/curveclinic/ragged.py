@@ -141,7 +141,8 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
 
 def _is_block(channel: Ragged) -> bool:
     """Whether all runs are of one length and together no larger than a block."""
-    return len(channel.values) <= _BLOCK_CELLS and np.count_nonzero(channel.lengths == channel.lengths[0]) == channel.size
+    lengths = channel.lengths
+    return len(channel.values) <= _BLOCK_CELLS and np.count_nonzero(lengths == lengths[0]) == len(lengths)
 
 
 @dataclass(eq=False)
