@@ -88,7 +88,8 @@ class _Held:
         place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
         np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
         bins = (place.astype(np.int64) + np.arange(0, n * BINS, BINS)[:, None]).ravel()
-        fresh = np.ones(n * width, dtype=bool)
+        fresh = np.empty(n * width, dtype=bool)
+        fresh[:1] = True
         np.not_equal(bins[1:], bins[:-1], out=fresh[1:])
         held = fresh.nonzero()[0]
         first, behind = np.empty(len(held) + 1, dtype=np.int64), np.empty(len(held) + 1, dtype=np.int64)

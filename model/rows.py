@@ -81,7 +81,7 @@ class Rows:
         self.values = values
         self.lengths = lengths
         self.n = lengths.astype(np.float64)
-        self.full = bool(np.minimum.reduce(lengths) >= values.shape[1])
+        self.full = not np.count_nonzero(lengths < values.shape[1])
         self.points = values if self.full else _without_padding(values, lengths)
         self.last: FloatArray = values[:, -1]
         self._memo: dict[tuple[Any, ...], Any] = {}

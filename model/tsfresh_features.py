@@ -23,6 +23,7 @@ from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
 from curveclinic.quantities import Measured
 from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
+from curveclinic.trends import table_of
 
 Calculator = Callable[..., FloatArray]
 """(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
@@ -200,7 +201,8 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
 def _measure(curves: Ragged, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
     """`measure` of normalised channels stacked on one another, each with its names; what all need is worked out once."""
     plan, n = _plan(names, together=curves.size <= _FEW), curves.size // len(names)
-    values = np.full((curves.size, plan.width), np.nan)
+    values = np.empty((curves.size, plan.width))
+    values.fill(np.nan)
     if len(curves.values):
         with np.errstate(divide="ignore", invalid="ignore"):
             for index, rows in _slabs(curves):
@@ -228,8 +230,7 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        values: FloatArray = np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
-        return values
+        return table_of([calculator(rows, **parameters) for calculator, parameters in self.features]).T
 
 
 @dataclass(frozen=True, eq=False)

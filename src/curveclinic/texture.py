@@ -66,9 +66,9 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 
     Where one marks none they are the first and the last step.
     """
-    row = np.arange(marked.shape[1])
     last = marked.shape[2] - 1 - marked[:, :, ::-1].argmax(axis=2)
-    return cells.steps[row, marked.argmax(axis=2)], cells.steps[row, last]
+    first, last = cells.steps[np.arange(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
+    return first, last
 
 
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
