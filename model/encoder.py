@@ -88,7 +88,7 @@ def encode_measured(piece: Measured) -> Encoded:
         _fill_losses(tensor, losses, bins_of(losses, starts, stops))
         for name in _COMPANIONS:
             if len(batch.channels[name].values):
-                _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
+                _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.companions[name], start, stop))
     return Encoded(tensor, features_of(piece), start, stop)
 
 
@@ -213,7 +213,7 @@ def _bound(values: Tensor) -> None:
 
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
     """Writes the rows (n, k, BINS) of a channel beside the losses; presence is the last."""
-    cells = piece.cells[name]
+    cells = piece.companions[name]
     for k, values in enumerate(_COMPANIONS[name](cells, bins, piece.batch.metric_sign)):
         rows[:, k] = values
     _bound(rows[:, :-1])

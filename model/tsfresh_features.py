@@ -199,7 +199,7 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
 
 
 def _measure(curves: Ragged, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
-    """`measure` of normalised channels stacked on one another, each with its names; what all need is worked out once."""
+    """`measure` of normalised channels stacked on one another, each with its names; shared work is done once."""
     plan, n = _plan(names, together=curves.size <= _FEW), curves.size // len(names)
     values = np.empty((curves.size, plan.width))
     values.fill(np.nan)

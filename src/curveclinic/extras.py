@@ -33,7 +33,7 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
     Args:
         batch: n runs.
         losses: levels of train's n runs, then val's.
-        cells: every channel reduced to cells.
+        cells: the train loss and the channels beside the losses reduced to cells.
     """
     return (
         _metric_quantities(batch, losses, cells)
