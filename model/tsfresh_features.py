@@ -230,7 +230,8 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        return table_of([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        values: FloatArray = table_of([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        return values
 
 
 @dataclass(frozen=True, eq=False)
