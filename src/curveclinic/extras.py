@@ -19,6 +19,11 @@ _FEWEST_METRICS = 4
 _BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
 """Metrics and the losses they are held against: val's metric wins over train's."""
 
+_METRIC_NAMES = (
+    "metric_gain_after_low", "metric_gain", "metric_span", "metric_count", "metric_trend", "metric_reversal",
+    "metric_typical",
+)  # fmt: skip
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
@@ -83,11 +88,10 @@ def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
 
 def _metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
-    names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
     nothing = unknown(batch.size)
     if not any(np.count_nonzero(cells[name].size) for name in ("train_metric", "val_metric")):
-        return {f"metric_{name}": nothing for name in names}
-    out = {f"metric_{name}": nothing.copy() for name in names}
+        return dict.fromkeys(_METRIC_NAMES, nothing)
+    out = {name: nothing.copy() for name in _METRIC_NAMES}
     told = np.zeros(batch.size, dtype=bool)
     loss_begins = {"train_loss": 0, "val_loss": batch.size}
     for metric, loss in _BEST_METRIC_FIRST:

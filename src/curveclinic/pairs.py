@@ -46,10 +46,11 @@ class _Pair:
     @classmethod
     def of(cls, losses: Level) -> _Pair:
         grid, both = raw_pair(losses)
-        low, high = row_extremes(both)
-        (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
-        t_range, v_range = halves(np.maximum(high - low, EPS))
-        return cls(grid, both, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
+        n, (low, high) = len(grid), row_extremes(both)
+        span = np.maximum(high - low, EPS)
+        return cls(
+            grid, both, both[:n], both[n:], low[:n], high[:n], low[n:], high[n:], span[:n], span[n:], np.arange(n)
+        )  # fmt: skip
 
 
 def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
@@ -60,15 +61,15 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
         log: (n,) either is looked at in logarithms.
     """
     n = len(log)
-    pair, lacking = _Pair.of(losses), np.logical_or(*halves(losses.count <= 1))
-    t_positive, v_positive = halves(losses.positive)
-    positive, view_range = t_positive & v_positive, losses.spread[n:]
+    pair, few = _Pair.of(losses), losses.count <= 1
+    v_positive, view_range = losses.positive[n:], losses.spread[n:]
+    positive = losses.positive[:n] & v_positive
     q = (
         _gap_quantities(pair, positive)
         | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
         | _late_quantities(pair, log & v_positive, losses.error[n:] / view_range)
     )
-    return without(q, lacking)
+    return without(q, few[:n] | few[n:])
 
 
 def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:

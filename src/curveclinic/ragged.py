@@ -44,11 +44,10 @@ class Ragged:
     values: FloatArray
     offsets: IntArray
     lengths: IntArray = field(init=False)
-    size: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.lengths = self.offsets[1:] - self.offsets[:-1]
-        self.size = len(self.lengths)
+        self.size: int = len(self.lengths)
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
