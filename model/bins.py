@@ -19,11 +19,11 @@ BINS: Final = 128
 _CENTRES: Final = (np.arange(BINS) + 0.5) / BINS
 """(BINS,) middle of each bin as a share of the run."""
 
-_TINY: Final = 1e-300
+_TINY: Final[FloatArray] = np.array(1e-300)
 """Smallest divisor."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Bins:
     """One channel of n runs in bins.
 
@@ -66,7 +66,7 @@ def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     return Bins(curves.reshape(3, n, BINS), presence.reshape(n, BINS))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Held:
     """Bins that hold cells; places are those of flat arrays, and ascend.
 
@@ -88,7 +88,8 @@ class _Held:
         place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
         np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
         bins = (place.astype(np.int64) + np.arange(0, n * BINS, BINS)[:, None]).ravel()
-        fresh = np.ones(n * width, dtype=bool)
+        fresh = np.empty(n * width, dtype=bool)
+        fresh[:1] = True
         np.not_equal(bins[1:], bins[:-1], out=fresh[1:])
         held = fresh.nonzero()[0]
         first, behind = np.empty(len(held) + 1, dtype=np.int64), np.empty(len(held) + 1, dtype=np.int64)

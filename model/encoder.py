@@ -19,8 +19,8 @@ from curveclinic.measures import Cells
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.smoothing import halves, middle_of_three, row_median, twice
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.smoothing import halves, middle_of_three, other, row_median, twice
 
 ENCODER_VERSION: Final = "6"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -46,7 +46,7 @@ _SMALLEST: Final = 1e-37
 Tensor = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Encoded:
     """n runs as the network takes them.
 
@@ -81,23 +81,35 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
 def encode_measured(piece: Measured) -> Encoded:
     """Encodes runs whose measures are known already."""
     batch, losses = piece.batch, piece.losses
-    start, stop = _axis(losses)
-    tensor = _BLANK.repeat(batch.size, axis=0)
+    n, (starts, stops) = batch.size, _axis(losses)
+    start, stop = starts[:n], stops[:n]
+    tensor = _BLANK.repeat(n, axis=0)
     with np.errstate(all="ignore"):
-        _fill_losses(tensor, losses, bins_of(losses, twice(start), twice(stop)))
+        _fill_losses(tensor, losses, bins_of(losses, starts, stops))
         for name in _COMPANIONS:
             if len(batch.channels[name].values):
-                _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.cells[name], start, stop))
+                _fill_companion(tensor[:, _ROWS[name]], name, piece, bins_of(piece.companions[name], start, stop))
     return Encoded(tensor, features_of(piece), start, stop)
 
 
 def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
-    """First and last finite loss step of each run, 0 and 1 where there is none."""
-    has = losses.size > 0
-    start = np.minimum(*halves(np.where(has, losses.steps[:, 0], np.inf)))
-    stop = np.maximum(*halves(np.where(has, losses.steps[:, -1], -np.inf)))
-    some = np.logical_or(*halves(has))
-    return np.where(some, start, 0.0), np.where(some, stop, 1.0)
+    """(2 n,) first and last finite loss step of the run that each loss belongs to, 0 and 1 where there is none."""
+    first = _filled(losses.steps[:, 0], losses.absent, np.inf)
+    last = _filled(losses.steps[:, -1], losses.absent, -np.inf)
+    start, stop = np.minimum(first, other(first)), np.maximum(last, other(last))
+    if len(losses.absent):
+        none = np.isinf(start)
+        start[none], stop[none] = 0.0, 1.0
+    return start, stop
+
+
+def _filled(values: FloatArray, absent: IntArray, filler: float) -> FloatArray:
+    """Values (n,) with a filler at the rows (k,) of absent channels."""
+    if not len(absent):
+        return values
+    out: FloatArray = values.copy()
+    out[absent] = filler
+    return out
 
 
 def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
@@ -119,11 +131,10 @@ def _exp(values: FloatArray) -> FloatArray:
 def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
     """Writes the rows of both losses and of the gap between them, from train's n runs and then val's."""
     rows, gap = _loss_rows(losses, bins.curves)
-    has = losses.size > 0
-    if not has.all():
-        rows[:, ~has] = 0.0
-        gap[~np.logical_and(*halves(has))] = 0.0
-    n = len(gap)
+    n, absent = len(gap), losses.absent
+    if len(absent):
+        rows[:, absent] = 0.0
+        gap[absent % n] = 0.0
     places = tensor[:, _LOSS_ROWS].reshape(n, 2, 8, BINS).transpose(2, 1, 0, 3)  # (8, 2, n, BINS), a view
     places[:7], places[7] = rows.reshape(7, 2, n, BINS), bins.presence.reshape(2, n, BINS)
     tensor[:, _LOSS_ROWS.stop] = gap
@@ -131,23 +142,28 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
-    has = losses.size > 0
-    top = np.exp(np.minimum(np.maximum.reduce(losses.high, axis=1), 700.0)) if losses.log.any() else losses.scale
-    unit = np.maximum(np.maximum(*halves(np.where(losses.log, top, losses.scale) * has)), 1e-300)
-    raw = _raw(curves, losses, twice(unit))
+    absent, largest = losses.absent, losses.scale
+    if np.count_nonzero(losses.log):
+        largest = np.where(losses.log, np.exp(np.minimum(losses.highest, 700.0)), largest)
+    largest = _filled(largest, absent, 0.0)
+    raw = _raw(curves, losses, np.maximum(np.maximum(largest, other(largest)), 1e-300))
     low, high = _range(raw[0])
-    joint_low = twice(np.minimum(*halves(np.where(has, low, np.inf))))
-    joint_high = twice(np.maximum(*halves(np.where(has, high, -np.inf))))
+    own_low, own_high = _filled(low, absent, np.inf), _filled(high, absent, -np.inf)
+    joint_low, joint_high = np.minimum(own_low, other(own_low)), np.maximum(own_high, other(own_high))
+    positive = _filled(np.minimum.reduce(raw[1], axis=1), absent, np.inf) > 0
+    n = len(largest) // 2
     # logarithms relative to train's initial level (val's where there is no train)
-    first = np.where(halves(has)[0], *halves(middle_of_three(*raw[0, :, :3].T)))
-    use_log = np.logical_and(*halves(~has | (np.minimum.reduce(raw[1], axis=1) > 0))) & (first > 0)
-    n = len(unit)
+    first, of_val = halves(middle_of_three(*raw[0, :, :3].T))
+    if len(absent):
+        first = np.where(losses.size[:n] > 0, first, of_val)
+    first = twice(first)
+    use_log = positive & other(positive) & (first > 0)
     both = np.empty((15, n, BINS), dtype=np.float32)
     rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])
     _scale(raw[0], joint_low, joint_high, out=rows[3])
     _compress(rows[:4])
-    _log_ratio(raw, twice(first), twice(use_log), joint_high - joint_low, out=rows[4:])
+    _log_ratio(raw, first, use_log, joint_high - joint_low, out=rows[4:])
     np.subtract(rows[4, n:], rows[4, :n], out=gap)
     gap *= 4.0
     _bound(both)
@@ -197,7 +213,7 @@ def _bound(values: Tensor) -> None:
 
 def _fill_companion(rows: Tensor, name: str, piece: Measured, bins: Bins) -> None:
     """Writes the rows (n, k, BINS) of a channel beside the losses; presence is the last."""
-    cells = piece.cells[name]
+    cells = piece.companions[name]
     for k, values in enumerate(_COMPANIONS[name](cells, bins, piece.batch.metric_sign)):
         rows[:, k] = values
     _bound(rows[:, :-1])

@@ -55,6 +55,9 @@ FEATURE_NAMES: Final[tuple[str, ...]] = (*MEASURES, *feature_names())
 _LIMIT: Final = 14.0
 """Bound of a feature after compression."""
 
+_LARGEST: Final = 1e9
+"""Magnitude from which every feature is at that bound."""
+
 _SMALLEST: Final = 300.0
 """Ratios are compressed as log(1 + 300 |x|): a fall of 0.3 % of the level is as visible as one of 30 %."""
 
@@ -68,7 +71,6 @@ def features_of(piece: Measured) -> npt.NDArray[np.float32]:
     raw[:, : len(MEASURES)] = table_of(_MEASURED(piece.quantities)).T
     raw[:, len(MEASURES) :] = extract_selected(piece)
     raw[np.isnan(raw)] = 0.0
-    with np.errstate(over="ignore"):
-        squashed = np.log1p(np.abs(raw) * _SCALE)
+    squashed = np.log1p(np.minimum(np.abs(raw), _LARGEST) * _SCALE)
     features: npt.NDArray[np.float32] = np.copysign(np.minimum(squashed, _LIMIT), raw).astype(np.float32)
     return features

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.kept import kept
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 
@@ -81,7 +81,7 @@ class Rows:
         self.values = values
         self.lengths = lengths
         self.n = lengths.astype(np.float64)
-        self.full = bool(np.minimum.reduce(lengths) >= values.shape[1])
+        self.full = not np.count_nonzero(lengths < values.shape[1])
         self.points = values if self.full else _without_padding(values, lengths)
         self.last: FloatArray = values[:, -1]
         self._memo: dict[tuple[Any, ...], Any] = {}
@@ -95,9 +95,10 @@ class Rows:
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return self._memo[key]
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = compute()
+        return found
 
     def sums(self, cells: FloatArray, shortened: int = 0) -> FloatArray:
         """Sums of every row's first length - `shortened` cells; `cells` are as many columns narrower."""
@@ -111,7 +112,7 @@ class Rows:
         counts = self.n - shortened if shortened else self.n
         return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
-    @cached_property
+    @kept
     def _moments(self) -> _Moments:
         total = self.sums(self.points)
         mean = total / self.n
@@ -149,29 +150,31 @@ class Rows:
         """(m,) population standard deviation."""
         return np.sqrt(self.variance)
 
-    @cached_property
+    @kept
     def changes(self) -> FloatArray:
         """(m, L - 1) differences of neighbours."""
         changes: FloatArray = self.points[:, 1:] - self.points[:, :-1]
         return changes
 
-    @cached_property
+    @kept
     def path(self) -> FloatArray:
         """(m,) sum of absolute differences."""
         return self.sums(np.abs(self.changes), 1)
 
-    @cached_property
+    @kept
     def ordered(self) -> FloatArray:
         """(m, L) points in ascending order, the padding behind them."""
-        return np.sort(self.points, axis=1)
+        ordered: FloatArray = self.points.copy()
+        ordered.sort(axis=1)
+        return ordered
 
-    @cached_property
+    @kept
     def total(self) -> FloatArray:
         """(m, L) running sum."""
         total: FloatArray = np.add.accumulate(self.points, axis=1)
         return total
 
-    @cached_property
+    @kept
     def spectrum(self) -> npt.NDArray[np.complex128]:
         """(m, L // 2 + 1) Fourier coefficients of the unpadded points, 0 past a run's highest frequency.
 
@@ -184,7 +187,7 @@ class Rows:
             spectrum[same, : length // 2 + 1] = np.fft.rfft(self.values[same, :length], axis=1)
         return spectrum
 
-    @cached_property
+    @kept
     def frequencies(self) -> IntArray:
         """(m,) number of Fourier coefficients."""
         return self.lengths // 2 + 1

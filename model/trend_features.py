@@ -22,7 +22,7 @@ _KEPT = 16
 """Widths for which what depends on nothing else is kept; a batch has as many in turn."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Fit:
     """Least-squares lines over 0, 1, 2, ...; (m,) each, with the NaNs of `scipy.stats.linregress`.
 

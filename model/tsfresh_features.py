@@ -23,6 +23,7 @@ from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
 from curveclinic.quantities import Measured
 from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
+from curveclinic.trends import table_of
 
 Calculator = Callable[..., FloatArray]
 """(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
@@ -164,7 +165,7 @@ def feature_names() -> tuple[str, ...]:
 def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), finite."""
     channels, out = piece.batch.channels, np.zeros((piece.batch.size, _STOPS[-1]))
-    for name, values in zip(_LOSSES, _measure(piece.view, _LOSS_FEATURES), strict=True):
+    for name, values in zip(_LOSSES, _measure(_of_losses(piece), _LOSS_FEATURES), strict=True):
         out[:, _COLUMNS[name]] = values
     for name, features in SELECTED.items():
         if name not in _LOSSES and len(channels[name].values):
@@ -194,16 +195,17 @@ def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
     """
     if not len(channel.values):
         return np.full((channel.size, len(names)), np.nan)
-    return _measure(View.of(channel), (tuple(names),))[0]
+    return _measure(normalise(channel), (tuple(names),))[0]
 
 
-def _measure(view: View, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
-    """`measure` of channels stacked on one another, each with its names; what all of them need is worked out once."""
-    plan, n = _plan(names, together=view.points.size <= _FEW), view.points.size // len(names)
-    values = np.full((view.points.size, plan.width), np.nan)
-    if len(view.points.values):
+def _measure(curves: Ragged, names: tuple[tuple[str, ...], ...]) -> list[FloatArray]:
+    """`measure` of normalised channels stacked on one another, each with its names; shared work is done once."""
+    plan, n = _plan(names, together=curves.size <= _FEW), curves.size // len(names)
+    values = np.empty((curves.size, plan.width))
+    values.fill(np.nan)
+    if len(curves.values):
         with np.errstate(divide="ignore", invalid="ignore"):
-            for index, rows in _slabs(_between_0_and_1(view)):
+            for index, rows in _slabs(curves):
                 for group in plan.groups:
                     if group.channel is None:
                         values[index, group.columns] = group.of(rows)
@@ -228,7 +230,7 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        values: FloatArray = np.array([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        values: FloatArray = table_of([calculator(rows, **parameters) for calculator, parameters in self.features]).T
         return values
 
 
@@ -273,12 +275,17 @@ def normalise(channel: Ragged) -> Ragged:
     The view is `measures.view_of` (log(v) for a positive curve with max / min above 30, else v), then
     (view - min) / (max - min). Give these values to tsfresh to recompute a feature.
     """
-    return _between_0_and_1(View.of(channel))
+    points = View.of(channel).points
+    return _between_0_and_1(points, *segment_extremes(points.values, points.offsets))
 
 
-def _between_0_and_1(view: View) -> Ragged:
-    points = view.points
-    low, high = segment_extremes(points.values, points.offsets)
+def _of_losses(piece: Measured) -> Ragged:
+    """`normalise` of both losses, one after the other."""
+    return _between_0_and_1(piece.view.points, piece.losses.lowest, piece.losses.highest)
+
+
+def _between_0_and_1(points: Ragged, low: FloatArray, high: FloatArray) -> Ragged:
+    """The points, 0 at the lowest (n,) of each run and 1 at the highest."""
     span = high - low
     values = points.values - low.repeat(points.lengths)
     values /= np.where(span > 0.0, span, 1.0).repeat(points.lengths)

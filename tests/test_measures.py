@@ -12,13 +12,14 @@ from curveclinic.ragged import Ragged, offsets_of, places
 from curveclinic.smoothing import (
     StepAxis,
     even_grid,
-    first_true,
     for_rows,
     masked_quantile,
     moving_mean,
-    moving_mean_by_size,
+    other,
     resample,
-    windows_by_size,
+    rows_of,
+    windowed,
+    windows,
 )
 
 
@@ -179,9 +180,12 @@ def test_resample_interpolates_uneven_steps():
     np.testing.assert_allclose(out[0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.0])
 
 
-def test_even_grid_and_first_true():
+def test_even_grid():
     np.testing.assert_allclose(even_grid(np.array([1.0]), np.array([5.0]), 5), [[1, 2, 3, 4, 5]])
-    assert first_true(np.array([[False, True, True], [False, False, False]])).tolist() == [1, 3]
+
+
+def test_other_exchanges_the_two_losses_of_every_run():
+    assert other(np.array([1, 2, 3, 4])).tolist() == [3, 4, 1, 2]
 
 
 def test_masked_quantile_of_nothing_is_zero():
@@ -232,9 +236,10 @@ def test_points_of_chosen_runs():
 def test_windows_by_size_are_those_of_each_row():
     values = np.random.default_rng(0).normal(size=(CELLS, CELLS))
     size = np.arange(1, CELLS + 1)
-    half = np.maximum(np.arange(CELLS + 1) // 6, 1)
-    expected = moving_mean(values, half[size], size)
-    np.testing.assert_array_equal(moving_mean_by_size(values, windows_by_size(CELLS, half), size), expected)
+    every = np.arange(CELLS + 1)
+    half = np.maximum(every // 6, 1)
+    tables = windows(CELLS, half[:, None], every[:, None])
+    np.testing.assert_array_equal(windowed(values, *rows_of(tables, size)), moving_mean(values, half[size], size))
 
 
 @pytest.mark.parametrize("lengths", [[5, 128, 0], [129, 256, 255], [257, 1000], [0, 7, 200, 3000, 130, 300]])

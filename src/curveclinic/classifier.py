@@ -39,7 +39,7 @@ _BATCH = 512
 """Runs a call of onnxruntime; throughput is flat from 64 on."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class NetworkOpinion:
     """What the network says of n runs; columns in the order of `labels.LABELS`.
 
@@ -95,19 +95,21 @@ class Classifier:
             empty = np.zeros((0, len(LABELS)))
             return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
         whole = outputs[0] if len(outputs) == 1 else map(np.concatenate, zip(*outputs, strict=True))
-        probability, severe, span = (output.astype(np.float64) for output in whole)
+        probability, severe, span = whole
+        span = span.astype(np.float64)
         first, last = span[:, :, 0], span[:, :, 1]
         to_the_end = last > _TO_THE_END
         np.maximum(first, last, out=last)
         steps = to_steps(span.reshape(size, -1), encoded).reshape(span.shape)
         steps[:, :, 1][to_the_end] = np.nan
+        probability = probability.astype(np.float64)
         return NetworkOpinion(probability, self.threshold, steps[:, :, 0], steps[:, :, 1], _severity(severe))
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
         return tuple(self._session.run(self._outputs, {"tensor": tensor, "features": features}))
 
 
-def _severity(severe: FloatArray) -> npt.NDArray[np.int8]:
+def _severity(severe: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     out: npt.NDArray[np.int8] = np.where((severe > 0.5) | _ALWAYS_SEVERE, _SEVERE, _UNLESS_SEVERE)
     return out
 

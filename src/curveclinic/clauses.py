@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Final, Literal
 
 import numpy as np
@@ -143,11 +144,12 @@ class Program:
         logged = [part for part in found if isinstance(part, Logged)]
         contraries = [part for part in found if isinstance(part, Not)]
         names = [part.name for part in clauses] + [part.name for part in logged]
-        self._names = tuple(dict.fromkeys(names))
-        self._clauses = np.array([self._names.index(clause.name) for clause in clauses])
+        distinct = tuple(dict.fromkeys(names))
+        self._named = itemgetter(*distinct)
+        self._clauses = np.array([distinct.index(clause.name) for clause in clauses])
         self._absent = np.array([[clause.absent] for clause in clauses])
         self._present = np.array([[clause.present] for clause in clauses])
-        self._logged = np.array([self._names.index(part.name) for part in logged], dtype=np.intp)
+        self._logged = np.array([distinct.index(part.name) for part in logged], dtype=np.intp)
         rows: dict[Statement, int] = {part: row for row, part in enumerate((*clauses, *logged, *contraries))}
         self._denied = np.array([rows[part.part] for part in contraries], dtype=np.intp)
         self._steps = list(_steps([part for part in found if isinstance(part, Joined)], rows))
@@ -156,7 +158,7 @@ class Program:
 
     def degrees(self, quantities: Mapping[str, FloatArray]) -> FloatArray:
         """(len(statements), n) degree of every statement."""
-        values = table_of([quantities[name] for name in self._names])
+        values = table_of(self._named(quantities))
         degrees = np.empty((self._height, values.shape[1]))
         first, single = len(self._clauses), len(self._clauses) + len(self._logged)
         degrees[:first] = between(values.take(self._clauses, axis=0), self._absent, self._present)

@@ -79,7 +79,7 @@ _DIGITS: Final = 1e-3
 """Relative precision of a logged loss of four digits."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Doubts:
     """Why some of n runs are not judged; all arrays are (m,), one cell for each run that was looked at.
 
@@ -150,7 +150,7 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
-    spread = np.maximum(row_spread(train.view), EPS)
+    spread = train.spread
     late = row_spread(train.view[:, train.view.shape[1] // 2 :]) / spread
     clear = spread / np.maximum(train.error, EPS)
     lively = np.minimum(*(row_spread(quarter) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
@@ -225,7 +225,7 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise) & (level.count >= _FEWEST["wave"])
     if not seen.any():
         return seen, legs
-    low = np.minimum.reduce(view, axis=1)
+    low = level.bottom
     start, back = row_mean(view[:, :3]) - low, np.maximum.reduce(later, axis=1) - low
     high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
     ordered = np.sort(view, axis=1)

@@ -11,13 +11,18 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells, smooth
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import middle_of_three, resample
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, unknown
 
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
 
 _BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
 """Metrics and the losses they are held against: val's metric wins over train's."""
+
+_METRIC_NAMES = (
+    "metric_gain_after_low", "metric_gain", "metric_span", "metric_count", "metric_trend", "metric_reversal",
+    "metric_typical",
+)  # fmt: skip
 
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
@@ -33,7 +38,7 @@ def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) 
     Args:
         batch: n runs.
         losses: levels of train's n runs, then val's.
-        cells: every channel reduced to cells.
+        cells: the train loss and the channels beside the losses reduced to cells.
     """
     return (
         metric_quantities(batch, losses, cells)
@@ -51,7 +56,7 @@ def _bad_points(batch: Batch) -> Quantities:
     The last step is NaN where they last to the end of that loss.
     """
     train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
-    nothing = np.full(batch.size, np.nan)
+    nothing = unknown(batch.size)
     first, last = _bad_steps((train, val)) if len(train.bad) or len(val.bad) else (nothing, nothing)
     return {"bad_first_step": first, "bad_last_step": last, "t_bad": _bad_share(train), "v_bad": _bad_share(val)}
 
@@ -83,11 +88,10 @@ def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
 
 def metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
-    names = ("gain_after_low", "gain", "span", "count", "trend", "reversal", "typical")
-    nothing = np.full(batch.size, np.nan)
-    if not (cells["train_metric"].size.any() or cells["val_metric"].size.any()):
-        return {f"metric_{name}": nothing for name in names}
-    out = {f"metric_{name}": nothing.copy() for name in names}
+    nothing = unknown(batch.size)
+    if not any(np.count_nonzero(cells[name].size) for name in ("train_metric", "val_metric")):
+        return dict.fromkeys(_METRIC_NAMES, nothing)
+    out = {name: nothing.copy() for name in _METRIC_NAMES}
     told = np.zeros(batch.size, dtype=bool)
     loss_begins = {"train_loss": 0, "val_loss": batch.size}
     for metric, loss in _BEST_METRIC_FIRST:

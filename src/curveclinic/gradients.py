@@ -9,7 +9,7 @@ from curveclinic.medians import wide_median
 from curveclinic.ragged import FloatArray
 from curveclinic.smoothing import masked_median, row_median
 from curveclinic.texture import marked_steps
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, unknown
 
 _FEWEST = 4
 """Points below which nothing is said."""
@@ -25,7 +25,7 @@ _CYCLE = 0.01
 
 def gradient_quantities(cells: Cells) -> Quantities:
     """Growth of the gradient norm in powers of ten: bursts over the running median, start against end."""
-    rows, nothing = (cells.count >= _FEWEST).nonzero()[0], np.full(len(cells.size), np.nan)
+    rows, nothing = (cells.count >= _FEWEST).nonzero()[0], unknown(len(cells.size))
     if not len(rows):
         return dict.fromkeys(_NAMES, nothing)
     out = {name: nothing.copy() for name in _NAMES}
@@ -70,17 +70,21 @@ def _course(cells: Cells) -> Quantities:
 
 def schedule_quantities(lr: Cells) -> Quantities:
     """Rises of the learning rate after its first peak, as a share of it: a cyclic schedule explains bumps."""
-    out = np.full(len(lr.size), np.nan)
-    rows = np.flatnonzero(lr.count >= 3)
+    rows, cycles = (lr.count >= 3).nonzero()[0], unknown(len(lr.size))
     if len(rows):
-        cells = lr.take(rows)
-        top = np.where(cells.log, cells.mean.max(axis=1), 0.0)[:, None]
-        value = np.where(cells.log[:, None], np.exp(cells.mean - top), cells.mean)
-        peak = value.max(axis=1)
-        after = np.arange(CELLS)[None, :] > value.argmax(axis=1)[:, None]
-        floor = np.minimum.accumulate(np.where(after, value, np.inf), axis=1)
-        with np.errstate(invalid="ignore"):
-            rises = np.where(after, value - floor, 0.0).max(axis=1)
-        share = rises / np.maximum(peak, 1e-300)
-        out[rows] = np.where(share > _CYCLE, share, 0.0)
-    return {"lr_cycles": out}
+        cycles = cycles.copy()
+        cycles[rows] = _rises(lr.take(rows))
+    return {"lr_cycles": cycles}
+
+
+def _rises(cells: Cells) -> FloatArray:
+    """(n,) the largest rise of a learning rate after its peak, as a share of it; 0 where it is rounding."""
+    top = np.where(cells.log, cells.mean.max(axis=1), 0.0)[:, None]
+    value = np.where(cells.log[:, None], np.exp(cells.mean - top), cells.mean)
+    peak = value.max(axis=1)
+    after = np.arange(CELLS)[None, :] > value.argmax(axis=1)[:, None]
+    floor = np.minimum.accumulate(np.where(after, value, np.inf), axis=1)
+    with np.errstate(invalid="ignore"):
+        rises = np.where(after, value - floor, 0.0).max(axis=1)
+    share = rises / np.maximum(peak, 1e-300)
+    return np.where(share > _CYCLE, share, 0.0)

@@ -24,6 +24,7 @@ _EXPECTED = (
     "a Keras History, a log_history, or a list of these"
 )
 _AXES = ("step", "steps", "global_step", "iteration", "iter", "epoch", "epochs")
+_NOWHERE = Origin()
 _TABLES = ("pandas", "polars", "pyarrow")
 
 
@@ -134,15 +135,20 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
         raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
-    return [run_from_mapping(data, options, Origin())], True
+    return [run_from_mapping(data, options, _NOWHERE)], True
 
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns name -> history of a mapping that holds several; empty if it is one run."""
-    parts = {str(name): value for name, value in data.items() if isinstance(value, Mapping)}
+    parts = {str(name): value for name, value in data.items() if _is_mapping(value)}
     if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
         return {}
     return parts if all(_is_history(part) for part in parts.values()) else {}
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
+    return type(value) is not np.ndarray and isinstance(value, Mapping)
 
 
 def _is_history(part: Mapping[str, Any]) -> bool:
@@ -183,7 +189,7 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
     if not data:
         raise InputError(f"found an empty mapping, {_EXPECTED}")
     for wrapper in ("history", "curves", "channels"):
-        if isinstance(data.get(wrapper), Mapping):
+        if wrapper in data and isinstance(data[wrapper], Mapping):
             inner = dict(data[wrapper])
             if "epoch" in data and "epoch" not in inner:
                 inner["epoch"] = data["epoch"]
@@ -227,7 +233,7 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
     """Yields (name, values) of a mapping that may be nested; {"step": ..., "value": ...} is one series."""
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if not isinstance(value, Mapping):
+        if not _is_mapping(value):
             yield name, value
         elif value and set(value) <= {"step", "steps", "value", "values"} and {"value", "values"} & set(value):
             values = value.get("value", value.get("values"))

@@ -45,7 +45,7 @@ _END: Final = 0.05
 """Share of the points whose median is the level at the end."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Opinions:
     """What is thought of a batch before anyone decides.
 
@@ -63,7 +63,7 @@ class Opinions:
     counts: IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Judged:
     """What is decided about n runs.
 

@@ -10,16 +10,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import (
-    Tables,
-    columns,
-    moving_mean_by_size,
-    row_count,
-    row_mean,
-    row_spread,
-    rows_of,
-    windows_by_size,
-)
+from curveclinic.smoothing import Tables, columns, row_count, row_mean, row_spread, rows_of, windowed, windows
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -43,7 +34,7 @@ _BEFORE: Final = np.maximum(np.arange(CELLS) - 2, 1)
 """(CELLS,) the middle one of the three cells before each; next to an end it is the larger of the two others there."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Jumps:
     """Isolated upward jumps of n runs, view units.
 
@@ -67,7 +58,7 @@ class Jumps:
     @property
     def size(self) -> FloatArray:
         """(n,) height of the highest isolated jump in units of the limit."""
-        out: FloatArray = self.isolated.max(axis=1, initial=0.0) / self.limit
+        out: FloatArray = np.maximum.reduce(self.isolated, axis=1) / self.limit
         return out
 
 
@@ -80,48 +71,44 @@ def visible_height(noise: FloatArray, spread: FloatArray, size: FloatArray) -> F
 def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
     base = cells.middle5
-    prominence = _prominence(cells, base)
+    soon, late, beyond, inner, *around = rows_of(_places(), cells.extent)
+    after = np.minimum(columns(cells.middle3, soon), columns(base, late) + beyond)
+    prominence = _prominence(cells, after)
+    prominence *= inner
     size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
     limit = visible_height(cells.noise, row_spread(base), size)
-    mean = moving_mean_by_size(prominence, _windows_around(), cells.extent)
+    mean = windowed(prominence, *around)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
     isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
 
 
-def _prominence(cells: Cells, level: FloatArray) -> FloatArray:
-    """(n, CELLS) height of each cell's highest point above the levels around it, 0 at the ends of a run.
+def _prominence(cells: Cells, after: FloatArray) -> FloatArray:
+    """(n, CELLS) height of each cell's highest point above the levels around it.
 
     "Before" is the median of the three cells before it, so that a slow rise is no jump; "after" the lower of the
     median of three right after it and of the level a little later, so that a slow recovery is one.
     """
-    three = cells.middle3
-    soon, late, beyond, inner = rows_of(_places_after(), cells.extent)
-    base = np.minimum(columns(three, soon), columns(level, late) + beyond)
-    np.maximum(base, three.take(_BEFORE, axis=1), out=base)
+    base = np.maximum(after, cells.middle3.take(_BEFORE, axis=1))
     np.maximum(base, _shoulders(cells), out=base)
-    prominence: FloatArray = np.maximum(cells.high - base, 0.0)
-    prominence *= inner
-    return prominence
+    np.subtract(cells.high, base, out=base)
+    return np.maximum(base, 0.0, out=base)
 
 
 @cache
-def _windows_around() -> Tables:
-    """What "around" a cell means, by the size of the run."""
-    return windows_by_size(CELLS, np.full(CELLS + 1, _AROUND))
-
-
-@cache
-def _places_after() -> Tables:
-    """Where a run is looked at after each cell, by its size.
+def _places() -> Tables:
+    """Where a run is looked at about each cell, by its size.
 
     Returns:
-        columns right after it and a little later, infinity where that is beyond the end, and which cells are inside.
+        columns right after it and a little later, infinity where that is beyond the end, which cells are inside, and
+        the window around.
     """
-    column, last = np.arange(CELLS), np.arange(-1, CELLS)[:, None]
+    column, size = np.arange(CELLS), np.arange(CELLS + 1)[:, None]
+    last = size - 1
     soon = np.maximum(np.minimum(column + 2, last - 1), 0)
     late = np.maximum(np.minimum(column + _SLOW, last), 0)
-    return soon, late, np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
+    beyond, inner = np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
+    return soon, late, beyond, inner, *windows(CELLS, np.full_like(size, _AROUND), size)
 
 
 def _shoulders(cells: Cells) -> FloatArray:
@@ -131,13 +118,12 @@ def _shoulders(cells: Cells) -> FloatArray:
     point of either neighbour counts; where a cell is one point, the lower of the two next to it.
     """
     low, out = cells.low, np.zeros_like(cells.low)
-    several = cells.count > CELLS
-    if not several.all():
+    rows = (cells.count > CELLS).nonzero()[0]
+    if len(rows) < len(low):
         lower = np.minimum(low[:, :-1], low[:, 1:])
         np.maximum(lower[:, :-3], lower[:, 3:], out=out[:, 2:-2])
         np.maximum(low[:, 0], lower[:, 2], out=out[:, 1])
         np.maximum(lower[:, -3], low[:, -1], out=out[:, -2])
-    rows = several.nonzero()[0]
     if len(rows):
         out[rows, 1:-1] = np.maximum(low[rows, :-2], low[rows, 2:])
     return out

@@ -120,7 +120,7 @@ _GROUPS: Final[tuple[type[_Group], ...]] = (_Single, _Double, _Several)
 """Kinds of runs by how many points a cell holds at most: one, two, more."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Layout:
     """Where the points of the cells of n runs lie in a flat channel; what is made of a run without points is 0.
 

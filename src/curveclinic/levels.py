@@ -11,15 +11,15 @@ import numpy as np
 
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, halves, resample_even, row_median, row_spread, twice
+from curveclinic.smoothing import even_grid, other, resample_even, row_extremes, row_median
 
-EPS = 1e-12
-"""Smallest divisor, in units of a channel's largest magnitude."""
+EPS: Final[FloatArray] = np.array(1e-12)
+"""Smallest divisor, in units of a channel's largest magnitude; NumPy takes an array faster than a number."""
 
-_TINY = 1e-300
+_TINY: Final[FloatArray] = np.array(1e-300)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Level:
     """The smooth level of one channel of n runs on an even grid over its own steps.
 
@@ -33,6 +33,7 @@ class Level:
         count: (n,) number of logged finite points; 0 where the channel is absent.
         log: (n,) True where the view is logarithmic.
         positive: (n,) all logged values > 0: clauses relative to the level make sense.
+        bottom, top: (n,) lowest and highest of `view`.
     """
 
     steps: FloatArray
@@ -44,6 +45,13 @@ class Level:
     count: IntArray
     log: BoolArray
     positive: BoolArray
+    bottom: FloatArray
+    top: FloatArray
+
+    @property
+    def spread(self) -> FloatArray:
+        """(n,) highest less lowest of `view`, `EPS` at least."""
+        return np.maximum(self.top - self.bottom, EPS)
 
     def take(self, rows: IntArray) -> Level:
         """Returns the given runs, in that order."""
@@ -68,10 +76,13 @@ def level_of(cells: Cells) -> Level:
     level = smooth(cells)
     steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
     view = cells.axis.evened(level)
-    spread = np.maximum(row_spread(view), EPS)
-    averaged = 2.0 * smoothing_width(cells, spread) + 1.0
-    error = cells.cell_noise / np.sqrt(averaged)
-    return make_level(steps, view, cells.log, cells.scale, error, cells.noise, cells.count, cells.positive)
+    bottom, top = row_extremes(view)
+    averaged = 2.0 * smoothing_width(cells, np.maximum(top - bottom, EPS)) + 1.0
+    linear, unit = _raw(view, cells.log, cells.scale, bottom, top)
+    return Level(
+        steps, view, linear, unit, cells.cell_noise / np.sqrt(averaged), cells.noise, cells.count, cells.log,
+        cells.positive, bottom, top,
+    )  # fmt: skip
 
 
 def make_level(
@@ -79,20 +90,30 @@ def make_level(
     count: IntArray, positive: BoolArray,
 ) -> Level:  # fmt: skip
     """Builds a Level from a curve in its view; raw = exp(view) or view * scale."""
-    top, bottom = np.maximum.reduce(view, axis=1), np.minimum.reduce(view, axis=1)
+    bottom, top = row_extremes(view)
     with np.errstate(all="ignore"):
-        peak = np.maximum(np.maximum(top, -bottom), _TINY)
-        linear, unit = view / peak[:, None], scale * peak
-        rows = log.nonzero()[0]
-        if len(rows):
-            linear[rows] = np.exp(view[rows] - top[rows, None])
-            unit[rows] = np.exp(np.minimum(np.maximum(top[rows], -690.0), 709.0))
-    return Level(steps, view, linear, unit, error, noise, count, log, positive)
+        linear, unit = _raw(view, log, scale, bottom, top)
+    return Level(steps, view, linear, unit, error, noise, count, log, positive, bottom, top)
+
+
+def _raw(
+    view: FloatArray, log: BoolArray, scale: FloatArray, bottom: FloatArray, top: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """The raw level over its largest magnitude, and the raw value of 1.0 in that."""
+    peak = np.maximum(np.maximum(top, -bottom), _TINY)
+    linear, unit = view / peak[:, None], scale * peak
+    rows = log.nonzero()[0]
+    if len(rows):
+        linear[rows] = np.exp(view[rows] - top[rows, None])
+        unit[rows] = np.exp(np.minimum(np.maximum(top[rows], -690.0), 709.0))
+    return linear, unit
 
 
 def in_log(level: Level, wanted: BoolArray) -> Level:
     """Returns the level with a logarithmic view where wanted (n,) and the values allow it."""
     rows = (wanted & ~level.log & level.positive).nonzero()[0]
+    if not len(rows):
+        return level
     rows = rows[np.minimum.reduce(level.linear[rows], axis=1) > 0]
     if not len(rows):
         return level
@@ -103,7 +124,9 @@ def in_log(level: Level, wanted: BoolArray) -> Level:
     error[rows] /= typical
     noise[rows] /= typical
     log[rows] = True
-    return Level(level.steps, view, level.linear, level.unit, error, noise, level.count, log, level.positive)
+    return Level(
+        level.steps, view, level.linear, level.unit, error, noise, level.count, log, level.positive, *row_extremes(view)
+    )  # fmt: skip
 
 
 def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
@@ -113,12 +136,14 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
         losses: train's n runs, then val's.
     """
     start, stop = common_span(losses.steps)
-    both = resample_even(losses.steps, losses.linear, twice(start), twice(stop))
-    unit = np.maximum(np.maximum(*halves(losses.unit)), _TINY)
-    return even_grid(start, stop, losses.steps.shape[1]), both * (losses.unit / twice(unit))[:, None]
+    both = resample_even(losses.steps, losses.linear, start, stop)
+    unit = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
+    n = len(unit) // 2
+    return even_grid(start[:n], stop[:n], losses.steps.shape[1]), both * (losses.unit / unit)[:, None]
 
 
 def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(n,) first and last step that train and val have in common; steps (2 n, ...) are train's, then val's."""
-    start = np.maximum(*halves(steps[:, 0]))
-    return start, np.maximum(np.minimum(*halves(steps[:, -1])), start)
+    """(2 n,) first and last step that a run's losses have in common; steps (2 n, ...) are train's, then val's."""
+    first, last = steps[:, 0], steps[:, -1]
+    start = np.maximum(first, other(first))
+    return start, np.maximum(np.minimum(last, other(last)), start)

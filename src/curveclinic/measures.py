@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 
+from curveclinic.kept import kept
 from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
@@ -38,10 +39,10 @@ _MEAN_TO_STD = 1.2533
 _SMOOTHED = 0.12
 """Largest half width of the mean in `smooth`, as a share of the cells."""
 
-_TINY = 1e-12
+_TINY: Final[FloatArray] = np.array(1e-12)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Cells:
     """One channel of n runs on at most `CELLS` cells, in its view (see `view_of`).
 
@@ -81,15 +82,35 @@ class Cells:
         """Returns the runs of several channels one after another, as the runs of one."""
         return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
 
-    @cached_property
+    @kept
     def extent(self) -> IntArray:
         """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
-        return np.where(self.size > 0, self.size, self.size.max(initial=1))
+        if not len(self.absent):
+            return self.size
+        return np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1))
 
-    @cached_property
+    @kept
+    def absent(self) -> IntArray:
+        """(k,) runs without a cell."""
+        rows: IntArray = (self.size == 0).nonzero()[0]
+        return rows
+
+    @kept
     def positive(self) -> BoolArray:
         """(n,) all values are above 0."""
-        out: BoolArray = self.log | (np.minimum.reduce(self.low, axis=1) > 0)
+        out: BoolArray = self.log | (self.lowest > 0)
+        return out
+
+    @kept
+    def lowest(self) -> FloatArray:
+        """(n,) lowest point."""
+        out: FloatArray = np.minimum.reduce(self.low, axis=1)
+        return out
+
+    @kept
+    def highest(self) -> FloatArray:
+        """(n,) highest point."""
+        out: FloatArray = np.maximum.reduce(self.high, axis=1)
         return out
 
     @property
@@ -102,13 +123,13 @@ class Cells:
         """(n, CELLS) running median of five cells, real cells only."""
         return self._medians[1]
 
-    @cached_property
+    @kept
     def _medians(self) -> tuple[FloatArray, FloatArray]:
         pairs = neighbours(self.mean)
         three = median3(self.mean, pairs)
         return three, running_median(self.mean, self.size, pairs, three)
 
-    @cached_property
+    @kept
     def axis(self) -> StepAxis:
         """Where the cells lie along the steps."""
         return StepAxis.of(self.steps, self.size)
@@ -117,7 +138,7 @@ class Cells:
         """(n, G) means at grid steps (n, G), linear between cells."""
         return self.axis.interpolate(self.mean, grid)
 
-    @cached_property
+    @kept
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return self.size[:, None] > _COLUMN
@@ -127,7 +148,7 @@ _FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
 """The arrays of `Cells` as a tuple, in the order they are declared."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class View:
     """The finite points of one channel of n runs in their view.
 

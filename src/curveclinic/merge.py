@@ -16,6 +16,9 @@ from curveclinic.rules import PRESENT, RuleOpinion
 SHORTEST_FOR_NETWORK: Final = 8
 """Finite loss points below which the rules decide."""
 
+_FACT: Final = LABELS.index("non_finite")
+_TRAIN, _VAL = CHANNELS.index("train_loss"), CHANNELS.index("val_loss")
+
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
 
@@ -25,8 +28,8 @@ _SEVERITY_BY_RULE: Final = frozenset({"val_below_train", "val_spikes"})
 _WITHOUT_SPAN: Final = frozenset({"undertrained"})
 """Labels without a start; the network's span heads are not trained on them and say anything."""
 
-_DEGREES: Final = (0.0, PRESENT, 1.0)
-_PROBABILITIES: Final = (0.02, 0.5, 0.9)
+_DEGREES: Final = np.array([0.0, PRESENT, 1.0])
+_PROBABILITIES: Final = np.array([0.02, 0.5, 0.9])
 """A rule is right in about nine of ten clear cases, and misses about one in fifty."""
 
 
@@ -54,7 +57,7 @@ class NetworkOpinion(Protocol):
         """(n, 20) index into `diagnosis.SEVERITIES`."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Verdicts:
     """The final word on n runs; arrays are (n, 20) in the order of `labels.LABELS`.
 
@@ -81,9 +84,8 @@ def rule_probability(degree: FloatArray) -> FloatArray:
 
     `non_finite` is a fact: 0 or 1.
     """
-    out = np.interp(degree, _DEGREES, _PROBABILITIES)
-    fact = LABELS.index("non_finite")
-    out[:, fact] = degree[:, fact]
+    out: FloatArray = np.interp(degree, _DEGREES, _PROBABILITIES)
+    out[:, _FACT] = degree[:, _FACT]
     return out
 
 
@@ -104,7 +106,7 @@ def merge(
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
-    by_rule = ~long_enough | _columns(ALWAYS_BY_RULE | decided_by_rule)
+    by_rule = ~long_enough | _left_to_rules(decided_by_rule)
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _columns(_SEVERITY_BY_RULE)
@@ -122,13 +124,19 @@ def merge(
 
 def loss_points(counts: IntArray) -> IntArray:
     """(n,) finite points of the longer loss of `Batch.finite_counts`; -1 where both are absent."""
-    return np.maximum(counts[:, CHANNELS.index("train_loss")], counts[:, CHANNELS.index("val_loss")])
+    return np.maximum(counts[:, _TRAIN], counts[:, _VAL])
 
 
 @cache
 def _columns(labels: frozenset[str]) -> BoolArray:
     """(20,) True at the given labels."""
     return np.array([label in labels for label in LABELS])
+
+
+@cache
+def _left_to_rules(decided_by_rule: frozenset[str]) -> BoolArray:
+    """(20,) True at the labels that the rules always decide, and at those the sidecar leaves to them."""
+    return _columns(ALWAYS_BY_RULE | decided_by_rule)
 
 
 def _span(rules: RuleOpinion, network: NetworkOpinion, by_rule: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, halves, row_count, row_mean, row_spread
+from curveclinic.smoothing import halves, row_count, row_extremes, row_mean, row_spread
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
@@ -18,19 +18,21 @@ _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Pair:
     """Both raw levels on common steps, in one unit.
 
     Attributes:
         grid: (n, G) the steps.
-        t, v: (n, G) the levels.
+        both: (2 n, G) the levels, train's and then val's.
+        t, v: (n, G) these.
         t_low, t_high, v_low, v_high: (n,) how low and how high they get.
         t_range, v_range: (n,) from there to there, `EPS` at least.
         row: (n,) 0, 1, 2, ...
     """
 
     grid: FloatArray
+    both: FloatArray
     t: FloatArray
     v: FloatArray
     t_low: FloatArray
@@ -44,10 +46,11 @@ class _Pair:
     @classmethod
     def of(cls, losses: Level) -> _Pair:
         grid, both = raw_pair(losses)
-        low, high = np.minimum.reduce(both, axis=1), np.maximum.reduce(both, axis=1)
-        (t, v), (t_low, v_low), (t_high, v_high) = halves(both), halves(low), halves(high)
-        t_range, v_range = halves(np.maximum(high - low, EPS))
-        return cls(grid, t, v, t_low, t_high, v_low, v_high, t_range, v_range, np.arange(len(t)))
+        n, (low, high) = len(grid), row_extremes(both)
+        span = np.maximum(high - low, EPS)
+        return cls(
+            grid, both, both[:n], both[n:], low[:n], high[:n], low[n:], high[n:], span[:n], span[n:], np.arange(n)
+        )  # fmt: skip
 
 
 def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
@@ -58,36 +61,37 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
         log: (n,) either is looked at in logarithms.
     """
     n = len(log)
-    pair, lacking = _Pair.of(losses), np.logical_or(*halves(losses.count <= 1))
-    t_positive, v_positive = halves(losses.positive)
-    positive, view_range = t_positive & v_positive, np.maximum(row_spread(losses.view[n:]), EPS)
+    pair, few = _Pair.of(losses), losses.count <= 1
+    v_positive, view_range = losses.positive[n:], losses.spread[n:]
+    positive = losses.positive[:n] & v_positive
     q = (
         _gap_quantities(pair, positive)
         | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
         | _late_quantities(pair, log & v_positive, losses.error[n:] / view_range)
     )
-    return without(q, lacking)
+    return without(q, few[:n] | few[n:])
 
 
 def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     """The gap between val and train at the val minimum, half way and at the end."""
     t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
     last, half = slice(-max(width // 20, 1), None), width // 2
-    t_end, v_end = row_mean(t[:, last]), row_mean(v[:, last])
+    t_end, v_end = halves(row_mean(pair.both[:, last]))
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     growth = gap_end - gap_low
-    t_half, t_last = np.maximum(t[:, half], EPS), np.maximum(t[:, -1], EPS)
+    t_first, t_half, t_last = np.maximum(t[:, [0, half, -1]].T, EPS)
+    t_end_size, v_end_size = halves(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
     return {
         "gap_end": gap_end,
         "gap_growth_v": growth / v_range,
         "gap_growth_t": growth / t_range,
         "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
-        "gap_level": np.abs(gap_end) / np.maximum(np.abs(v_last), EPS),
+        "gap_level": np.abs(gap_end) / v_end_size,
         # below 1: what val logs first is better than what train began with, so it has improved before
-        "val_over_train_start": known * v[:, 0] / np.maximum(t[:, 0], EPS),
-        "val_over_train_end": v_last / np.maximum(np.abs(t[:, -1]), EPS),
+        "val_over_train_start": known * v[:, 0] / t_first,
+        "val_over_train_end": v_last / t_end_size,
         "val_over_train_mid": known * v[:, half] / t_half,
         "v_flat_late": row_spread(v[:, half:]) / v_range,
         "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
@@ -107,7 +111,7 @@ def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolAr
         log: the view is logarithmic.
     """
     linear: FloatArray = (_FIFTH * noise * pair.v_range / view_range)[:, None]
-    if not log.any():
+    if not np.count_nonzero(log):
         return linear
     return np.where(log[:, None], pair.v * np.expm1(np.minimum(_FIFTH * noise, 10.0))[:, None], linear)
 
@@ -129,12 +133,13 @@ def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> 
     margin -= scatter
     margin /= unit
     inside = margin >= 1.0
-    first, last = inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)
+    ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
+    first, last = pair.grid[pair.row, ends]
     margin.sort(axis=1)
     return {
         "below": margin[:, int(0.2 * (width - 1))],
-        "below_first": pair.grid[pair.row, first],
-        "below_last": pair.grid[pair.row, last],
+        "below_first": first,
+        "below_last": last,
     }
 
 
@@ -156,14 +161,17 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fit_at = (t <= (pair.t_low + _FIT * pair.t_range)[:, None]).argmax(axis=1)
     fitted = column >= fit_at[:, None]
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
-    worst, peak = pair.v[row, worst_at], v[row, worst_at]
+    worst = pair.v[row, worst_at]
+    peak = v[row, worst_at] if len(rows) else worst
     low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
-    fallen = first_true((column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None]))
+    halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
+    halved[:, -1] = True  # it lasts to the end where there is none
     relative = fall / np.maximum(np.abs(peak), EPS)
     if len(rows):
         relative[rows] = -np.expm1(-fall[rows])
+    fit_step, fall_step = pair.grid[row, np.array([fit_at, halved.argmax(axis=1)])]
     return {
         "fit_at": fit_at / (width - 1),
         "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
@@ -173,6 +181,6 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
         "bad_share": row_count(bad) / width,
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
-        "fit_step": pair.grid[row, fit_at],
-        "late_fall_step": pair.grid[row, np.minimum(fallen, width - 1)],
+        "fit_step": fit_step,
+        "late_fall_step": fall_step,
     }

@@ -150,7 +150,8 @@ class _Rows:
 def _true_columns(mask: BoolArray) -> list[list[int]]:
     """Columns of the True cells of each row."""
     columns: list[list[int]] = [[] for _ in mask]
-    for row, column in zip(*(index.tolist() for index in mask.nonzero()), strict=True):
+    rows, places = mask.nonzero()
+    for row, column in zip(rows.tolist(), places.tolist(), strict=True):
         columns[row].append(column)
     return columns
 

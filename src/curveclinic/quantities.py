@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.extras import channel_quantities
+from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
 from curveclinic.levels import Level, in_log, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
 from curveclinic.pairs import pair_quantities
 from curveclinic.ragged import Batch, Ragged
-from curveclinic.smoothing import halves, twice
+from curveclinic.smoothing import other
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, loss_quantities
 
@@ -36,45 +37,54 @@ __all__ = [
 ]
 
 _LOSSES = ("train_loss", "val_loss")
+_BESIDE = tuple(name for name in CHANNELS if name not in _LOSSES)
 
 _CHUNK = 128
 """Runs measured together: a hundred or two keep every (runs of both losses, cells) array in the processor's cache."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Measured:
     """Runs with everything measured on them: what the rules judge and the encoder encodes.
 
     Attributes:
         batch: the runs.
         quantities: name -> (n,).
-        cells: every channel reduced to cells.
-        losses: those of both losses as one channel: train's n runs, then val's.
+        companions: the channels beside the losses reduced to cells.
+        losses: both losses reduced to cells as one channel: train's n runs, then val's.
         level: smooth levels of both losses, in the same order.
         view: the points of both losses in their view, in the same order.
     """
 
     batch: Batch
     quantities: Quantities
-    cells: dict[str, Cells]
+    companions: dict[str, Cells]
     losses: Cells
     level: Level
     view: View
+
+    @kept
+    def cells(self) -> dict[str, Cells]:
+        """Every channel reduced to cells."""
+        n = self.batch.size
+        return {"train_loss": self.losses.part(0, n), "val_loss": self.losses.part(n, 2 * n)} | self.companions
 
 
 def measure(batch: Batch) -> Measured:
     """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache."""
     n, channels = batch.size, batch.channels
     # all channels are reduced in one go: for a single run it is calls that cost
-    logged = (*_LOSSES, *(name for name in CHANNELS if name not in _LOSSES and len(channels[name].values)))
-    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in logged]))
+    beside = [name for name in _BESIDE if len(channels[name].values)]
+    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in (*_LOSSES, *beside)]))
     together = cells_in(view)
-    cells = dict.fromkeys(CHANNELS, no_cells(n))
-    cells |= {name: together.part(k * n, (k + 1) * n) for k, name in enumerate(logged)}
+    companions = dict.fromkeys(_BESIDE, no_cells(n))
+    for k, name in enumerate(beside, len(_LOSSES)):
+        companions[name] = together.part(k * n, (k + 1) * n)
     losses = together.part(0, 2 * n)
     level = level_of(losses)
-    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | channel_quantities(batch, level, cells)
-    return Measured(batch, q, cells, losses, level, view.part(0, 2 * n))
+    of_channels = channel_quantities(batch, level, companions | {"train_loss": losses.part(0, n)})
+    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | of_channels
+    return Measured(batch, q, companions, losses, level, view.part(0, 2 * n))
 
 
 def trend_quantities(losses: Level) -> Quantities:
@@ -85,8 +95,10 @@ def trend_quantities(losses: Level) -> Quantities:
     Args:
         losses: train's n runs, then val's.
     """
-    log = np.logical_or(*halves(losses.log & (losses.count > 0)))
-    return loss_quantities(in_log(losses, twice(log))) | pair_quantities(losses, log)
+    own = losses.log & (losses.count > 0)
+    log = own | other(own)
+    one_view = in_log(losses, log) if np.count_nonzero(log) else losses
+    return loss_quantities(one_view) | pair_quantities(losses, log[: len(log) // 2])
 
 
 def measured(batch: Batch) -> Iterator[Measured]:

@@ -1,15 +1,19 @@
-"""Many runs as one ragged batch: flat arrays with offsets, and dense blocks cut from them for vector work."""
+"""Many runs as one ragged batch: flat arrays with offsets, and dense blocks cut from them for vector work.
+
+Records of arrays, here and in what is measured, are never written to, but not frozen either: a frozen one takes five
+times as long to make, and of a single run dozens are made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.run import Run
 
@@ -39,7 +43,7 @@ def places(begin: IntArray, lengths: IntArray) -> IntArray:
     return index
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Ragged:
     """One channel of n runs.
 
@@ -48,6 +52,7 @@ class Ragged:
         values: (total,) float64, NaN and Inf are data.
         offsets: (n + 1,) int64; run i is the slice offsets[i]:offsets[i + 1]; empty where it is absent.
         lengths: (n,) number of points of every run.
+        size: n.
     """
 
     steps: FloatArray
@@ -56,24 +61,20 @@ class Ragged:
     lengths: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lengths", self.offsets[1:] - self.offsets[:-1])
-
-    @property
-    def size(self) -> int:
-        """Number of runs."""
-        return len(self.offsets) - 1
+        self.lengths = self.offsets[1:] - self.offsets[:-1]
+        self.size: int = len(self.lengths)
 
     def finite(self) -> Ragged:
         """Returns the same channel with NaN and Inf points left out."""
         return self._finite if len(self.bad) else self
 
-    @cached_property
+    @kept
     def _finite(self) -> Ragged:
         keep = np.ones(len(self.values), dtype=bool)
         keep[self.bad] = False
         return Ragged(self.steps[keep], self.values[keep], self.offsets - self.bad.searchsorted(self.offsets))
 
-    @cached_property
+    @kept
     def bad(self) -> IntArray:
         """(k,) flat index of every point that is NaN or Inf."""
         return (~np.isfinite(self.values)).nonzero()[0]
@@ -112,7 +113,7 @@ class Ragged:
         return cls(steps, values, offsets)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Block:
     """Runs of similar length as one padded array.
 
@@ -151,10 +152,11 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
 
 def _is_block(channel: Ragged) -> bool:
     """Whether all runs are of one length and together no larger than a block."""
-    return len(channel.values) <= _BLOCK_CELLS and bool((channel.lengths == channel.lengths[0]).all())
+    lengths = channel.lengths
+    return len(channel.values) <= _BLOCK_CELLS and np.count_nonzero(lengths == lengths[0]) == len(lengths)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Batch:
     """n runs, ready for the rules, the encoder and the features.
 
@@ -175,10 +177,11 @@ class Batch:
         """Number of runs."""
         return len(self.num_classes)
 
-    @cached_property
+    @kept
     def finite_counts(self) -> IntArray:
         """(n, 6) finite points of every channel in the order of `labels.CHANNELS`, -1 where a channel is absent."""
-        out = np.full((self.size, len(CHANNELS)), -1)
+        out = np.empty((self.size, len(CHANNELS)), dtype=np.int64)
+        out.fill(-1)
         for column, name in enumerate(CHANNELS):
             channel = self.channels[name]
             if len(channel.values):

@@ -19,6 +19,7 @@ import numpy as np
 
 from curveclinic.causes import CAUSES, NO_FAULT, LikelyCause
 from curveclinic.errors import WeightsError
+from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.merge import Verdicts
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
@@ -77,11 +78,24 @@ class CauseModel:
     def probabilities(self, inputs: FloatArray, present: BoolArray) -> FloatArray:
         """(n, k) from inputs (n, d) and findings (n, 20); every row sums to 1."""
         score = standardised(inputs, self.mean, self.scale) @ self.weights.T + self.bias
-        gain = _gain(_experience(self.causes), present)
-        a_cause = np.array([cause != NO_FAULT for cause in self.causes])
-        score += _EXPERIENCE * gain - _STRANGE * ((gain == 0) & a_cause)
-        share = np.exp(score - score.max(axis=1, keepdims=True))
-        out: FloatArray = share / share.sum(axis=1, keepdims=True)
+        gain = _gain(self.experience, present)
+        score += _EXPERIENCE * gain - _STRANGE * ((gain == 0) & self.a_cause)
+        share = np.exp(score - np.maximum.reduce(score, axis=1, keepdims=True))
+        out: FloatArray = share / np.add.reduce(share, axis=1, keepdims=True)
+        return out
+
+    @kept
+    def a_cause(self) -> BoolArray:
+        """(k,) True but for `NO_FAULT`."""
+        return np.array([cause != NO_FAULT for cause in self.causes])
+
+    @kept
+    def experience(self) -> FloatArray:
+        """(20, k) 1 for the first cause that the symptoms' table names for a label, less for later ones, else 0."""
+        out = np.zeros((len(LABELS), len(self.causes)))
+        for j, label in enumerate(LABELS):
+            for place, cause in enumerate(SYMPTOMS[label].cause_ids):
+                out[j, [known == cause for known in self.causes]] = 1 - place / _LONGEST
         return out
 
 
@@ -93,21 +107,11 @@ def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> Flo
 
 def _gain(experience: FloatArray, present: BoolArray) -> FloatArray:
     """(n, k) the most that a finding (n, 20) gives each cause, by experience (20, k); 0 without findings."""
-    out, labels = np.zeros((len(present), experience.shape[1])), present.nonzero()[1]
-    counts = np.count_nonzero(present, axis=1)
-    some = counts.nonzero()[0]
-    starts = np.cumsum(counts) - counts
-    out[some] = np.maximum.reduceat(experience[labels], starts[some], axis=0)
-    return out
-
-
-@cache
-def _experience(causes: tuple[str, ...]) -> FloatArray:
-    """(20, k) 1 for the first cause that the symptoms' table names for a label, less for later ones, else 0."""
-    out = np.zeros((len(LABELS), len(causes)))
-    for j, label in enumerate(LABELS):
-        for place, cause in enumerate(SYMPTOMS[label].cause_ids):
-            out[j, [known == cause for known in causes]] = 1 - place / _LONGEST
+    out = np.zeros((len(present), experience.shape[1]))
+    rows, labels = present.nonzero()
+    if len(rows):
+        first = np.append(True, rows[1:] != rows[:-1]).nonzero()[0]
+        out[rows[first]] = np.maximum.reduceat(experience[labels], first, axis=0)
     return out
 
 
@@ -155,11 +159,11 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray) -> list[tupl
         inputs: (n, d) from `cause_inputs`.
     """
     out: list[tuple[LikelyCause, ...]] = [()] * len(present)
-    rows = present.any(axis=1).nonzero()[0]
+    rows = np.logical_or.reduce(present, axis=1).nonzero()[0]
     if not len(rows):
         return out
     probability = model.probabilities(inputs[rows], present[rows])
-    probability[:, [cause == NO_FAULT for cause in model.causes]] = 0.0
+    probability *= model.a_cause
     order = (-probability).argsort(axis=1, kind="stable")[:, :MOST]
     top = probability[np.arange(len(rows))[:, None], order]
     for row, columns, shares in zip(rows.tolist(), order.tolist(), top.tolist(), strict=True):

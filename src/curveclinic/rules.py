@@ -54,6 +54,9 @@ _STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
 """(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
 
+_NON_FINITE: Final = LABELS.index("non_finite")
+_EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
+
 OVERRULED: Final = (
     # a run that blows up is described by that
     ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
@@ -78,7 +81,7 @@ _LOSERS: Final = tuple(
 """The same as columns."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class RuleOpinion:
     """What the rules say of n runs; columns in the order of `labels.LABELS`.
 
@@ -136,7 +139,7 @@ def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
 def overrule(degree: FloatArray) -> FloatArray:
     """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
     columns = degree.T.copy()  # (20, n)
-    held = columns.any(axis=1).tolist()  # where no run has the winner there is room for all
+    held = np.logical_or.reduce(columns, axis=1).tolist()  # where no run has the winner there is room for all
     for winner, losers in _LOSERS:
         if not held[winner]:
             continue
@@ -152,7 +155,7 @@ def checked_labels(counts: IntArray) -> BoolArray:
     best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
     out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
     # a loss of NaN from the first row on can be judged on that alone
-    out[:, LABELS.index("non_finite")] = best[:, _ALTERNATIVES.index(("train_loss", "val_loss"))] >= 0
+    out[:, _NON_FINITE] = best[:, _EITHER_LOSS] >= 0
     return out
 
 

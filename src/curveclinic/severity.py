@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
-from curveclinic.ragged import BoolArray
 from curveclinic.trends import Quantities, table_of
 
 NOTICE, MILD, SEVERE = range(len(SEVERITIES))
@@ -62,6 +61,10 @@ _NEVER: Final = ((_from("t_count", np.inf),),)
 _ALWAYS: Final = frozenset({"divergence", "non_finite"})
 """Labels that are severe whatever is measured; others in neither table never are."""
 
+_VAL_SPIKES: Final = LABELS.index("val_spikes")
+_VAL_BELOW_TRAIN: Final = LABELS.index("val_below_train")
+"""Rows of the labels that are only worth knowing, which is 0, in some runs."""
+
 _USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LABELS], dtype=np.int8)
 """(20, 1) severity where no cut is reached."""
 
@@ -87,16 +90,8 @@ def severities(q: Quantities) -> npt.NDArray[np.int8]:
     reached = table_of(_CUT(q)) * _SIGN >= _BOUND  # (cuts, n)
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
     out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
-    for label, notice in _notices(q).items():
-        out[LABELS.index(label), notice] = NOTICE
+    # up to three of them, none far above the jumps that are just visible
+    out[_VAL_SPIKES] *= ~((q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0))
+    # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
+    out[_VAL_BELOW_TRAIN] *= q["val_over_train_mid"] < 0.5
     return np.ascontiguousarray(out.T)
-
-
-def _notices(q: Quantities) -> dict[str, BoolArray]:
-    """Label -> where it is only worth knowing."""
-    return {
-        # up to three of them, none far above the jumps that are just visible
-        "val_spikes": (q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0),
-        # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
-        "val_below_train": ~(q["val_over_train_mid"] < 0.5),
-    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 Tables = tuple[Any, ...]
 """Arrays whose row k, W columns each, is about rows of size k."""
 
-_TINY = 1e-12
+_TINY: Final[FloatArray] = np.array(1e-12)
 
 _EVEN = 1e-3
 """Steps that stray from even spacing by less than this share of a cell are taken as even."""
@@ -39,6 +39,11 @@ def row_mean(values: FloatArray) -> FloatArray:
     return out
 
 
+def row_extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n,) smallest and largest of each row."""
+    return np.minimum.reduce(values, axis=1), np.maximum.reduce(values, axis=1)
+
+
 def row_spread(values: FloatArray) -> FloatArray:
     """(n,) largest minus smallest of each row."""
     out: FloatArray = np.maximum.reduce(values, axis=1) - np.minimum.reduce(values, axis=1)
@@ -48,7 +53,8 @@ def row_spread(values: FloatArray) -> FloatArray:
 def row_median(values: FloatArray) -> FloatArray:
     """(n,) `np.median` of rows of an even number of numbers, without its overhead."""
     half = values.shape[1] // 2
-    ordered = np.sort(values, axis=1)  # numpy sorts rows of this length faster than it partitions them
+    ordered = values.copy()
+    ordered.sort(axis=1)  # numpy sorts rows of this length faster than it partitions them
     out: FloatArray = (ordered[:, half - 1] + ordered[:, half]) / 2.0
     return out
 
@@ -61,49 +67,44 @@ def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArra
         if len(rows):
             out[rows] = moving_mean(values[rows], half[rows], size[rows])
         return out
-    return _windowed(values, *for_rows(partial(_window, values.shape[1]), half, size))
-
-
-def moving_mean_by_size(values: FloatArray, windows: Tables, size: IntArray) -> FloatArray:
-    """`moving_mean` of rows whose windows depend on their size (n,) alone, as `windows_by_size` gives them."""
-    return _windowed(values, *rows_of(windows, size))
-
-
-def windows_by_size(width: int, half: IntArray) -> Tables:
-    """Windows of +-half[size] cells of rows of every size up to their width, for `moving_mean_by_size`."""
-    return _windows(width, half[:, None], np.arange(width + 1)[:, None])
+    return windowed(values, *for_rows(partial(window, values.shape[1]), half, size))
 
 
 def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
     """`moving_mean` of rows without padding, of +-half cells in all of them."""
     width = values.shape[1]
-    return _windowed(values, *_window(width, half, width))
+    return windowed(values, *window(width, half, width))
 
 
-def _windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
-    """Means of windows as `_window` gives them, (1, W) for all rows or (n, W)."""
+def windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArray) -> FloatArray:
+    """Means of windows as `windows` gives them, (1, W) for all rows or (n, W)."""
     total = running_total(values)
-    means: FloatArray = columns(total, stop)
-    means -= columns(total, low)
+    if len(stop) == 1:
+        means: FloatArray = total.take(stop[0], axis=1)
+        means -= total.take(low[0], axis=1)
+    else:
+        means = columns(total, stop)
+        means -= columns(total, low)
     means /= count
     return means
 
 
 def running_total(values: FloatArray) -> FloatArray:
     """(n, W + 1) sum of the columns before each one."""
-    total = np.empty((len(values), values.shape[1] + 1))
+    n, width = values.shape
+    total = np.empty((n, width + 1))
     total[:, 0] = 0.0
     np.add.accumulate(values, axis=1, out=total[:, 1:])
     return total
 
 
 @lru_cache(maxsize=4096)
-def _window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """(1, width) what `_windows` says of a row of that size."""
-    return _windows(width, np.array([[half]]), np.array([[size]]))
+def window(width: int, half: int, size: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """(1, width) what `windows` says of a row of that size."""
+    return windows(width, np.array([[half]]), np.array([[size]]))
 
 
-def _windows(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+def windows(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
     """(n, width) first column, column after the last one, and length of the windows of rows of sizes (n, 1)."""
     last = np.maximum(size - 1, 0)
     position = np.minimum(np.arange(width), last)
@@ -134,7 +135,7 @@ def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
 
 def alike(numbers: IntArray) -> IntArray:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
-    return numbers[:1] if len(numbers) > 1 and (numbers == numbers[0]).all() else numbers
+    return numbers[:1] if np.count_nonzero(numbers == numbers[:1]) == len(numbers) else numbers
 
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
@@ -169,7 +170,7 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
     return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class StepAxis:
     """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
 
@@ -255,8 +256,8 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
     out -= y0
     out *= weight
     out += y0
-    single = size <= 1
-    if single.any():
+    single = (size <= 1).nonzero()[0]
+    if len(single):
         out[single] = values[single, :1]
     return out
 
@@ -278,15 +279,15 @@ def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
     return rows[:n], rows[n:]
 
 
+def other(rows: AnyArray) -> AnyArray:
+    """The second half of the rows, then the first: for each run of two stacked losses what its other loss has."""
+    n = len(rows) // 2
+    return np.concatenate((rows[n:], rows[:n]))
+
+
 def twice(rows: AnyArray) -> AnyArray:
     """The rows, and the same rows again: for each run of two stacked losses what both of them share."""
     return np.concatenate((rows, rows))
-
-
-def first_true(mask: BoolArray) -> IntArray:
-    """(..., n) column of the first True of each row (..., n, W), the row's width where there is none."""
-    at: IntArray = mask.argmax(axis=-1)
-    return np.where(mask.any(axis=-1), at, mask.shape[-1])
 
 
 def row_count(mask: BoolArray) -> IntArray:
@@ -297,7 +298,9 @@ def row_count(mask: BoolArray) -> IntArray:
 
 def row_middle(values: FloatArray) -> FloatArray:
     """(n,) lower median of each row."""
-    out: FloatArray = np.sort(values, axis=1)[:, (values.shape[1] - 1) // 2]
+    ordered = values.copy()
+    ordered.sort(axis=1)
+    out: FloatArray = ordered[:, (values.shape[1] - 1) // 2]
     return out
 
 

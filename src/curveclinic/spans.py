@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
-from curveclinic.trends import Quantities, table_of
+from curveclinic.trends import Quantities, table_of, unknown
 
 _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
@@ -55,10 +55,21 @@ _SPANS: Final[dict[str, _Span]] = {
 }
 """Label -> where it begins and ends."""
 
-_STEPS: Final = itemgetter(
-    *(_SPANS[label].onset or "" for label in LABELS), *(_SPANS[label].end or "" for label in LABELS)
-)
-"""The onsets in the order of the labels, then the ends; the quantity "" where there is none."""
+_OWN: Final = ("mismatch_step", None)
+"""Steps that are no quantities: the one worked out here, and none."""
+
+_STEPS: Final = (*(_SPANS[label].onset for label in LABELS), *(_SPANS[label].end for label in LABELS))
+"""The onsets in the order of the labels, then the ends."""
+
+_OUTER: Final = ("t_first_step", "v_first_step", "t_last_step", "v_last_step")
+"""Where the losses begin, and where they end."""
+
+_NAMES: Final = tuple(dict.fromkeys((*_OUTER, *(name for name in _STEPS if name is not None and name not in _OWN))))
+_NAMED: Final = itemgetter(*_NAMES)
+"""The quantities that are read, the outer ones first."""
+
+_ROWS: Final = np.array([(*_NAMES, *_OWN).index(name) for name in _STEPS])
+"""Row of each step in a table of these quantities and the own steps."""
 
 _OPEN: Final = np.array([row for row, label in enumerate(LABELS) if _SPANS[label].loss])
 """Rows of the labels whose end may be the last point of a loss."""
@@ -72,10 +83,9 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    known = q | {"mismatch_step": _mismatch(q), "": np.full(len(q["t_count"]), np.nan)}
-    steps = table_of(_STEPS(known))
+    table = table_of((*_NAMED(q), _mismatch(q), unknown(len(q["t_count"]))))
+    steps, first, last = table.take(_ROWS, axis=0), table[:2], table[2:4]
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
-    first, last = np.array([[q["t_first_step"], q["v_first_step"]], [q["t_last_step"], q["v_last_step"]]])
     own = end[_OPEN]
     own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
     end[_OPEN] = own

@@ -23,7 +23,7 @@ _READ: Final = ("lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_ri
 """Quantities that are read."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Suspects:
     """What was measured on the runs that get a closer look, by name of the quantity and of the loss.
 
@@ -54,13 +54,13 @@ class Suspects:
 def suspects_in(piece: Measured, first: int) -> Suspects | None:
     """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
     n, q = piece.batch.size, piece.quantities
-    view = piece.level.view[:n]
-    whole, half = row_spread(view), row_spread(view[:, view.shape[1] // 2 :])
+    level = piece.level
+    whole, half = (level.top - level.bottom)[:n], row_spread(level.view[:n, level.view.shape[1] // 2 :])
     not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
     # most trainings have done nearly everything by half of their time: they need no closer look
     rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
     if not len(rows):
         return None
-    levels = {name: piece.level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
+    levels = {name: level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     cells = {name: piece.losses.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     return Suspects(rows + first, {name: q[name][rows] for name in _READ}, levels, cells)

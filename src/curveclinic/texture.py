@@ -20,14 +20,14 @@ from curveclinic.smoothing import (
     columns,
     even_grid,
     halves,
-    moving_mean_by_size,
     moving_mean_of_full,
+    other,
     row_count,
     row_mean,
     row_median,
     rows_of,
-    twice,
-    windows_by_size,
+    windowed,
+    windows,
 )
 from curveclinic.trends import Quantities, by_loss
 
@@ -71,20 +71,21 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 
     Where one marks none they are the first and the last step.
     """
-    row = np.arange(marked.shape[1])
     last = marked.shape[2] - 1 - marked[:, :, ::-1].argmax(axis=2)
-    return cells.steps[row, marked.argmax(axis=2)], cells.steps[row, last]
+    first, last = cells.steps[np.arange(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
+    return first, last
 
 
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
     mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
-    wide = moving_mean_by_size(mean, _wide_windows(), size)
+    settled, *sixth = rows_of(_swing_places(), size)
+    wide = windowed(mean, *sixth)
     rest = mean - wide
-    rest *= rows_of(_settled(), size)[0]
+    rest *= settled
     height = np.abs(rest)
     # what is rounding in the largest value is no swing
-    largest = np.maximum(np.maximum.reduce(mean, axis=1), -np.minimum.reduce(mean, axis=1))
+    largest = np.maximum(cells.highest, -cells.lowest)
     moving = height > (_ROUNDING * largest)[:, None]
     height *= moving
     rest *= moving
@@ -106,16 +107,11 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
 
 
 @cache
-def _wide_windows() -> Tables:
-    """Windows of a third of the cells of a run, by its size."""
-    return windows_by_size(CELLS, np.maximum(_SIZES[:, 0] // 6, 1))
-
-
-@cache
-def _settled() -> Tables:
-    """Cells of a run but for its first tenth, by its size."""
+def _swing_places() -> Tables:
+    """Cells of a run but for its first tenth, and the wide window about each, by the run's size."""
     column = np.arange(CELLS)
-    return ((column >= _SIZES // 10) & (column < _SIZES),)
+    settled = (column >= _SIZES // 10) & (column < _SIZES)
+    return settled, *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
 
 
 def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
@@ -164,37 +160,40 @@ def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, Float
     """
     jitter = _late_jitter(distance, losses.extent)
     with np.errstate(all="ignore"):
-        train, val = halves(jitter * _unit(losses, twice(np.logical_or(*halves(losses.log)))))
-        return val / np.maximum(train, EPS * val + 1e-300), halves(jitter)[1]
+        train, val = halves(jitter * _unit(losses))
+        return val / np.maximum(train, EPS * val + 1e-300), jitter[len(val) :]
 
 
-def _unit(cells: Cells, log: BoolArray) -> FloatArray:
-    """Factor from view units to the units two channels are compared in."""
-    unit: FloatArray = cells.scale.copy()
-    rows = (log & ~cells.log).nonzero()[0]
-    if len(rows):
-        unit[rows] = 1.0 / np.maximum(np.abs(row_median(cells.mean[rows])), EPS)
+def _unit(losses: Cells) -> FloatArray:
+    """(2 n,) factor from view units to the units that train and val are compared in."""
+    rows = (other(losses.log) > losses.log).nonzero()[0]
+    if not len(rows):
+        return losses.scale
+    unit: FloatArray = losses.scale.copy()
+    unit[rows] = 1.0 / np.maximum(np.abs(row_median(losses.mean[rows])), EPS)
     return unit
 
 
 def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     """Size of train's jump at the place of val's largest one, in units of train's limit."""
-    t_steps, v_steps = halves(losses.steps)
-    at = v_steps[np.arange(len(v_steps)), halves(jumps.isolated)[1].argmax(axis=1)]
-    span = np.maximum(t_steps[:, -1] - t_steps[:, 0], EPS)
-    reach = 0.02 * span + np.abs(v_steps[:, -1] - v_steps[:, 0]) / np.maximum(halves(losses.size)[1], 2)
-    near = np.abs(t_steps - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.maximum.reduce(halves(jumps.prominence)[0] * near, axis=1) / halves(jumps.limit)[0]
+    n = len(losses.size) // 2
+    steps, at = losses.steps, jumps.isolated[n:].argmax(axis=1)
+    at = steps[np.arange(n, 2 * n), at]
+    span = steps[:, -1] - steps[:, 0]
+    reach = 0.02 * np.maximum(span[:n], EPS) + np.abs(span[n:]) / np.maximum(losses.size[n:], 2)
+    near = np.abs(steps[:n] - at[:, None]) <= reach[:, None]
+    out: FloatArray = np.maximum.reduce(jumps.prominence[:n] * near, axis=1) / jumps.limit[:n]
     return out
 
 
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    grid = twice(even_grid(*common_span(losses.steps), _GRID))
+    grid = even_grid(*common_span(losses.steps), _GRID)
     curves = losses.at(grid)
     rest = curves - moving_mean_of_full(curves, _GRID // 8)
-    a, b = halves(rest)
+    (a, b), n = halves(rest), len(rest) // 2
     norm = np.sqrt(np.multiply(*halves(np.add.reduce(rest * rest, axis=1))))
-    both = np.logical_and(*halves(losses.size > 0))
-    out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * ((norm > 0) & both)
+    out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * (norm > 0)
+    if len(losses.absent):
+        out[losses.absent % n] = 0.0
     return out

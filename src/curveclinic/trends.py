@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from curveclinic.levels import EPS, Level
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import first_true, row_mean
+from curveclinic.smoothing import row_mean
 
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
@@ -23,13 +23,21 @@ Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
 
 
-def by_loss(losses: Quantities) -> Quantities:
-    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs."""
-    n = len(next(iter(losses.values()))) // 2
-    train, val = _names_by_loss(tuple(losses))
-    q = dict(zip(train, [values[:n] for values in losses.values()], strict=True))
-    q.update(zip(val, [values[n:] for values in losses.values()], strict=True))
-    return q
+@lru_cache(maxsize=4)
+def unknown(n: int) -> FloatArray:
+    """(n,) NaN, for reading."""
+    nothing = np.full(n, np.nan)
+    nothing.flags.writeable = False
+    return nothing
+
+
+def by_loss(losses: Quantities, absent: BoolArray | None = None) -> Quantities:
+    """Quantities of both losses, (2 n,) train's and then val's, as t_ and v_ quantities of n runs, NaN where absent."""
+    table = table_of(losses.values())
+    if absent is not None and np.count_nonzero(absent):
+        table[:, absent] = np.nan
+    names = _names_by_loss(tuple(losses))
+    return dict(zip(names, table.reshape(len(names), -1), strict=True))
 
 
 def table_of(quantities: Collection[FloatArray]) -> FloatArray:
@@ -39,7 +47,7 @@ def table_of(quantities: Collection[FloatArray]) -> FloatArray:
 
 def without(quantities: Quantities, absent: BoolArray) -> Quantities:
     """The quantities, NaN where absent (n,)."""
-    if not absent.any():
+    if not np.count_nonzero(absent):
         return quantities
     values = table_of(quantities.values())
     values[:, absent] = np.nan
@@ -47,8 +55,8 @@ def without(quantities: Quantities, absent: BoolArray) -> Quantities:
 
 
 @cache
-def _names_by_loss(names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple(f"t_{name}" for name in names), tuple(f"v_{name}" for name in names)
+def _names_by_loss(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{loss}_{name}" for name in names for loss in "tv")
 
 
 def loss_quantities(level: Level) -> Quantities:
@@ -58,7 +66,7 @@ def loss_quantities(level: Level) -> Quantities:
         level: train's n runs, then val's.
     """
     ends = _Ends.of(level)
-    return by_loss(without(_changes(level, ends) | _places(level, ends), level.count == 0))
+    return by_loss(_changes(level, ends) | _places(level, ends), level.count == 0)
 
 
 def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -74,10 +82,12 @@ def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _relative(change: FloatArray, base: FloatArray, log: BoolArray) -> FloatArray:
     """(k, n) changes of the raw level as shares of the levels `base` (k, n), view units, that they start from."""
     linear: FloatArray = change / np.maximum(np.abs(base), EPS)
-    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear) if log.any() else linear
+    if not np.count_nonzero(log):
+        return linear
+    return np.where(log, np.expm1(np.minimum(np.maximum(change, -700.0), 700.0)), linear)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Ends:
     """Where a level starts, how low it gets, where it ends; (n,) each, view units.
 
@@ -100,10 +110,9 @@ class _Ends:
     @classmethod
     def of(cls, level: Level) -> _Ends:
         low_at = level.view.argmin(axis=1)
-        bottom = level.view[np.arange(len(low_at)), low_at]
-        spread = np.maximum(np.maximum.reduce(level.view, axis=1) - bottom, EPS)
+        spread = level.spread
         start, end = _edges(level, spread)
-        low = np.minimum(bottom, start)
+        low = np.minimum(level.bottom, start)
         drop = start - low
         return cls(start, low, low_at, end, spread, drop, np.maximum(np.maximum(drop, 2 * level.error), EPS))
 
@@ -146,11 +155,12 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
     view, (n, width) = level.view, level.view.shape
-    reached = np.empty((3, n, width), dtype=bool)
+    reached = np.empty((3, n, width + 1), dtype=bool)
+    reached[:, :, width] = True  # where none is
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
-    np.less(view, (ends.start - fall)[:, :, None], out=reached[:2])
-    np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2])
-    fallen, half, flat = first_true(reached)
+    np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
+    np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])
+    fallen, half, flat = reached.argmax(axis=2)
     columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat]), width - 1)
     share, steps = columns / (width - 1), level.steps[np.arange(n), columns]
     return {
