@@ -104,7 +104,7 @@ def rows_of(found: dict[str, Opinion], records: Sequence[Record], weight: IntArr
     overall = {judge: overall_measures(opinion, records, weight) for judge, opinion in found.items()}
     for judge, measures in overall.items():
         yield from (_row(judge, "", name, *measured) for name, measured in measures.items())
-    for judge in found.keys() - {"rules"}:
+    for judge in (name for name in found if name != "rules"):
         pairs = ((name, overall[judge][name], overall["rules"][name]) for name in COMPARED)
         yield from (_row(f"{judge} - rules", "", name, a[0] - b[0], a[1]) for name, a, b in pairs)
     for judge, opinion in found.items():
