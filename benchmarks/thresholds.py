@@ -3,13 +3,14 @@
     python benchmarks/thresholds.py REAL/dev.jsonl CLINIC/dev.jsonl.gz --unlabelled REAL/unlabelled.jsonl.gz [--write]
 
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
-a symptom is among real runs, which synthetic runs cannot tell. For each label the threshold is the one with the best
-F1 on the pooled yardsticks, where a finding that nobody scored on a run without any symptom counts as a
-false alarm, less a price for every run whose label changes when only every fourth point is kept (labelled or not),
-smoothed over its neighbours and pulled towards one value for all. A label goes to the rules where they
-beat the network by a clear margin. Every score printed here is family-out: a family's runs are judged with thresholds
-and deciders chosen without them. What it does not show: the rules' own cuts, and the constants below, were set with
-both yardsticks in sight.
+a symptom is among real runs, which synthetic runs cannot tell. Clearly absent symptoms hardly ever get a probability
+near any sensible threshold; what a threshold decides is how many findings a run gets on which a reader found nothing.
+So there are two thresholds for all labels, an ordinary one and one for those that are talkative: at the ordinary one
+they would be found on more than a small share of such runs. Positives have no say: few labels have enough of them, and
+thresholds that followed them did not hold on other families. A label goes to the rules where they beat the network by a
+clear margin, a price paid for every run whose label changes when only every fourth point is kept. Every score printed
+here is family-out: a family's runs are judged with thresholds and deciders chosen without them. What it does not show:
+the rules' own cuts, and the constants below, were set with both yardsticks in sight.
 
 With --write the numbers chosen on all families go into the sidecar of the shipped weights.
 """
@@ -38,42 +39,36 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-GRID = np.round(np.arange(0.2, 0.71, 0.05), 2)
-"""Thresholds tried: below a fifth nothing is worth a word; few positives, all of them sure, prove no need of more than
-0.7; symptoms that are rare among synthetic runs need little."""
+ORDINARY = 0.45
+"""Threshold of a label that is quiet where nothing is wrong."""
 
-_PRIOR = 0.4
-"""Threshold where nothing speaks for another: calibrated on synthetic runs, the network is shy on real ones."""
+TALKATIVE = 0.54
+"""Threshold of a label that is not."""
 
-_PULL = 0.3
-"""F1 given up for every unit of distance from the prior: few positives decide."""
+_SHARE = 0.005
+"""Share of the runs without any symptom that may get a label at the ordinary threshold: beyond, it is talkative."""
 
 _STEADY = 2.5
 """F1 given up for the share of runs whose label changes when every fourth point is kept: a change in a hundred runs
 is worth what a few positives can tell of the F1."""
 
-_QUIET = 3.0
-"""Weight of a finding nobody scored on a run without any symptom, in false alarms."""
-
 _MARGIN = 0.3
 """F1 by which the rules must beat the network before they decide a label: their cuts were set on these runs."""
 
-_FEWEST = 4
-"""Positives a label needs before its F1 counts; below that only the prior and steadiness do."""
+_FEWEST = 3
+"""Positives a label needs before the rules may take it."""
 
 _STRIDE, _FEWEST_POINTS = 4, 24
 """Thinning, and the points of the shorter loss a run needs for it; as in robustness.py."""
 
 
-def costs(records: list[Record]) -> tuple[FloatArray, FloatArray]:
-    """(n, 20) gain of a hit and cost of a false alarm of every cell."""
-    truth = truth_of(records)
-    unscored = np.isnan(truth) & without_positive(records)[:, None]
-    return (truth == 1).astype(float), np.where(truth == 0, 1.0, np.where(unscored, _QUIET, 0.0))
+def scored(truth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) gain of a hit and cost of a false alarm of every cell; what nobody scored counts neither way."""
+    return (truth == 1).astype(float), (truth == 0).astype(float)
 
 
 def f1_of(present: BoolArray, hit: FloatArray, cost: FloatArray) -> float:
-    """F1 of one label's findings with weighted false alarms; 0 without a positive."""
+    """F1 of one label's findings; 0 without a positive."""
     hits, alarms, there = (present * hit).sum(), (present * cost).sum(), hit.sum()
     return float(2 * hits / (hits + alarms + there)) if there else 0.0
 
@@ -102,13 +97,11 @@ class Thinned:
         rest = self.family != name
         return Thinned(*(getattr(self, f.name)[rest] for f in fields(self)))
 
-    def changed(self, label: int) -> FloatArray:
-        """Share of the runs whose label changes, at every threshold of `GRID`."""
-        known = ~np.isnan(self.full[:, label]) & ~np.isnan(self.thin[:, label])
-        full, thin = self.full[known, label], self.thin[known, label]
-        if not len(full):
-            return np.zeros(len(GRID))
-        return ((full >= GRID[:, None]) != (thin >= GRID[:, None])).mean(axis=1)
+    def changed(self, threshold: FloatArray) -> FloatArray:
+        """(20,) share of the runs whose label changes, of those where it can be checked both times."""
+        known = ~np.isnan(self.full) & ~np.isnan(self.thin)
+        other = (self.full >= threshold) != (self.thin >= threshold)
+        return np.asarray((other & known).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
 def told_twice(records: Sequence[Record], classifier: Classifier, *, labelled: bool) -> Thinned:
@@ -127,69 +120,66 @@ def _answers(runs: Sequence[Run], classifier: Classifier) -> tuple[FloatArray, B
     return np.where(rules.checked, classifier.judge(batch).probability, np.nan), rules.present
 
 
-def thresholds_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, twice: Thinned) -> FloatArray:
-    """(20,) the threshold of every label."""
-    return np.array(
-        [_threshold_of(probability[:, j], hit[:, j], cost[:, j], twice.changed(j)) for j in range(len(LABELS))]
-    )
+def thresholds_of(found: FloatArray) -> FloatArray:
+    """(20,) thresholds, from probabilities (n, 20) on runs without any symptom, NaN where a label cannot be checked."""
+    return np.where((found >= ORDINARY).mean(axis=0) > _SHARE, TALKATIVE, ORDINARY)
 
 
-def _threshold_of(probability: FloatArray, hit: FloatArray, cost: FloatArray, changed: FloatArray) -> float:
-    told = hit.sum() >= _FEWEST
-    f1 = np.array([f1_of(probability >= t, hit, cost) if told else 0.0 for t in GRID])
-    scores = f1 - _PULL * np.abs(GRID - _PRIOR) - _STEADY * changed
-    smooth = np.convolve(np.pad(scores, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
-    return float(GRID[smooth.argmax()])
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What the choice is made from, for n labelled runs.
 
-
-def choose(
-    probability: FloatArray, rule: BoolArray, hit: FloatArray, cost: FloatArray, family: Names, twice: Thinned
-) -> tuple[FloatArray, BoolArray]:
-    """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison.
-
-    There a false alarm counts once, for quiet is what thresholds are for, and unsteadiness as in `_threshold_of`.
+    Attributes:
+        probability: (n, 20) of the network, NaN where a label cannot be checked.
+        rule: (n, 20) the rules find the label.
+        hit, cost: (n, 20) as `scored` gives them.
+        quiet: (n,) a reader found nothing.
+        family: (n,).
     """
-    threshold = thresholds_of(probability, hit, cost, twice)
-    inner = np.zeros(probability.shape, dtype=bool)
-    for name in np.unique(family):
-        out = family == name
-        inner[out] = probability[out] >= thresholds_of(
-            probability[~out], hit[~out], cost[~out], twice.without(str(name))
-        )
-    once, labels = np.minimum(cost, 1.0), range(len(LABELS))
-    changed = np.array([twice.changed(j)[threshold[j] == GRID][0] for j in labels])
-    network = np.array([f1_of(inner[:, j], hit[:, j], once[:, j]) for j in labels]) - _STEADY * changed
-    rules = np.array([f1_of(rule[:, j], hit[:, j], once[:, j]) for j in labels]) - _STEADY * twice.rule.mean(axis=0)
-    enough = hit.sum(axis=0) >= _FEWEST
+
+    probability: FloatArray
+    rule: BoolArray
+    hit: FloatArray
+    cost: FloatArray
+    quiet: BoolArray
+    family: Names
+
+    def part(self, rows: BoolArray) -> Cells:
+        """Some of the runs."""
+        return Cells(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+
+def choose(cells: Cells, twice: Thinned) -> tuple[FloatArray, BoolArray]:
+    """Thresholds (20,) and which labels go to the rules (20,), the latter by an inner family-out comparison."""
+    threshold = thresholds_of(cells.probability[cells.quiet])
+    inner = np.zeros(cells.rule.shape, dtype=bool)
+    for name in np.unique(cells.family):
+        out = cells.family == name
+        inner[out] = cells.probability[out] >= thresholds_of(cells.probability[cells.quiet & ~out])
+    network, rules = (
+        np.array([f1_of(found[:, j], cells.hit[:, j], cells.cost[:, j]) for j in range(len(LABELS))])
+        for found in (inner, cells.rule)
+    )
+    network -= _STEADY * twice.changed(threshold)
+    rules -= _STEADY * twice.rule.mean(axis=0)
+    enough = cells.hit.sum(axis=0) >= _FEWEST
     return threshold, (rules > network + _MARGIN) & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
 
 
-def judged(
-    probability: FloatArray,
-    rule: BoolArray,
-    checked: BoolArray,
-    short: BoolArray,
-    threshold: FloatArray,
-    by_rule: BoolArray,
-) -> BoolArray:
+def judged(cells: Cells, short: BoolArray, threshold: FloatArray, by_rule: BoolArray) -> BoolArray:
     """(n, 20) findings of the whole."""
-    return np.where(short[:, None] | by_rule, rule, (probability >= threshold) & checked)
+    return np.where(short[:, None] | by_rule, cells.rule, cells.probability >= threshold)
 
 
-def family_out(
-    probability: FloatArray, rule: BoolArray, checked: BoolArray, short: BoolArray, hit: FloatArray, cost: FloatArray,
-    family: Names, twice: Thinned,
-) -> tuple[BoolArray, BoolArray]:  # fmt: skip
+def family_out(cells: Cells, short: BoolArray, twice: Thinned) -> tuple[BoolArray, BoolArray]:
     """Findings of the whole and of the network alone, each family judged with numbers chosen without it."""
-    whole, alone = np.zeros(rule.shape, dtype=bool), np.zeros(rule.shape, dtype=bool)
+    whole, alone = np.zeros(cells.rule.shape, dtype=bool), np.zeros(cells.rule.shape, dtype=bool)
     only_facts = np.isin(LABELS, sorted(ALWAYS_BY_RULE))
-    for name in np.unique(family):
-        out = family == name
-        rest = ~out
-        kept = twice.without(str(name))
-        threshold, by_rule = choose(probability[rest], rule[rest], hit[rest], cost[rest], family[rest], kept)
-        whole[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, by_rule)
-        alone[out] = judged(probability[out], rule[out], checked[out], short[out], threshold, only_facts)
+    for name in np.unique(cells.family):
+        out = cells.family == name
+        threshold, by_rule = choose(cells.part(~out), twice.without(str(name)))
+        whole[out] = judged(cells.part(out), short[out], threshold, by_rule)
+        alone[out] = judged(cells.part(out), short[out], threshold, only_facts)
     return whole, alone
 
 
@@ -218,22 +208,21 @@ def main() -> None:
     classifier = load_classifier()
     if classifier is None:
         raise SystemExit("no weights are installed: run train.py first")
-    batch = Batch.from_runs([record.run for record in records])
-    rules, probability = judge(batch), classifier.judge(batch).probability
+    probability, rule = _answers([record.run for record in records], classifier)
     short = np.array([record.run.n_points < SHORTEST_FOR_NETWORK for record in records])
     family = np.array([record.family for record in records])
-    hit, cost = costs(records)
+    cells = Cells(probability, rule, *scored(truth_of(records)), without_positive(records), family)
     steady = told_twice(records, classifier, labelled=True)
     if options.unlabelled:
         steady = steady.and_also(told_twice(load_records(options.unlabelled), classifier, labelled=False))
-    whole, alone = family_out(probability, rules.present, rules.checked, short, hit, cost, family, steady)
-    threshold, by_rule = choose(probability, rules.present, hit, cost, family, steady)
+    whole, alone = family_out(cells, short, steady)
+    threshold, by_rule = choose(cells, steady)
     rows: list[Row] = []
     at = 0
     for name, part in parts.items():
         here = slice(at, at + len(part))
         at += len(part)
-        for who, found in (("whole", whole), ("network alone", alone), ("rules", rules.present)):
+        for who, found in (("whole", whole), ("network alone", alone), ("rules", rule)):
             rows += scores(found[here], part, who, name)
     for row in rows:
         print(*row.values())
