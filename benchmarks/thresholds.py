@@ -5,12 +5,13 @@
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. Clearly absent symptoms hardly ever get a probability
 near any sensible threshold; what a threshold decides is how many findings a run gets on which a reader found nothing.
-So there are two thresholds for all labels, an ordinary one and one for those that are talkative: at the ordinary one
-they would be found on more than a small share of such runs. Positives have no say: few labels have enough of them, and
-thresholds that followed them did not hold on other families. A label goes to the rules where they beat the network by a
-clear margin, a price paid for every run whose label changes when only every fourth point is kept. Every score printed
-here is family-out: a family's runs are judged with thresholds and deciders chosen without them. What it does not show:
-the rules' own cuts, and the constants below, were set with both yardsticks in sight.
+So there are three thresholds for all labels, and each label has the lowest at which it is found on no more than a small
+share of such runs: what is never said of a healthy run may be said early, what is talkative there must be surer.
+Positives have no say: few labels have enough of them, and thresholds that followed them did not hold on other families.
+A label goes to the rules where they beat the network by a clear margin, a price paid for every run whose label changes
+when only every fourth point is kept. Every score printed here is family-out: a family's runs are judged with thresholds
+and deciders chosen without them. What it does not show: the rules' own cuts, and the constants below, were set with
+both yardsticks in sight.
 
 With --write the numbers chosen on all families go into the sidecar of the shipped weights.
 """
@@ -39,14 +40,11 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-ORDINARY = 0.45
-"""Threshold of a label that is quiet where nothing is wrong."""
-
-TALKATIVE = 0.54
-"""Threshold of a label that is not."""
+LEVELS = (0.15, 0.45, 0.54)
+"""Thresholds to choose from; the last one also for labels that are talkative even there."""
 
 _SHARE = 0.005
-"""Share of the runs without any symptom that may get a label at the ordinary threshold: beyond, it is talkative."""
+"""Share of the runs without any symptom on which a label may be found at its threshold."""
 
 _STEADY = 2.5
 """F1 given up for the share of runs whose label changes when every fourth point is kept: a change in a hundred runs
@@ -122,7 +120,10 @@ def _answers(runs: Sequence[Run], classifier: Classifier) -> tuple[FloatArray, B
 
 def thresholds_of(found: FloatArray) -> FloatArray:
     """(20,) thresholds, from probabilities (n, 20) on runs without any symptom, NaN where a label cannot be checked."""
-    return np.where((found >= ORDINARY).mean(axis=0) > _SHARE, TALKATIVE, ORDINARY)
+    levels = np.array(LEVELS)
+    quiet = (found >= levels[:, None, None]).mean(axis=1) <= _SHARE
+    quiet[-1] = True
+    return np.asarray(levels[quiet.argmax(axis=0)])
 
 
 @dataclass(frozen=True, eq=False)
