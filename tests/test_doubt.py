@@ -16,6 +16,7 @@ from curveclinic.predict import predict_runs
 from curveclinic.quantities import measure
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
+from curveclinic.vouching import lone_rise
 from curveclinic.wandering import count_legs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -64,9 +65,18 @@ def outlying_last(n, to):
 @pytest.mark.parametrize("n", [10, 20, 30])
 def test_one_last_point_is_no_overfitting(n):
     d = predict_pathology(outlying_last(n, 5.0))
-    assert (d.verdict, d.labels, d.stop_at) == ("undetermined", (), None)
-    assert d.message.startswith("only the last point of val loss has risen, from 0.3")
-    assert "one point is no trend" in d.message
+    assert "overfitting" not in d.labels
+    assert d.stop_at is None
+
+
+def test_what_rests_on_one_last_point_is_not_judged():
+    lone = outlying_last(20, 5.0)
+    two = lone | {"val_loss": np.append(lone["val_loss"][:-2], [3.0, 5.0])}
+    batch = Batch.from_runs([Run.from_arrays(curves) for curves in (lone, two, lone)])
+    told = lone_rise(batch, np.array([True, True, False]))
+    assert list(told) == [0]
+    assert told[0].startswith("only the last point of val loss has risen, from 0.3")
+    assert "one point is no trend" in told[0]
 
 
 def test_two_last_points_may_be_overfitting():

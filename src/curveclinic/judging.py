@@ -100,18 +100,20 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, 
     """
     opinions = opinions_on(batch, classifier)
     counts = opinions.counts
-    balancing, rules = _balancing(batch, opposed), opinions.rules
-    if opposed.any():
+    balancing, rules = np.zeros_like(opposed), opinions.rules
+    if np.count_nonzero(opposed):
+        balancing = _balancing(batch, opposed)
         rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL | balancing[:, None] & _DIVERGENCE)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
-    points, found = loss_points(counts), verdicts.present.any(axis=1)
-    ill = (verdicts.present & (verdicts.severity > 0)).any(axis=1)
-    unproven = frozen_validation(batch, ~ill & ~adversarial) | lone_rise(batch, _is_overfitting_alone(verdicts))
-    doubtful = unproven | doubtful
-    undetermined = (points < FEWEST) & ~found
-    undetermined[list(doubtful)] = True
+    points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
+    ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
+    overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
+    doubtful = frozen_validation(batch, ~(ill | adversarial)) | lone_rise(batch, overfits_only) | doubtful
+    undetermined = (points < FEWEST) & (found == 0)
+    if doubtful:
+        undetermined[list(doubtful)] = True
     return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
 
 
@@ -126,12 +128,6 @@ def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
             low = values.min()
             out[row] = np.median(values) < 0 and _BACK * low < end < -low
     return out
-
-
-def _is_overfitting_alone(verdicts: Verdicts) -> BoolArray:
-    """(n,) runs that overfit, and have nothing else found in them."""
-    only: BoolArray = verdicts.present[:, _OVERFITTING] & (verdicts.present.sum(axis=1) == 1)
-    return only
 
 
 def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:

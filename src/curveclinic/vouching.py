@@ -26,21 +26,21 @@ _SHARE: Final = 0.25
 def frozen_validation(batch: Batch, among: BoolArray) -> dict[int, str]:
     """Returns row -> what is odd, for those of some (n,) runs whose val loss never changes."""
     val = batch.channels["val_loss"]
-    changes = np.concatenate(([0, 0], np.cumsum(val.values[1:] != val.values[:-1])))  # up to each point
-    rows = np.flatnonzero(among & (val.lengths >= _FEWEST))
+    rows = (among & (val.lengths >= _FEWEST)).nonzero()[0]
     first, last = val.offsets[rows], val.offsets[rows + 1] - 1
-    still = changes[last + 1] == changes[first + 1]
-    found = zip(rows[still].tolist(), val.values[first[still]].tolist(), strict=True)
+    returns = val.values[first] == val.values[last]  # few do, and only they need a look
+    curves = ((row, val.values[val.offsets[row] : val.offsets[row + 1]]) for row in rows[returns].tolist())
     return {
-        row: f"val loss is {value(level)} at every one of its {val.lengths[row]:,} points: is it logged right?"
-        for row, level in found
+        row: f"val loss is {value(float(curve[0]))} at every one of its {len(curve):,} points: is it logged right?"
+        for row, curve in curves
+        if (curve == curve[0]).all()
     }
 
 
 def lone_rise(batch: Batch, among: BoolArray) -> dict[int, str]:
     """Returns row -> what is odd, for those of some (n,) runs whose val loss stood low until its last point."""
     val = batch.channels["val_loss"]
-    rows = np.flatnonzero(among & (val.lengths >= _FEWEST))
+    rows = (among & (val.lengths >= _FEWEST)).nonzero()[0]
     if not len(rows):
         return {}
     first, last = val.offsets[rows], val.offsets[rows + 1] - 1
