@@ -149,12 +149,7 @@ def thinned(channel: Ragged, points: int) -> Ragged:
     """Every k-th point of each run, k the smallest that leaves at most `points`."""
     stride = np.repeat(-(-channel.lengths // points), channel.lengths)
     position = np.arange(len(channel.values)) - np.repeat(channel.offsets[:-1], channel.lengths)
-    return _kept(channel, position % stride == 0)
-
-
-def _kept(channel: Ragged, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Ragged:
-    counts = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
-    return Ragged(channel.steps[keep], channel.values[keep], counts[channel.offsets])
+    return channel.where(position % stride == 0)
 
 
 def tsfresh_table(channel: Ragged, name: str) -> pd.DataFrame:
@@ -205,7 +200,7 @@ def stability(channel: Ragged, table: pd.DataFrame) -> pd.DataFrame:
     names = [feature.split("__", 1)[1] for feature in table.columns]
     long = channel.take(np.flatnonzero(channel.lengths >= 20 * THINNING))
     position = np.arange(len(long.values)) - np.repeat(long.offsets[:-1], long.lengths)
-    sparse = _kept(long, position % THINNING == 0)
+    sparse = long.where(position % THINNING == 0)
     before, after = (pd.DataFrame(extract(c, names), columns=table.columns) for c in (long, sparse))
     ratio = (before / after).abs().where((before != 0.0) & (after != 0.0))
     growth = np.log(ratio).abs().quantile(0.75) / np.log(THINNING)

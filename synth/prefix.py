@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.quantities import Measured, measure
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.truth import Truth, judge
 
@@ -84,9 +84,7 @@ def _batch_until(batch: Batch, until: FloatArray) -> Batch:
 
 
 def _until(channel: Ragged, until: FloatArray) -> Ragged:
-    keep: BoolArray = channel.steps <= np.repeat(until, channel.lengths)
-    counts = np.concatenate([[0], np.cumsum(keep)])
-    return Ragged(channel.steps[keep], channel.values[keep], counts[channel.offsets].astype(np.int64))
+    return channel.where(channel.steps <= np.repeat(until, channel.lengths))
 
 
 def _parts(

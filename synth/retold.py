@@ -70,8 +70,8 @@ def thinned_log(logged: Logged, stride: int) -> Logged:
     kept = {
         name: _is_kept(channel, every)[np.isfinite(channel.values)] for name, channel in logged.batch.channels.items()
     }
-    clean = {name: _where(channel, kept[name]) for name, channel in logged.clean.channels.items()}
-    textured = {name: _where(channel, kept[name]) for name, channel in logged.textured.items()}
+    clean = {name: channel.where(kept[name]) for name, channel in logged.clean.channels.items()}
+    textured = {name: channel.where(kept[name]) for name, channel in logged.textured.items()}
     return Logged(
         thinned(logged.batch, every),
         replace(logged.clean, channels=clean),
@@ -96,18 +96,13 @@ def _parts(
 
 
 def _every(channel: Ragged, stride: IntArray) -> Ragged:
-    return _where(channel, _is_kept(channel, stride))
+    return channel.where(_is_kept(channel, stride))
 
 
 def _is_kept(channel: Ragged, stride: IntArray) -> BoolArray:
     """(total,) True at every stride-th point of each run, from its first."""
     index = np.arange(len(channel.values)) - np.repeat(channel.offsets[:-1], channel.lengths)
     return np.asarray(index % np.repeat(stride, channel.lengths) == 0)
-
-
-def _where(channel: Ragged, keep: BoolArray) -> Ragged:
-    counts = np.concatenate([[0], np.cumsum(keep)])
-    return Ragged(channel.steps[keep], channel.values[keep], counts[channel.offsets].astype(np.int64))
 
 
 def _draw(rng: np.random.Generator, seen: Measured, count: int) -> tuple[IntArray, IntArray, FloatArray]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 
+from curveclinic.kept import kept
 from curveclinic.ragged import BoolArray, offsets_of, places
 from curveclinic.synth.descent import GRID, FloatArray, IntArray
 from curveclinic.synth.plan import LOGGING, Plan
@@ -42,7 +42,7 @@ class Axis:
     time: FloatArray
     steps: FloatArray
 
-    @cached_property
+    @kept
     def counts(self) -> IntArray:
         """(n,) points of each run."""
         return np.diff(self.offsets)

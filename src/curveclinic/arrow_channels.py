@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.arrow_series import NumberLists, RawSeries, kept, rows_of
+from curveclinic.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.choosing import choose
 from curveclinic.columns import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.grid import OTHER_UNITS
@@ -156,7 +156,7 @@ def _only(series: RawSeries, used: BoolArray) -> RawSeries:
     points = series.points
     if not ((points.lengths > 0) & ~used).any():
         return series
-    return RawSeries(kept(points, np.repeat(used, points.lengths)), series.given)
+    return RawSeries(points.where(np.repeat(used, points.lengths)), series.given)
 
 
 def _on_axis(series: RawSeries, longest: IntArray) -> Ragged:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.kept import kept
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
 from curveclinic.run import with_inf
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class NumberLists:
             values = np.where(missing, np.nan, values)
         return cls(values, missing, np.where(valid, lengths, 0), valid)
 
-    @cached_property
+    @kept
     def offsets(self) -> IntArray:
         """(n + 1,) where each list begins."""
-        return np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        return offsets_of(self.lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class RawSeries:
             gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
             given = given | gaps
         points = Ragged(steps, column.values, column.offsets)
-        return cls(points if column.missing is None else kept(points, ~column.missing), given)
+        return cls(points if column.missing is None else points.where(~column.missing), given)
 
 
 def _axis(column: NumberLists, axes: Sequence[NumberLists], position: IntArray) -> tuple[FloatArray, BoolArray]:
@@ -115,12 +115,6 @@ def _axis(column: NumberLists, axes: Sequence[NumberLists], position: IntArray) 
         steps[np.repeat(fits, lengths)] = axis.values[np.repeat(fits, axis.lengths)]
         given, open_ = given | fits, open_ & ~here
     return steps, given
-
-
-def kept(points: Ragged, keep: BoolArray) -> Ragged:
-    """Returns the points at flat places that are kept."""
-    counts = np.concatenate([[0], np.cumsum(keep)])
-    return Ragged(points.steps[keep], points.values[keep], counts[points.offsets].astype(np.int64))
 
 
 def rows_of(offsets: IntArray, places: IntArray) -> IntArray:

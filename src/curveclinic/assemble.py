@@ -64,7 +64,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    placed, nowhere = _placed(choice.channels)
+    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)  # `from_arrays` does it, too
     channels, hidden = revealed(placed)
     channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import cached_property, partial
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +14,7 @@ from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
+from curveclinic.kept import kept
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS
 from curveclinic.plurals import counted
@@ -141,7 +142,7 @@ class _Rows:
         self.quantities = rules.quantities
         self.likely: list[tuple[LikelyCause, ...]] | None = None
 
-    @cached_property
+    @kept
     def val_averaged(self) -> FloatArray:
         """(n,) val points that its level averages over; asked for where a run overfits."""
         return averaged_points(self.quantities)

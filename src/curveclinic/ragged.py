@@ -68,6 +68,12 @@ class Ragged:
         """Returns the same channel with NaN and Inf points left out."""
         return self._finite if len(self.bad) else self
 
+    def where(self, keep: BoolArray) -> Ragged:
+        """Returns the same channel with those of its points (total,) that are kept."""
+        before = np.zeros(len(keep) + 1, dtype=np.int64)
+        np.cumsum(keep, out=before[1:])
+        return Ragged(self.steps[keep], self.values[keep], before[self.offsets])
+
     @kept
     def _finite(self) -> Ragged:
         keep = np.ones(len(self.values), dtype=bool)

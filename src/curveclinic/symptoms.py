@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 from curveclinic.causes import CAUSES
+from curveclinic.kept import kept
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Symptom:
     remedies: tuple[str, ...]
     source: str
 
-    @cached_property
+    @kept
     def causes(self) -> tuple[str, ...]:
         """Names of the likely causes, most likely first."""
         return tuple(CAUSES[cause].name for cause in self.cause_ids)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, offsets_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,7 +151,7 @@ def load(path: Path) -> Cache:
 
 def _offsets(column: Any) -> IntArray:
     lengths: IntArray = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-    return np.concatenate([[0], np.cumsum(lengths)])
+    return offsets_of(lengths)
 
 
 def rows_where(cache: Cache, keep: BoolArray) -> IntArray:

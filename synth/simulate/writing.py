@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged, offsets_of
 from curveclinic.synth.draws import Rng, chance, log_uniform, pick
 from curveclinic.synth.logger import printed
 from curveclinic.synth.plan import LOGGING
@@ -186,7 +186,7 @@ def _val_points(cache: Cache, book: Book) -> _Points:
 
 
 def _laid_out(counts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    offsets = offsets_of(counts)
     run = np.repeat(np.arange(len(counts)), counts)
     return offsets, run, np.arange(offsets[-1]) - offsets[run]
 
@@ -299,7 +299,6 @@ def _shown(values: FloatArray, digits: IntArray) -> FloatArray:
 
 
 def _kept(book: Book, points: _Points, values: FloatArray, keep: BoolArray) -> Ragged:
-    counts = np.concatenate([[0], np.cumsum(keep)])
     steps = book.first[points.run] + book.scale[points.run] * points.step
     steps = np.where(np.abs(steps - np.rint(steps)) < 1e-6, np.rint(steps), steps)
-    return Ragged(steps[keep], values[keep], counts[points.offsets].astype(np.int64))
+    return Ragged(steps, values, points.offsets).where(keep)
