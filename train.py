@@ -46,8 +46,7 @@ from curveclinic.synth.simulate.stream import Simulations, judge_simulated
 from curveclinic.synth.truth import Truth, judge
 
 HELD_OUT = (
-    "overfit_after_drop", "warmup_start", "settles_at_chance", "slow_turn",
-    "cut_short", "resumed", "val_wobble", "damped_start",
+    "overfit_after_drop", "warmup_start", "slow_turn", "cut_short", "resumed", "val_wobble",
 )  # fmt: skip
 """Families no training run is drawn from: evaluation and calibration use them beside fresh runs of the others."""
 

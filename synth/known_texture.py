@@ -92,7 +92,7 @@ def _swing_truth(
 ) -> Quantities:
     level, size = course.level, parts["swinging"] * factor * course.unit
     # another value at every point
-    restless = np.isin(parts["swing_kind"], [SWINGS.index(kind) for kind in ("alternating", "wild")])
+    restless = np.isin(parts["swing_kind"], [SWINGS.index(kind) for kind in ("alternating", "wild", "chaotic")])
     turns = 2 * parts["swing_cycles"] / np.clip(level.count, 1, CELLS) + 0.05
     begin = level.steps[:, 0] + np.maximum(parts["swing_from"], 0.0) * (level.steps[:, -1] - level.steps[:, 0])
     trend = np.maximum(course.reach(0.02, 0.98), 0.02 * course.size + _TINY)

@@ -20,7 +20,7 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.prefix import highest_lift
 from curveclinic.synth.texture import SWINGS
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth
+from curveclinic.synth.truth import ARGUABLE_TARGET, Truth
 
 _STRIDES: Final = (2, 3, 4, 4, 4, 5, 8, 20)
 """Every how many-th point is kept; every fourth most often."""
@@ -36,6 +36,9 @@ _STEADY_DROP: Final = 0.1
 
 _FAINT_WEIGHT: Final = 0.5
 """Training weight of what the full log shows and the measures of the twin do not."""
+
+_LOST_WEIGHT: Final = 0.2
+"""Training weight of a texture that thinning hides: steadied harder, it was forgotten on full logs, too."""
 
 _HIDDEN_BY_THINNING: Final = (
     "oscillation", "loss_spikes", "val_spikes", "periodic_loss", "exploding_gradients", "vanishing_gradients",
@@ -143,7 +146,7 @@ def _truth(full: Truth, stride: IntArray, rule: FloatArray) -> Truth:
     target, weight = full.target.copy(), full.weight.copy()
     gone = (target == 1.0) & (stride > 1)[:, None] & (rule <= 0)
     texture = gone & np.isin(LABELS, _HIDDEN_BY_THINNING)
-    target[texture], weight[texture] = ARGUABLE_TARGET, ARGUABLE_WEIGHT
+    target[texture], weight[texture] = ARGUABLE_TARGET, _LOST_WEIGHT
     weight[gone & ~texture] = _FAINT_WEIGHT
     fact = LABELS.index("non_finite")
     target[:, fact] = rule[:, fact]

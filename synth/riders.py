@@ -120,7 +120,7 @@ def high_swings(rng: Rng, n: int) -> Draw:
     """Learning rate too high for any trend: train swings widely and val with it."""
     return {
         "swing": log_uniform(rng, 0.1, 1.0, n),
-        "swing_kind": pick(rng, [3, 3, 1.5, 2, 1, 4], n),
+        "swing_kind": pick(rng, [3, 3, 1.5, 1.5, 1, 4, 4, 2.5], n),
         "swing_cycles": log_uniform(rng, 4, 30, n),
         "swing_val": rng.uniform(0.5, 1.5, n),
     }
@@ -139,7 +139,7 @@ def mild_swings(rng: Rng, n: int) -> Draw:
     """Slow waves too small to matter."""
     return {
         "swing": log_uniform(rng, 0.002, 0.08, n),
-        "swing_kind": rng.integers(0, 5, n),
+        "swing_kind": pick(rng, [1, 1, 1, 1, 1, 0, 0.7, 0.7], n),
         "swing_cycles": log_uniform(rng, 3, 40, n),
         "swing_val": rng.uniform(0, 1.2, n),
     }

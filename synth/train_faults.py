@@ -11,8 +11,9 @@ from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, 
 
 def underfit(rng: Rng, n: int) -> Draw:
     """A small improvement, then a plateau for train and val alike."""
+    faint = rng.random(n) < 0.25
     return {
-        "floor": rng.uniform(0.68, 0.99, n),
+        "floor": np.where(faint, 1.0 - log_uniform(rng, 0.015, 0.12, n), rng.uniform(0.68, 0.99, n)),
         "rate": log_uniform(rng, 8, 400, n),
         "decay": pick(rng, {DECAY["exponential"]: 4, DECAY["power"]: 1, DECAY["late"]: 1, DECAY["stretched"]: 1}, n),
         "val_floor": np.abs(rng.normal(0, 0.05, n)),
@@ -180,7 +181,7 @@ def oscillating(rng: Rng, n: int) -> Draw:
     shallow = rng.random(n) < 0.65
     return {
         "swing": log_uniform(rng, 0.08, 1.3, n),
-        "swing_kind": pick(rng, [3, 3, 1.5, 2, 1, 4], n),
+        "swing_kind": pick(rng, [3, 3, 1.5, 1.5, 1, 4, 4, 2.5], n),
         "swing_cycles": log_uniform(rng, 3, 25, n),
         "swing_val": np.where(rng.random(n) < 0.8, rng.uniform(0.6, 1.6, n), rng.uniform(0, 0.3, n)),
         "swing_from": np.where(rng.random(n) < 0.7, 0.0, rng.uniform(0, 0.3, n)),

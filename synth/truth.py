@@ -24,8 +24,8 @@ from curveclinic.synth.logger import Logged
 from curveclinic.synth.noiseless import noiseless_quantities
 from curveclinic.trends import Quantities
 
-ARGUABLE_WEIGHT: Final = 0.2
-"""Training weight of an arguable cell."""
+ARGUABLE_WEIGHT: Final = 0.5
+"""Training weight of an arguable cell: what a careful reader would leave unsaid is learnt as such."""
 
 ARGUABLE_TARGET: Final = 0.15
 """Training target of an arguable cell: silence, not denial."""

@@ -73,7 +73,7 @@ def _underfitting(q: Names) -> Statement:
     return all_of(
         # a small improvement, but one
         below(q["t_drop_rel"], 0.25, 0.35),
-        above(q["t_drop_rel"], 0.02, 0.05),
+        above(q["t_drop_rel"], 0.03, 0.055),
         above(q["t_drop_snr"], 3.0, 6.0),
         # then a plateau
         above(q["t_plateau"], 0.3, 0.45),
@@ -138,24 +138,36 @@ def _divergence(q: Names) -> Statement:
         above(q["t_rise_snr"], 4.0, 8.0),
         above(q["t_rise_noise"], 1.0, 2.5),
         above(q["t_above_start_rel"], -0.25, 0.0),
-        above(q["t_count"], 2.0, 3.0),
+        any_of(above(q["t_count"], 2.0, 3.0), _blows_up(q)),
         # two or three points up are a wobble, unless they go far
         any_of(above(q["t_count"], 3.0, 6.0), above(q["t_rise_rel"], 0.3, 1.0)),
     )
+
+
+def _blows_up(q: Names) -> Statement:
+    """Two points are enough where the second is many times the first and nothing finite comes after."""
+    return all_of(above(q["t_count"], 1.0, 2.0), above(q["t_rise_rel"], 3.0, 10.0), above(q["t_bad"], 0.0, _ONE_POINT))
 
 
 def _non_finite(q: Names) -> Statement:
     return any_of(above(q["t_bad"], 0.0, _ONE_POINT), above(q["v_bad"], 0.0, _ONE_POINT))
 
 
-def _oscillation(q: Names) -> Statement:
-    # batch noise has no memory and leaves val alone
-    moving = any_of(above(q["t_swing_persistence"], 0.1, 0.35), above(q["swing_shared"], 0.3, 0.6))
+def _swings(q: Names) -> Statement:
+    """Train moves up and down, whatever the reason, by much of what it still has to fall."""
     return all_of(
         above(q["t_swing"], 0.16, 0.32),
         above(q["t_swing_level"], 0.05, 0.12),
         above(q["t_swing_turns"], 0.05, 0.1),
         above(q["t_count"], 10.0, 14.0),
+    )
+
+
+def _oscillation(q: Names) -> Statement:
+    # batch noise has no memory and leaves val alone
+    moving = any_of(above(q["t_swing_persistence"], 0.1, 0.35), above(q["swing_shared"], 0.3, 0.6))
+    return all_of(
+        _swings(q),
         moving,
         below(q["period_strength"], 0.55, 0.75),
         _no_schedule(q),
@@ -346,11 +358,19 @@ DEFINITIONS: Final[dict[str, Callable[[Names], Statement]]] = {
 
 _PROGRAM: Final = Program([define(Names()) for define in DEFINITIONS.values()])
 
+_SWINGS: Final = Program([_swings(Names())])
+
 
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
         return np.ascontiguousarray(_PROGRAM.degrees(q | _derived(q)).T)
+
+
+def swing_degree(q: Quantities) -> FloatArray:
+    """(n,) degree to which the train loss moves up and down, be it the weights, the noise of batches or a schedule."""
+    with np.errstate(invalid="ignore"):
+        return np.nan_to_num(_SWINGS.degrees(q)[0])
 
 
 def _derived(q: Quantities) -> Quantities:

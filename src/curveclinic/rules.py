@@ -29,7 +29,7 @@ _JUST_ABSENT: Final = float(np.nextafter(PRESENT, 0.0))
 
 _MIN_POINTS: Final = {
     "non_finite": 1,
-    "divergence": 3,
+    "divergence": 2,
     "not_learning": 4,
     "val_below_train": 4,
     "oscillation": 12,

@@ -21,9 +21,10 @@ from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.views import row_of
 from curveclinic.synth.texture import SWINGS
 from curveclinic.texture import marked_steps
+from curveclinic.trends import Quantities
 
-_UPPER: Final = 1.036
-"""The 0.7 quantile of |x| of a normal deviate, in standard deviations: how the shared measure gauges a swing."""
+_RESTLESS: Final = 0.1
+"""Persistence below which a swing is another value at every point."""
 
 _FIXED: Final = 0.3
 """Autocorrelation from which a fixed order of the data shows as a pattern."""
@@ -92,8 +93,8 @@ def textured_train(rng: Rng, seen: Measured, logged: Ragged, known: FloatArray) 
 
 
 def measured_parts(
-    seen: Measured, trend: Ragged, known: Mapping[str, FloatArray], *, scatter: FloatArray, fixed: FloatArray,
-    cost: FloatArray,
+    seen: Measured, trend: Ragged, known: Mapping[str, FloatArray], quiet: Quantities, *, scatter: FloatArray,
+    fixed: FloatArray, cost: FloatArray,
 ) -> dict[str, FloatArray]:  # fmt: skip
     """The texture parts that `truth.judge` asks for.
 
@@ -101,6 +102,7 @@ def measured_parts(
         seen: what is measured on the logs.
         trend: the train loss without noise and swings.
         known: (n,) noise of single points of both losses, in the view of the log.
+        quiet: what is measured on the losses without noise, swings included.
         scatter: (n,) of the train points about their trend, in the view of the log.
         fixed: (n,) 1.0 where the data came in the same order in every epoch.
         cost: (n,) loss of an untrained model, in the log's units.
@@ -111,7 +113,7 @@ def measured_parts(
     parts = _jump_parts(t, known["train_loss"], "spike") | _jump_parts(v, known["val_loss"], "val_spike")
     parts["val_spike_height"] = np.where(alone, parts["val_spike_height"], 0.0)
     parts["val_spike_count"] = np.where(alone, parts["val_spike_count"], 0.0)
-    parts |= _swing_parts(t, q, known["train_loss"]) | _period_parts(t, q, scatter, fixed)
+    parts |= _swing_parts(t, quiet) | _period_parts(t, q, scatter, fixed)
     return parts | {"cost": cost, "idle": _idle(trend), "jumped": np.zeros(len(cost))}
 
 
@@ -135,20 +137,16 @@ def _jump_parts(cells: Cells, noise: FloatArray, name: str) -> dict[str, FloatAr
     }
 
 
-def _swing_parts(cells: Cells, q: Mapping[str, FloatArray], noise: FloatArray) -> dict[str, FloatArray]:
-    """The swings' size once the noise's share is taken off."""
-    each = np.maximum(cells.count / np.maximum(cells.size, 1), 1.0)
-    by_noise = _UPPER * noise / np.sqrt(each) / _typical(cells)
-    size = np.sqrt(np.maximum(q["t_swing_level"] ** 2 - by_noise**2, 0.0))
-    restless = q["t_swing_persistence"] < 0.1
-    kind = np.where(restless, SWINGS.index("wild"), SWINGS.index("sine"))
+def _swing_parts(cells: Cells, quiet: Quantities) -> dict[str, FloatArray]:
+    """Swings of the loss on the whole train set: no noise of batches, so the weights swing, and val with them."""
+    restless = quiet["t_swing_persistence"] < _RESTLESS
     span = np.maximum(cells.steps[:, -1] - cells.steps[:, 0], 1e-12)
     return {
-        "swinging": size / 0.9,
-        "swing_val": np.where(q["swing_shared"] > 0.5, 1.0, 0.2),
-        "swing_kind": kind.astype(np.float64),
-        "swing_cycles": 0.5 * np.maximum(q["t_swing_turns"] - 0.05, 0.0) * np.clip(cells.count, 1, CELLS),
-        "swing_from": np.clip((q["t_swing_first"] - cells.steps[:, 0]) / span, 0.0, 1.0),
+        "swinging": quiet["t_swing_level"] / 0.9,
+        "swing_val": np.ones(len(span)),
+        "swing_kind": np.where(restless, SWINGS.index("wild"), SWINGS.index("sine")).astype(np.float64),
+        "swing_cycles": 0.5 * np.maximum(quiet["t_swing_turns"] - 0.05, 0.0) * np.clip(cells.count, 1, CELLS),
+        "swing_from": np.clip((quiet["t_swing_first"] - cells.steps[:, 0]) / span, 0.0, 1.0),
     }
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.definitions import degrees
+from curveclinic.definitions import degrees, swing_degree
 from curveclinic.labels import LABELS
 from curveclinic.quantities import Measured, measure
-from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.rules import PRESENT, overrule
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.generate import Sample
@@ -23,10 +23,14 @@ from curveclinic.synth.simulate.parts import known_noise, measured_parts, textur
 from curveclinic.synth.simulate.record import Cache, load, rows_where
 from curveclinic.synth.simulate.views import Views, views_of
 from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, Truth, judge
+from curveclinic.synth.truth import ARGUABLE_TARGET, Truth, judge
+from curveclinic.trends import Quantities
 
 _APART: Final = 0.7
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""
+
+_APART_WEIGHT: Final = 0.2
+"""Training weight of such a cell: one of the two may be right."""
 
 _TEXTURES: Final = [
     LABELS.index(name) for name in ("oscillation", "loss_spikes", "val_spikes", "noisy_validation", "periodic_loss")
@@ -39,6 +43,15 @@ _KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_los
 a train loss that is flat under its noise."""
 
 _SWINGS: Final = LABELS.index("oscillation")
+
+_NO_SWING: Final = 0.25
+"""Share of what a log shows as swings that the loss on the whole train set must reach to be more than noise."""
+
+_SPIKY: Final = 3.0
+"""Size, in units of the limit, from which a few jumps could be all that swings."""
+
+_FEW_SPIKES: Final = 8
+"""Jumps that can be lone spikes."""
 
 _HELD_OUT: Final = 8
 """One family in this many is kept from training."""
@@ -114,7 +127,8 @@ def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured
         "val_loss": written.level["val_loss"],
     }
     cost = cache.numbers["cost"][book.row] * book.unit
-    parts = measured_parts(seen, trend["train_loss"], known, scatter=scatter, fixed=fixed, cost=cost)
+    quiet = measure(_like(written.batch, dict(written.batch.channels) | written.level)).quantities
+    parts = measured_parts(seen, trend["train_loss"], known, quiet, scatter=scatter, fixed=fixed, cost=cost)
     clean = dict(written.batch.channels) | trend | written.metric
     clean |= {name: written.batch.channels[name].finite() for name in ("lr", "grad_norm")}
     return Logged(written.batch, _like(written.batch, clean), textured, parts)
@@ -134,9 +148,25 @@ def judge_simulated(logged: Logged, seen: Measured) -> Truth:
     apart = np.abs(truth.degree - by_log) >= _APART
     apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
     apart &= truth.checked
-    apart[:, _KNOWN] = False
+    apart[:, [*_KNOWN, _SWINGS]] = False
     target = np.where(apart, ARGUABLE_TARGET, truth.target)
-    weight = np.where(apart, ARGUABLE_WEIGHT, truth.weight)
-    # a swing of the weights and the noise of a batch look alike here: what swings is left to the drawn runs
-    weight[(by_log[:, _SWINGS] > 0) & (target[:, _SWINGS] < 1.0), _SWINGS] = 0.0
+    weight = np.where(apart, _APART_WEIGHT, truth.weight)
+    weight[_unclear_swings(truth, logged.parts["swinging"], seen.quantities), _SWINGS] = 0.0
     return replace(truth, target=target, weight=weight)
+
+
+def _unclear_swings(truth: Truth, swinging: FloatArray, q: Quantities) -> BoolArray:
+    """(n,) True where log and view disagree about swings, or where lone spikes could be meant.
+
+    Args:
+        truth: what the view without noise says.
+        swinging: (n,) size of the swings of that view, relative to its level.
+        q: what is measured on the logs.
+    """
+    shown = swing_degree(q)
+    there = truth.target[:, _SWINGS] == 1.0
+    spiky = (q["t_jump_size"] > _SPIKY) & (q["t_jumps"] <= _FEW_SPIKES)
+    noise_alone = swinging < _NO_SWING * q["t_swing_level"]
+    clear_yes = there & (shown >= PRESENT) & ~spiky
+    clear_no = (truth.degree[:, _SWINGS] <= 0.0) & ((shown <= 0.0) | noise_alone)
+    return np.asarray(~(clear_yes | clear_no))
