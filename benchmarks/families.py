@@ -88,7 +88,8 @@ def judged(sample: Sample, classifier: Classifier) -> tuple[FloatArray, BoolArra
     network = said.network
     assert network is not None  # there is a classifier
     shown = merge(said.rules, network, counts=sample.batch.finite_counts, decided_by_rule=classifier.decided_by_rule)
-    truth = np.where(sample.weight > 0.4, sample.target, np.nan)
+    clear = (sample.weight > 0.4) & np.isin(sample.target, (0.0, 1.0))
+    truth = np.where(clear, sample.target, np.nan)
     loss = sample.seen.cells["train_loss"].steps
     other = sample.seen.cells["val_loss"].steps
     first, last = np.fmin(loss[:, 0], other[:, 0]), np.fmax(loss[:, -1], other[:, -1])

@@ -31,6 +31,13 @@ def test_clear_cases(label):
     assert found(SHOWS[label]) == {label} | COMPANIONS.get(label, set())
 
 
+def test_a_run_that_is_gone_after_one_point_diverged():
+    gone = [np.nan] * 6
+    assert found({"train_loss": [1.3, 2e27, *gone]}) == {"non_finite", "divergence"}
+    assert found({"train_loss": [1.3, 2.0, *gone]}) == {"non_finite"}
+    assert found({"train_loss": [1.3, 2e27]}) == set()
+
+
 @pytest.mark.parametrize("name", sorted(BENIGN))
 def test_harmless_look_alikes(name):
     assert found(BENIGN[name]) == set()

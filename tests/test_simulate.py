@@ -23,6 +23,7 @@ import torch
 import train
 import train_causes
 from curveclinic.causes import OF_SIMULATED
+from curveclinic.definitions import swing_degree
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth.draws import Draw
@@ -344,6 +345,18 @@ def test_the_same_seed_draws_the_same_logs(simulations: Simulations) -> None:
 def test_faults_are_labelled_by_what_they_do(simulations: Simulations, fault: str, label: str, least: float) -> None:
     assert share(logs_of(simulations, fault), label) >= least
     assert share(logs_of(simulations, "none"), label) <= 0.1
+
+
+def test_noise_of_batches_alone_is_no_oscillation(simulations: Simulations) -> None:
+    """Where the loss on all of the train set does not swing, a log that does is clearly none; and none is found."""
+    j, sample = LABELS.index("oscillation"), simulations.draw(11, 600)
+    restless = (swing_degree(sample.seen.quantities) >= 1.0) & sample.truth.checked[:, j]
+    level = sample.logged.parts["swinging"] / np.maximum(sample.seen.quantities["t_swing_level"], 1e-12)
+    still = restless & (level < 0.1)
+    assert still.sum() >= 5
+    assert (sample.target[still, j] < 1.0).all()
+    assert (sample.weight[still, j] > 0.0).mean() > 0.5
+    assert (level[(sample.target[:, j] == 1.0) & (sample.weight[:, j] > 0.0)] > 0.3).all()
 
 
 def test_the_view_runs_through_the_middle_of_the_batches(simulations: Simulations) -> None:
