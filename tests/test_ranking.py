@@ -45,7 +45,7 @@ def found(*labels: str):
     present = np.isin(LABELS, labels)[None, :]
     inputs = np.zeros((1, len(NAMES)))
     inputs[0, [NAMES.index(f"present {label}") for label in labels]] = 1.0
-    return present, inputs
+    return present, inputs, np.zeros(1, dtype=bool)
 
 
 def test_ranks_by_probability():
@@ -55,6 +55,18 @@ def test_ranks_by_probability():
     assert [cause.probability for cause in told] == pytest.approx([np.e / (np.e + 1), 1 / (np.e + 1)])
     assert told[0].name == CAUSES[HIGH].name
     assert told[0].remedies == CAUSES[HIGH].remedies
+
+
+def test_a_layer_without_gradient_points_to_dead_units():
+    dead = "dead_or_saturated_units"
+    present, inputs, heard = found("not_learning")
+    causes = model(LOW, dead, HIGH)
+    before, after = (rank(causes, present, inputs, silent)[0] for silent in (heard, ~heard))
+    assert [c.probability for c in before if c.cause == dead] < [c.probability for c in after if c.cause == dead]
+    assert after[0].cause == dead
+    # where the symptom has nothing to do with it, a frozen layer is no cause
+    other = found("val_spikes")[:2]
+    assert rank(causes, *other, heard) == rank(causes, *other, ~heard)
 
 
 def test_experience_breaks_a_tie():
@@ -94,7 +106,9 @@ def test_fit_finds_what_tells_causes_apart():
     inputs[np.arange(600), which] += 6.0
     fitted = fit_causes(inputs, np.array([HIGH, LOW, NO_FAULT])[which], onnx_sha256="abc", recipe={})
     assert fitted.causes == (HIGH, LOW, NO_FAULT)
-    guess = fitted.probabilities(inputs, np.zeros((600, len(LABELS)), dtype=bool)).argmax(axis=1)
+    guess = fitted.probabilities(inputs, np.zeros((600, len(LABELS)), dtype=bool), np.zeros(600, dtype=bool)).argmax(
+        axis=1
+    )
     assert (guess == which).mean() > 0.95
 
 

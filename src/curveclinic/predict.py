@@ -16,6 +16,7 @@ from curveclinic.evidence import evidence
 from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
 from curveclinic.kept import kept
 from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS
 from curveclinic.plurals import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
@@ -88,11 +89,14 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     opposed = np.array([has_opponents(run.notes) for run in runs])
     said = judged(Batch.from_runs(runs), classifier, adversarial, opposed)
     rows = _Rows(said)
+    rows.silent = [silent_layers(run.channels) for run in runs]
     if classifier is not None and classifier.causes is not None and said.encoded is not None:
         rows.likely = [()] * len(runs)
         if any(rows.present):
             inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
-            rows.likely = rank(classifier.causes, said.verdicts.present, inputs)
+            rows.likely = rank(
+                classifier.causes, said.verdicts.present, inputs, np.array([bool(s) for s in rows.silent])
+            )
     reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
         if opposed[i]:
@@ -141,6 +145,7 @@ class _Rows:
         self.checked = rules.checked.tolist()
         self.quantities = rules.quantities
         self.likely: list[tuple[LikelyCause, ...]] | None = None
+        self.silent: list[tuple[str, ...]] = []
 
     @kept
     def val_averaged(self) -> FloatArray:
@@ -167,7 +172,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         findings=tuple(findings),
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
-        message="; ".join(run.notes),
+        message="; ".join((*run.notes, *silence_notes(rows.silent[i]))),
         run=run,
         stop_at=_stop_at(run, i, rows),
         likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],

@@ -48,6 +48,11 @@ _EXPERIENCE: Final = 0.5
 _STRANGE: Final = 1.0
 """Log-odds that a cause loses where the table names it for none of the findings."""
 
+_SILENT: Final = 3.0
+"""Log-odds that dead or saturated units gain where a layer gets no gradient and the table names them for a finding."""
+
+_DEAD: Final = "dead_or_saturated_units"
+
 _LONGEST: Final = 4
 """Causes the symptoms' table names for one finding at most."""
 
@@ -75,11 +80,12 @@ class CauseModel:
     bias: FloatArray
     recipe: Mapping[str, Any]
 
-    def probabilities(self, inputs: FloatArray, present: BoolArray) -> FloatArray:
-        """(n, k) from inputs (n, d) and findings (n, 20); every row sums to 1."""
+    def probabilities(self, inputs: FloatArray, present: BoolArray, silent: BoolArray) -> FloatArray:
+        """(n, k) from inputs (n, d), findings (n, 20) and whether a layer is silent (n,); every row sums to 1."""
         score = standardised(inputs, self.mean, self.scale) @ self.weights.T + self.bias
         gain = _gain(self.experience, present)
         score += _EXPERIENCE * gain - _STRANGE * ((gain == 0) & self.a_cause)
+        score += _SILENT * (silent[:, None] & (gain > 0) & (np.array(self.causes) == _DEAD))
         share = np.exp(score - np.maximum.reduce(score, axis=1, keepdims=True))
         out: FloatArray = share / np.add.reduce(share, axis=1, keepdims=True)
         return out
@@ -150,19 +156,20 @@ def cause_inputs(verdicts: Verdicts, checked: BoolArray, counts: IntArray, encod
     return np.concatenate(columns, axis=1, dtype=np.float64, casting="unsafe")
 
 
-def rank(model: CauseModel, present: BoolArray, inputs: FloatArray) -> list[tuple[LikelyCause, ...]]:
+def rank(model: CauseModel, present: BoolArray, inputs: FloatArray, silent: BoolArray) -> list[tuple[LikelyCause, ...]]:
     """The likeliest causes of each of n runs, likeliest first; () for a run without findings.
 
     Args:
         model: the causes' model.
         present: (n, 20) label found.
         inputs: (n, d) from `cause_inputs`.
+        silent: (n,) a layer gets no gradient, see `layers.silent_layers`.
     """
     out: list[tuple[LikelyCause, ...]] = [()] * len(present)
     rows = np.logical_or.reduce(present, axis=1).nonzero()[0]
     if not len(rows):
         return out
-    probability = model.probabilities(inputs[rows], present[rows])
+    probability = model.probabilities(inputs[rows], present[rows], silent[rows])
     probability *= model.a_cause
     order = (-probability).argsort(axis=1, kind="stable")[:, :MOST]
     top = probability[np.arange(len(rows))[:, None], order]

@@ -11,6 +11,7 @@ import numpy as np
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.judging import Judged
 from curveclinic.labels import CHANNELS, HEALTHY, LABELS, LAYER_PREFIX
+from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.merge import Verdicts
 from curveclinic.predict import has_opponents, is_adversarial, no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -244,6 +245,8 @@ def _at(channel: Ragged, index: IntArray, absent: float) -> FloatArray:
 
 def _messages(curves: Curves, said: Judged) -> list[str]:
     out = [storable("; ".join(notes)) if notes else "" for notes in curves.notes]
+    for i, own in curves.layers.items():
+        out[i] = storable("; ".join((*curves.notes[i], *silence_notes(silent_layers(own)))))
     for i in np.flatnonzero(said.undetermined).tolist():
         out[i] = storable(no_verdict(curves.run(i), int(said.points[i]), said.doubtful.get(i)))
     return out
