@@ -370,7 +370,7 @@ def degrees(q: Quantities) -> FloatArray:
 def swing_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the train loss moves up and down, be it the weights, the noise of batches or a schedule."""
     with np.errstate(invalid="ignore"):
-        return np.nan_to_num(_SWINGS.degrees(q)[0])
+        return np.asarray(np.nan_to_num(_SWINGS.degrees(q)[0]))
 
 
 def _derived(q: Quantities) -> Quantities:
