@@ -37,16 +37,15 @@ from streams import ABSENT, PRESENT, SHARES, Stream, logged_stream, synthetic_st
 from tables import Row, print_table, write_csv
 from yardstick import RESULTS, load_records, truth_of, without_positive
 
+from curveclinic.classifier import weights_folder
 from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.sidecar import SIDECAR_NAME, read_sidecar
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import generate
 
-HELD_OUT = (
-    "overfit_after_drop", "warmup_start", "settles_at_chance", "slow_turn",
-    "cut_short", "resumed", "val_wobble", "damped_start",
-)  # fmt: skip
-"""Families that `train.py` never draws from."""
+HELD_OUT: tuple[str, ...] = tuple(read_sidecar(weights_folder() / SIDECAR_NAME).recipe["held_out_families"])
+"""Families that the shipped network was never trained on."""
 
 MAX_POINTS = 2000
 """Longest synthetic run."""
