@@ -50,7 +50,9 @@ def _noisy_train(
     rho = plan.noise_rho + averaged * np.minimum(3 - plan.noise_rho, 2)
     eps = texture.correlated(rng, t.counts, rho, plan.skew)
     left = np.where(averaged, 1 / np.sqrt(2 * np.maximum(plan.ema, 1.0)), 1.0)
-    return _noisy(t, level, start, t.spread(plan.noise * left) * thin, plan.noise_power, eps)
+    relative = t.spread(plan.noise * left)
+    relative *= thin
+    return _noisy(t, level, start, relative, plan.noise_power, eps)
 
 
 def _noisy(

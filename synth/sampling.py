@@ -184,7 +184,9 @@ def _averaged(curve: FloatArray, run: IntArray, low: FloatArray, high: FloatArra
     width = high - low
     total = np.zeros(len(low))
     for node, weight in _GAUSS:
-        values = values_at(curve, run, low + node * width)
+        time = node * width
+        time += low
+        values = values_at(curve, run, time)
         values *= weight
         total += values
     return total
