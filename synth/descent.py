@@ -87,16 +87,23 @@ SCHEDULE_INDEX: Final = {name: i for i, name in enumerate(SCHEDULES)}
 
 def learning_rate(kind: IntArray, warmup: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """(n, G) learning rate relative to its peak; warmup (n,) is its share of the run."""
-    out = np.empty((len(kind), len(GRID)))
+    out, warm = np.empty((len(kind), len(GRID))), warmup > 0
     for index, shape in enumerate(SCHEDULES.values()):
-        rows = np.flatnonzero(kind == index)
-        if len(rows):
-            start = warmup[rows, None]
-            u = np.clip((GRID[None, :] - start) / np.maximum(1.0 - start, 1e-6), 0.0, 1.0)
-            out[rows] = shape(u, a[rows, None], b[rows, None])
-    rows = np.flatnonzero(warmup > 0)
+        of_kind = kind == index
+        for rows in (np.flatnonzero(of_kind & warm), np.flatnonzero(of_kind & ~warm)):
+            if len(rows):
+                out[rows] = shape(_since_warmup(warmup[rows]), a[rows, None], b[rows, None])
+    rows = np.flatnonzero(warm)
     out[rows] *= np.minimum(GRID / np.maximum(warmup[rows, None], 1e-9), 1.0)
     return np.maximum(out, 1e-6, out=out)
+
+
+def _since_warmup(warmup: FloatArray) -> FloatArray:
+    """(n, G) share of the schedule that has passed; (1, G) where no run has a warm-up."""
+    if not np.any(warmup):
+        return GRID[None, :]
+    start = warmup[:, None]
+    return np.clip((GRID - start) / np.maximum(1.0 - start, 1e-6), 0.0, 1.0)
 
 
 def progress(rate: FloatArray, weight: FloatArray) -> FloatArray:
@@ -104,9 +111,11 @@ def progress(rate: FloatArray, weight: FloatArray) -> FloatArray:
     area = np.tile(GRID, (len(rate), 1))
     rows = np.flatnonzero(weight > 0)
     speed = rate[rows] ** weight[rows, None]
-    gain = (speed[:, 1:] + speed[:, :-1]) * np.diff(GRID)
+    gain = speed[:, 1:] + speed[:, :-1]
+    gain *= np.diff(GRID)
     total = np.cumsum(gain, axis=1)
-    area[rows, 1:] = total / total[:, -1:]
+    total /= total[:, -1:]
+    area[rows, 1:] = total
     return area
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -26,7 +27,12 @@ def ints(n: int, value: int) -> IntArray:
 
 def log_uniform(rng: Rng, low: float, high: float, n: int) -> FloatArray:
     """(n,) log-uniform draws."""
-    return np.exp(rng.uniform(np.log(low), np.log(high), n))
+    return np.exp(rng.uniform(_log(low), _log(high), n))
+
+
+@cache
+def _log(bound: float) -> float:
+    return float(np.log(bound))
 
 
 def chance(rng: Rng, share: float, n: int) -> FloatArray:
@@ -36,8 +42,14 @@ def chance(rng: Rng, share: float, n: int) -> FloatArray:
 
 def pick(rng: Rng, weights: Mapping[int, float] | Sequence[float], n: int) -> IntArray:
     """(n,) indices drawn with the given weights."""
-    table = weights if isinstance(weights, Mapping) else dict(enumerate(weights))
+    table = weights.items() if isinstance(weights, Mapping) else enumerate(weights)
+    values, until = _shares(*table)
+    return values[np.searchsorted(until, rng.random(n), side="right")]
+
+
+@cache
+def _shares(*table: tuple[int, float]) -> tuple[IntArray, FloatArray]:
+    """The values of a table of weights, and the share of the draws that goes to each or to one before it."""
     # `rng.choice` draws the same, but checks its weights each time
-    share = np.cumsum(list(table.values()))
-    place = np.searchsorted(share / share[-1], rng.random(n), side="right")
-    return np.array(list(table))[place]
+    share = np.cumsum([weight for _, weight in table])
+    return np.array([value for value, _ in table]), share / share[-1]

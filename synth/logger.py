@@ -53,10 +53,10 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
         "val_loss": _channel(rng, plan, v, _broken(plan, v, val, _VAL)),
     }
     at, axis = t.of(plan.has_train_metric > 0)
-    points = metric_points(rng, plan, axis, latent.train_metric, tuple(x[at] for x in train))
+    points = metric_points(rng, plan, axis, latent.train_metric, *(x[at] for x in train[::2]))
     wrote["train_metric"] = _channel(rng, plan, axis, points)
     at, axis = v.of(plan.has_val_metric > 0)
-    points = metric_points(rng, plan, axis, latent.val_metric, tuple(x[at] for x in val))
+    points = metric_points(rng, plan, axis, latent.val_metric, *(x[at] for x in val[::2]))
     wrote["val_metric"] = _channel(rng, plan, axis, points)
     _, axis = t.of(plan.has_lr > 0)
     wrote["lr"] = _channel(rng, plan, axis, rate_points(plan, latent, axis))
@@ -84,6 +84,8 @@ def _channel(rng: np.random.Generator, plan: Plan, axis: Axis, points: Points) -
     at = axis.where(missing)
     keep[at] = rng.random(len(at)) >= axis.spread_over(missing, plan.missing)
     finite = np.isfinite(written)
+    if finite.all():
+        return _kept(axis, keep, written, *twins)
     finite &= keep
     return _kept(axis, keep, written) + _kept(axis, finite, *twins)
 

@@ -16,7 +16,7 @@ from curveclinic.extras import first_values, metric_quantities
 from curveclinic.gradients import gradient_quantities
 from curveclinic.layout import Layout
 from curveclinic.levels import Level, make_level
-from curveclinic.measures import CELLS, MAD_TO_STD, Cells, cell_means, cells_of
+from curveclinic.measures import CELLS, MAD_TO_STD, Cells, View, cell_means
 from curveclinic.quantities import Measured, trend_quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.smoothing import masked_median
@@ -45,7 +45,7 @@ def noiseless_quantities(logged: Logged, seen: Measured) -> Quantities:
         trend_quantities(level)
         | metric_quantities(logged.clean, level, cells)
         | first_values(logged.clean, losses.part(0, seen.batch.size))
-        | gradient_quantities(cells_of(channels["grad_norm"]))
+        | gradient_quantities(_clean_cells(channels["grad_norm"], seen.cells["grad_norm"]))
         | texture_truth(logged.parts, replace(level, noise=bare), losses, seen.losses)
     )
 
@@ -54,6 +54,14 @@ def scatter_about(logged: Ragged, curve: Ragged, written: Cells) -> FloatArray:
     """(n,) robust standard deviation of logged points about a curve at the same points, in the logged curve's view."""
     values, smooth = (_viewed(channel, written.log, written.scale) for channel in (logged, curve))
     return _typical(cell_means(logged, np.abs(values - smooth)), written.real, written.count)
+
+
+def _clean_cells(clean: Ragged, written: Cells) -> Cells:
+    """Means and extremes of a channel without noise in its own view; all else is that of the same points as logged."""
+    view = View.of_finite(clean)
+    layout = Layout.of(clean.offsets, clean.lengths, CELLS)
+    mean, low, high = layout.summary(view.points.values)
+    return replace(written, mean=mean, low=low, high=high, log=view.log, scale=view.scale)
 
 
 def _losses(logged: Logged, seen: Measured) -> tuple[Cells, Level, FloatArray]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.measures import segment_min
+from curveclinic.ragged import offsets_of
 from curveclinic.synth import texture
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.overlay import Overlay, peak
 from curveclinic.synth.physics import Latent
 from curveclinic.synth.plan import Plan
@@ -22,17 +23,23 @@ def loss_points(
     """Train and val losses as logged, clean and textured."""
     t_clean, thin = train_points(plan, latent.train, t)
     v_clean = values_at(latent.val, v.run, v.time)
-    t_level, v_level = t_clean * np.exp(over.train), v_clean * np.exp(over.val)
+    t_level, v_level = np.exp(over.train), np.exp(over.val)
+    t_level *= t_clean
+    v_level *= v_clean
     t_values = _noisy_train(rng, plan, t, t_level, latent.train[:, 0], thin)
     v_eps = texture.correlated(rng, v.counts, plan.val_rho, plan.val_skew)
     v_values = _noisy(v, v_level, latent.val[:, 0], v.spread(plan.val_noise), plan.val_noise_power, v_eps)
     moved = plan.shared_noise > 0
     shared = texture.correlated(rng, np.where(moved, t.counts, 0), plan.val_rho, np.zeros(plan.size))
     shared *= t.spread_over(moved, plan.shared_noise)
-    t_values[t.where(moved)] *= np.exp(shared)
-    t_values, t_clean, t_level = _frozen(rng, plan, t, t_values, t_clean, t_level)
-    v_values = _restored(plan, v, v_values)
-    return [_in_print(plan, t, t_values, t_clean, t_level), _in_print(plan, v, v_values, v_clean, v_level)]
+    t_values[t.mask(moved)] *= np.exp(shared)
+    _freeze(rng, plan, t, t_values, t_clean, t_level)
+    _restore(plan, v, v_values)
+    losses: list[Points] = [(t_values, t_clean, t_level), (v_values, v_clean, v_level)]
+    for axis, points in zip((t, v), losses, strict=True):
+        _convert(plan, axis, points)
+        _round(plan, axis, points[0])  # only what is written is rounded
+    return losses
 
 
 def _noisy_train(
@@ -43,22 +50,31 @@ def _noisy_train(
     rho = plan.noise_rho + averaged * np.minimum(3 - plan.noise_rho, 2)
     eps = texture.correlated(rng, t.counts, rho, plan.skew)
     left = np.where(averaged, 1 / np.sqrt(2 * np.maximum(plan.ema, 1.0)), 1.0)
-    return _noisy(t, level, start, t.spread(plan.noise * left) * thin, plan.noise_power, eps)
+    relative = t.spread(plan.noise * left)
+    relative *= thin
+    return _noisy(t, level, start, relative, plan.noise_power, eps)
 
 
 def _noisy(
-    axis: Axis, level: FloatArray, start: FloatArray, size: FloatArray, power: FloatArray, noise: FloatArray
+    axis: Axis, level: FloatArray, start: FloatArray, relative: FloatArray, power: FloatArray, noise: FloatArray
 ) -> FloatArray:
-    """Level with noise of relative size * (level / start) ** (power - 1), kept positive; start and power are (n,)."""
-    relative, varying = size.copy(), power != 1
-    varies = axis.where(varying)
+    """Level with noise of size relative * (level / start) ** (power - 1) times the level, kept positive.
+
+    Args:
+        axis: of the points.
+        level: (total,).
+        start, power: (n,).
+        relative, noise: (total,), overwritten.
+    """
+    varying = power != 1
+    varies = axis.mask(varying)
     share = level[varies]
     share /= axis.spread_over(varying, np.maximum(start, 1e-300))
     np.clip(share, 1e-9, 1e9, out=share)
     share **= axis.spread_over(varying, power - 1.0)
     relative[varies] *= share
     np.clip(relative, 0.0, 0.9, out=relative)
-    noise = relative * noise
+    noise *= relative
     out = noise + 1.0
     out *= level
     wide = np.flatnonzero((relative > 0.12) | (out <= 0))
@@ -66,76 +82,67 @@ def _noisy(
     return out
 
 
-def _frozen(
+def _freeze(
     rng: np.random.Generator, plan: Plan, axis: LossAxis, values: FloatArray, clean: FloatArray, textured: FloatArray
-) -> Points:
-    """After some blow-ups the loss is one constant with little noise, and no texture."""
+) -> None:
+    """Makes the loss after some blow-ups one constant with little noise and no texture."""
     stuck = axis.where((plan.freeze > 0) & (plan.blow_kind == 2))
     stuck = stuck[axis.share[stuck] > plan.blow_at[axis.run[stuck]] + 0.04]
     run = axis.run[stuck]
     level = np.zeros(plan.size)
     np.maximum.at(level, run, clean[stuck])
-    values, clean, textured = values.copy(), clean.copy(), textured.copy()
     values[stuck] = level[run] * (1 + 0.01 * plan.shape[run] * rng.standard_normal(len(run)))
     clean[stuck] = textured[stuck] = level[run]
-    return values, clean, textured
 
 
-def _restored(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
-    """Best weights restored: the last row repeats the best value."""
-    rows = np.flatnonzero((plan.restored > 0) & (axis.counts > 3))
-    out: FloatArray = values.copy()
-    if len(rows):
-        out[axis.offsets[rows + 1] - 1] = segment_min(values, axis.offsets)[rows]
-    return out
+def _restore(plan: Plan, axis: Axis, values: FloatArray) -> None:
+    """Repeats the best value in the last row of the runs whose best weights are restored."""
+    chosen = (plan.restored > 0) & (axis.counts > 3)
+    best = segment_min(values[axis.where(chosen)], offsets_of(axis.counts[chosen]))
+    values[axis.offsets[1:][chosen] - 1] = best
 
 
-def _in_print(plan: Plan, axis: Axis, values: FloatArray, clean: FloatArray, level: FloatArray) -> Points:
-    """Values in the loss's units; only what is written is rounded."""
+def _convert(plan: Plan, axis: Axis, points: Points) -> None:
+    """Puts values into the loss's units."""
     converted = (plan.shift != 0) | (plan.unit != 1)
-    at = axis.where(converted)
+    at = axis.mask(converted)
     shift, unit = (axis.spread_over(converted, x) for x in (plan.shift, plan.unit))
-    values, clean, level = (_replaced(x, at, (x[at] - shift) * unit) for x in (values, clean, level))
-    return _rounded(plan, axis, values), clean, level
+    for values in points:
+        values[at] = (values[at] - shift) * unit
 
 
-def _replaced(values: FloatArray, at: IntArray, new: FloatArray) -> FloatArray:
-    """The values with new ones at some places."""
-    out: FloatArray = values.copy()
-    out[at] = new
-    return out
-
-
-def _rounded(plan: Plan, axis: Axis, values: FloatArray) -> FloatArray:
-    """Fixed decimals of ordinary units; extreme units are written in scientific notation."""
+def _round(plan: Plan, axis: Axis, values: FloatArray) -> None:
+    """Keeps fixed decimals of ordinary units; extreme units are written in scientific notation."""
     plain = (plan.digits < 99) & (plan.unit > 0.1)
-    at, factor = axis.where(plain), axis.spread_over(plain, np.asarray(10.0**plan.digits, dtype=np.float64))
+    at, factor = axis.mask(plain), axis.spread_over(plain, np.asarray(10.0**plan.digits, dtype=np.float64))
     old = values[at]
-    return _replaced(values, at, np.where(np.abs(old) < 1e12, np.rint(old * factor) / factor, old))
+    values[at] = np.where(np.abs(old) < 1e12, np.rint(old * factor) / factor, old)
 
 
-def metric_points(rng: np.random.Generator, plan: Plan, axis: Axis, curve: FloatArray, loss: Points) -> Points:
+def metric_points(
+    rng: np.random.Generator, plan: Plan, axis: Axis, curve: FloatArray, loss: FloatArray, level: FloatArray
+) -> Points:
     """A metric as logged and clean: a score in 0..1 or in percent, with a test set's grain, or an error.
 
-    An evaluation whose loss (as logged, clean and textured) came out high has a worse metric too.
+    An evaluation whose loss came out high above its level, which is without noise, has a worse metric too.
     """
     clean, error = values_at(curve, axis.run, axis.time), plan.metric_kind == 4
-    noise = _luck(axis, loss)
+    noise = _luck(axis, loss, level)
     noise *= axis.spread(np.where(error, 0.6, -0.6))
     noise += 0.8 * rng.standard_normal(len(clean))
-    factor = axis.spread(np.where(~error & (plan.shape > 0.85), 100.0, 1.0))
     out = _score(plan, axis, clean, noise)
-    out *= factor
     at = axis.where(error)
     out[at] = clean[at] * np.exp(axis.spread_over(error, np.minimum(plan.metric_noise, 0.1)) * noise[at])
-    return out, clean * factor
+    percent = axis.where(~error & (plan.shape > 0.85))
+    out[percent] *= 100.0
+    clean[percent] *= 100.0
+    return out, clean
 
 
-def _luck(axis: Axis, loss: Points) -> FloatArray:
+def _luck(axis: Axis, loss: FloatArray, level: FloatArray) -> FloatArray:
     """(total,) how far each loss point lies above its level, in units of the run's typical distance."""
-    values, _, level = loss
     with np.errstate(all="ignore"):
-        rest = values - level
+        rest = loss - level
         rest /= np.abs(level)
         rest[~np.isfinite(rest)] = 0.0
     total = np.bincount(axis.run, rest * rest, minlength=len(axis.counts)) / np.maximum(axis.counts, 1)
@@ -156,7 +163,7 @@ def _score(plan: Plan, axis: Axis, clean: FloatArray, noise: FloatArray) -> Floa
     score += clean
     np.clip(score, 0, 1, out=score)
     grained = plan.schedule_b >= 0.5
-    coarse, cases = axis.where(grained), axis.spread_over(grained, 30.0 + 2000.0 * plan.schedule_a)
+    coarse, cases = axis.mask(grained), axis.spread_over(grained, 30.0 + 2000.0 * plan.schedule_a)
     score[coarse] = np.rint(score[coarse] * cases) / cases
     return score
 
@@ -167,7 +174,7 @@ def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: 
     bursts = plan.grad_kind == 2
     alone = np.where(bursts & (plan.spikes == 0), 1 + (plan.shape < 0.4), 0)
     burst, _, _ = texture.spike_train(rng, axis.offsets, alone, plan.grad_size, plan.spike_tail, plan.spike_early)
-    follows = np.where(bursts, plan.grad_size / np.maximum(peak(spikes, axis.offsets), 1e-9), 0.25)
+    follows = np.where(bursts, plan.grad_size / np.maximum(peak(spikes, axis, bursts), 1e-9), 0.25)
     base += burst
     base += axis.spread(follows) * spikes
     np.clip(base, -30, 37, out=base)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.measures import segment_max
+from curveclinic.ragged import BoolArray, offsets_of
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.plan import Plan
@@ -36,13 +37,12 @@ def overlay(rng: np.random.Generator, plan: Plan, t: LossAxis, v: LossAxis) -> O
     none = np.zeros(plan.size)
     spikes = texture.spike_train(rng, t.offsets, plan.spikes, plan.spike_size, plan.spike_tail, plan.spike_early)
     val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, none, none)
-    train = t_wave + spikes[0]
+    train, val = t_wave + spikes[0], v_wave + val_spikes[0]
     at = t.where(plan.period > 0)
     train[at] += texture.patterns(rng, t.index[at], t.run[at], plan.period) * plan.period_size[t.run[at]]
     parts = _known(plan)
     parts |= _spikes_known("spike", t, plan.spikes, *spikes)
     parts |= _spikes_known("val_spike", v, plan.val_spikes, *val_spikes)
-    val = v_wave + val_spikes[0]
     at = v.where((plan.spikes > 0) & (plan.spike_shared > 0))
     val[at] += plan.spike_shared[v.run[at]] * spikes[0][nearest(t, v.run[at], v.share[at])]
     return Overlay(train, val, spikes[0], parts)
@@ -83,7 +83,7 @@ def _spikes_known(
 ) -> dict[str, FloatArray]:
     return {
         f"{name}_count": count.astype(float),
-        f"{name}_height": np.where(count > 0, peak(rise, axis.offsets), 0.0),
+        f"{name}_height": peak(rise, axis, count > 0),
         f"{name}_first": _step_at(axis, first),
         f"{name}_last": _step_at(axis, last),
     }
@@ -97,6 +97,7 @@ def _step_at(axis: Axis, index: FloatArray) -> FloatArray:
     return out
 
 
-def peak(values: FloatArray, offsets: IntArray) -> FloatArray:
-    """(n,) largest value of every run, 0 without points."""
-    return np.nan_to_num(segment_max(values, offsets))
+def peak(values: FloatArray, axis: Axis, chosen: BoolArray) -> FloatArray:
+    """(n,) largest value of each of the chosen runs (n,), 0 without points and for the others."""
+    offsets = offsets_of(np.where(chosen, axis.counts, 0))
+    return np.nan_to_num(segment_max(values[axis.where(chosen)], offsets))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Final
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -134,15 +133,19 @@ class Plan:
         for name, value in values.items():
             getattr(self, name)[rows] = value
 
-    def take(self, rows: IntArray) -> Plan:
-        """Returns the given runs."""
-        return Plan(*[values.take(rows) for values in _FIELDS(self)])
-
     def where(self, chosen: BoolArray) -> tuple[IntArray, Plan]:
         """Returns the rows of the chosen runs (n,) and their plan: what few runs have is computed for those alone."""
         rows = np.flatnonzero(chosen)
-        return rows, self.take(rows)
+        return rows, _Chosen(self, rows)
 
 
-_FIELDS: Final = attrgetter(*(f.name for f in fields(Plan)))
-"""The arrays of a `Plan` as a tuple, in the order they are declared."""
+class _Chosen(Plan):
+    """The plan of some runs; of its many parameters only those that are asked for are taken."""
+
+    def __init__(self, plan: Plan, rows: IntArray) -> None:
+        self._plan, self._rows = plan, rows
+
+    def __getattr__(self, name: str) -> Any:
+        values = getattr(self._plan, name).take(self._rows)
+        setattr(self, name, values)
+        return values

@@ -52,6 +52,10 @@ class Axis:
         rows = np.flatnonzero(chosen)
         return places(self.offsets[rows], self.counts[rows])
 
+    def mask(self, chosen: BoolArray) -> BoolArray:
+        """(total,) True at the points of the chosen runs (n,): faster than `where` unless they are few."""
+        return np.repeat(chosen, self.counts)
+
     def spread(self, numbers: FloatArray) -> FloatArray:
         """(total,) the number (n,) of each point's run."""
         return np.repeat(numbers, self.counts)
@@ -60,11 +64,11 @@ class Axis:
         """The number (n,) of each point's run, at the points of the chosen runs (n,)."""
         return np.repeat(numbers[chosen], self.counts[chosen])
 
-    def of(self, chosen: BoolArray) -> tuple[IntArray, Axis]:
-        """Flat index of the points of the chosen runs (n,) and their axis, on which the other runs have no points."""
-        where, counts = self.where(chosen), np.where(chosen, self.counts, 0)
+    def of(self, chosen: BoolArray) -> tuple[BoolArray, Axis]:
+        """Mask of the points of the chosen runs (n,) and their axis, on which the other runs have no points."""
+        mask, counts = self.mask(chosen), np.where(chosen, self.counts, 0)
         run = np.repeat(np.arange(len(counts)), counts)
-        return where, Axis(offsets_of(counts), run, self.time.take(where), self.steps.take(where))
+        return mask, Axis(offsets_of(counts), run, self.time[mask], self.steps[mask])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +110,6 @@ def _axis(plan: Plan, counts: IntArray, from_start: BoolArray, lag: FloatArray) 
     first, whole = np.where(from_start, 0.0, 1.0 - lag), np.where(from_start, counts - 1, counts)
     share = index + np.repeat(first, counts)
     share /= np.repeat(np.maximum(whole, 1).astype(np.float64), counts)
-    np.clip(share, 0.0, 1.0, out=share)
     time = np.repeat(plan.window_end - plan.window_start, counts)
     time *= share
     time += np.repeat(plan.window_start, counts)
@@ -157,18 +160,18 @@ def train_points(plan: Plan, curve: FloatArray, axis: Axis) -> tuple[FloatArray,
     kind = plan.logging
     gap = (plan.window_end - plan.window_start) / axis.counts
     values, thin = np.empty(len(axis.run)), np.ones(len(axis.run))
-    single = axis.where((kind == _EVAL) | (kind == _STEP))
+    single = axis.mask((kind == _EVAL) | (kind == _STEP))
     values[single] = values_at(curve, axis.run[single], axis.time[single])
     chosen = (kind == _EPOCH) | (kind == _WINDOW)
-    mean = axis.where(chosen)
+    mean = axis.mask(chosen)
     time = axis.time[mean]
     begin = np.maximum(time - axis.spread_over(chosen, gap), 0.0)
     values[mean] = _averaged(curve, axis.run[mean], begin, time)
     chosen = kind == EMA
-    lagged = axis.where(chosen)
+    lagged = axis.mask(chosen)
     lag = axis.spread_over(chosen, plan.ema * gap)
     values[lagged] = _lagging(curve, axis.run[lagged], axis.time[lagged], lag)
-    running = axis.where(kind == _RUNNING)
+    running = axis.mask(kind == _RUNNING)
     run, time = axis.run[running], axis.time[running]
     begin = _epoch_start(plan, run, time)
     values[running] = _averaged(curve, run, np.minimum(begin, time), time)
@@ -181,7 +184,9 @@ def _averaged(curve: FloatArray, run: IntArray, low: FloatArray, high: FloatArra
     width = high - low
     total = np.zeros(len(low))
     for node, weight in _GAUSS:
-        values = values_at(curve, run, low + node * width)
+        time = node * width
+        time += low
+        values = values_at(curve, run, time)
         values *= weight
         total += values
     return total

@@ -61,7 +61,7 @@ def swings(
     n = len(kind)
     phase = rng.random(n)[run] + cycles[run] * time
     wander = 0.35 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.37 * phase))
-    wander = wander + 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
+    wander += 0.2 * np.sin(2 * np.pi * (rng.random(n)[run] + 0.713 * phase))
     out = np.sin(2 * np.pi * (phase + wander))
     kinds = kind[run]
     places = [np.flatnonzero(kinds == k) for k in range(len(SWINGS))]

@@ -149,13 +149,17 @@ class Layout:
         """(n, cells) mean of each cell's points."""
         return self.joined([group.means(values) for group in self.groups])
 
+    def summary(self, values: FloatArray) -> Summary:
+        """(n, cells) mean, smallest and largest of each cell's points."""
+        parts = [group.summary(values) for group in self.groups]
+        mean, low, high = (self.joined([part[k] for part in parts]) for k in range(3))
+        return mean, low, high
+
     def joined(self, parts: Sequence[FloatArray]) -> FloatArray:
         """(n, cells) what was made of every group, in the order of the runs."""
         if len(parts) == 1 and not len(self.absent):
             return parts[0]
-        out = np.empty(self.shape)
-        if len(self.absent):
-            out[self.absent] = 0.0
+        out = np.zeros(self.shape) if len(self.absent) else np.empty(self.shape)
         for group, part in zip(self.groups, parts, strict=True):
             out[group.rows] = part
         return out
