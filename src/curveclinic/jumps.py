@@ -100,15 +100,15 @@ def _places() -> Tables:
     """Where a run is looked at about each cell, by its size.
 
     Returns:
-        columns right after it and a little later, infinity where that is beyond the end, which cells are inside, and
-        the window around.
+        columns right after it and a little later, infinity where that is beyond the end, 1 at the cells inside and 0
+        at the others, and the window around.
     """
     column, size = np.arange(CELLS), np.arange(CELLS + 1)[:, None]
     last = size - 1
     soon = np.maximum(np.minimum(column + 2, last - 1), 0)
     late = np.maximum(np.minimum(column + _SLOW, last), 0)
     beyond, inner = np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
-    return soon, late, beyond, inner, *windows(CELLS, np.full_like(size, _AROUND), size)
+    return soon, late, beyond, inner.astype(np.float64), *windows(CELLS, np.full_like(size, _AROUND), size)
 
 
 def _shoulders(cells: Cells) -> FloatArray:

@@ -66,8 +66,9 @@ class _Places:
 
     Attributes:
         start, stop: (n, L) first point of the moving mean about each point, and the one after its last.
-        count: (n, L) points in it, 1 at least.
+        count: (n, L) float64 points in it, 1 at least.
         mid: (n, L) points far enough from both ends.
+        weight: (n, L) 1 at these, 0 at the others.
         unbias: (n, L // 2 + 2) factor of the products at a lag, of which there are the fewer the longer it is.
         fits: (n, L // _REPEATS + 2) lags that can be a period.
         double: (L // _REPEATS + 2,) twice each of these lags.
@@ -76,8 +77,9 @@ class _Places:
 
     start: IntArray
     stop: IntArray
-    count: IntArray
+    count: FloatArray
     mid: BoolArray
+    weight: FloatArray
     unbias: FloatArray
     fits: BoolArray
     double: IntArray
@@ -100,11 +102,13 @@ class _Places:
         stop += position + 1
         np.minimum(stop, length, out=stop)
         lag, short = np.arange(width // 2 + 2), np.arange(width // _REPEATS + 2)
+        mid = (position >= half // 2) & (position < length - half // 2)
         return cls(
             start,
             stop,
-            count=np.maximum(stop - start, 1),
-            mid=(position >= half // 2) & (position < length - half // 2),
+            count=np.maximum(stop - start, 1).astype(np.float64),
+            mid=mid,
+            weight=mid.astype(np.float64),
             unbias=length / np.maximum(length - lag, 1),
             fits=(short >= _SHORTEST) & (_REPEATS * short <= length),
             double=np.minimum(2 * short, len(lag) - 1),
@@ -124,7 +128,7 @@ def detrend(values: FloatArray, places: _Places) -> FloatArray:
     rest -= columns(total, places.start)
     rest /= places.count
     np.subtract(values, rest, out=rest)
-    rest *= places.mid
+    rest *= places.weight
     bound = (4.0 * MAD_TO_STD * _middle(np.abs(rest), places.mid))[:, None]
     return np.minimum(np.maximum(rest, -bound, out=rest), bound, out=rest)
 

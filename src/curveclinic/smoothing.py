@@ -21,11 +21,11 @@ Tables = tuple[Any, ...]
 
 _TINY: Final[FloatArray] = np.array(1e-12)
 
-_EVEN = 1e-3
-"""Steps that stray from even spacing by less than this share of a cell are taken as even."""
+_EVEN: Final = np.array([1e-3, 1.0])
+"""Steps that stray from even spacing by less than this share of a cell are taken as even.
 
-_EVEN_FULL = 1.0
-"""The same where all cells are filled: they hold one point or two in turn, which says nothing about the steps."""
+More where all cells are filled: they hold one point or two in turn, which says nothing about the steps.
+"""
 
 
 def middle_of_three(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
@@ -128,14 +128,17 @@ def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any
 
 
 def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
-    """What tables by size say of rows of sizes (n,): (n, W) each; (1, W) where all rows have the same size."""
-    rows = alike(size)
-    return tuple(table.take(rows, axis=0) for table in tables)
+    """What tables by size say of rows of sizes (n,), or of the one (1,) that all have: as many rows of each."""
+    if len(size) == 1:
+        row = size.item()
+        return tuple(table[row : row + 1] for table in tables)
+    return tuple(table.take(size, axis=0) for table in tables)
 
 
 def alike(numbers: IntArray) -> IntArray:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
-    return numbers[:1] if np.count_nonzero(numbers == numbers[:1]) == len(numbers) else numbers
+    first = numbers[:1]
+    return numbers if True in (numbers != first).tolist() else first
 
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
@@ -192,13 +195,12 @@ class StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = steps - low, np.maximum(alike(size)[:, None] - 1, 1)
+        unit, last = steps - low, np.maximum(alike(size) - 1.0, 1.0)[:, None]
         unit /= span
         apart = unit * last
-        apart -= np.minimum(np.arange(width, dtype=np.float64), last)
+        apart -= np.minimum(numbers(width), last)
         straying = np.maximum.reduce(np.abs(apart, out=apart), axis=1)
-        allowed = np.where(size == width, _EVEN_FULL, _EVEN)
-        return cls(low, span, unit, size, (straying > allowed) & (size > 1))
+        return cls(low, span, unit, size, (straying > _EVEN.take(size == width)) & (size > 1))
 
     def take(self, rows: IntArray) -> StepAxis:
         """Returns the axis of the given runs, in that order."""
@@ -222,7 +224,7 @@ class StepAxis:
 
     def _at_shares(self, values: FloatArray, share: FloatArray) -> FloatArray:
         """(n, G) cell values at shares (n, G) of the way from the first to the last step."""
-        position = share * np.maximum(self.size[:, None] - 1, 1)
+        position = share * np.maximum(self.size - 1.0, 1.0)[:, None]
         rows = self.uneven.nonzero()[0]
         if len(rows):
             position[rows] = _searched(self.unit[rows], self.size[rows], share[rows])
@@ -244,10 +246,10 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
     """Values at fractional columns."""
-    left = position.astype(np.int64)
-    np.minimum(left, np.maximum(size[:, None] - 2, 0), out=left)
-    weight = position - left
+    before = np.minimum(np.floor(position), np.maximum(size - 2.0, 0.0)[:, None])
+    weight = position - before
     n, width = values.shape
+    left = before.astype(np.int64)
     left += np.arange(0, n * width, width)[:, None]
     flat = values.ravel()
     y0 = flat.take(left)
@@ -268,6 +270,12 @@ def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
 
 
 @cache
+def numbers(count: int) -> FloatArray:
+    """(count,) 0, 1, 2, ..., for reading."""
+    return np.arange(count, dtype=np.float64)
+
+
+@cache
 def _shares(points: int) -> FloatArray:
     """(points,) evenly spaced from 0 to 1."""
     return np.linspace(0.0, 1.0, points)
@@ -275,14 +283,13 @@ def _shares(points: int) -> FloatArray:
 
 def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
     """The first and the second half of the rows: train's and val's where both losses are stacked."""
-    n = len(rows) // 2
-    return rows[:n], rows[n:]
+    first, second = rows.reshape(2, len(rows) // 2, *rows.shape[1:])
+    return first, second
 
 
 def other(rows: AnyArray) -> AnyArray:
-    """The second half of the rows, then the first: for each run of two stacked losses what its other loss has."""
-    n = len(rows) // 2
-    return np.concatenate((rows[n:], rows[:n]))
+    """(2 n,) the second half, then the first: for each run of two stacked losses what its other loss has."""
+    return rows.reshape(2, -1)[::-1].reshape(-1)
 
 
 def twice(rows: AnyArray) -> AnyArray:

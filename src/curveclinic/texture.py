@@ -40,6 +40,9 @@ _ROUNDING = 1e-9
 _SIZES: Final = np.arange(CELLS + 1)[:, None]
 """(CELLS + 1, 1) every number of cells a run can have."""
 
+_HIGH: Final = np.array([min(CELLS - count + int(0.7 * (count - 1)), CELLS - 1) for count in range(CELLS + 1)])
+"""(CELLS + 1,) place of the 0.7 quantile of so many cells that stand in rising order behind the others."""
+
 _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
@@ -87,12 +90,12 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     # what is rounding in the largest value is no swing
     largest = np.maximum(cells.highest, -cells.lowest)
     moving = height > (_ROUNDING * largest)[:, None]
-    height *= moving
-    rest *= moving
-    count = row_count(moving)
+    count, one = row_count(moving), moving.astype(np.float64)
+    height *= one
+    rest *= one
     ordered = height.copy()
     ordered.sort(axis=1)  # the others first, as zeros
-    amplitude = ordered[row, np.minimum(CELLS - count + (0.7 * (count - 1)).astype(np.int64), CELLS - 1)]
+    amplitude = ordered[row, _HIGH.take(count)]
     level = row_mean(np.abs(wide))
     wide.sort(axis=1)
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
@@ -108,10 +111,10 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
 
 @cache
 def _swing_places() -> Tables:
-    """Cells of a run but for its first tenth, and the wide window about each, by the run's size."""
+    """1 at the cells of a run but for its first tenth, else 0, and the wide window about each, by the run's size."""
     column = np.arange(CELLS)
     settled = (column >= _SIZES // 10) & (column < _SIZES)
-    return settled, *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
+    return settled.astype(np.float64), *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
 
 
 def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
@@ -136,7 +139,8 @@ def _both_halves() -> Tables:
     """How the cells of both halves of a run are averaged, half by half, by its size.
 
     Returns:
-        their columns, which of them have two neighbours, and the weights of all in rising order: none for the largest.
+        their columns, 1 at those with two neighbours and 0 at others, and the weights of all in rising order: none for
+        the largest.
     """
     place = np.arange(CELLS // 2)
     second = _SIZES // 2 + place
@@ -146,7 +150,7 @@ def _both_halves() -> Tables:
     kept = np.ceil(_STEADY * count)
     rank = place - (CELLS // 2 - count)
     weight = ((rank >= 0) & (rank < kept)) / np.maximum(kept, 1)
-    return column, inner, weight.reshape(len(_SIZES), CELLS)
+    return column, inner.astype(np.float64), weight.reshape(len(_SIZES), CELLS)
 
 
 def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
