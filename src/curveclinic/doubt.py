@@ -150,13 +150,12 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
-    spread = train.spread
-    late = row_spread(train.view[:, train.view.shape[1] // 2 :]) / spread
+    spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
-    lively = np.minimum(*(row_spread(quarter) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
     constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
-    walk = _among(is_walk, piece.cells["train_loss"], (late >= _LATE) & lively & (clear >= _CLEAR[1]))
+    lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
+    walk = _among(is_walk, piece.cells["train_loss"], lively)
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
@@ -168,9 +167,14 @@ def _look(piece: Suspects) -> Doubts:
     )  # fmt: skip
 
 
-def _outer_quarters(view: FloatArray) -> tuple[FloatArray, FloatArray]:
-    quarter = view.shape[1] // 4
-    return view[:, :quarter], view[:, -quarter:]
+def _is_lively(level: Level, spread: FloatArray, among: BoolArray) -> BoolArray:
+    """Some of the runs: those that cover much of their range in their first quarter and in their last one."""
+    if not among.any():
+        return among
+    quarter = level.view.shape[1] // 4
+    outer = np.minimum(row_spread(level.view[:, :quarter]), row_spread(level.view[:, -quarter:]))
+    out: BoolArray = among & (outer >= _QUARTER * spread)
+    return out
 
 
 def _falls(piece: Suspects, among: BoolArray) -> BoolArray:

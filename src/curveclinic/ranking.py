@@ -101,8 +101,9 @@ class CauseModel:
 
 def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Inputs in standard deviations, bounded."""
-    out: FloatArray = np.minimum(np.maximum((inputs - mean) / scale, -_LIMIT), _LIMIT)
-    return out
+    out = inputs - mean
+    out /= scale
+    return np.minimum(np.maximum(out, -_LIMIT, out=out), _LIMIT, out=out)
 
 
 def _gain(experience: FloatArray, present: BoolArray) -> FloatArray:

@@ -58,7 +58,10 @@ def _legs_of(curve: list[float], least: float) -> int:
     high = low = curve[0]
     direction = legs = 0
     for x in curve[1:]:
-        high, low = max(high, x), min(low, x)
+        if x > high:
+            high = x
+        elif x < low:
+            low = x
         if direction >= 0 and x <= high - least:
             direction = -1
         elif direction <= 0 and x >= low + least:
