@@ -13,6 +13,7 @@ import numpy as np
 
 from curveclinic.measures import Cells
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import row_starts
 
 BINS: Final = 128
 
@@ -71,7 +72,7 @@ def _held(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, 
     place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
     np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
     bins = place.astype(np.int64)
-    bins += np.arange(0, n * BINS, BINS)[:, None]
+    bins += row_starts(n, BINS)
     held = np.bincount(bins.ravel(), minlength=n * BINS)
     first = np.add.accumulate(held)
     first -= held

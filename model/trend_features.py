@@ -14,7 +14,7 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.model.rows import Rows, row_sums
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import columns, numbers
+from curveclinic.smoothing import columns, numbers, row_starts
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]
@@ -148,7 +148,7 @@ def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     edges, held = _full_edges(width, segments) if rows.full else _edges_of(rows.lengths[:, None], segments)
     squares = np.zeros(m * width + 1)
     np.multiply(rows.values, rows.values, out=squares[:-1].reshape(m, width))
-    starts = edges + np.arange(0, m * width, width)[:, None]
+    starts = edges + row_starts(m, width)
     parts = np.add.reduceat(squares, starts.ravel()).reshape(m, -1)[:, :-1]
     parts *= held  # `reduceat` gives an empty segment a cell
     whole = np.add.reduce(parts, axis=1)

@@ -18,7 +18,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_sort, quantile_of, row_mean, row_median, row_spread
+from curveclinic.smoothing import masked_sort, quantile_of, row_max, row_mean, row_median, row_spread
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
@@ -213,7 +213,7 @@ def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
 
 def _is_one_value(cells: Cells) -> BoolArray:
     """(n,) all finite values are the same."""
-    out: BoolArray = np.maximum.reduce(cells.high, axis=1) == np.minimum.reduce(cells.low, axis=1)
+    out: BoolArray = cells.highest == cells.lowest
     return out
 
 
@@ -230,7 +230,7 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     if not seen.any():
         return seen, legs
     low = level.bottom
-    start, back = row_mean(view[:, :3]) - low, np.maximum.reduce(later, axis=1) - low
+    start, back = row_mean(view[:, :3]) - low, row_max(later) - low
     high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
     ordered = np.sort(view, axis=1)
     broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread

@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import Tables, columns, row_count, row_mean, row_spread, rows_of, windowed, windows
+from curveclinic.smoothing import Tables, columns, row_count, row_max, row_mean, row_spread, rows_of, windowed, windows
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -58,7 +58,7 @@ class Jumps:
     @property
     def size(self) -> FloatArray:
         """(n,) height of the highest isolated jump in units of the limit."""
-        out: FloatArray = np.maximum.reduce(self.isolated, axis=1) / self.limit
+        out: FloatArray = row_max(self.isolated) / self.limit
         return out
 
 

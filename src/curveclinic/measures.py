@@ -19,7 +19,7 @@ from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, alike, masked_median, moving_mean, row_middle, row_spread
+from curveclinic.smoothing import StepAxis, alike, masked_median, moving_mean, row_max, row_middle, row_min, row_spread
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -115,14 +115,12 @@ class Cells:
     @kept
     def lowest(self) -> FloatArray:
         """(n,) lowest point."""
-        out: FloatArray = np.minimum.reduce(self.low, axis=1)
-        return out
+        return row_min(self.low)
 
     @kept
     def highest(self) -> FloatArray:
         """(n,) highest point."""
-        out: FloatArray = np.maximum.reduce(self.high, axis=1)
-        return out
+        return row_max(self.high)
 
     @property
     def middle3(self) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, row_count, row_extremes, row_mean, row_spread
+from curveclinic.smoothing import halves, reduced_from, row_count, row_extremes, row_mean, row_spread
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
@@ -163,7 +163,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
     worst = pair.v[row, worst_at]
     peak = v[row, worst_at] if len(rows) else worst
-    low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
+    low = reduced_from(np.minimum, v, worst_at)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
     halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
@@ -174,7 +174,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fit_step, fall_step = pair.grid[row, np.array([fit_at, halved.argmax(axis=1)])]
     return {
         "fit_at": fit_at / (width - 1),
-        "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
+        "refit": (reduced_from(np.maximum, t, fit_at) - pair.t_low) / pair.t_range,
         "late_fall": fall / v_range,
         "late_fall_rel": relative,
         "late_fall_error": fall / np.maximum(error * v_range, EPS),

@@ -39,15 +39,48 @@ def row_mean(values: FloatArray) -> FloatArray:
     return out
 
 
+def row_min(values: FloatArray) -> FloatArray:
+    """(n,) smallest of each row: NumPy finds its place several times as fast as the number alone."""
+    out: FloatArray = values[row_numbers(len(values)), values.argmin(axis=1)]
+    return out
+
+
+def row_max(values: FloatArray) -> FloatArray:
+    """(n,) largest of each row, as `row_min`."""
+    out: FloatArray = values[row_numbers(len(values)), values.argmax(axis=1)]
+    return out
+
+
 def row_extremes(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n,) smallest and largest of each row."""
-    return np.minimum.reduce(values, axis=1), np.maximum.reduce(values, axis=1)
+    return row_min(values), row_max(values)
 
 
 def row_spread(values: FloatArray) -> FloatArray:
     """(n,) largest minus smallest of each row."""
-    out: FloatArray = np.maximum.reduce(values, axis=1) - np.minimum.reduce(values, axis=1)
+    return row_max(values) - row_min(values)
+
+
+def reduced_from(reduce: np.ufunc, values: FloatArray, start: IntArray) -> FloatArray:
+    """(n,) what each row from column start (n,) on is put together to, as the extremes by `np.minimum`."""
+    n, width = values.shape
+    edges = np.empty((n, 2), dtype=np.int64)
+    edges[:, 0], edges[:, 1] = start, width
+    edges += row_starts(n, width)
+    out: FloatArray = reduce.reduceat(values.ravel(), edges.ravel()[:-1])[::2]
     return out
+
+
+@lru_cache(maxsize=64)
+def row_numbers(n: int) -> IntArray:
+    """(n,) 0, 1, 2, ..., for reading."""
+    return np.arange(n)
+
+
+@lru_cache(maxsize=64)
+def row_starts(n: int, width: int) -> IntArray:
+    """(n, 1) flat place at which each row begins, for reading."""
+    return np.arange(0, n * width, width)[:, None]
 
 
 def row_median(values: FloatArray) -> FloatArray:
@@ -148,7 +181,7 @@ def columns(values: FloatArray, index: IntArray) -> FloatArray:
     if len(index) == 1:
         out = values.take(index[0], axis=1)
     else:
-        out = values.ravel().take(index + np.arange(0, n * width, width)[:, None])
+        out = values.ravel().take(index + row_starts(n, width))
     return out
 
 
@@ -199,7 +232,7 @@ class StepAxis:
         unit /= span
         apart = unit * last
         apart -= np.minimum(numbers(width), last)
-        straying = np.maximum.reduce(np.abs(apart, out=apart), axis=1)
+        straying = row_max(np.abs(apart, out=apart))
         return cls(low, span, unit, size, (straying > _EVEN.take(size == width)) & (size > 1))
 
     def take(self, rows: IntArray) -> StepAxis:
@@ -250,7 +283,7 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
     weight = position - before
     n, width = values.shape
     left = before.astype(np.int64)
-    left += np.arange(0, n * width, width)[:, None]
+    left += row_starts(n, width)
     flat = values.ravel()
     y0 = flat.take(left)
     left += 1

@@ -23,8 +23,10 @@ from curveclinic.smoothing import (
     moving_mean_of_full,
     other,
     row_count,
+    row_max,
     row_mean,
     row_median,
+    row_numbers,
     rows_of,
     windowed,
     windows,
@@ -81,7 +83,7 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
-    mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
+    mean, size, row = cells.mean, cells.extent, row_numbers(len(cells.size))
     settled, *sixth = rows_of(_swing_places(), size)
     wide = windowed(mean, *sixth)
     rest = mean - wide
@@ -130,8 +132,8 @@ def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
     jitter *= weight
-    out: FloatArray = np.minimum.reduce(np.add.reduce(split, axis=2), axis=1)
-    return out
+    first, second = np.add.reduce(split, axis=2).T
+    return np.minimum(first, second)
 
 
 @cache
@@ -186,7 +188,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     span = steps[:, -1] - steps[:, 0]
     reach = 0.02 * np.maximum(span[:n], EPS) + np.abs(span[n:]) / np.maximum(losses.size[n:], 2)
     near = np.abs(steps[:n] - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.maximum.reduce(jumps.prominence[:n] * near, axis=1) / jumps.limit[:n]
+    out: FloatArray = row_max(jumps.prominence[:n] * near) / jumps.limit[:n]
     return out
 
 
