@@ -350,7 +350,7 @@ _PROGRAM: Final = Program([define(Names()) for define in DEFINITIONS.values()])
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
-        return np.ascontiguousarray(_PROGRAM.degrees(q | _derived(q)).T)
+        return _PROGRAM.degrees(q | _derived(q)).T
 
 
 def _derived(q: Quantities) -> Quantities:

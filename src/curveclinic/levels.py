@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.kept import kept
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import even_grid, other, resample_even, row_extremes, row_median, row_min
@@ -48,7 +49,7 @@ class Level:
     bottom: FloatArray
     top: FloatArray
 
-    @property
+    @kept
     def spread(self) -> FloatArray:
         """(n,) highest less lowest of `view`, `EPS` at least."""
         return np.maximum(self.top - self.bottom, EPS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.measures import MAD_TO_STD, View
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
-from curveclinic.smoothing import alike, columns, masked_median, row_middle, running_total
+from curveclinic.smoothing import alike, columns, masked_median, row_middle, row_numbers, running_total
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -32,12 +32,11 @@ def autocorrelation_peak(channel: Ragged) -> tuple[FloatArray, FloatArray]:
     Returns:
         strength (n,) in [0, 1], period (n,) in points, 0 without one.
     """
-    return period_in(View.of(channel))
+    return period_in(View.of(channel).points)
 
 
-def period_in(view: View) -> tuple[FloatArray, FloatArray]:
-    """`autocorrelation_peak` of a viewed channel."""
-    points = view.points
+def period_in(points: Ragged) -> tuple[FloatArray, FloatArray]:
+    """`autocorrelation_peak` of a channel of finite points in its view."""
     strength, period = np.zeros(points.size), np.zeros(points.size)
     factors = (points.lengths + (_MAX_POINTS - 1)) // _MAX_POINTS
     for factor in sorted(set(factors.tolist()) - {0}):
@@ -155,7 +154,7 @@ def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArra
     dip = np.minimum.accumulate(single, axis=1)
     score = np.where(fits, np.minimum(np.minimum(single, around.take(places.double, axis=1)), single - dip), 0.0)
     best = score.argmax(axis=1)
-    return np.minimum(score[np.arange(len(rest)), best], 1.0), best.astype(np.float64)
+    return np.minimum(score[row_numbers(len(rest)), best], 1.0), best.astype(np.float64)
 
 
 def _autocorrelation(rest: FloatArray, places: _Places) -> FloatArray:

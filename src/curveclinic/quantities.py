@@ -83,7 +83,7 @@ def measure(batch: Batch) -> Measured:
     losses = together.part(0, 2 * n)
     level = level_of(losses)
     of_channels = channel_quantities(batch, losses, level, companions)
-    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | of_channels
+    q = trend_quantities(level) | texture_quantities(view.points.part(0, n), losses) | of_channels
     return Measured(batch, q, companions, losses, level, view.part(0, 2 * n))
 
 

@@ -261,10 +261,9 @@ def _array(name: str, data: Any) -> FloatArray:
 
 def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
-    size = np.abs(values)
-    if not len(values) or np.fmax.reduce(size) < _STORED_INF:
+    if not len(values) or -_STORED_INF < values[values.argmin()] <= values[values.argmax()] < _STORED_INF:
         return values
-    overflow = size >= _STORED_INF
+    overflow = np.abs(values) >= _STORED_INF  # NaN leads here, too
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
 

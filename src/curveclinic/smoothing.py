@@ -176,13 +176,9 @@ def alike(numbers: IntArray) -> IntArray:
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
-    n, width = values.shape
-    out: FloatArray
     if len(index) == 1:
-        out = values.take(index[0], axis=1)
-    else:
-        out = values.ravel().take(index + row_starts(n, width))
-    return out
+        return values.take(index[0], axis=1)
+    return values.ravel().take(index + row_starts(*values.shape))
 
 
 def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:

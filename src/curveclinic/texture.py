@@ -12,9 +12,9 @@ import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
 from curveclinic.levels import EPS, common_span
-from curveclinic.measures import CELLS, Cells, View
+from curveclinic.measures import CELLS, Cells
 from curveclinic.periods import period_in
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import (
     Tables,
     columns,
@@ -49,11 +49,11 @@ _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
 
-def texture_quantities(train: View, losses: Cells) -> Quantities:
+def texture_quantities(train: Ragged, losses: Cells) -> Quantities:
     """Estimates of what rides on the level.
 
     Args:
-        train: the points of the train loss of n runs.
+        train: the finite points of the train loss of n runs in its view.
         losses: train's n runs, then val's.
     """
     jumps = jumps_of(losses)
@@ -77,7 +77,7 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
     Where one marks none they are the first and the last step.
     """
     last = marked.shape[2] - 1 - marked[:, :, ::-1].argmax(axis=2)
-    first, last = cells.steps[np.arange(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
+    first, last = cells.steps[row_numbers(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
     return first, last
 
 
@@ -184,7 +184,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     """Size of train's jump at the place of val's largest one, in units of train's limit."""
     n = len(losses.size) // 2
     steps, at = losses.steps, jumps.isolated[n:].argmax(axis=1)
-    at = steps[np.arange(n, 2 * n), at]
+    at = steps[n:][row_numbers(n), at]
     span = steps[:, -1] - steps[:, 0]
     reach = 0.02 * np.maximum(span[:n], EPS) + np.abs(span[n:]) / np.maximum(losses.size[n:], 2)
     near = np.abs(steps[:n] - at[:, None]) <= reach[:, None]
