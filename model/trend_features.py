@@ -153,8 +153,8 @@ def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     parts *= held  # `reduceat` gives an empty segment a cell
     whole = np.add.reduce(parts, axis=1)
     whole[whole == 0.0] = np.nan
-    parts /= whole[:, None]
-    return parts.T
+    shares: FloatArray = (parts / whole[:, None]).T
+    return shares
 
 
 @lru_cache(maxsize=_KEPT)

@@ -236,8 +236,9 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        values = np.concatenate([calculator(rows, **parameters) for calculator, parameters in self.features], axis=None)
-        return values.reshape(-1, len(rows.lengths)).T
+        found = [calculator(rows, **parameters) for calculator, parameters in self.features]
+        values: FloatArray = np.concatenate(found, axis=None).reshape(-1, len(rows.lengths)).T
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,8 +295,9 @@ def _of_losses(piece: Measured) -> Ragged:
 def _between_0_and_1(points: Ragged, low: FloatArray, high: FloatArray) -> Ragged:
     """The points, 0 at the lowest (n,) of each run and 1 at the highest."""
     span = high - low
+    span[~(span > 0.0)] = 1.0
     values = points.values - low.repeat(points.lengths)
-    values /= np.where(span > 0.0, span, 1.0).repeat(points.lengths)
+    values /= span.repeat(points.lengths)
     return Ragged(points.steps, values, points.offsets)
 
 

@@ -350,7 +350,8 @@ _PROGRAM: Final = Program([define(Names()) for define in DEFINITIONS.values()])
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
-        return _PROGRAM.degrees(q | _derived(q)).T
+        degree: FloatArray = _PROGRAM.degrees(q | _derived(q)).T
+    return degree
 
 
 def _derived(q: Quantities) -> Quantities:

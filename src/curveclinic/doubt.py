@@ -18,7 +18,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_sort, quantile_of, row_max, row_mean, row_median, row_spread
+from curveclinic.smoothing import masked_sort, quantile_of, row_count, row_max, row_mean, row_median, row_spread
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
@@ -158,9 +158,9 @@ def _look(piece: Suspects) -> Doubts:
     walk = _among(is_walk, piece.cells["train_loss"], lively)
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
-    unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
+    unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
-    lone = np.nan_to_num(q["swing_shared"]) < _SHARED
+    lone = ~(q["swing_shared"] >= _SHARED)
     return Doubts(
         piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
         legs, late, noise, _raw_level(train), train.count,
@@ -231,7 +231,7 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
         return seen, legs
     low = level.bottom
     start, back = row_mean(view[:, :3]) - low, row_max(later) - low
-    high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
+    high = row_count(later > (low + 0.5 * spread)[:, None]) >= _HIGH * later.shape[1]
     ordered = np.sort(view, axis=1)
     broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
     rows = (seen & (back >= _RETURN * start) & high & broad).nonzero()[0]
@@ -250,7 +250,7 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
     backed = (_relative_noise(piece, "val_loss") <= _BACKED[0] * noise) & (apart <= _BACKED[1])
-    backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
+    backed |= piece.quantities["swing_shared"] >= _SHARED
     unlogged = val.count == 0
     return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 

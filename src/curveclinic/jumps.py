@@ -75,7 +75,8 @@ def jumps_of(cells: Cells) -> Jumps:
     after = np.minimum(columns(cells.middle3, soon), columns(base, late) + beyond)
     prominence = _prominence(cells, after)
     prominence *= inner
-    size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
+    size = row_mean(np.abs(base))
+    size[cells.log] = 1.0
     limit = visible_height(cells.noise, row_spread(base), size)
     mean = windowed(prominence, *around)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
@@ -117,7 +118,7 @@ def _shoulders(cells: Cells) -> FloatArray:
     On a steep slope the highest of several points in a cell is where the next cell begins, so there the lowest
     point of either neighbour counts; where a cell is one point, the lower of the two next to it.
     """
-    low, out = cells.low, np.zeros_like(cells.low)
+    low, out = cells.low, np.zeros(cells.low.shape)
     rows = (cells.count > CELLS).nonzero()[0]
     if len(rows) < len(low):
         lower = np.minimum(low[:, :-1], low[:, 1:])

@@ -201,8 +201,8 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     bottom, top = segment_extremes(channel.values, channel.offsets)
     with np.errstate(all="ignore"):
         log = (bottom > 0) & (top / np.maximum(bottom, 1e-300) > LOG_SPAN)
-        magnitude = np.maximum(top, -bottom)
-        scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
+        scale = np.maximum(top, -bottom)
+        scale[log | ~(scale > 0)] = 1.0
     lengths = channel.lengths
     values = scale.repeat(lengths)
     np.divide(channel.values, values, out=values)

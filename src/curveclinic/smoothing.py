@@ -176,9 +176,9 @@ def alike(numbers: IntArray) -> IntArray:
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
-    if len(index) == 1:
-        return values.take(index[0], axis=1)
-    return values.ravel().take(index + row_starts(*values.shape))
+    alone = len(index) == 1
+    out: FloatArray = values.take(index[0], axis=1) if alone else values.take(index + row_starts(*values.shape))
+    return out
 
 
 def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:

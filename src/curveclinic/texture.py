@@ -100,11 +100,13 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     amplitude = ordered[row, _HIGH.take(count)]
     level = row_mean(np.abs(wide))
     wide.sort(axis=1)
+    height_unit = np.maximum(level, EPS)
+    height_unit[cells.log] = 1.0
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
     q = {
         "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
-        "swing_level": amplitude / np.where(cells.log, 1.0, np.maximum(level, EPS)),
+        "swing_level": amplitude / height_unit,
         "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
     }
@@ -133,7 +135,8 @@ def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
     split.sort(axis=2)  # what does not count first, as zeros
     jitter *= weight
     first, second = np.add.reduce(split, axis=2).T
-    return np.minimum(first, second)
+    out: FloatArray = np.minimum(first, second)
+    return out
 
 
 @cache

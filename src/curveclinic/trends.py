@@ -120,7 +120,8 @@ class _Ends:
 def _changes(level: Level, ends: _Ends) -> Quantities:
     """How far the level falls and rises: against itself, its error and the scatter of its points."""
     error, noise, rise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS), ends.end - ends.low
-    end_fall = _late_level(level, ends.spread) - ends.end
+    end_fall, unit = _late_level(level, ends.spread) - ends.end, np.maximum(np.abs(ends.start), EPS)
+    unit[level.log] = 1.0
     drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
         np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
         np.array([ends.start, ends.end + end_fall, ends.low, ends.start]),
@@ -144,7 +145,7 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
         "rise_rel": rise_rel,
         "rise_noise": rise / noise,
         "above_start_rel": above_start_rel,
-        "noise_rel": level.noise / np.where(level.log, 1.0, np.maximum(np.abs(ends.start), EPS)),
+        "noise_rel": level.noise / unit,
         "noise_drop": level.noise / ends.scale,
         "count": level.count.astype(np.float64),
         "positive": level.positive.astype(np.float64),
