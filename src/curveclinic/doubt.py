@@ -232,12 +232,18 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     low = level.bottom
     start, back = row_mean(view[:, :3]) - low, row_max(later) - low
     high = row_count(later > (low + 0.5 * spread)[:, None]) >= _HIGH * later.shape[1]
-    ordered = np.sort(view, axis=1)
-    broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
-    rows = (seen & (back >= _RETURN * start) & high & broad).nonzero()[0]
+    rows = (seen & (back >= _RETURN * start) & high).nonzero()[0]
     if len(rows):
+        rows = rows[_is_broad(view[rows], spread[rows])]
         legs[rows] = count_legs(view[rows], _LEG * spread[rows])
     return legs >= _LEGS, legs
+
+
+def _is_broad(view: FloatArray, spread: FloatArray) -> BoolArray:
+    """(n,) levels (n, G) that spend their time all over their range (n,)."""
+    ordered, width = np.sort(view, axis=1), view.shape[1]
+    out: BoolArray = ordered[:, int(0.9 * width)] - ordered[:, int(0.1 * width)] >= _BROAD * spread
+    return out
 
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
