@@ -13,6 +13,7 @@ import numpy as np
 
 from curveclinic.measures import Cells
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import row_starts
 
 BINS: Final = 128
 
@@ -50,77 +51,60 @@ def bins_of(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
 
 def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     """Bins of runs that all have the channel."""
-    n, held = len(start), _Held.of(cells, start, stop)
-    shown, presence = np.zeros(n * BINS, dtype=np.int64), np.zeros(n * BINS)
-    first, behind = held.first[:-1], held.stop[1:]
-    shown[held.bins], presence[held.bins] = first, 1.0
-    curves = np.empty((3, n * BINS))
+    first, held = _held(cells, start, stop)
+    presence = np.minimum(held, 1.0)
+    curves = np.empty((3, len(held)))
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
-        values.take(shown, out=curve, mode="clip")  # a mode that needs no copy
-    several = (behind - first > 1).nonzero()[0]
+        values.take(first, out=curve, mode="clip")  # a mode that needs no copy
+    several = (held > 1).nonzero()[0]
     if len(several):
-        curves[:, held.bins[several]] = _merged(cells, first[several], behind[several])
-    empty = (presence == 0.0).nonzero()[0]
+        curves[:, several] = _merged(cells, first[several], held[several])
+    empty = (held == 0).nonzero()[0]
     if len(empty):
-        curves[:, empty], presence[empty] = _interpolated(cells, start, stop, held, empty)
-    return Bins(curves.reshape(3, n, BINS), presence.reshape(n, BINS))
+        curves[:, empty], presence[empty] = _interpolated(cells, start, stop, first[empty], empty)
+    return Bins(curves.reshape(3, -1, BINS), presence.reshape(-1, BINS))
 
 
-@dataclass(eq=False)
-class _Held:
-    """Bins that hold cells; places are those of flat arrays, and ascend.
-
-    Attributes:
-        bins: (k,) the bins.
-        first: (k + 1,) the first cell of each, and the number of all cells.
-        stop: (k + 1,) 0, and the cell after the last one of each.
-    """
-
-    bins: IntArray
-    first: IntArray
-    stop: IntArray
-
-    @classmethod
-    def of(cls, cells: Cells, start: FloatArray, stop: FloatArray) -> _Held:
-        """Sorts cells into bins."""
-        n, width = cells.steps.shape
-        place = cells.steps - start[:, None]
-        place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
-        np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
-        bins = (place.astype(np.int64) + np.arange(0, n * BINS, BINS)[:, None]).ravel()
-        fresh = np.empty(n * width, dtype=bool)
-        fresh[:1] = True
-        np.not_equal(bins[1:], bins[:-1], out=fresh[1:])
-        held = fresh.nonzero()[0]
-        first, behind = np.empty(len(held) + 1, dtype=np.int64), np.empty(len(held) + 1, dtype=np.int64)
-        first[:-1], first[-1] = held, n * width
-        behind[0], behind[1:] = 0, first[1:]
-        # the padding repeats a run's last cell, and belongs to no bin
-        begin = np.arange(0, n * width, width)
-        behind[held.searchsorted(begin + width)] = begin + cells.size
-        return cls(bins.take(held), first, behind)
+def _held(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
+    """(n BINS,) flat place of the first cell in each bin, or after it where there is none, and how many it holds."""
+    n, width = cells.steps.shape
+    place = cells.steps - start[:, None]
+    place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
+    np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
+    bins = place.astype(np.int64)
+    bins += row_starts(n, BINS)
+    held = np.bincount(bins.ravel(), minlength=n * BINS)
+    first = np.add.accumulate(held)
+    first -= held
+    # the padding repeats a run's last cell, and does not count in its bin
+    held[bins[:, -1]] -= width - cells.size
+    return first, held
 
 
-def _merged(cells: Cells, first: IntArray, stop: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Mean, lowest and highest of stretches of flat cells, from the first one (k,) to before another."""
+def _merged(cells: Cells, first: IntArray, count: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean, lowest and highest of stretches of flat cells, (k,) each, by the first cell and their number."""
     edges = np.empty(2 * len(first), dtype=np.int64)
-    edges[::2], edges[1::2] = first, stop
+    edges[::2], edges[1::2] = first, first + count
     edges = edges[: edges.searchsorted(cells.steps.size)]  # a stretch up to the last cell needs no edge behind it
-    mean = np.add.reduceat(cells.mean.ravel(), edges)[::2] / (stop - first)
+    mean = np.add.reduceat(cells.mean.ravel(), edges)[::2] / count
     low, high = np.minimum.reduceat(cells.low.ravel(), edges)[::2], np.maximum.reduceat(cells.high.ravel(), edges)[::2]
     return mean, low, high
 
 
 def _interpolated(
-    cells: Cells, start: FloatArray, stop: FloatArray, held: _Held, empty: IntArray
+    cells: Cells, start: FloatArray, stop: FloatArray, behind: IntArray, empty: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Means in the middle of empty bins (m,), linear between the cells on either side, and the presence of these."""
+    """Means in the middle of empty bins, linear between the cells on either side, and the presence of these.
+
+    Args:
+        cells, start, stop: the runs.
+        behind: (m,) flat place of the next cell after each bin.
+        empty: (m,) the bins.
+    """
     width, row = cells.steps.shape[1], empty // BINS
-    before = empty - np.arange(len(empty))  # of all bins up to each one, those that hold a cell
     first = row * width
     last = first + cells.size[row] - 1
-    left = np.maximum(held.stop.take(before) - 1, first)
-    right = np.minimum(held.first.take(before), last)
+    left, right = np.maximum(behind - 1, first), np.minimum(behind, last)
     begin, end = cells.steps.take(left), cells.steps.take(right)
     middle = start[row] + (stop - start)[row] * _CENTRES[empty - row * BINS]
     weight = np.minimum(np.maximum((middle - begin) / np.maximum(end - begin, _TINY), 0.0), 1.0)

@@ -20,7 +20,7 @@ from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, middle_of_three, other, row_median, twice
+from curveclinic.smoothing import halves, middle_of_three, other, row_median, row_min, twice
 
 ENCODER_VERSION: Final = "6"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -150,7 +150,7 @@ def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     low, high = _range(raw[0])
     own_low, own_high = _filled(low, absent, np.inf), _filled(high, absent, -np.inf)
     joint_low, joint_high = np.minimum(own_low, other(own_low)), np.maximum(own_high, other(own_high))
-    positive = _filled(np.minimum.reduce(raw[1], axis=1), absent, np.inf) > 0
+    positive = _filled(row_min(raw[1]), absent, np.inf) > 0
     n = len(largest) // 2
     # logarithms relative to train's initial level (val's where there is no train)
     first, of_val = halves(middle_of_three(*raw[0, :, :3].T))

@@ -21,8 +21,8 @@ def median(rows: Rows) -> FloatArray:
     return rows.quantile(0.5)
 
 
-def quantile(rows: Rows, *, q: float) -> FloatArray:
-    """Linear quantile."""
+def quantile(rows: Rows, *, q: float | FloatArray) -> FloatArray:
+    """Linear quantile; (k, m) for several, q (k, 1)."""
     return rows.quantile(q)
 
 
@@ -145,16 +145,15 @@ def _from_end(rows: Rows, reverse: IntArray) -> FloatArray:
     return 1.0 - distance / rows.n
 
 
-def index_mass_quantile(rows: Rows, *, q: float) -> FloatArray:
-    """Relative place where the running sum reaches the share q; NaN for an all-zero row."""
-    share, n = rows.once(("mass",), lambda: _mass_shares(rows))
-    place: FloatArray = ((share >= q).argmax(axis=1) + 1) / n
+def index_mass_quantile(rows: Rows, *, q: float | FloatArray) -> FloatArray:
+    """Relative place where the running sum reaches the share q; NaN for an all-zero row.
+
+    (k, m) for several, q (k, 1).
+    """
+    share = rows.total / rows.sum[:, None]  # NaN in an all-zero row
+    reached: BoolArray = share >= np.asarray(q)[..., None]
+    place: FloatArray = (reached.argmax(axis=-1) + 1) / np.where(rows.sum == 0.0, np.nan, rows.n)
     return place
-
-
-def _mass_shares(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """(m, L) share of the sum that is reached at every point, and (m,) lengths, NaN for an all-zero row."""
-    return rows.total / rows.sum[:, None], np.where(rows.sum == 0.0, np.nan, rows.n)
 
 
 def binned_entropy(rows: Rows, *, max_bins: int) -> FloatArray:

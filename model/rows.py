@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,16 +55,6 @@ def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     return points
 
 
-class _Moments(NamedTuple):
-    """Moments of rows: (m,) sum, mean and population variance, (m, L) points less their mean, and those squared."""
-
-    sum: FloatArray
-    mean: FloatArray
-    centred: FloatArray
-    squared: FloatArray
-    variance: FloatArray
-
-
 class Rows:
     """Curves of similar length on [0, 1], one a row.
 
@@ -113,37 +103,33 @@ class Rows:
         return self.sums(cells, shortened) / np.where(counts > 0, counts, np.nan)
 
     @kept
-    def _moments(self) -> _Moments:
-        total = self.sums(self.points)
-        mean = total / self.n
-        centred = self.points - mean[:, None]
-        squared = centred * centred
-        return _Moments(total, mean, centred, squared, self.sums(squared) / self.n)
-
-    @property
     def sum(self) -> FloatArray:
         """(m,) sum."""
-        return self._moments.sum
+        return self.sums(self.points)
 
-    @property
+    @kept
     def mean(self) -> FloatArray:
         """(m,) mean."""
-        return self._moments.mean
+        mean: FloatArray = self.sum / self.n
+        return mean
 
-    @property
+    @kept
     def centred(self) -> FloatArray:
         """(m, L) points less their mean."""
-        return self._moments.centred
+        centred: FloatArray = self.points - self.mean[:, None]
+        return centred
 
-    @property
+    @kept
     def squared(self) -> FloatArray:
         """(m, L) squares of the centred points."""
-        return self._moments.squared
+        squared: FloatArray = self.centred * self.centred
+        return squared
 
-    @property
+    @kept
     def variance(self) -> FloatArray:
         """(m,) population variance."""
-        return self._moments.variance
+        variance: FloatArray = self.sums(self.squared) / self.n
+        return variance
 
     @property
     def deviation(self) -> FloatArray:

@@ -11,9 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from curveclinic.kept import kept
 from curveclinic.model.rows import Rows, row_sums
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import columns
+from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import columns, numbers, row_starts
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]
@@ -41,13 +42,14 @@ class Fit:
     @classmethod
     def of(cls, rows: Rows) -> Fit:
         """Fits a line to every row."""
-        products = rows.centred * _places(rows.values.shape[1])
+        products = rows.centred * numbers(rows.values.shape[1])
         return cls(rows.n, rows.mean, rows.variance, rows.sums(products) / rows.n)
 
-    @property
+    @kept
     def place_variance(self) -> FloatArray:
         """Variance of 0, 1, ..., n - 1."""
-        return (self.n * self.n - 1.0) / 12.0
+        variance: FloatArray = (self.n * self.n - 1.0) / 12.0
+        return variance
 
     @property
     def slope(self) -> FloatArray:
@@ -69,12 +71,6 @@ class Fit:
         """Standard error of the slope."""
         residual = (1.0 - self.rvalue**2) * self.variance / self.place_variance
         return np.where(self.n == 2, 0.0, np.sqrt(residual / np.where(self.n > 2, self.n - 2.0, np.nan)))
-
-
-@lru_cache(maxsize=_KEPT)
-def _places(width: int) -> FloatArray:
-    """(width,) 0, 1, 2, ..."""
-    return np.arange(width, dtype=np.float64)
 
 
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
@@ -125,22 +121,24 @@ def _chunk_means(rows: Rows, size: int) -> FloatArray:
 
 
 @lru_cache(maxsize=_KEPT)
-def _chunk_ends(width: int, size: int) -> tuple[IntArray, IntArray]:
+def _chunk_ends(width: int, size: int) -> tuple[IntArray, FloatArray]:
     """`_ends_of` of rows without padding."""
     return _ends_of(width, size, np.array([[width]]))
 
 
-def _ends_of(width: int, size: int, lengths: IntArray) -> tuple[IntArray, IntArray]:
+def _ends_of(width: int, size: int, lengths: IntArray) -> tuple[IntArray, FloatArray]:
     """(n, K) last point and number of points, at least 1, of the chunks of rows by their lengths (n, 1)."""
     ends = np.arange(size, width + size, size)
     stop = np.minimum(ends, lengths)
-    return stop - 1, np.maximum(stop - (ends - size), 1)
+    return stop - 1, np.maximum(stop - (ends - size), 1).astype(np.float64)
 
 
-def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int) -> FloatArray:
-    """Share of the sum of squares in one of equal segments; NaN for an all-zero row."""
-    shares: FloatArray = rows.once(("energy", num_segments), lambda: _energy_shares(rows, num_segments))
-    share: FloatArray = shares[segment_focus]
+def energy_ratio_by_chunks(rows: Rows, *, num_segments: int, segment_focus: int | IntArray) -> FloatArray:
+    """Share of the sum of squares in one of equal segments; NaN for an all-zero row.
+
+    (k, 1, m) for several, segment_focus (k, 1).
+    """
+    share: FloatArray = _energy_shares(rows, num_segments)[segment_focus]
     return share
 
 
@@ -150,26 +148,27 @@ def _energy_shares(rows: Rows, segments: int) -> FloatArray:
     edges, held = _full_edges(width, segments) if rows.full else _edges_of(rows.lengths[:, None], segments)
     squares = np.zeros(m * width + 1)
     np.multiply(rows.values, rows.values, out=squares[:-1].reshape(m, width))
-    starts = edges + np.arange(0, m * width, width)[:, None]
+    starts = edges + row_starts(m, width)
     parts = np.add.reduceat(squares, starts.ravel()).reshape(m, -1)[:, :-1]
     parts *= held  # `reduceat` gives an empty segment a cell
     whole = np.add.reduce(parts, axis=1)
     whole[whole == 0.0] = np.nan
-    return np.ascontiguousarray((parts / whole[:, None]).T)
+    shares: FloatArray = (parts / whole[:, None]).T
+    return shares
 
 
 @lru_cache(maxsize=_KEPT)
-def _full_edges(width: int, segments: int) -> tuple[IntArray, BoolArray]:
+def _full_edges(width: int, segments: int) -> tuple[IntArray, FloatArray]:
     """`_edges_of` of rows without padding."""
     return _edges_of(np.array([[width]]), segments)
 
 
-def _edges_of(lengths: IntArray, segments: int) -> tuple[IntArray, BoolArray]:
-    """(n, segments + 1) edges of the segments of rows by their lengths (n, 1), and which segments are not empty."""
+def _edges_of(lengths: IntArray, segments: int) -> tuple[IntArray, FloatArray]:
+    """(n, segments + 1) edges of the segments of rows by their lengths (n, 1), and 0 for empty segments, else 1."""
     size, longer = np.divmod(lengths, segments)
     part = np.arange(segments + 1)
     edges = part * size + np.minimum(part, longer)
-    return edges, edges[:, 1:] > edges[:, :-1]
+    return edges, (edges[:, 1:] > edges[:, :-1]).astype(np.float64)
 
 
 def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:

@@ -13,7 +13,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +23,6 @@ from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
 from curveclinic.quantities import Measured
 from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
-from curveclinic.trends import table_of
 
 Calculator = Callable[..., FloatArray]
 """(rows, **parameters) -> (m,): tsfresh's parameters by tsfresh's names."""
@@ -82,6 +81,13 @@ CANDIDATES: Final[dict[str, Calculator]] = {
     )
 }
 """tsfresh calculator -> the same for all rows; each O(n log n) in a run's length or better."""
+
+_AT_ONCE: Final[Mapping[Calculator, str]] = {
+    level_features.quantile: "q",
+    level_features.index_mass_quantile: "q",
+    trend_features.energy_ratio_by_chunks: "segment_focus",
+}
+"""Calculator -> the parameter of which it takes several values, (k, 1), as well, and returns m for each of them."""
 
 SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
     "train_loss": (
@@ -221,7 +227,7 @@ class _Group:
     Attributes:
         channel: the only channel that asks for them; None where all of them go by the same calculators.
         columns: where the values go.
-        features: calculator and parameters of each.
+        features: calculator and parameters of each, or of several at once.
     """
 
     channel: int | None
@@ -230,7 +236,8 @@ class _Group:
 
     def of(self, rows: Rows) -> FloatArray:
         """(m, features) values."""
-        values: FloatArray = table_of([calculator(rows, **parameters) for calculator, parameters in self.features]).T
+        found = [calculator(rows, **parameters) for calculator, parameters in self.features]
+        values: FloatArray = np.concatenate(found, axis=None).reshape(-1, len(rows.lengths)).T
         return values
 
 
@@ -260,8 +267,9 @@ def _plan(names: tuple[tuple[str, ...], ...], *, together: bool) -> _Plan:
     for channel, group in kinds:
         if group:
             columns = slice(len(place), len(place) + len(group))
-            groups.append(_Group(channel, columns, tuple(_parse(name) for name in group)))
-            place |= {(channel, name): columns.start + i for i, name in enumerate(group)}
+            at_once = _at_once(group)
+            groups.append(_Group(channel, columns, tuple(_parse_all(some) for some in at_once)))
+            place |= {(channel, name): columns.start + i for i, name in enumerate(chain.from_iterable(at_once))}
     return _Plan(
         tuple(groups),
         len(place),
@@ -287,8 +295,9 @@ def _of_losses(piece: Measured) -> Ragged:
 def _between_0_and_1(points: Ragged, low: FloatArray, high: FloatArray) -> Ragged:
     """The points, 0 at the lowest (n,) of each run and 1 at the highest."""
     span = high - low
+    span[~(span > 0.0)] = 1.0
     values = points.values - low.repeat(points.lengths)
-    values /= np.where(span > 0.0, span, 1.0).repeat(points.lengths)
+    values /= span.repeat(points.lengths)
     return Ragged(points.steps, values, points.offsets)
 
 
@@ -310,3 +319,22 @@ def _parse(name: str) -> tuple[Calculator, dict[str, Any]]:
         raise ValueError(f"no feature {name!r}; expected one of {', '.join(CANDIDATES)}, with tsfresh's parameters")
     pairs = (part.rsplit("_", 1) for part in parts)
     return CANDIDATES[calculator], {key: ast.literal_eval(value) for key, value in pairs}
+
+
+def _at_once(names: Sequence[str]) -> list[list[str]]:
+    """The feature names, those together that one call of their calculator works out."""
+    kinds: dict[tuple[Any, ...], list[str]] = {}
+    for name in names:
+        calculator, parameters = _parse(name)
+        kind = tuple(item for item in parameters.items() if item[0] != _AT_ONCE.get(calculator))
+        kinds.setdefault((calculator, *kind), []).append(name)
+    return list(kinds.values())
+
+
+def _parse_all(names: Sequence[str]) -> tuple[Calculator, dict[str, Any]]:
+    """`_parse` of names that one call works out, with all values of the parameter that differs."""
+    calculator, parameters = _parse(names[0])
+    if len(names) == 1:
+        return calculator, parameters
+    several = _AT_ONCE[calculator]
+    return calculator, parameters | {several: np.array([[_parse(name)[1][several]] for name in names])}

@@ -44,7 +44,7 @@ def noiseless_quantities(logged: Logged, seen: Measured) -> Quantities:
     return (
         trend_quantities(level)
         | metric_quantities(logged.clean, level, cells)
-        | first_values(logged.clean, losses.part(0, seen.batch.size))
+        | first_values(logged.clean, losses)
         | gradient_quantities(_clean_cells(channels["grad_norm"], seen.cells["grad_norm"]))
         | texture_truth(logged.parts, replace(level, noise=bare), losses, seen.losses)
     )

@@ -16,7 +16,9 @@ from curveclinic.smoothing import (
     masked_quantile,
     moving_mean,
     other,
+    reduced_from,
     resample,
+    row_extremes,
     rows_of,
     windowed,
     windows,
@@ -186,6 +188,19 @@ def test_even_grid():
 
 def test_other_exchanges_the_two_losses_of_every_run():
     assert other(np.array([1, 2, 3, 4])).tolist() == [3, 4, 1, 2]
+
+
+def test_extremes_of_rows_are_nan_where_a_value_is():
+    low, high = row_extremes(np.array([[2.0, -1.0, 3.0], [1.0, np.nan, 0.0]]))
+    np.testing.assert_array_equal(low, [-1.0, np.nan])
+    np.testing.assert_array_equal(high, [3.0, np.nan])
+
+
+def test_rows_are_reduced_from_a_column_of_their_own():
+    values = np.array([[0.0, 5.0, 2.0], [7.0, 1.0, 3.0], [4.0, 6.0, 9.0]])
+    assert reduced_from(np.minimum, values, np.array([1, 0, 2])).tolist() == [2.0, 1.0, 9.0]
+    assert reduced_from(np.maximum, values, np.array([2, 1, 0])).tolist() == [2.0, 3.0, 9.0]
+    assert reduced_from(np.minimum, values[:0], np.array([], dtype=np.int64)).tolist() == []
 
 
 def test_masked_quantile_of_nothing_is_zero():

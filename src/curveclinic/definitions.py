@@ -364,7 +364,8 @@ _SWINGS: Final = Program([_swings(Names())])
 def degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
-        return np.ascontiguousarray(_PROGRAM.degrees(q | _derived(q)).T)
+        degree: FloatArray = _PROGRAM.degrees(q | _derived(q)).T
+    return degree
 
 
 def swing_degree(q: Quantities) -> FloatArray:

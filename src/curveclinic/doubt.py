@@ -18,7 +18,7 @@ from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import masked_sort, quantile_of, row_mean, row_median, row_spread
+from curveclinic.smoothing import masked_sort, quantile_of, row_count, row_max, row_mean, row_median, row_spread
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
@@ -150,27 +150,31 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
     q, train = piece.quantities, piece.levels["train_loss"]
-    spread = train.spread
-    late = row_spread(train.view[:, train.view.shape[1] // 2 :]) / spread
+    spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
-    lively = np.minimum(*(row_spread(quarter) for quarter in _outer_quarters(train.view))) >= _QUARTER * spread
     constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
-    walk = _among(is_walk, piece.cells["train_loss"], (late >= _LATE) & lively & (clear >= _CLEAR[1]))
+    lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
+    walk = _among(is_walk, piece.cells["train_loss"], lively)
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
-    unscheduled = moves & ~(np.nan_to_num(q["lr_cycles"]) > _CYCLES)
+    unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
-    lone = np.nan_to_num(q["swing_shared"]) < _SHARED
+    lone = ~(q["swing_shared"] >= _SHARED)
     return Doubts(
         piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
         legs, late, noise, _raw_level(train), train.count,
     )  # fmt: skip
 
 
-def _outer_quarters(view: FloatArray) -> tuple[FloatArray, FloatArray]:
-    quarter = view.shape[1] // 4
-    return view[:, :quarter], view[:, -quarter:]
+def _is_lively(level: Level, spread: FloatArray, among: BoolArray) -> BoolArray:
+    """Some of the runs: those that cover much of their range in their first quarter and in their last one."""
+    if not among.any():
+        return among
+    quarter = level.view.shape[1] // 4
+    outer = np.minimum(row_spread(level.view[:, :quarter]), row_spread(level.view[:, -quarter:]))
+    out: BoolArray = among & (outer >= _QUARTER * spread)
+    return out
 
 
 def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
@@ -209,7 +213,7 @@ def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
 
 def _is_one_value(cells: Cells) -> BoolArray:
     """(n,) all finite values are the same."""
-    out: BoolArray = np.maximum.reduce(cells.high, axis=1) == np.minimum.reduce(cells.low, axis=1)
+    out: BoolArray = cells.highest == cells.lowest
     return out
 
 
@@ -226,14 +230,20 @@ def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArra
     if not seen.any():
         return seen, legs
     low = level.bottom
-    start, back = row_mean(view[:, :3]) - low, np.maximum.reduce(later, axis=1) - low
-    high = (later > (low + 0.5 * spread)[:, None]).mean(axis=1) >= _HIGH
-    ordered = np.sort(view, axis=1)
-    broad = ordered[:, int(0.9 * view.shape[1])] - ordered[:, int(0.1 * view.shape[1])] >= _BROAD * spread
-    rows = (seen & (back >= _RETURN * start) & high & broad).nonzero()[0]
+    start, back = row_mean(view[:, :3]) - low, row_max(later) - low
+    high = row_count(later > (low + 0.5 * spread)[:, None]) >= _HIGH * later.shape[1]
+    rows = (seen & (back >= _RETURN * start) & high).nonzero()[0]
     if len(rows):
+        rows = rows[_is_broad(view[rows], spread[rows])]
         legs[rows] = count_legs(view[rows], _LEG * spread[rows])
     return legs >= _LEGS, legs
+
+
+def _is_broad(view: FloatArray, spread: FloatArray) -> BoolArray:
+    """(n,) levels (n, G) that spend their time all over their range (n,)."""
+    ordered, width = np.sort(view, axis=1), view.shape[1]
+    out: BoolArray = ordered[:, int(0.9 * width)] - ordered[:, int(0.1 * width)] >= _BROAD * spread
+    return out
 
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
@@ -246,7 +256,7 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
     backed = (_relative_noise(piece, "val_loss") <= _BACKED[0] * noise) & (apart <= _BACKED[1])
-    backed |= np.nan_to_num(piece.quantities["swing_shared"]) >= _SHARED
+    backed |= piece.quantities["swing_shared"] >= _SHARED
     unlogged = val.count == 0
     return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 

@@ -32,19 +32,20 @@ _BESIDE = np.arange(-1, 2)[:, None, None]
 """(3, 1, 1) places before, at and after one."""
 
 
-def channel_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
+def channel_quantities(batch: Batch, losses: Cells, level: Level, beside: Mapping[str, Cells]) -> Quantities:
     """What the optional channels say: metric, learning rate, gradient norm, first values, non-finite points.
 
     Args:
         batch: n runs.
-        losses: levels of train's n runs, then val's.
-        cells: the train loss and the channels beside the losses reduced to cells.
+        losses: train's n runs, then val's, reduced to cells.
+        level: their levels.
+        beside: the channels beside the losses reduced to cells.
     """
     return (
-        metric_quantities(batch, losses, cells)
-        | first_values(batch, cells["train_loss"])
-        | gradient_quantities(cells["grad_norm"])
-        | schedule_quantities(cells["lr"])
+        metric_quantities(batch, level, beside)
+        | first_values(batch, losses)
+        | gradient_quantities(beside["grad_norm"])
+        | schedule_quantities(beside["lr"])
         | {"layer_ratio": batch.layer_ratio}
         | _bad_points(batch)
     )
@@ -89,7 +90,7 @@ def _bad_steps(losses: Sequence[Ragged]) -> tuple[FloatArray, FloatArray]:
 def metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -> Quantities:
     """The metric's course, larger is better, against the loss it belongs to; val's metric wins over train's."""
     nothing = unknown(batch.size)
-    if not any(np.count_nonzero(cells[name].size) for name in ("train_metric", "val_metric")):
+    if not any(len(batch.channels[name].values) for name in ("train_metric", "val_metric")):
         return dict.fromkeys(_METRIC_NAMES, nothing)
     out = {name: nothing.copy() for name in _METRIC_NAMES}
     told = np.zeros(batch.size, dtype=bool)
@@ -141,10 +142,14 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
     }
 
 
-def first_values(batch: Batch, t: Cells) -> Quantities:
+def first_values(batch: Batch, losses: Cells) -> Quantities:
     """First train loss against the level at 2 % of the run, against its end and against a chance prediction.
 
     A loss has collapsed when it has come down to that level to within a tenth of the way.
+
+    Args:
+        batch: n runs.
+        losses: train's n runs, then val's.
     """
     channel = batch.channels["train_loss"].finite()
     count = channel.lengths
@@ -159,7 +164,7 @@ def first_values(batch: Batch, t: Cells) -> Quantities:
         kink = np.log(near / next_) / np.maximum(np.log(over_near), EPS)
         ratios = np.array([over_near, near / last, first / chance, kink])
         down = near + 0.1 * (first - near)
-    ratios[:, (count < 4) | ~t.positive] = np.nan
+    ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
     return {
         "first_over_near": ratios[0],
         "near_over_last": ratios[1],
@@ -167,7 +172,7 @@ def first_values(batch: Batch, t: Cells) -> Quantities:
         "first_kink": ratios[3],
         "first": first,
         "near": near,
-        "collapsed_step": _collapsed_step(channel, down, t),
+        "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),
     }
 
 
@@ -184,11 +189,11 @@ def _around(channel: Ragged, at: IntArray) -> FloatArray:
     return points
 
 
-def _collapsed_step(channel: Ragged, reached: FloatArray, t: Cells) -> FloatArray:
-    """First step at which the loss is down to a level (n,), the last one where it never is."""
+def _collapsed_step(channel: Ragged, reached: FloatArray, last: FloatArray) -> FloatArray:
+    """First step at which the loss is down to a level (n,), the last one (n,) where it never is."""
     hits = (channel.values <= reached.repeat(channel.lengths)).nonzero()[0]
     place = hits.searchsorted(channel.offsets)  # of each run's first hit among all
     rows = (place[1:] > place[:-1]).nonzero()[0]
-    out: FloatArray = t.steps[:, -1].copy()
+    out: FloatArray = last.copy()
     out[rows] = channel.steps[hits[place[rows]]]
     return out

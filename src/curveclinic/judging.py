@@ -100,7 +100,7 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, 
     """
     opinions = opinions_on(batch, classifier)
     counts = opinions.counts
-    balancing, rules = np.zeros_like(opposed), opinions.rules
+    balancing, rules = np.zeros(batch.size, dtype=bool), opinions.rules
     if np.count_nonzero(opposed):
         balancing = _balancing(batch, opposed)
         rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL | balancing[:, None] & _DIVERGENCE)

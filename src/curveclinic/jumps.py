@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.measures import CELLS, Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import Tables, columns, row_count, row_mean, row_spread, rows_of, windowed, windows
+from curveclinic.smoothing import Tables, columns, row_count, row_max, row_mean, row_spread, rows_of, windowed, windows
 
 _NOISE = 6.0
 """Standard deviations of single points that a jump must exceed."""
@@ -58,7 +58,7 @@ class Jumps:
     @property
     def size(self) -> FloatArray:
         """(n,) height of the highest isolated jump in units of the limit."""
-        out: FloatArray = np.maximum.reduce(self.isolated, axis=1) / self.limit
+        out: FloatArray = row_max(self.isolated) / self.limit
         return out
 
 
@@ -75,7 +75,8 @@ def jumps_of(cells: Cells) -> Jumps:
     after = np.minimum(columns(cells.middle3, soon), columns(base, late) + beyond)
     prominence = _prominence(cells, after)
     prominence *= inner
-    size = np.where(cells.log, 1.0, row_mean(np.abs(base)))
+    size = row_mean(np.abs(base))
+    size[cells.log] = 1.0
     limit = visible_height(cells.noise, row_spread(base), size)
     mean = windowed(prominence, *around)
     # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
@@ -100,15 +101,15 @@ def _places() -> Tables:
     """Where a run is looked at about each cell, by its size.
 
     Returns:
-        columns right after it and a little later, infinity where that is beyond the end, which cells are inside, and
-        the window around.
+        columns right after it and a little later, infinity where that is beyond the end, 1 at the cells inside and 0
+        at the others, and the window around.
     """
     column, size = np.arange(CELLS), np.arange(CELLS + 1)[:, None]
     last = size - 1
     soon = np.maximum(np.minimum(column + 2, last - 1), 0)
     late = np.maximum(np.minimum(column + _SLOW, last), 0)
     beyond, inner = np.where(column + _SLOW <= last, 0.0, np.inf), (column >= 1) & (column < last)
-    return soon, late, beyond, inner, *windows(CELLS, np.full_like(size, _AROUND), size)
+    return soon, late, beyond, inner.astype(np.float64), *windows(CELLS, np.full_like(size, _AROUND), size)
 
 
 def _shoulders(cells: Cells) -> FloatArray:
@@ -117,7 +118,7 @@ def _shoulders(cells: Cells) -> FloatArray:
     On a steep slope the highest of several points in a cell is where the next cell begins, so there the lowest
     point of either neighbour counts; where a cell is one point, the lower of the two next to it.
     """
-    low, out = cells.low, np.zeros_like(cells.low)
+    low, out = cells.low, np.zeros(cells.low.shape)
     rows = (cells.count > CELLS).nonzero()[0]
     if len(rows) < len(low):
         lower = np.minimum(low[:, :-1], low[:, 1:])

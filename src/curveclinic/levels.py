@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.kept import kept
 from curveclinic.measures import Cells, smooth, smoothing_width
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import even_grid, other, resample_even, row_extremes, row_median
+from curveclinic.smoothing import even_grid, other, resample_even, row_extremes, row_median, row_min
 
 EPS: Final[FloatArray] = np.array(1e-12)
 """Smallest divisor, in units of a channel's largest magnitude; NumPy takes an array faster than a number."""
@@ -48,7 +49,7 @@ class Level:
     bottom: FloatArray
     top: FloatArray
 
-    @property
+    @kept
     def spread(self) -> FloatArray:
         """(n,) highest less lowest of `view`, `EPS` at least."""
         return np.maximum(self.top - self.bottom, EPS)
@@ -114,7 +115,7 @@ def in_log(level: Level, wanted: BoolArray) -> Level:
     rows = (wanted & ~level.log & level.positive).nonzero()[0]
     if not len(rows):
         return level
-    rows = rows[np.minimum.reduce(level.linear[rows], axis=1) > 0]
+    rows = rows[row_min(level.linear[rows]) > 0]
     if not len(rows):
         return level
     view, error, noise, log = level.view.copy(), level.error.copy(), level.noise.copy(), level.log.copy()

@@ -19,7 +19,7 @@ from curveclinic.layout import Layout
 from curveclinic.medians import median3, neighbours, running_median
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
-from curveclinic.smoothing import StepAxis, masked_median, moving_mean, row_middle, row_spread
+from curveclinic.smoothing import StepAxis, alike, masked_median, moving_mean, row_max, row_middle, row_min, row_spread
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -36,8 +36,11 @@ MAD_TO_STD = 1.4826
 _MEAN_TO_STD = 1.2533
 """Standard deviation of a normal distribution over its mean absolute deviation."""
 
-_SMOOTHED = 0.12
+_SMOOTHED: Final[FloatArray] = np.array(0.12)
 """Largest half width of the mean in `smooth`, as a share of the cells."""
+
+_FEWEST_SMOOTHED = 8
+"""Cells below which there is no such mean."""
 
 _TINY: Final[FloatArray] = np.array(1e-12)
 
@@ -84,16 +87,24 @@ class Cells:
 
     @kept
     def extent(self) -> IntArray:
-        """(n,) `size`; a run without a cell counts as the longest one: whatever is made of its zeros is zero."""
+        """(n,) `size`, (1,) where all runs share it.
+
+        A run without a cell counts as the longest one: whatever is made of its zeros is zero.
+        """
         if not len(self.absent):
-            return self.size
-        return np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1))
+            return alike(self.size)
+        return alike(np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1)))
 
     @kept
     def absent(self) -> IntArray:
         """(k,) runs without a cell."""
         rows: IntArray = (self.size == 0).nonzero()[0]
         return rows
+
+    @kept
+    def smoothable(self) -> FloatArray:
+        """(n,) `size`, 0 where it is too small for a mean over several cells."""
+        return (self.size * (self.size >= _FEWEST_SMOOTHED)).astype(np.float64)
 
     @kept
     def positive(self) -> BoolArray:
@@ -104,14 +115,12 @@ class Cells:
     @kept
     def lowest(self) -> FloatArray:
         """(n,) lowest point."""
-        out: FloatArray = np.minimum.reduce(self.low, axis=1)
-        return out
+        return row_min(self.low)
 
     @kept
     def highest(self) -> FloatArray:
         """(n,) highest point."""
-        out: FloatArray = np.maximum.reduce(self.high, axis=1)
-        return out
+        return row_max(self.high)
 
     @property
     def middle3(self) -> FloatArray:
@@ -192,8 +201,8 @@ def view_of(channel: Ragged) -> tuple[FloatArray, BoolArray, FloatArray]:
     bottom, top = segment_extremes(channel.values, channel.offsets)
     with np.errstate(all="ignore"):
         log = (bottom > 0) & (top / np.maximum(bottom, 1e-300) > LOG_SPAN)
-        magnitude = np.maximum(top, -bottom)
-        scale = np.where(log | ~(magnitude > 0), 1.0, magnitude)
+        scale = np.maximum(top, -bottom)
+        scale[log | ~(scale > 0)] = 1.0
     lengths = channel.lengths
     values = scale.repeat(lengths)
     np.divide(channel.values, values, out=values)
@@ -256,7 +265,7 @@ def _noise(mean: FloatArray, rough: FloatArray, count: IntArray) -> tuple[FloatA
     """(n,) robust standard deviations of single points about a smooth curve, and of cell means.
 
     Args:
-        mean: (n, CELLS) cell means of runs that all have a point a cell, or all fill their cells.
+        mean: (n, CELLS) cell means of runs that all have a point a cell, or one or two, or more.
         rough: (n, CELLS) means of the points' `third_difference`.
         count: (n,) points.
     """
@@ -264,7 +273,7 @@ def _noise(mean: FloatArray, rough: FloatArray, count: IntArray) -> tuple[FloatA
         single = masked_median(rough, count[:, None] > _COLUMN) * (MAD_TO_STD / THIRD_DIFF_STD)
         return np.minimum(single, zigzag(mean, count)), single
     # mean |difference| of a cell's points, or the median over cells that hold a point each
-    to_std = np.where(count > 2 * CELLS, _MEAN_TO_STD, MAD_TO_STD) / THIRD_DIFF_STD
+    to_std = (_MEAN_TO_STD if count[0] > 2 * CELLS else MAD_TO_STD) / THIRD_DIFF_STD
     return row_middle(rough) * to_std, row_middle(dense_third_difference(mean)) * (MAD_TO_STD / THIRD_DIFF_STD)
 
 
@@ -291,8 +300,7 @@ def _exact_ends(steps: FloatArray, finite: Ragged, rows: IntArray) -> None:
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
     """(n,) half width of the mean in `smooth`, in cells: none for a clean curve, up to an eighth for noise."""
-    ratio = np.minimum(cells.cell_noise / np.maximum(spread, _TINY), _SMOOTHED)
-    return np.rint(ratio * cells.size * (cells.size >= 8))
+    return np.rint(np.minimum(cells.cell_noise / np.maximum(spread, _TINY), _SMOOTHED) * cells.smoothable)
 
 
 def smooth(cells: Cells) -> FloatArray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, row_count, row_extremes, row_mean, row_spread
+from curveclinic.smoothing import halves, reduced_from, row_count, row_extremes, row_mean, row_numbers, row_spread
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
@@ -49,7 +49,7 @@ class _Pair:
         n, (low, high) = len(grid), row_extremes(both)
         span = np.maximum(high - low, EPS)
         return cls(
-            grid, both, both[:n], both[n:], low[:n], high[:n], low[n:], high[n:], span[:n], span[n:], np.arange(n)
+            grid, both, both[:n], both[n:], low[:n], high[:n], low[n:], high[n:], span[:n], span[n:], row_numbers(n)
         )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     growth = gap_end - gap_low
-    t_first, t_half, t_last = np.maximum(t[:, [0, half, -1]].T, EPS)
+    t_first, t_half, t_last = (np.maximum(t[:, place], EPS) for place in (0, half, -1))
     t_end_size, v_end_size = halves(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
     return {
@@ -152,7 +152,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
         error: standard error of val's level as a share of its range.
     """
     t, v, row, width, v_range = pair.t, pair.v, pair.row, pair.t.shape[1], pair.v_range
-    column = np.arange(width)
+    column = row_numbers(width)
     rows = log.nonzero()[0]
     if len(rows):
         v, v_range = v.copy(), v_range.copy()
@@ -163,7 +163,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
     worst = pair.v[row, worst_at]
     peak = v[row, worst_at] if len(rows) else worst
-    low = np.minimum.reduce(np.where(column >= worst_at[:, None], v, np.inf), axis=1)
+    low = reduced_from(np.minimum, v, worst_at)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
     halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
@@ -174,7 +174,7 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     fit_step, fall_step = pair.grid[row, np.array([fit_at, halved.argmax(axis=1)])]
     return {
         "fit_at": fit_at / (width - 1),
-        "refit": (np.maximum.reduce(np.where(fitted, t, -np.inf), axis=1) - pair.t_low) / pair.t_range,
+        "refit": (reduced_from(np.maximum, t, fit_at) - pair.t_low) / pair.t_range,
         "late_fall": fall / v_range,
         "late_fall_rel": relative,
         "late_fall_error": fall / np.maximum(error * v_range, EPS),

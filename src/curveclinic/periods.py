@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.measures import MAD_TO_STD, View
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
-from curveclinic.smoothing import alike, columns, masked_median, row_middle, running_total
+from curveclinic.smoothing import alike, columns, masked_median, row_middle, row_numbers, running_total
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -32,12 +32,11 @@ def autocorrelation_peak(channel: Ragged) -> tuple[FloatArray, FloatArray]:
     Returns:
         strength (n,) in [0, 1], period (n,) in points, 0 without one.
     """
-    return period_in(View.of(channel))
+    return period_in(View.of(channel).points)
 
 
-def period_in(view: View) -> tuple[FloatArray, FloatArray]:
-    """`autocorrelation_peak` of a viewed channel."""
-    points = view.points
+def period_in(points: Ragged) -> tuple[FloatArray, FloatArray]:
+    """`autocorrelation_peak` of a channel of finite points in its view."""
     strength, period = np.zeros(points.size), np.zeros(points.size)
     factors = (points.lengths + (_MAX_POINTS - 1)) // _MAX_POINTS
     for factor in sorted(set(factors.tolist()) - {0}):
@@ -66,8 +65,9 @@ class _Places:
 
     Attributes:
         start, stop: (n, L) first point of the moving mean about each point, and the one after its last.
-        count: (n, L) points in it, 1 at least.
+        count: (n, L) float64 points in it, 1 at least.
         mid: (n, L) points far enough from both ends.
+        weight: (n, L) 1 at these, 0 at the others.
         unbias: (n, L // 2 + 2) factor of the products at a lag, of which there are the fewer the longer it is.
         fits: (n, L // _REPEATS + 2) lags that can be a period.
         double: (L // _REPEATS + 2,) twice each of these lags.
@@ -76,8 +76,9 @@ class _Places:
 
     start: IntArray
     stop: IntArray
-    count: IntArray
+    count: FloatArray
     mid: BoolArray
+    weight: FloatArray
     unbias: FloatArray
     fits: BoolArray
     double: IntArray
@@ -100,11 +101,13 @@ class _Places:
         stop += position + 1
         np.minimum(stop, length, out=stop)
         lag, short = np.arange(width // 2 + 2), np.arange(width // _REPEATS + 2)
+        mid = (position >= half // 2) & (position < length - half // 2)
         return cls(
             start,
             stop,
-            count=np.maximum(stop - start, 1),
-            mid=(position >= half // 2) & (position < length - half // 2),
+            count=np.maximum(stop - start, 1).astype(np.float64),
+            mid=mid,
+            weight=mid.astype(np.float64),
             unbias=length / np.maximum(length - lag, 1),
             fits=(short >= _SHORTEST) & (_REPEATS * short <= length),
             double=np.minimum(2 * short, len(lag) - 1),
@@ -124,7 +127,7 @@ def detrend(values: FloatArray, places: _Places) -> FloatArray:
     rest -= columns(total, places.start)
     rest /= places.count
     np.subtract(values, rest, out=rest)
-    rest *= places.mid
+    rest *= places.weight
     bound = (4.0 * MAD_TO_STD * _middle(np.abs(rest), places.mid))[:, None]
     return np.minimum(np.maximum(rest, -bound, out=rest), bound, out=rest)
 
@@ -151,7 +154,7 @@ def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArra
     dip = np.minimum.accumulate(single, axis=1)
     score = np.where(fits, np.minimum(np.minimum(single, around.take(places.double, axis=1)), single - dip), 0.0)
     best = score.argmax(axis=1)
-    return np.minimum(score[np.arange(len(rest)), best], 1.0), best.astype(np.float64)
+    return np.minimum(score[row_numbers(len(rest)), best], 1.0), best.astype(np.float64)
 
 
 def _autocorrelation(rest: FloatArray, places: _Places) -> FloatArray:

@@ -82,8 +82,8 @@ def measure(batch: Batch) -> Measured:
         companions[name] = together.part(k * n, (k + 1) * n)
     losses = together.part(0, 2 * n)
     level = level_of(losses)
-    of_channels = channel_quantities(batch, level, companions | {"train_loss": losses.part(0, n)})
-    q = trend_quantities(level) | texture_quantities(view.part(0, n), losses) | of_channels
+    of_channels = channel_quantities(batch, losses, level, companions)
+    q = trend_quantities(level) | texture_quantities(view.points.part(0, n), losses) | of_channels
     return Measured(batch, q, companions, losses, level, view.part(0, 2 * n))
 
 

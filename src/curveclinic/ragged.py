@@ -178,7 +178,7 @@ class Batch:
     metric_sign: FloatArray
     layer_ratio: FloatArray
 
-    @property
+    @kept
     def size(self) -> int:
         """Number of runs."""
         return len(self.num_classes)

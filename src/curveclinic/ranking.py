@@ -107,8 +107,9 @@ class CauseModel:
 
 def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Inputs in standard deviations, bounded."""
-    out: FloatArray = np.minimum(np.maximum((inputs - mean) / scale, -_LIMIT), _LIMIT)
-    return out
+    out = inputs - mean
+    out /= scale
+    return np.minimum(np.maximum(out, -_LIMIT, out=out), _LIMIT, out=out)
 
 
 def _gain(experience: FloatArray, present: BoolArray) -> FloatArray:
@@ -116,7 +117,9 @@ def _gain(experience: FloatArray, present: BoolArray) -> FloatArray:
     out = np.zeros((len(present), experience.shape[1]))
     rows, labels = present.nonzero()
     if len(rows):
-        first = np.append(True, rows[1:] != rows[:-1]).nonzero()[0]
+        fresh = np.ones(len(rows), dtype=bool)
+        np.not_equal(rows[1:], rows[:-1], out=fresh[1:])
+        first = fresh.nonzero()[0]
         out[rows[first]] = np.maximum.reduceat(experience[labels], first, axis=0)
     return out
 

@@ -174,6 +174,8 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     """
     if isinstance(data, Series):
         return data.steps, data.values
+    if _is_ready(data):
+        return None, with_inf(data)
     if _is_pair(data):
         steps, values = _array(name, data[0]), _numbers(name, data[1])
         if len(steps) != len(values):
@@ -190,6 +192,11 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     if keep.all():
         return None, values
     return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
+
+
+def _is_ready(data: Any) -> bool:
+    """Whether it is an array of values as they are kept."""
+    return type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1
 
 
 def _is_pair(data: Any) -> bool:
@@ -237,8 +244,8 @@ def _numbers(name: str, data: Any) -> FloatArray:
 
 
 def _array(name: str, data: Any) -> FloatArray:
-    if type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1:
-        return data
+    if _is_ready(data):
+        return np.asarray(data)
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
@@ -254,10 +261,9 @@ def _array(name: str, data: Any) -> FloatArray:
 
 def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
-    size = np.abs(values)
-    if not len(values) or np.fmax.reduce(size) < _STORED_INF:
+    if not len(values) or -_STORED_INF < values[values.argmin()] <= values[values.argmax()] < _STORED_INF:
         return values
-    overflow = size >= _STORED_INF
+    overflow = np.abs(values) >= _STORED_INF  # NaN leads here, too
     return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
 
 

@@ -94,4 +94,5 @@ def severities(q: Quantities) -> npt.NDArray[np.int8]:
     out[_VAL_SPIKES] *= ~((q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0))
     # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
     out[_VAL_BELOW_TRAIN] *= q["val_over_train_mid"] < 0.5
-    return np.ascontiguousarray(out.T)
+    severity: npt.NDArray[np.int8] = out.T
+    return severity

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.levels import Level
+from curveclinic.levels import EPS, Level
 from curveclinic.measures import Cells
 from curveclinic.quantities import Measured, Quantities
-from curveclinic.ragged import IntArray
+from curveclinic.ragged import FloatArray, IntArray
 from curveclinic.smoothing import row_spread
 
 _LOOK: Final = 0.25
@@ -29,11 +29,13 @@ class Suspects:
 
     Attributes:
         rows: (m,) their rows among all runs.
+        late: (m,) share of train's range that is still covered in the second half.
         quantities: those that are read.
         levels, cells: of both losses.
     """
 
     rows: IntArray
+    late: FloatArray
     quantities: Quantities
     levels: dict[str, Level]
     cells: dict[str, Cells]
@@ -45,6 +47,7 @@ class Suspects:
             return parts[0]
         return cls(
             np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.late for part in parts]),
             {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
             {name: Level.stacked([part.levels[name] for part in parts]) for name in _LOSSES},
             {name: Cells.stacked([part.cells[name] for part in parts]) for name in _LOSSES},
@@ -63,4 +66,5 @@ def suspects_in(piece: Measured, first: int) -> Suspects | None:
         return None
     levels = {name: level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     cells = {name: piece.losses.take(rows + k * n) for k, name in enumerate(_LOSSES)}
-    return Suspects(rows + first, {name: q[name][rows] for name in _READ}, levels, cells)
+    late = half[rows] / np.maximum(whole[rows], EPS)
+    return Suspects(rows + first, late, {name: q[name][rows] for name in _READ}, levels, cells)

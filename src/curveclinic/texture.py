@@ -12,9 +12,9 @@ import numpy as np
 
 from curveclinic.jumps import Jumps, jumps_of
 from curveclinic.levels import EPS, common_span
-from curveclinic.measures import CELLS, Cells, View
+from curveclinic.measures import CELLS, Cells
 from curveclinic.periods import period_in
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.smoothing import (
     Tables,
     columns,
@@ -23,8 +23,10 @@ from curveclinic.smoothing import (
     moving_mean_of_full,
     other,
     row_count,
+    row_max,
     row_mean,
     row_median,
+    row_numbers,
     rows_of,
     windowed,
     windows,
@@ -40,15 +42,18 @@ _ROUNDING = 1e-9
 _SIZES: Final = np.arange(CELLS + 1)[:, None]
 """(CELLS + 1, 1) every number of cells a run can have."""
 
+_HIGH: Final = np.array([min(CELLS - count + int(0.7 * (count - 1)), CELLS - 1) for count in range(CELLS + 1)])
+"""(CELLS + 1,) place of the 0.7 quantile of so many cells that stand in rising order behind the others."""
+
 _STEADY = 0.75
 """Share of the smaller jitters that the jitter of a curve is the mean of: spikes are not jitter."""
 
 
-def texture_quantities(train: View, losses: Cells) -> Quantities:
+def texture_quantities(train: Ragged, losses: Cells) -> Quantities:
     """Estimates of what rides on the level.
 
     Args:
-        train: the points of the train loss of n runs.
+        train: the finite points of the train loss of n runs in its view.
         losses: train's n runs, then val's.
     """
     jumps = jumps_of(losses)
@@ -72,13 +77,13 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
     Where one marks none they are the first and the last step.
     """
     last = marked.shape[2] - 1 - marked[:, :, ::-1].argmax(axis=2)
-    first, last = cells.steps[np.arange(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
+    first, last = cells.steps[row_numbers(marked.shape[1]), np.array([marked.argmax(axis=2), last])]
     return first, last
 
 
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
-    mean, size, row = cells.mean, cells.extent, np.arange(len(cells.size))
+    mean, size, row = cells.mean, cells.extent, row_numbers(len(cells.size))
     settled, *sixth = rows_of(_swing_places(), size)
     wide = windowed(mean, *sixth)
     rest = mean - wide
@@ -87,19 +92,21 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     # what is rounding in the largest value is no swing
     largest = np.maximum(cells.highest, -cells.lowest)
     moving = height > (_ROUNDING * largest)[:, None]
-    height *= moving
-    rest *= moving
-    count = row_count(moving)
+    count, one = row_count(moving), moving.astype(np.float64)
+    height *= one
+    rest *= one
     ordered = height.copy()
     ordered.sort(axis=1)  # the others first, as zeros
-    amplitude = ordered[row, np.minimum(CELLS - count + (0.7 * (count - 1)).astype(np.int64), CELLS - 1)]
+    amplitude = ordered[row, _HIGH.take(count)]
     level = row_mean(np.abs(wide))
     wide.sort(axis=1)
+    height_unit = np.maximum(level, EPS)
+    height_unit[cells.log] = 1.0
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
     q = {
         "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
-        "swing_level": amplitude / np.where(cells.log, 1.0, np.maximum(level, EPS)),
+        "swing_level": amplitude / height_unit,
         "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
     }
@@ -108,10 +115,10 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
 
 @cache
 def _swing_places() -> Tables:
-    """Cells of a run but for its first tenth, and the wide window about each, by the run's size."""
+    """1 at the cells of a run but for its first tenth, else 0, and the wide window about each, by the run's size."""
     column = np.arange(CELLS)
     settled = (column >= _SIZES // 10) & (column < _SIZES)
-    return settled, *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
+    return settled.astype(np.float64), *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
 
 
 def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
@@ -127,7 +134,8 @@ def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
     jitter *= weight
-    out: FloatArray = np.minimum.reduce(np.add.reduce(split, axis=2), axis=1)
+    first, second = np.add.reduce(split, axis=2).T
+    out: FloatArray = np.minimum(first, second)
     return out
 
 
@@ -136,7 +144,8 @@ def _both_halves() -> Tables:
     """How the cells of both halves of a run are averaged, half by half, by its size.
 
     Returns:
-        their columns, which of them have two neighbours, and the weights of all in rising order: none for the largest.
+        their columns, 1 at those with two neighbours and 0 at others, and the weights of all in rising order: none for
+        the largest.
     """
     place = np.arange(CELLS // 2)
     second = _SIZES // 2 + place
@@ -146,7 +155,7 @@ def _both_halves() -> Tables:
     kept = np.ceil(_STEADY * count)
     rank = place - (CELLS // 2 - count)
     weight = ((rank >= 0) & (rank < kept)) / np.maximum(kept, 1)
-    return column, inner, weight.reshape(len(_SIZES), CELLS)
+    return column, inner.astype(np.float64), weight.reshape(len(_SIZES), CELLS)
 
 
 def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -178,11 +187,11 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
     """Size of train's jump at the place of val's largest one, in units of train's limit."""
     n = len(losses.size) // 2
     steps, at = losses.steps, jumps.isolated[n:].argmax(axis=1)
-    at = steps[np.arange(n, 2 * n), at]
+    at = steps[n:][row_numbers(n), at]
     span = steps[:, -1] - steps[:, 0]
     reach = 0.02 * np.maximum(span[:n], EPS) + np.abs(span[n:]) / np.maximum(losses.size[n:], 2)
     near = np.abs(steps[:n] - at[:, None]) <= reach[:, None]
-    out: FloatArray = np.maximum.reduce(jumps.prominence[:n] * near, axis=1) / jumps.limit[:n]
+    out: FloatArray = row_max(jumps.prominence[:n] * near) / jumps.limit[:n]
     return out
 
 

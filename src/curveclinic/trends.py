@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import row_mean
+from curveclinic.smoothing import row_mean, row_numbers
 
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
@@ -75,7 +75,7 @@ def _edges(level: Level, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
     reach = np.rint(np.minimum(level.error / spread, _EDGE) * width).astype(np.int64)
     most = int(_EDGE * width) + 2
     total = np.add.accumulate(np.array([level.view[:, :most], level.view[:, : -most - 1 : -1]]), axis=2)
-    start, end = total[:, np.arange(n), reach] / (reach + 1)
+    start, end = total[:, row_numbers(n), reach] / (reach + 1)
     return start, end
 
 
@@ -120,7 +120,8 @@ class _Ends:
 def _changes(level: Level, ends: _Ends) -> Quantities:
     """How far the level falls and rises: against itself, its error and the scatter of its points."""
     error, noise, rise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS), ends.end - ends.low
-    end_fall = _late_level(level, ends.spread) - ends.end
+    end_fall, unit = _late_level(level, ends.spread) - ends.end, np.maximum(np.abs(ends.start), EPS)
+    unit[level.log] = 1.0
     drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
         np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
         np.array([ends.start, ends.end + end_fall, ends.low, ends.start]),
@@ -144,7 +145,7 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
         "rise_rel": rise_rel,
         "rise_noise": rise / noise,
         "above_start_rel": above_start_rel,
-        "noise_rel": level.noise / np.where(level.log, 1.0, np.maximum(np.abs(ends.start), EPS)),
+        "noise_rel": level.noise / unit,
         "noise_drop": level.noise / ends.scale,
         "count": level.count.astype(np.float64),
         "positive": level.positive.astype(np.float64),
@@ -162,7 +163,7 @@ def _places(level: Level, ends: _Ends) -> Quantities:
     np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])
     fallen, half, flat = reached.argmax(axis=2)
     columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat]), width - 1)
-    share, steps = columns / (width - 1), level.steps[np.arange(n), columns]
+    share, steps = columns / (width - 1), level.steps[row_numbers(n), columns]
     return {
         "low_at": share[0],
         "fallen_at": share[1],

@@ -58,7 +58,10 @@ def _legs_of(curve: list[float], least: float) -> int:
     high = low = curve[0]
     direction = legs = 0
     for x in curve[1:]:
-        high, low = max(high, x), min(low, x)
+        if x > high:
+            high = x
+        elif x < low:
+            low = x
         if direction >= 0 and x <= high - least:
             direction = -1
         elif direction <= 0 and x >= low + least:
@@ -77,14 +80,15 @@ def is_walk(cells: Cells) -> BoolArray:
     view = np.where(logarithm[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean)
     cells = replace(cells, mean=view)
     one = _squared_steps(cells, 1)
-    mean = one.sum(axis=1) / np.maximum(cells.size - 1, 1)
+    whole = one.sum(axis=1)
+    mean = whole / np.maximum(cells.size - 1, 1)
     out: BoolArray = cells.count >= _FEWEST
     for lag, (least, most) in _LAGS.items():
         ratio = _squared_steps(cells, lag).sum(axis=1) / np.maximum(cells.size - lag, 1)
         ratio /= np.maximum(lag * mean, 1e-300)
         out = out & (ratio >= least) & (ratio <= most)
     early = np.where(column[: one.shape[1]] < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
-    later = one.sum(axis=1) - early
+    later = whole - early
     out = out & (one.max(axis=1) <= _TALL * mean)
     out &= (early <= _EVEN * later) & (later <= _EVEN * early)
     return out
