@@ -16,25 +16,30 @@ import marked
 import pictures
 import readme_scores
 import readme_sections
+import scale_page
 import session
 
 ROOT = Path(__file__).parent.parent
 README = session.README.read_text(encoding="utf-8")
 CARD = (ROOT / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
+SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "docs/scores.md", "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+FORMATS = session.FORMATS_PAGE.read_text(encoding="utf-8")
+PAGES = ["docs/archive.md", "docs/formats.md", "docs/scale.md", "docs/scores.md"]
+DOCUMENTS = ["README.md", *PAGES, "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("text", "name", "expected"),
     [
-        ("labels", session.label_table),
-        ("formats", session.format_table),
-        ("session:explain", lambda: session.session(session.COMMANDS["session:explain"])),
+        (README, "labels", session.label_table),
+        (README, "formats", session.format_table),
+        (FORMATS, "formats", session.module_table),
     ],
+    ids=["labels", "formats", "formats.md"],
 )
-def test_readme_is_what_the_session_writes(name, expected) -> None:
-    assert marked.block(README, name) == expected(), "run: python docs/session.py"
+def test_tables_are_what_the_session_writes(text, name, expected) -> None:
+    assert marked.block(text, name) == expected(), "run: python docs/session.py"
 
 
 @pytest.mark.parametrize(
@@ -43,19 +48,23 @@ def test_readme_is_what_the_session_writes(name, expected) -> None:
         (README, "scores", readme_scores.scores),
         (DETAILS, "details", readme_scores.details),
         (CARD, "numbers", readme_scores.numbers),
+        (SCALE, "scale", lambda: scale_page.cost(readme_sections.rows("scan"))),
+        (SCALE, "growth", lambda: scale_page.growth(readme_sections.rows("scan"))),
     ],
-    ids=["README.md", "scores.md", "MODEL_CARD.md"],
+    ids=["README.md", "scores.md", "MODEL_CARD.md", "scale.md, cost", "scale.md, growth"],
 )
 def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
-    assert marked.block(text, name) == expected(), "run: python benchmarks/readme_scores.py"
+    hint = "run: python benchmarks/readme_scores.py, and for docs/scale.md benchmarks/scale_page.py"
+    assert marked.block(text, name) == expected(), hint
 
 
-@pytest.mark.parametrize("name", ["session:diagnose", "session:scan", "session:check", "session:python"])
-def test_sessions_are_filled(name) -> None:
-    typed = session.COMMANDS.get(name, session.PYTHON[-1])
-    lines = marked.block(README, name).splitlines()
-    at = next(i for i, line in enumerate(lines) if line in (f"$ {typed}", f">>> {typed}"))
-    assert len(lines) > at + 2  # output, and the end of the block
+@pytest.mark.parametrize("name", session.COMMANDS)
+def test_shell_sessions_are_real(name) -> None:
+    assert marked.block(README, name) == session.session(session.COMMANDS[name]), "run: python docs/session.py"
+
+
+def test_the_python_session_is_real() -> None:
+    assert marked.block(README, "session:python") == session.python_session(), "run: python docs/session.py"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
