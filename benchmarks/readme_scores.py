@@ -46,12 +46,13 @@ RECIPE = {
 def scores() -> str:
     """The block of the README."""
     weights = "" if sections.sidecar() else NO_WEIGHTS
-    return _joined(weights, *(section() for section in sections.HEADLINES)) or "Nothing was measured yet."
+    shown = (sections.family_out().paragraph(), sections.peers_in_short(), sections.speed_in_short())
+    return _joined(weights, *shown) or "Nothing was measured yet."
 
 
 def details() -> str:
     """The block of docs/scores.md."""
-    return _joined(*(section() for section in sections.DETAILS))
+    return _joined(*(section().chapter() for section in sections.DETAILS))
 
 
 def _joined(*parts: str) -> str:
@@ -106,7 +107,7 @@ def _number(value: float | None) -> str:
 
 def numbers() -> str:
     """The block of the model card."""
-    return _joined(recipe(), by_label(), sections.family_out(), sections.accuracy())
+    return _joined(recipe(), by_label(), sections.family_out().paragraph(), sections.accuracy().paragraph())
 
 
 def main() -> None:

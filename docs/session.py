@@ -32,7 +32,6 @@ FORMATS_PAGE = ROOT / "docs" / "formats.md"
 COMMANDS: Final = {
     "session:diagnose": "curveclinic diagnose examples/digits-overfit",
     "session:scan": "curveclinic scan examples -o out.parquet",
-    "session:explain": "curveclinic explain overfitting",
     "session:check": "curveclinic check lr-range examples/digits-lr-ramp",
 }
 """Block of the README -> the command it shows."""
