@@ -3,8 +3,8 @@
     python benchmarks/readme_scores.py
 
 It measures nothing: run the other scripts first. What was not measured is left out, table by table and row by row.
-What it does not show: whether the CSV files belong to the weights that are shipped; their scripts must have been run
-after `train.py` and `thresholds.py --write`.
+It complains of those measured with other weights or rules than are shipped. What it does not show: whether those
+without a record belong to them; their scripts must have been run after `train.py` and `thresholds.py --write`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belo
 import readme_sections as sections
 from marked import fill
 from readme_sections import NO_WEIGHTS, ROOT, table
+from tables import measured_with, shipped
 
 from curveclinic.labels import LABELS
 from curveclinic.sidecar import ONNX_NAME
@@ -110,8 +111,16 @@ def numbers() -> str:
     return _joined(recipe(), by_label(), sections.family_out().paragraph(), sections.accuracy().paragraph())
 
 
+def stale() -> list[str]:
+    """CSV files that were measured with other weights or rules than are shipped."""
+    now = shipped()
+    return [name for name, then in measured_with(sections.RESULTS).items() if then != now]
+
+
 def main() -> None:
     """Fills the blocks."""
+    for name in stale():
+        print(f"{name} was measured with other weights or rules: run its script again", file=sys.stderr)
     fill(ROOT / "README.md", {"scores": scores()})
     fill(ROOT / "docs" / "scores.md", {"details": details()})
     fill(ROOT / "weights" / "MODEL_CARD.md", {"numbers": numbers()})
