@@ -25,7 +25,7 @@ import numpy.typing as npt
 import scores
 from judges import whole
 from nonsense import FRESH, LENGTHS, NONSENSE, SIZES, nonsense_runs
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of
 
 from curveclinic.classifier import load_classifier
@@ -145,7 +145,7 @@ def main() -> None:
     for path in options.records:
         rows += real_rows(path)
     print_summary(rows)
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
 
 
 if __name__ == "__main__":

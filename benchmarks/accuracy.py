@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import scores
 from judges import Opinion, opinions
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_csv, write_scores
 from yardstick import Record, default_out, load_records, truth_of, without_positive
 
 from curveclinic.labels import LABELS
@@ -167,7 +167,7 @@ def main() -> None:
     found = opinions([record.run for record in records])
     rows = list(rows_of(found, records, scores.resamples(len(records), options.draws, options.seed)))
     print_summary(rows)
-    write_csv(rows, options.out or default_out(__file__, options.records))
+    write_scores(rows, options.out or default_out(__file__, options.records))
     if options.mistakes:
         write_csv(list(mistakes(found, records)), options.mistakes)
 

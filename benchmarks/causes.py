@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, Record, load_records
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # train_causes.py is a script of the repository
@@ -147,7 +147,7 @@ def main() -> None:
     if args.simulated:
         rows += rows_of("simulated, unseen families", *simulated(args.simulated, args.runs, classifier))
     print_table([row for row in rows if not row["cause"]])
-    write_csv(rows, args.out)
+    write_scores(rows, args.out)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 from early import HELD_OUT
 from robustness import FEWEST_KEPT
 from streams import ABSENT, PRESENT, found_in, runs_of, truth_of
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS
 
 from curveclinic.labels import LABELS
@@ -74,7 +74,7 @@ def main() -> None:
         samples = [generate((options.seed, k), BLOCK, trends=trends, max_points=MAX_POINTS) for k in blocks]
         rows += rows_of(name, samples)
     print_table([row for row in rows if not row["label"]])
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
 
 
 if __name__ == "__main__":

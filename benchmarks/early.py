@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 from stop_policies import comparison
 from streams import ABSENT, PRESENT, SHARES, Stream, logged_stream, synthetic_stream
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of, without_positive
 
 from curveclinic.classifier import weights_folder
@@ -182,7 +182,7 @@ def main() -> None:
     for path in options.records:
         rows += yardstick_rows(path)
     print_summary(rows)
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
 
 
 if __name__ == "__main__":

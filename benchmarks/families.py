@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import scores
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of the repository, not of the package
@@ -122,7 +122,7 @@ def main() -> None:
     if options.simulated:
         rows += rows_of("simulated", simulated(options.simulated, options.count), classifier)
     print_table(rows)
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
 
 
 if __name__ == "__main__":

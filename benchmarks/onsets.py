@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from early import HELD_OUT, MAX_POINTS, PRESENT
 from streams import runs_of
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records
 
 from curveclinic.diagnosis import Diagnosis
@@ -142,7 +142,7 @@ def main() -> None:
         rows += synthetic_rows(name, generate((options.seed, 1), options.runs, trends=trends, max_points=MAX_POINTS))
     rows += marked_rows(options.records)
     print_summary(rows)
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ import scores
 from judges import rules_alone, whole
 from peer_adapters import PEERS, Peer
 from robustness import FEWEST_KEPT, thinned
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic import __version__
@@ -185,7 +185,7 @@ def main() -> None:
         rows += rows_of(yardstick, load_records(path), judges, options.draws)
         rows += [_absent(yardstick, peer) for peer in PEERS if not releases[peer.package]]
     print_table([row for row in rows if not row["label"]])
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
     for peer in PEERS:
         if not releases[peer.package]:
             print(f"{peer.package} is not installed: pip install {peer.package}=={peer.version}", file=sys.stderr)

@@ -3,8 +3,8 @@
     python benchmarks/readme_scores.py
 
 It measures nothing: run the other scripts first. What was not measured is left out, table by table and row by row.
-What it does not show: whether the CSV files belong to the weights that are shipped; their scripts must have been run
-after `train.py` and `thresholds.py --write`.
+It complains of those measured with other weights or rules than are shipped. What it does not show: whether those
+without a record belong to them; their scripts must have been run after `train.py` and `thresholds.py --write`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belo
 import readme_sections as sections
 from marked import fill
 from readme_sections import NO_WEIGHTS, ROOT, table
+from tables import measured_with, shipped
 
 from curveclinic.labels import LABELS
 from curveclinic.sidecar import ONNX_NAME
@@ -46,12 +47,13 @@ RECIPE = {
 def scores() -> str:
     """The block of the README."""
     weights = "" if sections.sidecar() else NO_WEIGHTS
-    return _joined(weights, *(section() for section in sections.HEADLINES)) or "Nothing was measured yet."
+    shown = (sections.family_out().paragraph(), sections.peers_in_short(), sections.speed_in_short())
+    return _joined(weights, *shown) or "Nothing was measured yet."
 
 
 def details() -> str:
     """The block of docs/scores.md."""
-    return _joined(*(section() for section in sections.DETAILS))
+    return _joined(*(section().chapter() for section in sections.DETAILS))
 
 
 def _joined(*parts: str) -> str:
@@ -106,11 +108,19 @@ def _number(value: float | None) -> str:
 
 def numbers() -> str:
     """The block of the model card."""
-    return _joined(recipe(), by_label(), sections.family_out(), sections.accuracy())
+    return _joined(recipe(), by_label(), sections.family_out().paragraph(), sections.accuracy().paragraph())
+
+
+def stale() -> list[str]:
+    """CSV files that were measured with other weights or rules than are shipped."""
+    now = shipped()
+    return [name for name, then in measured_with(sections.RESULTS).items() if then != now]
 
 
 def main() -> None:
     """Fills the blocks."""
+    for name in stale():
+        print(f"{name} was measured with other weights or rules: run its script again", file=sys.stderr)
     fill(ROOT / "README.md", {"scores": scores()})
     fill(ROOT / "docs" / "scores.md", {"details": details()})
     fill(ROOT / "weights" / "MODEL_CARD.md", {"numbers": numbers()})

@@ -1,10 +1,11 @@
-"""The sections of the README's scores, each a table made of one of results/*.csv; see readme_scores.py."""
+"""The scores of README, docs/scores.md and the model card, made of results/*.csv; see readme_scores.py."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,41 @@ PERTURBATIONS = {
     "losses_times_1e6": "losses x 1e6",
 }
 
+QUICK = {
+    "one run, warm": "one run",
+    "curveclinic diagnose digits-overfit/training_log.csv, cold": "`curveclinic diagnose` with the start of Python",
+}
+"""Rows of speed.csv that the README tells -> in its words."""
+
 REVEALING = 3
 """Features named that give synthetic runs away."""
 
 NO_WEIGHTS = "No weights are there yet: `python train.py` writes them, and until then the rules decide."
 
 Cells = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with what must be known to read it.
+
+    Attributes:
+        title: a heading.
+        words: what is above the table.
+        table: Markdown; "" where nothing was measured.
+    """
+
+    title: str
+    words: str
+    table: str
+
+    def paragraph(self) -> str:
+        """The section inside another text; nothing without the table."""
+        return f"**{self.title}.** {self.words}\n\n{self.table}" if self.table else ""
+
+    def chapter(self) -> str:
+        """The section with a heading that can be linked to; nothing without the table."""
+        return f"## {self.title}\n\n{self.words}\n\n{self.table}" if self.table else ""
 
 
 def rows(name: str) -> list[Cells]:
@@ -82,12 +112,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines]) if lines else ""
 
 
-def section(words: str, content: str) -> str:
-    """Words above a table; nothing without the table."""
-    return f"{words}\n\n{content}" if content else ""
-
-
-def family_out() -> str:
+def family_out() -> Section:
     """What the choice of thresholds and deciders is worth on families it has not seen."""
     measures = ("macro_f1", "false_alarm", "any_label")
     cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("thresholds")}
@@ -98,16 +123,18 @@ def family_out() -> str:
         for judge in judges
         if (yard, judge, measures[0]) in cell
     ]
-    return section(
-        "**On families of runs not seen** by the choice of thresholds and of who decides (`thresholds.csv`). Macro-F1 "
-        "is over labels with five or more positives; the other two are over runs without a positive label: how many "
-        "get a clearly absent label, and how many get any, notices included. The rules' cuts were set with both "
-        "yardsticks in sight.",
+    return Section(
+        "On families of runs not seen",
+        "Each family is judged with thresholds and deciders chosen without it (`thresholds.csv`). Macro-F1 is over "
+        "labels with five or more positives; the other two are over runs without a positive label: how many get a "
+        "clearly absent label, and how many get any, notices included. *whole* is what a user gets, but no run is "
+        "called undetermined here; *network alone* still leaves `non_finite` and runs under 8 points to the rules; "
+        "*rules* is what a user gets without weights, cuts set with both yardsticks in sight.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 
 
-def accuracy() -> str:
+def accuracy() -> Section:
     """The shipped weights and thresholds on both yardsticks."""
     measures = ("macro_f1", "macro_average_precision", "calibration_error", "false_alarm", "any_label")
     body = []
@@ -116,14 +143,16 @@ def accuracy() -> str:
         for judge in ("whole", "network", "rules"):
             if (judge, measures[0]) in cell:
                 body.append((name, judge, *(shown(m, cell.get((judge, m))) for m in measures)))
-    return section(
-        "**As shipped** (`accuracy_*.csv`; 90 % bootstrap intervals). The thresholds were chosen on these very runs: "
-        "optimistic, but with intervals, ranking and calibration.",
+    return Section(
+        "As shipped",
+        "The thresholds were chosen on these very runs: optimistic, but with 90 % bootstrap intervals, ranking and "
+        "calibration (`accuracy_*.csv`). *whole* is exactly what a user gets; *network* is scored on runs of 8 points "
+        "and more only, and leaves `non_finite` to the rules.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 
 
-def per_label() -> str:
+def per_label() -> Section:
     """F1 of the whole for every label, with its positives, and who decides it."""
     found = {
         yard: {r["label"]: r for r in rows(f"accuracy_{yard}") if r["judge"] == "whole" and r["measure"] == "f1"}
@@ -139,14 +168,15 @@ def per_label() -> str:
         )
         for label in LABELS
     ]
-    return section(
-        f"**Label by label**: F1 of the whole as shipped, and the number of positives. Rules decide {len(by_rule)} of "
-        f"{len(LABELS)} labels. With under ten positives a score says little.",
+    return Section(
+        "Label by label",
+        f"F1 of the whole as shipped, and the number of positives. Rules decide {len(by_rule)} of {len(LABELS)} "
+        "labels. With under ten positives a score says little.",
         table(("label", "decided by", *(YARDSTICKS[yard] for yard in known)), body if known else ()),
     )
 
 
-def robustness() -> str:
+def robustness() -> Section:
     """How often the set of labels changes when the run does not."""
     cell = {
         (yard, r["judge"], r["perturbation"]): r
@@ -159,9 +189,10 @@ def robustness() -> str:
         (text, *(shown("false_alarm", cell.get((yard, judge, name)), value="share_changed") for yard, judge in columns))
         for name, text in PERTURBATIONS.items()
     ]
-    return section(
-        "**Does the answer change when the run does not?** Share of runs with another set of labels "
-        "(`robustness_*.csv`). It does not say which of the two answers was right.",
+    return Section(
+        "The same run told otherwise",
+        "Share of runs with another set of labels (`robustness_*.csv`). It does not say which of the two answers was "
+        "right.",
         table(("change", *(f"{YARDSTICKS[yard]}, {judge}" for yard, judge in columns)), body if columns else ()),
     )
 
@@ -170,34 +201,23 @@ def _any(cell: dict[tuple[str, str, str], Cells], yard: str, judge: str) -> bool
     return any(key[:2] == (yard, judge) for key in cell)
 
 
-def speed() -> str:
+def speed() -> Section:
     """What a diagnosis costs."""
     body = [
         (r["what"], f"{float(r['value']):,.4g} {r['unit'].replace('ratio', 'times')}")
         for r in rows("speed")
-        if r["value"] and not r["what"].startswith("stage")
+        if r["value"] and not r["what"].startswith(("stage", "generator"))
     ]
-    return section(
-        "**Speed** (`speed.csv`: stages too, all on one machine). Runs have two channels of 200 points.",
+    return Section(
+        "Speed",
+        "Runs of two channels of 200 points, all on one machine (`speed.csv`, with the stages of a diagnosis and the "
+        "generator of training runs). *columns* is `score_table`, which takes and gives tables. What archives cost: "
+        "[scale.md](scale.md).",
         table(("what", "value"), body),
     )
 
 
-def archives() -> str:
-    """What scanning an archive costs, and what it needs."""
-    body = [
-        (f"{int(r['runs']):,}", r["what"], f"{float(r['value']):,.4g} {r['unit']}")
-        for r in rows("scan")
-        if r["what"].startswith("scan, ")
-    ]
-    return section(
-        "**Archives** (`scan.csv`, stages in [docs/scale.md](docs/scale.md)): runs of two channels of 200 points, from "
-        "Parquet to Parquet with findings.",
-        table(("runs", "what", "value"), body),
-    )
-
-
-def reading() -> str:
+def reading() -> Section:
     """How fast logs are read, beside others."""
     body = [
         (
@@ -210,14 +230,14 @@ def reading() -> str:
         for r in rows("readers")
         if "without" not in r["reader"] and "only" not in r["reader"]
     ]
-    return section(
-        "**Reading** (`readers.csv`): one core, files in the system's memory; the others stop at arrays, ours at a "
-        "`Run`.",
+    return Section(
+        "Reading",
+        "One core, files in the system's memory; the others stop at arrays, ours at a `Run` (`readers.csv`).",
         table(("format", "points a file", "reader", "points/s", "its time over ours"), body),
     )
 
 
-def realism() -> str:
+def realism() -> Section:
     """How well synthetic runs can be told from real ones."""
     body = [
         (r["first"], r["second"], f"{float(r['auc']):.2f}", r["first_runs"], r["second_runs"])
@@ -225,14 +245,14 @@ def realism() -> str:
     ]
     telling = ", ".join(f"`{r['feature']}`" for r in rows("realism")[:REVEALING])
     words = (
-        "**How far from real are the training runs?** AUC of a classifier that separates two groups by the encoder's "
+        "How far from real are the training runs? AUC of a classifier that separates two groups by the encoder's "
         "features; 0.5: it cannot (`realism*.csv`)."
     )
     words += f" What gives the synthetic runs away first: {telling}." if telling else ""
-    return section(words, table(("group", "from", "AUC", "runs", "runs"), body))
+    return Section("Realism", words, table(("group", "from", "AUC", "runs", "runs"), body))
 
 
-def ablation() -> str:
+def ablation() -> Section:
     """What each part of the input, the data and the network is worth."""
     measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label", "changed_by_every_4th_point")
     cell = {(r["variant"], r["yardstick"], r["measure"]): r for r in rows("ablation")}
@@ -243,14 +263,15 @@ def ablation() -> str:
         for variant in variants
         if (variant, yard, measures[0]) in cell
     ]
-    return section(
-        "**What is each part worth?** Networks of the same short training, alone, with thresholds from synthetic runs "
+    return Section(
+        "Ablation",
+        "What is each part worth? Networks of the same short training, alone, with thresholds from synthetic runs "
         "(`ablation.csv`); they see far fewer runs than the shipped one.",
         table(("variant", "yardstick", *(HEADS[m] for m in measures)), body),
     )
 
 
-def families() -> str:
+def families() -> Section:
     """How the network does on families of its own kind that it never saw."""
     measures = ("f1", "average_precision", "calibration_error", "onset_median_whole", "onset_p90_whole")
     body = [
@@ -258,17 +279,18 @@ def families() -> str:
         for r in rows("families")
         if not r["label"]
     ]
-    return section(
-        "**On families of drawn and simulated runs that no training run came from** (`families.csv`, label by label "
-        "there): means over labels, at the thresholds chosen for real logs; the onset's distance from the truth as a "
-        "share of the run, as users see it.",
+    return Section(
+        "Unseen synthetic families",
+        "Families of drawn and simulated runs that no training run came from (`families.csv`, label by label there): "
+        "means over labels, at the thresholds chosen for real logs; the onset's distance from the truth as a share of "
+        "the run, as users see it.",
         table(
             ("runs", "positives", "F1", "average precision", "calibration error", "onset, median", "onset, p90"), body
         ),
     )
 
 
-def causes() -> str:
+def causes() -> Section:
     """How often the cause is among those named."""
     body = [
         (
@@ -280,25 +302,27 @@ def causes() -> str:
         for r in rows("causes")
         if not r["cause"] and r["judge"] != "stated for the first"
     ]
-    return section(
-        "**Is the cause among those named?** Runs with findings whose fault is known (`causes.csv`); a few constants "
-        "were chosen with these runs in sight.",
+    return Section(
+        "Causes",
+        "Is the cause among those named? Runs with findings whose fault is known (`causes.csv`); a few constants were "
+        "chosen with these runs in sight.",
         table(("runs", "ranking", "number", "first", "among the first three"), body),
     )
 
 
-def abstention() -> str:
+def abstention() -> Section:
     """How often nonsense gets no verdict."""
     cell = [r for r in rows("abstention") if r["part"] == "all" and r["measure"] == "undetermined"]
     body = [(r["kind"].replace("_", " "), r["group"], f"{100 * float(r['value']):.0f} %", r["n"]) for r in cell]
-    return section(
-        "**Does nonsense get no verdict?** Share of runs that are `undetermined` (`abstention.csv`); kinds called "
-        "fresh were not used to set the measures.",
+    return Section(
+        "Nonsense",
+        "Does it get no verdict? Share of runs that are `undetermined` (`abstention.csv`); kinds called fresh were not "
+        "used to set the measures.",
         table(("runs", "group", "undetermined", "number"), body),
     )
 
 
-def peers() -> str:
+def peers() -> Section:
     """Other log readers, all labels and those that they claim to know, ours beside them."""
     shares = ("false_alarm", "any_label", "any_report", "changed_by_every_4th_point")
     cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("peers") if not r["label"]}
@@ -317,17 +341,64 @@ def peers() -> str:
             )
         )
     heads = ("macro-F1, all labels", "on the labels it claims", "ours on these")
-    return section(
-        "**Beside peers** from PyPI, their codes mapped to our labels in their favour (`peers.csv`; F1 label by label "
-        "there, the mapping in `benchmarks/peer_adapters.py`). *n*: labels with five or more positives. Over runs "
-        "without a positive label: *false alarm*, *any label* and *any report*, which includes codes without a label "
-        "here. The yardsticks follow our definitions and set our thresholds, which flatters us.",
+    return Section(
+        "Beside peers",
+        "Log readers from PyPI, their codes mapped to our labels in their favour (`peers.csv`, F1 label by label, too; "
+        "the mapping in `benchmarks/peer_adapters.py`). *n*: labels with five or more positives. Over runs without a "
+        "positive label: *false alarm*, *any label* and *any report*, which includes codes without a label here. The "
+        "yardsticks follow our definitions and set our thresholds, which flatters us.",
         table(("yardstick", "judge", *heads, *(HEADS[m] for m in shares)), body),
     )
 
 
-HEADLINES = (family_out, accuracy, robustness, peers, speed, archives)
-"""What the README says, in its order."""
+def peers_in_short() -> str:
+    """One sentence on peers, with the range over them and both yardsticks."""
+    cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("peers") if not r["label"]}
+    theirs = {(yard, judge) for yard, judge, measure in cell if measure == "macro_f1_claimed"}
+    if not theirs:
+        return ""
+    claimed = _range("macro_f1", (cell[yard, judge, "macro_f1_claimed"] for yard, judge in theirs))
+    ours = _range("macro_f1", (cell[yard, "whole", f"macro_f1 on {judge}"] for yard, judge in theirs))
+    alarm, our_alarm = (
+        _range("false_alarm", (cell[yard, judge, "false_alarm"] for yard, judge in who))
+        for who in (theirs, {(yard, "whole") for yard, _ in theirs})
+    )
+    return (
+        f"**Beside {len({judge for _, judge in theirs})} log readers from PyPI**, as shipped: on the labels that each "
+        f"claims, their macro-F1 is {claimed}, ours {ours}; false alarms {alarm}, ours {our_alarm}. The yardsticks "
+        "follow our definitions, which flatters us: [docs/scores.md](docs/scores.md#beside-peers)."
+    )
 
-DETAILS = (per_label, families, causes, abstention, reading, realism, ablation)
+
+def _range(measure: str, cells: Iterable[Cells]) -> str:
+    """The smallest and the largest of some values."""
+    found = sorted(float(row["value"]) for row in cells if row["value"])
+    low, high = (shown(measure, {"value": str(value)}) for value in (found[0], found[-1]))
+    return low if low == high else f"{low} to {high}"
+
+
+def speed_in_short() -> str:
+    """One sentence on speed."""
+    known = {r["what"]: r for r in rows("speed")}
+    told = [
+        f"{float(known[what]['value']):,.3g} {known[what]['unit']} for {words}"
+        for what, words in QUICK.items()
+        if what in known
+    ]
+    scans = [r for r in rows("scan") if r["what"].startswith("scan, ") and r["unit"] == "s"]
+    if scans:
+        last = max(scans, key=lambda r: int(r["runs"]))
+        told.append(f"{float(last['value']):,.0f} s for a scan of {int(last['runs']):,} runs by {_workers(last)}")
+    links = "[speed](docs/scores.md#speed), [archives](docs/scale.md)"
+    return f"**Speed**, two channels of 200 points a run: {', '.join(told)}; {links}." if told else ""
+
+
+def _workers(scan: Cells) -> str:
+    """Who scanned: "2 workers" of "scan, 2 workers, whole"."""
+    return scan["what"].split(", ")[1]
+
+
+DETAILS = (
+    accuracy, per_label, robustness, families, peers, causes, abstention, speed, reading, realism, ablation,
+)  # fmt: skip
 """What docs/scores.md says, in its order."""

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from families import SEED, judged, simulated
 from judges import opinions
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of
 
 import train
@@ -124,7 +124,7 @@ def main() -> None:
         found.append((YARDSTICKS, yardsticks(options.records)))
     rows = [row for source, cells in found for row in rows_of(source, cells)]
     print_table(rows)
-    write_csv(rows, options.out)
+    write_scores(rows, options.out)
     draw_picture(rows, options.picture)
 
 

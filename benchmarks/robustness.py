@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import scores
 from judges import Opinion, rules_alone, whole
-from tables import Row, print_table, write_csv
+from tables import Row, print_table, write_scores
 from yardstick import LOSSES, default_out, load_records, shortest_loss
 
 from curveclinic.labels import LABELS
@@ -130,7 +130,7 @@ def main() -> None:
     runs = [record.run for record in load_records(options.records)]
     rows = list(rows_of(runs, options.draws, options.seed))
     print_summary(rows)
-    write_csv(rows, options.out or default_out(__file__, options.records))
+    write_scores(rows, options.out or default_out(__file__, options.records))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,48 @@
-"""Result rows as CSV files and as text."""
+"""Result rows as CSV files and as text, and what they were measured with."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from curveclinic import definitions, rules
+from curveclinic.classifier import weights_folder
+from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
+
+MEASURED_WITH = "measured_with.json"
+"""File beside the CSV files: name of each -> what `shipped` said when it was written."""
+
 Row = Mapping[str, Any]
+
+
+def write_scores(rows: Sequence[Row], path: Path) -> None:
+    """Writes rows that depend on the weights or the rules, as `write_csv` does, and records both beside them."""
+    write_csv(rows, path)
+    known = measured_with(path.parent) | {path.name: shipped()}
+    text = json.dumps(dict(sorted(known.items())), indent=1)
+    path.with_name(MEASURED_WITH).write_text(f"{text}\n")
+
+
+def measured_with(folder: Path) -> dict[str, dict[str, str]]:
+    """Name of a CSV file -> the weights and rules it was measured with; empty before any was recorded."""
+    path = folder / MEASURED_WITH
+    known: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
+    return known
+
+
+def shipped() -> dict[str, str]:
+    """Hashes of the weights with their sidecar, and of the rules with the definitions, as they are now."""
+    weights = [weights_folder() / name for name in (ONNX_NAME, SIDECAR_NAME)]
+    return {"weights": _hash(weights), "rules": _hash([Path(module.__file__) for module in (definitions, rules)])}
+
+
+def _hash(paths: Sequence[Path]) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists())).hexdigest()
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from robustness import thinned
-from tables import Row, write_csv
+from tables import Row, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic.classifier import Classifier, load_classifier, weights_folder
@@ -237,7 +237,6 @@ def main() -> None:
             }
         )
     print("decided by rule:", ", ".join(label for label, flag in zip(LABELS, by_rule, strict=True) if flag))
-    write_csv(rows, options.out)
     if options.write:
         path = weights_folder() / SIDECAR_NAME
         body = json.loads(path.read_text())
@@ -245,6 +244,7 @@ def main() -> None:
         body["decided_by_rule"] = [label for label, flag in zip(LABELS, by_rule, strict=True) if flag]
         path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
         print(f"wrote {path.name}")
+    write_scores(rows, options.out)  # with the numbers just written
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """Writes what can be computed into README.md: the output of its commands and Python lines, the tables of labels and
-formats.
+formats; and the table of formats in docs/formats.md.
 
     python docs/session.py
 
@@ -20,17 +20,18 @@ from typing import Final
 
 from marked import fill
 
+from curveclinic import readers
 from curveclinic.labels import REQUIRED
-from curveclinic.readers import FORMATS
+from curveclinic.readers import FORMATS, Format
 from curveclinic.symptoms import SYMPTOMS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+FORMATS_PAGE = ROOT / "docs" / "formats.md"
 
 COMMANDS: Final = {
     "session:diagnose": "curveclinic diagnose examples/digits-overfit",
     "session:scan": "curveclinic scan examples -o out.parquet",
-    "session:explain": "curveclinic explain overfitting",
     "session:check": "curveclinic check lr-range examples/digits-lr-ramp",
 }
 """Block of the README -> the command it shows."""
@@ -44,28 +45,6 @@ PYTHON: Final = (
     "print(d.findings[0].evidence)",
 )
 """Lines typed at a Python prompt."""
-
-WRITES: Final = {
-    "neptune": "Parquet of the Neptune exporter, its parts together (by its documented layout)",
-    "parquet": "long tables, or lists in cells; pandas, polars and pyarrow write both; what `curveclinic index` writes",
-    "mlflow_db": "`mlflow.db` of MLflow, opened read-only; deleted runs are passed over",
-    "trackio": "the SQLite database of Trackio",
-    "sqlite": "no runs: other databases are refused with what was found in them",
-    "mlflow": "run folders of MLflow's file store (`mlruns/`)",
-    "dvclive": "folders of DVCLive",
-    "wandb": "`run-*.wandb`, the offline log of Weights & Biases",
-    "tensorboard": "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars",
-    "jsonl": "one JSON object a line, flat or nested: mmengine, mmcv, detectron2, DeiT and MAE, own ones",
-    "trainer_state": "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
-    "fairseq": "`--log-format json` of fairseq",
-    "nnunet": "`training_log_*.txt` of nnU-Net",
-    "ludwig": "`training_statistics.json` of Ludwig",
-    "text": "console output: Keras, PyTorch scripts, Hugging Face, mmengine, tqdm bars; any text with `--pattern`",
-    "keras_history": "`History.history` as JSON; also any JSON object or list of curves",
-    "wandb_export": "charts of Weights & Biases as CSV (by its documented layout)",
-    "csv": "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any other table",
-}
-"""Format -> who writes it."""
 
 _PROMPT: Final = """
 import sys
@@ -116,8 +95,22 @@ def label_table() -> str:
 def format_table() -> str:
     """One row a log format, in the order they are tried."""
     rows = ["| format | what is read |", "|---|---|"]
-    rows += [f"| `{found.name}` | {WRITES[found.name]} |" for found in FORMATS]
+    rows += [f"| `{found.name}` | {found.contents} |" for found in FORMATS]
     return "\n".join(rows)
+
+
+def module_table() -> str:
+    """The same with the modules that read the format."""
+    rows = ["| format | what is read | module |", "|---|---|---|"]
+    rows += [f"| `{found.name}` | {found.contents} | {_modules(found)} |" for found in FORMATS]
+    return "\n".join(rows)
+
+
+def _modules(found: Format) -> str:
+    """The files that its functions come from, the one that reads first."""
+    functions = (found.read, found.sniff, found.holds, found.iterate)
+    names = dict.fromkeys(f.__module__ for f in functions if f is not None)
+    return ", ".join(f"`{name.removeprefix('curveclinic.readers.')}.py`" for name in names if name != readers.__name__)
 
 
 def main() -> None:
@@ -125,6 +118,7 @@ def main() -> None:
     blocks = {name: session(command) for name, command in COMMANDS.items()}
     blocks |= {"session:python": python_session(), "labels": label_table(), "formats": format_table()}
     fill(README, blocks)
+    fill(FORMATS_PAGE, {"formats": module_table()})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-N_LABELS = 20
+from curveclinic.labels import LABELS
+
+N_LABELS = len(LABELS)
 
 Outputs = tuple[Tensor, Tensor, Tensor]
 """Logits of presence (B, 20) and of severity (B, 20), and spans (B, 20, 2) as shares of the run."""

@@ -17,8 +17,8 @@ import realism
 import robustness
 import scores
 from judges import Opinion, network_alone, rules_alone
-from tables import print_table, write_csv
-from yardstick import Record, load_records, shortest_loss, truth_of, without_positive
+from tables import measured_with, print_table, shipped, write_csv, write_scores
+from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.classifier import NetworkOpinion
@@ -287,6 +287,23 @@ def test_tables_show_four_digits_and_leave_the_unknown_empty(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == ["label       value", "a          0.1235", "long name       -", ""]
     write_csv(rows, tmp_path / "deep" / "out.csv")
     assert (tmp_path / "deep" / "out.csv").read_text() == "label,value\na,0.1235\nlong name,\n"
+
+
+def test_scores_are_kept_with_what_they_were_measured_with(tmp_path):
+    for name in ("b.csv", "a.csv", "b.csv"):
+        write_scores([{"value": 1.0}], tmp_path / name)
+    assert (tmp_path / "a.csv").read_text() == "value\n1\n"
+    assert list(measured_with(tmp_path).items()) == [("a.csv", shipped()), ("b.csv", shipped())]
+    assert len({len(digest) for digest in shipped().values()}) == 1
+    assert shipped()["weights"] != shipped()["rules"]
+
+
+@pytest.mark.parametrize("name", ["thresholds.csv", "peers.csv"])
+def test_scores_quoted_in_the_readme_are_those_of_the_shipped_weights(name):
+    record = measured_with(RESULTS).get(name)
+    if record is None:
+        pytest.skip("measured before a record was kept")
+    assert record["weights"] == shipped()["weights"], f"run benchmarks/{name.removesuffix('.csv')}.py, see its README"
 
 
 YARDSTICKS = os.environ.get("CURVECLINIC_YARDSTICKS")

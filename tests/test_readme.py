@@ -16,25 +16,30 @@ import marked
 import pictures
 import readme_scores
 import readme_sections
+import scale_page
 import session
 
 ROOT = Path(__file__).parent.parent
 README = session.README.read_text(encoding="utf-8")
 CARD = (ROOT / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
+SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "docs/scores.md", "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+FORMATS = session.FORMATS_PAGE.read_text(encoding="utf-8")
+PAGES = ["docs/archive.md", "docs/formats.md", "docs/scale.md", "docs/scores.md"]
+DOCUMENTS = ["README.md", *PAGES, "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("text", "name", "expected"),
     [
-        ("labels", session.label_table),
-        ("formats", session.format_table),
-        ("session:explain", lambda: session.session(session.COMMANDS["session:explain"])),
+        (README, "labels", session.label_table),
+        (README, "formats", session.format_table),
+        (FORMATS, "formats", session.module_table),
     ],
+    ids=["labels", "formats", "formats.md"],
 )
-def test_readme_is_what_the_session_writes(name, expected) -> None:
-    assert marked.block(README, name) == expected(), "run: python docs/session.py"
+def test_tables_are_what_the_session_writes(text, name, expected) -> None:
+    assert marked.block(text, name) == expected(), "run: python docs/session.py"
 
 
 @pytest.mark.parametrize(
@@ -43,19 +48,23 @@ def test_readme_is_what_the_session_writes(name, expected) -> None:
         (README, "scores", readme_scores.scores),
         (DETAILS, "details", readme_scores.details),
         (CARD, "numbers", readme_scores.numbers),
+        (SCALE, "scale", lambda: scale_page.cost(readme_sections.rows("scan"))),
+        (SCALE, "growth", lambda: scale_page.growth(readme_sections.rows("scan"))),
     ],
-    ids=["README.md", "scores.md", "MODEL_CARD.md"],
+    ids=["README.md", "scores.md", "MODEL_CARD.md", "scale.md, cost", "scale.md, growth"],
 )
 def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
-    assert marked.block(text, name) == expected(), "run: python benchmarks/readme_scores.py"
+    hint = "run: python benchmarks/readme_scores.py, and for docs/scale.md benchmarks/scale_page.py"
+    assert marked.block(text, name) == expected(), hint
 
 
-@pytest.mark.parametrize("name", ["session:diagnose", "session:scan", "session:check", "session:python"])
-def test_sessions_are_filled(name) -> None:
-    typed = session.COMMANDS.get(name, session.PYTHON[-1])
-    lines = marked.block(README, name).splitlines()
-    at = next(i for i, line in enumerate(lines) if line in (f"$ {typed}", f">>> {typed}"))
-    assert len(lines) > at + 2  # output, and the end of the block
+@pytest.mark.parametrize("name", session.COMMANDS)
+def test_shell_sessions_are_real(name) -> None:
+    assert marked.block(README, name) == session.session(session.COMMANDS[name]), "run: python docs/session.py"
+
+
+def test_the_python_session_is_real() -> None:
+    assert marked.block(README, "session:python") == session.python_session(), "run: python docs/session.py"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -64,6 +73,15 @@ def test_links_lead_somewhere(document) -> None:
     targets = re.findall(r'\]\(([^)#]+)[^)]*\)|<img src="([^"]+)"', text)
     local = [link or image for link, image in targets if "://" not in link]
     assert [link for link in local if not (ROOT / document).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_into_a_page_name_one_of_its_headings(document) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for page, anchor in re.findall(r"\]\(([^):]*)#([^)]+)\)", text):
+        target = (ROOT / document).parent / page if page else ROOT / document
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -153,18 +171,35 @@ def test_scores_of_results(tmp_path, monkeypatch) -> None:
         "every_4th_point,whole,,0.123,0.10,0.15", "every_4th_point,whole,overfitting,0.9,0.9,0.9",
     )  # fmt: skip
     written(
-        tmp_path, "speed", "what,value,unit", '"one run, warm",1.512,ms', "stage: rules,3,us/run", "a / b,40.2,ratio"
+        tmp_path, "speed", "what,value,unit", '"one run, warm",1.512,ms', "stage: rules,3,us/run", "a / b,40.2,ratio",
+        "generator,9,runs/s",
+    )  # fmt: skip
+    written(
+        tmp_path, "peers", "yardstick,judge,version,label,measure,value,low,high,n",
+        "real_runs,one,1.0,,macro_f1,0.3,,,9", "real_runs,one,1.0,,macro_f1_claimed,0.5,,,4",
+        "real_runs,two,2.0,,macro_f1,0.3,,,9", "real_runs,two,2.0,,macro_f1_claimed,0.75,,,5",
+        "real_runs,one,1.0,,false_alarm,0.2,,,56", "real_runs,two,2.0,,false_alarm,0.1,,,56",
+        "real_runs,whole,,,false_alarm,0,,,56", "real_runs,whole,,,macro_f1 on one,0.9,,,4",
+        "real_runs,whole,,,macro_f1 on two,0.9,,,5",
+    )  # fmt: skip
+    written(tmp_path, "scan", "what,runs,value,unit", '"scan, 2 workers, whole",1000,1.9,s')
+    headlines = readme_scores.scores()
+    assert (
+        "labels that each claims, their macro-F1 is 0.50 to 0.75, ours 0.90; false alarms 10 % to 20 %, ours 0 %."
+        in headlines
     )
-    text = readme_scores.scores() + readme_scores.details()
+    assert "1.51 ms for one run, 2 s for a scan of 1,000 runs by 2 workers" in headlines
+    text = headlines + readme_scores.details()
     assert "| real logs | whole | 0.81 | 5 % | - |" in text
     assert "| real logs | whole | 0.90 (0.85-0.95) | - | - | - | 20 % (10-30) |" in text
     assert "| `overfitting` | network | 0.75, n = 7 |" in text
     assert "| `oscillation` | network | -, n = 7 |" in text
     assert "| `non_finite` | rules |" in text
-    assert "Rules decide 1 of 20 labels" in text
+    assert f"Rules decide 1 of {len(LABELS)} labels" in text
     assert "| every 4th point kept | 12 % (10-15) |" in text
     assert "| every 20th point kept | - |" in text
     assert "| one run, warm | 1.512 ms |" in text
     assert "| a / b | 40.2 times |" in text
     assert "stage: rules" not in text
+    assert "generator" not in text.replace("generator of training runs", "")
     assert "AUC" not in text

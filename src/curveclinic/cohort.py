@@ -24,6 +24,7 @@ from curveclinic.plurals import counted
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.run import MetricGoal, constructor_call
+from curveclinic.symptoms import SYMPTOMS
 from curveclinic.text import name as name_of
 from curveclinic.text import printable
 from curveclinic.trace import Trace, trace_of
@@ -244,35 +245,12 @@ def _names(diagnoses: Sequence[Diagnosis]) -> list[str]:
     ]
 
 
-SAID = {
-    "overfitting": "overfit{s}",
-    "underfitting": "settle{s} early at a high level",
-    "not_learning": "never leave{s} the initial plateau",
-    "undertrained": "still fall{s} at the end",
-    "slow_start": "sit{s} on a first plateau before {they} fall{s}",
-    "divergence": "diverge{s}",
-    "non_finite": "hit{s} NaN or Inf",
-    "oscillation": "oscillate{s}",
-    "loss_spikes": "show{s} spikes of the training loss",
-    "val_spikes": "show{s} spikes of the validation loss",
-    "noisy_validation": "{have} a noisy validation loss",
-    "periodic_loss": "repeat{s} a pattern",
-    "no_generalization": "never improve{s} on validation",
-    "val_below_train": "{have} validation below training loss",
-    "train_stalled_val_falls": "stall{s} in training while validation falls",
-    "metric_mismatch": "disagree{s} between loss and metric",
-    "high_initial_loss": "start{s} far too high",
-    "vanishing_gradients": "lose{s} {their} gradients",
-    "exploding_gradients": "{have} exploding gradients",
-    "delayed_generalization": "generalise{s} late",
-    HEALTHY: "show{s} nothing wrong",
-}
-"""Label -> what runs do that have it, in the words of `_ONE` or `_MANY`."""
-
+_HEALTHY = "show{s} nothing wrong"
 _ONE = {"s": "s", "have": "has", "they": "it", "their": "its"}
 _MANY = {"s": "", "have": "have", "they": "they", "their": "their"}
 
 
 def spoken_label(label: str, count: int) -> str:
     """Returns what one run or many runs with a label do."""
-    return SAID[label].format(**(_ONE if count == 1 else _MANY))
+    said = _HEALTHY if label == HEALTHY else SYMPTOMS[label].said
+    return said.format(**(_ONE if count == 1 else _MANY))

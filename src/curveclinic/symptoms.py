@@ -18,6 +18,7 @@ class Symptom:
         label: name, one of `labels.LABELS`.
         title: a few words for headings.
         rank: 1 is reported first; orders the findings of a run.
+        said: what runs do that have it, with `{s}` and other words that follow their number; `cohort` fills them.
         looks: what can be seen in the curve.
         means: what it says about the training.
         mimics: harmless curves that look alike.
@@ -30,6 +31,7 @@ class Symptom:
     label: str
     title: str
     rank: int
+    said: str
     looks: str
     means: str
     mimics: tuple[str, ...]
@@ -46,6 +48,7 @@ class Symptom:
 _TABLE: Final = (
     Symptom(
         "CC101", "overfitting", "Overfitting", 7,
+        "overfit{s}",
         "Validation loss bottoms out and then rises by 10 % of its own drop or more, or stays flat for the last half "
         "while training loss keeps falling and the gap widens. Severe: the rise takes back more than half the drop.",
         "The network goes on fitting what is peculiar to the training set; later weights generalise worse.",
@@ -60,6 +63,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC102", "underfitting", "Underfitting", 8,
+        "settle{s} early at a high level",
         "Training and validation loss settle early, close together, after a drop of less than about 30 % of the "
         "initial level, and are flat for the last 40 % or more.",
         "The model has taken what it can from these inputs at this learning rate; more epochs will not help.",
@@ -73,6 +77,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC103", "not_learning", "Not learning", 3,
+        "never leave{s} the initial plateau",
         "Training loss never leaves its initial level: no trend that noise could not make.",
         "The updates do not reach the loss. A bug is more likely than a hard problem.",
         ("the first steps of a long warm-up", "fine-tuning of a model that already fits"),
@@ -84,6 +89,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC104", "undertrained", "Stopped too early", 13,
+        "still fall{s} at the end",
         "Training loss, and validation loss where logged, still clearly fall at the end: each gains 5 % or more of "
         "its whole drop in the last fifth of the run.",
         "The run ended before the model did; the comparison with finished runs is unfair.",
@@ -95,6 +101,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC105", "slow_start", "Slow start", 15,
+        "sit{s} on a first plateau before {they} fall{s}",
         "The loss sits on its initial plateau for 10 % of the run or more and only then falls clearly.",
         "Learning works, but the beginning was wasted: the signal was weak until the weights left a flat region.",
         ("learning-rate warm-up", "frozen layers that are released on schedule"),
@@ -105,6 +112,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC106", "divergence", "Divergence", 2,
+        "diverge{s}",
         "Training loss climbs from near the start, or blows up later and never comes back to its best level.",
         "Steps are too large for the curvature, or the numbers overflow; what follows the best point is lost.",
         ("a short rise in the first steps at a large learning rate that is taken back",
@@ -116,6 +124,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC107", "non_finite", "NaN or Inf", 1,
+        "hit{s} NaN or Inf",
         "A loss is NaN or infinite.",
         "Once weights are NaN nothing is learnt any more; finite values logged later may come from skipped steps.",
         ("single steps skipped by a mixed-precision loss scaler", "an average over an empty validation set",
@@ -128,6 +137,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC108", "oscillation", "Oscillation", 11,
+        "oscillate{s}",
         "Training loss swings widely for most of the run, by about as much as it still has to fall.",
         "The optimiser jumps across the valley instead of walking down it.",
         ("plain batch noise on a falling loss", "a cyclic learning rate that is logged",
@@ -139,6 +149,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC109", "loss_spikes", "Loss spikes", 12,
+        "show{s} spikes of the training loss",
         "A few isolated jumps of the training loss, each followed by recovery.",
         "Single updates threw the weights off. Recovery costs steps; a later spike may not recover.",
         ("the jump at a learning-rate restart", "the first values after resuming from a checkpoint",
@@ -150,6 +161,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC110", "val_spikes", "Validation spikes", 19,
+        "show{s} spikes of the validation loss",
         "Isolated jumps of the validation loss alone, each followed by recovery; training loss does not move.",
         "Evaluation was off for a moment. Usually harmless when it recovers, but do not pick that checkpoint.",
         ("an epoch after a learning-rate restart", "one wobble of a small validation set"),
@@ -161,6 +173,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC111", "noisy_validation", "Noisy validation", 18,
+        "{have} a noisy validation loss",
         "Validation loss jitters all along, much more than training loss.",
         "The validation estimate is too rough to choose a checkpoint or to stop by.",
         ("training loss that is smoothed by the logger", "large steps early in training"),
@@ -171,6 +184,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC112", "periodic_loss", "Periodic loss", 17,
+        "repeat{s} a pattern",
         "Training loss repeats a pattern of fixed length on top of its trend.",
         "The order of the data shows in the loss: the same parts come round at the same place.",
         ("a cyclic or restarting learning rate", "a running mean that is reset every epoch"),
@@ -181,6 +195,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC113", "no_generalization", "No generalisation", 4,
+        "never improve{s} on validation",
         "Training loss falls clearly, validation loss and metric never improve on where they began.",
         "What is learnt on the training set is worth nothing on the validation set.",
         ("grokking that has not happened yet", "fine-tuning of a model that already fits validation"),
@@ -192,6 +207,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC114", "val_below_train", "Validation below training", 20,
+        "{have} validation below training loss",
         "Validation loss lies visibly below training loss nearly all along.",
         "Usually benign: the two losses are not measured alike. An implausible gap points to a leak or other units.",
         ("none: this is itself mostly harmless, as where the training loss is an average over the epoch",),
@@ -203,6 +219,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC115", "train_stalled_val_falls", "Training flat, validation falls", 9,
+        "stall{s} in training while validation falls",
         "Training loss is flat while validation loss goes on falling.",
         "A model cannot improve on unseen data without learning: one of the two curves is not what it claims to be.",
         ("strong regularisation that is turned down late", "weight averaging used for validation only"),
@@ -213,6 +230,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC116", "metric_mismatch", "Loss and metric disagree", 10,
+        "disagree{s} between loss and metric",
         "Loss and metric move in opposite directions for long, or the loss falls while the metric stays at chance.",
         "The loss is not a stand-in for what you care about; a checkpoint chosen by the wrong one is not the best.",
         ("a metric that moves in coarse steps", "a metric where smaller is better read the wrong way round"),
@@ -223,6 +241,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC117", "high_initial_loss", "Hockey stick", 16,
+        "start{s} far too high",
         "The first loss is 3 times or more what an untrained model should cost, and collapses before the ordinary "
         "descent begins.",
         "The first steps only undo a bad start: wasted, and harmful to pretrained weights or Adam's statistics.",
@@ -235,6 +254,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC118", "vanishing_gradients", "Vanishing gradients", 6,
+        "lose{s} {their} gradients",
         "The gradient norm falls by orders of magnitude toward zero while the loss is still high or flat.",
         "The signal dies on its way to the weights: learning stops although there is much left to learn.",
         ("a converged model: a small gradient at a low loss is the aim", "gradients logged after clipping or scaling"),
@@ -246,6 +266,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC119", "exploding_gradients", "Exploding gradients", 5,
+        "{have} exploding gradients",
         "The gradient norm grows or bursts to about 100 times its running median, the first logged norms aside.",
         "Single updates can wreck the weights; divergence or NaN often follows.",
         ("large norms of the first steps", "a norm logged before a loss scaler is taken out"),
@@ -256,6 +277,7 @@ _TABLE: Final = (
     ),
     Symptom(
         "CC120", "delayed_generalization", "Delayed generalisation", 14,
+        "generalise{s} late",
         "Validation stays bad for long after training loss is low, then improves clearly.",
         "Memorisation came first, the general solution later (grokking, or double descent over epochs).",
         ("a learning-rate decay that helps validation more than training", "a broken validation set that was fixed"),

@@ -60,6 +60,7 @@ class Format:
 
     Attributes:
         name: what it is called in results.
+        contents: what such a log is and who writes it, for the tables of formats in the documentation.
         sniff: says whether bytes are the head of such a file; never for a format that is a folder.
         read: returns the runs of a source.
         holds: looks further into a file whose head does not tell (which database, which table); None: no need.
@@ -67,6 +68,7 @@ class Format:
     """
 
     name: str
+    contents: str
     sniff: Callable[[bytes], bool]
     read: Callable[[Source, ReadOptions], list[Run]]
     holds: Callable[[Source], bool] | None = None
@@ -79,24 +81,91 @@ def _folder_only(head: bytes) -> bool:
 
 
 FORMATS = (
-    Format("neptune", columnar.sniff, neptune.read, holds=neptune.holds),
-    Format("parquet", columnar.sniff, columnar.read),
-    Format("mlflow_db", sqlite_file.sniff, mlflow_db.read, holds=mlflow_db.holds, iterate=mlflow_db.iterate),
-    Format("trackio", sqlite_file.sniff, trackio.read, holds=trackio.holds, iterate=trackio.iterate),
-    Format("sqlite", sqlite_file.sniff, sqlite_file.read),
-    Format("mlflow", _folder_only, mlflow_files.read),
-    Format("dvclive", _folder_only, dvclive.read),
-    Format("wandb", wandb_offline.sniff, wandb_offline.read),
-    Format("tensorboard", tensorboard.sniff, tensorboard.read),
-    Format("jsonl", json_lines.sniff, json_lines.read),
-    Format("trainer_state", trainer_state.sniff, trainer_state.read),
-    Format("fairseq", fairseq.sniff, fairseq.read),
-    Format("nnunet", nnunet.sniff, nnunet.read),
-    Format("text", console.sniff, console.read),
-    Format("ludwig", ludwig.sniff, ludwig.read),
-    Format("keras_history", keras_history.sniff, keras_history.read),
-    Format("wandb_export", wandb_export.sniff, wandb_export.read),
-    Format("csv", delimited.sniff, delimited.read),
+    Format(
+        "neptune",
+        "Parquet of the Neptune exporter, its parts together (by its documented layout)",
+        columnar.sniff,
+        neptune.read,
+        holds=neptune.holds,
+    ),
+    Format(
+        "parquet",
+        "wide or long tables, or a run a row with lists; pandas, polars and pyarrow write them; what `curveclinic "
+        "index` writes",
+        columnar.sniff,
+        columnar.read,
+    ),
+    Format(
+        "mlflow_db",
+        "`mlflow.db` of MLflow, opened read-only; deleted runs are passed over",
+        sqlite_file.sniff,
+        mlflow_db.read,
+        holds=mlflow_db.holds,
+        iterate=mlflow_db.iterate,
+    ),
+    Format(
+        "trackio",
+        "the SQLite database of Trackio",
+        sqlite_file.sniff,
+        trackio.read,
+        holds=trackio.holds,
+        iterate=trackio.iterate,
+    ),
+    Format(
+        "sqlite",
+        "no runs: other databases are refused with what was found in them",
+        sqlite_file.sniff,
+        sqlite_file.read,
+    ),
+    Format("mlflow", "run folders of MLflow's file store (`mlruns/`)", _folder_only, mlflow_files.read),
+    Format("dvclive", "folders of DVCLive", _folder_only, dvclive.read),
+    Format("wandb", "`run-*.wandb`, the offline log of Weights & Biases", wandb_offline.sniff, wandb_offline.read),
+    Format(
+        "tensorboard",
+        "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars; a folder is a run",
+        tensorboard.sniff,
+        tensorboard.read,
+    ),
+    Format(
+        "jsonl",
+        "one JSON object a line, flat or nested: mmengine, mmcv, detectron2, DeiT and MAE, own ones; or a run a line",
+        json_lines.sniff,
+        json_lines.read,
+    ),
+    Format(
+        "trainer_state",
+        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
+        trainer_state.sniff,
+        trainer_state.read,
+    ),
+    Format("fairseq", "`--log-format json` of fairseq", fairseq.sniff, fairseq.read),
+    Format("nnunet", "`training_log_*.txt` of nnU-Net v1 and v2", nnunet.sniff, nnunet.read),
+    Format(
+        "text",
+        "console output: Keras, PyTorch scripts, the Hugging Face Trainer, nanoGPT, llm.c, timm, Megatron, fastai, "
+        "YOLO, xgboost, tqdm bars, the text logs of mmcv, mmengine and fairseq; any text with `--pattern`",
+        console.sniff,
+        console.read,
+    ),
+    Format("ludwig", "`training_statistics.json` of Ludwig", ludwig.sniff, ludwig.read),
+    Format(
+        "keras_history",
+        "`History.history` as JSON; also any JSON object or list of curves, runs by name, a list of epochs",
+        keras_history.sniff,
+        keras_history.read,
+    ),
+    Format(
+        "wandb_export",
+        "charts of Weights & Biases as CSV, a column a run (by its documented layout)",
+        wandb_export.sniff,
+        wandb_export.read,
+    ),
+    Format(
+        "csv",
+        "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any delimited text",
+        delimited.sniff,
+        delimited.read,
+    ),
 )
 """All formats, in the order they are tried: the stricter signature first."""
 
