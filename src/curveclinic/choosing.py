@@ -13,7 +13,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
-from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, Name, Points, parse, quoted
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.run import MetricGoal
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
@@ -87,6 +87,7 @@ def choose(
             channels[channel] = _total(sources, table)
             if [n.raw for n in sources] != [channel]:
                 notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+    why = _of_rewards(names, why)
     return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
 
 
@@ -125,6 +126,15 @@ def _losses(
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if "test loss" not in n]
     return chosen, chosen_val, notes
+
+
+def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
+    """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
+    told = [n.raw for n in names if n.reinforced]
+    if not told:
+        return notes
+    others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
+    return [*others, f"{REINFORCEMENT}, told by {quoted(told, limit=3)}"]
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
