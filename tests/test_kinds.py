@@ -94,3 +94,11 @@ def test_a_loss_named_by_the_user_is_judged_though_a_reward_stands_beside():
 
     runs, _ = runs_from({"loss": RISE, "reward": REWARD}, train_loss="loss")
     assert predict_runs(runs)[0].labels == ("divergence",)
+
+
+def test_a_perplexity_of_validation_is_its_loss_by_every_door(tmp_path):
+    said = verdicts({"train_loss": FALL, "val_ppl": np.exp(np.array(FALL) + 0.01).tolist()}, tmp_path)
+    assert set(said.values()) == {("healthy", ("healthy",), "val_loss <- logarithm of val_ppl")}
+    d = predict_pathology({"train_loss": FALL, "val_mse": FALL})
+    assert d.unchecked["overfitting"] == "no val_loss was logged"
+    assert d.message == "val_metric <- val_mse"

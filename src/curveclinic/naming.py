@@ -40,6 +40,9 @@ OPPONENTS_NOTE = f"a total of {OPPONENTS}"
 REINFORCEMENT = "losses of reinforcement learning"
 """Words in the notes of a run whose net learns from the rewards of its own deeds."""
 
+PERPLEXITY: Final = 3
+"""Rank of a perplexity, the exponential of a loss."""
+
 _GRAD_LAYER = re.compile(r"^(?:.*/)?(?:grad(?:ient)?s?[_\-. ]?(?:\d(?:\.\d)?_)?norms?|l2_norm/grad)[/.](.+)$", re.I)
 _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": "val"}
 """Our own channel names: they say which side it is, not what it measures."""
@@ -127,7 +130,7 @@ def _classify(words: Sequence[str]) -> tuple[int, MetricGoal, int, Quantity]:
     if bag & REWARDS or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
         return 9, "max", 0, ""
     if bag & {"ppl", "perplexity"}:
-        return 3, "min", len(METRICS), "metric"
+        return PERPLEXITY, "min", len(METRICS), "metric"
     rank = min((LOSS_WORDS[w] for w in words if w in LOSS_WORDS), default=9)
     if rank <= 1:
         return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")
