@@ -47,14 +47,12 @@ def verdicts(columns: Mapping[str, Sequence[Any]], folder: Path) -> dict[str, Ve
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-    pq.write_table(pa.table({name: [list(values)] for name, values in columns.items()}), folder / "lists.parquet")
-    for name in ("run.csv", "lists.parquet"):
-        source, index = str(folder / name), str(folder / f"index of {name}.parquet")
-        assert main(["index", source, "-o", index]) == 0
-        for door, path in ((name, source), (f"index of {name}", index)):
-            rows = folder / f"rows of {door}.parquet"
-            assert main(["scan", path, "-o", str(rows)]) == 0
-            out[door] = _verdict(pq.read_table(rows))
+    source, index = str(folder / "run.csv"), str(folder / "index.parquet")
+    assert main(["index", source, "-o", index]) == 0
+    for door, path in (("CSV", source), ("index", index)):
+        rows = folder / f"rows of {door}.parquet"
+        assert main(["scan", path, "-o", str(rows)]) == 0
+        out[door] = _verdict(pq.read_table(rows))
     return out
 
 

@@ -1,7 +1,7 @@
 """Arrow list columns as a ragged batch, one run a row, without a Python object a run.
 
 A row that needs a closer look (several losses to choose from, steps that go back, axes in other units, a NaN that
-may be hidden, norms of layers, no loss at all) goes the slow way through `assemble`, alone.
+may be hidden or a gap, norms of layers, no loss at all) goes the slow way through `assemble`, alone.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from curveclinic.errors import InputError
 from curveclinic.grid import OTHER_UNITS, Grid, tables
 from curveclinic.hidden_nan import revealed
 from curveclinic.naming import Points, parse, quoted
+from curveclinic.padding import settled
 from curveclinic.plurals import counted
 from curveclinic.run import MetricGoal, Run, on_steps
 
@@ -64,7 +65,9 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)  # `from_arrays` does it, too
+    # `from_arrays` does both, too, but what `revealed` makes of a norm of NaN depends on them
+    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
+    placed, gaps = settled(placed)
     channels, hidden = revealed(placed)
     channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(
@@ -74,7 +77,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         metric_goal=choice.metric_goal,
         path=origin.path,
         format=origin.format,
-        notes=(*origin.notes, *choice.notes, *nowhere, *hidden, *notes),
+        notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
     )
 
 
