@@ -16,6 +16,7 @@ from curveclinic.naming import Points, parse, quoted
 from curveclinic.padding import settled
 from curveclinic.plurals import counted
 from curveclinic.run import MetricGoal, Run, on_steps
+from curveclinic.vocabulary import REWARDS, tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,10 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
     if empty:
         return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
+    names = [parse(name) for name in table]
+    scores = [n for n in names if n.quantity == "metric" or n.reinforced or REWARDS & set(tokens(n.raw))]
+    if scores and len(scores) == len(names):
+        return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
     return f"no loss column; found {quoted(table)}; {origin.advice}"
 
 
