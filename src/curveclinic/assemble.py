@@ -66,9 +66,9 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    # `from_arrays` does both, too, but what `revealed` makes of a norm of NaN depends on them
+    # `from_arrays` does both, too; `revealed` needs to know which norms are NaN because they were not logged
     placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
-    placed, gaps = settled(placed)
+    placed, gaps = settled(placed) if "grad_norm" in placed else (placed, ())
     channels, hidden = revealed(placed)
     channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(
@@ -82,7 +82,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     )
 
 
-def _placed(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
     """Leaves out the points of channels whose step can be none."""
     out, notes = dict(channels), []
     for name, (steps, values) in channels.items():

@@ -19,16 +19,17 @@ _FEWEST: Final = 3
 """Points that make a pattern."""
 
 
-def settled(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+def settled(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
     """Returns channels without the NaN of rows in which they were not logged, and notes.
 
     Such rows are told by the other channels on the same axis: a channel and another take turns, one has points exactly
     where the other has none; or a channel has points in every second row or fewer, at a regular stride. A NaN where the
     stride leads is a NaN.
     """
-    out = dict(channels)
     holed = [name for name, (_, values) in channels.items() if _has_nan(values)] if len(channels) > 1 else []
-    notes = []
+    if not holed:
+        return channels, ()
+    out, notes = dict(channels), []
     for name in holed:
         steps, values = channels[name]
         mates = [own for other, own in channels.items() if other != name and _on_one_axis(channels[name], own)]
@@ -42,7 +43,8 @@ def settled(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[st
 
 
 def _has_nan(values: FloatArray) -> bool:
-    return len(values) > 0 and bool(np.isnan(np.minimum.reduce(values)))
+    lowest = np.minimum.reduce(values) if len(values) else 0.0
+    return bool(lowest != lowest)  # faster than asking whether one number is NaN
 
 
 def _on_one_axis(one: Points, other: Points) -> bool:
