@@ -131,7 +131,7 @@ def test_an_index_is_a_table_of_curves_for_everybody(archive):
     assert (row["train_loss"], row["train_loss_steps"]) == ([3, 2, 1], [1, 2, 3])
     assert (row["grad_norm/out"], row["grad_norm/top"], row["channels"][0]) == ([1, 2, 3], None, "train_loss")
     errors = [r["error"] for r in table if r["error"]]
-    assert "runs.jsonl#b: no loss column; found 'acc'; name it with --train-loss" in errors
+    assert "runs.jsonl#b: no loss column; found only metrics or rewards, 'acc'; log a loss, too" in errors
     runs = {run.run_id: run for run in read_file("curves.parquet")}
     assert same(runs["history.json"], read_run("logs/history.json", "history.json"))
 

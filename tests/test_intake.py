@@ -60,7 +60,7 @@ def test_many_runs_keep_their_places_and_bad_ones_become_errors():
     assert not single
     assert values(runs[0]) == [1]
     assert [type(r) for r in runs[1:]] == [InputError] * 4
-    assert str(runs[1]) == "no loss column; found 'acc'; call it 'train_loss'"
+    assert str(runs[1]) == "no loss column; found only metrics or rewards, 'acc'; log a loss, too"
     assert "expected a number" in str(runs[2])
     assert "found int" in str(runs[3])
     assert "empty mapping" in str(runs[4])
@@ -87,7 +87,7 @@ def test_a_generator_of_runs_is_many():
         (np.ones(3), "found ndarray"),
         ({}, "found an empty mapping"),
         ({"train_loss": 3.0}, "train_loss: found float, expected a sequence"),
-        ({"acc": [1, 2]}, "no loss column; found 'acc'"),
+        ({"acc": [1, 2]}, "no loss column; found only metrics or rewards, 'acc'"),
         ({"loss": [None, None], "acc": [1, 2]}, "no point in 'loss'; expected numbers"),
         ({"a": {"loss": [2, 1]}, "b": {"loss": np.ones(2)}}, r"found runs by name, 'a', 'b'; hand over their list"),
         ({"train_loss": [[1, 2]]}, "expected one dimension"),
@@ -107,6 +107,42 @@ def test_a_bad_goal_is_refused():
 def test_a_bad_number_of_classes_is_refused_for_all_runs():
     with pytest.raises(InputError, match="num_classes: found '10'"):
         runs_from([{"train_loss": [1]}], num_classes="10")
+
+
+@pytest.mark.parametrize("name", ["val_f1", "reward", "rewards/chosen", "episode_return"])
+def test_metrics_or_rewards_alone_are_not_told_to_be_a_loss(name):
+    with pytest.raises(InputError, match=f"found only metrics or rewards, '{name}'; log a loss, too"):
+        one({name: [1, 2, 3]})
+    with pytest.raises(InputError, match="found 'wiggle', 'reward'; call it 'train_loss'"):
+        one({"wiggle": [1, 2], "reward": [1, 2]})
+
+
+def test_a_text_among_the_curves_is_no_curve():
+    run = one({"train_loss": [3, 2, 1], "config": {"loss": "mse", "lr": "cosine"}, "val_loss": "none"})
+    assert set(run.channels) == {"train_loss"}
+    with pytest.raises(InputError, match="config/loss: found str, expected a sequence of numbers"):
+        one({"config": {"loss": "mse"}})
+
+
+def test_percentages_are_numbers_in_mappings_and_rows():
+    texts = ["23.3%", "24 %", "nan", "-"]
+    run = one({"train_loss": [3, 2, 1, 1], "val_acc": texts})
+    np.testing.assert_array_equal(values(run, "val_metric"), [23.3, 24, np.nan])
+    rows = [{"train_loss": 1.0, "val_acc": text} for text in texts]
+    np.testing.assert_array_equal(values(one(rows), "val_metric"), [23.3, 24, np.nan])
+    with pytest.raises(InputError, match="val_acc: found 'much%' among the values"):
+        one({"train_loss": [1], "val_acc": ["much%"]})
+
+
+@pytest.mark.parametrize("kind", ["pandas", "arrow"])
+def test_of_columns_with_one_name_the_first_is_read_and_said(kind):
+    names, cells = ["loss", "val_loss", "val_loss"], [[3.0, 2.0], [5.0, 4.0], [9.0, 8.0]]
+    frame = pa.Table.from_arrays([pa.array(c) for c in cells], names=names)
+    if kind == "pandas":
+        frame = pd.DataFrame(np.array(cells).T, columns=names)
+    run = one(frame)
+    assert values(run, "val_loss") == [5, 4]
+    assert "2 columns are named 'val_loss': the first is read" in run.notes
 
 
 def test_overrides():
@@ -180,9 +216,10 @@ def test_list_columns_are_one_run_per_row(frame):
 def test_a_bad_run_of_a_table_is_an_error_in_its_place():
     runs, _ = runs_from(pa.table({"run_id": ["a", "b"], "loss": [[2.0, 1.0], None], "acc": [[1.0], [1.0]]}))
     assert values(runs[0]) == [2, 1]
-    assert str(runs[1]) == "no loss column; found 'acc'; call it 'train_loss'"
+    assert str(runs[1]) == "no loss column; found only metrics or rewards, 'acc'; log a loss, too"
     runs, _ = runs_from(pa.table({"run_id": ["a", "a", "b"], "loss": [2.0, 1.0, None], "acc": [1.0, 1.0, 1.0]}))
-    assert (values(runs[0]), str(runs[1])) == ([2, 1], "b: no loss column; found 'acc'; call it 'train_loss'")
+    assert values(runs[0]) == [2, 1]
+    assert str(runs[1]) == "b: no loss column; found only metrics or rewards, 'acc'; log a loss, too"
 
 
 def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():

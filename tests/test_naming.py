@@ -179,7 +179,7 @@ def test_adversarial_losses_are_marked():
     [("val_accuracy", "max"), ("val_mae", "min"), ("val_ppl", "min"), ("val_top1_err", "min"), ("mIoU", "max")],
 )
 def test_the_goal_follows_from_the_metric(metric, goal):
-    raw = {**table(loss=5), metric: points([1.0, 2.0])}
+    raw = {**table(loss=5, val_loss=2), metric: points([1.0, 2.0])}
     assert choose(raw).metric_goal == goal
     assert choose(raw, metric_goal="max").metric_goal == "max"
 
@@ -206,3 +206,38 @@ def test_an_override_without_a_match_names_what_is_there():
         choose(table(loss=3, acc=3), train_loss="x+")
     with pytest.raises(InputError, match="no regular expression"):
         choose(table(loss=3), train_loss="(")
+
+
+def test_a_series_named_for_one_side_is_taken_from_the_other():
+    assert chosen(["loss", "val_loss"], train_loss="val_loss") == {"train_loss": "val_loss"}
+    assert chosen(["loss", "val_loss"], val_loss="loss") == {"val_loss": "loss"}
+    names = ["loss", "val_loss", "test_loss"]
+    assert chosen(names, train_loss="val_loss") == {"train_loss": "val_loss", "val_loss": "test_loss"}
+    with pytest.raises(InputError, match="train_loss and val_loss both name 'loss'; name two columns"):
+        chosen(["loss", "val_loss"], train_loss="loss", val_loss="^lo")
+
+
+@pytest.mark.parametrize("name", ["val_ppl", "eval/perplexity"])
+def test_a_perplexity_stands_in_for_the_loss_beside_a_loss_as_its_logarithm(name):
+    losses = np.linspace(3.0, 1.0, 9)
+    choice = choose({"train_loss": points(losses), name: points(np.exp(losses + 0.5))})
+    np.testing.assert_allclose(choice.channels["val_loss"][1], losses + 0.5)
+    assert choice.notes == (f"val_loss <- logarithm of {name}",)
+    assert "val_metric" not in choice.channels
+    choice = choose({"val_loss": points(losses), "train_ppl": points(np.exp(losses))})
+    np.testing.assert_allclose(choice.channels["train_loss"][1], losses)
+
+
+def test_a_perplexity_named_for_the_loss_is_read_as_its_logarithm():
+    raw = {"loss": points([3.0, 2.0]), "val_loss": points([1.0, 1.0]), "val_ppl": points(np.exp([2.0, 1.0]))}
+    np.testing.assert_allclose(choose(raw, val_loss="val_ppl").channels["val_loss"][1], [2.0, 1.0])
+
+
+def test_a_perplexity_stays_a_metric_where_it_is_none_or_a_loss_is_there():
+    small = choose({"train_loss": points([3.0, 2.0]), "val_ppl": points([9.0, 0.5])})
+    assert small.channels["val_metric"][1].tolist() == [9.0, 0.5]
+    assert "val_loss" not in small.channels
+    assert chosen(["train_loss", "val_loss", "val_ppl"])["val_metric"] == "val_ppl"
+    assert chosen(["train_ppl", "val_ppl"]) == {"train_loss": "train_ppl", "val_loss": "val_ppl"}
+    assert chosen(["val_loss", "ppl"])["val_loss"] == "val_loss"
+    assert "train_loss" not in chosen(["val_loss", "ppl"])

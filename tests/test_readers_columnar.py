@@ -67,7 +67,7 @@ def test_a_bad_run_beside_good_ones_has_no_channels_and_says_why(read):
     good, bad = read({"run_id": ["a", "b"], "train_loss": [[2.0, 1.0], None], "acc": [[1.0], [1.0]]})
     assert values(good) == [2, 1]
     assert (bad.run_id, dict(bad.channels)) == ("curves.parquet#b", {})
-    assert bad.notes == ("no loss column; found 'acc'; name it with --train-loss",)
+    assert bad.notes == ("no loss column; found only metrics or rewards, 'acc'; log a loss, too",)
 
 
 def test_lists_of_texts_are_left_out_and_named_columns_found(read, tmp_path):
@@ -82,7 +82,7 @@ def test_lists_of_texts_are_left_out_and_named_columns_found(read, tmp_path):
 
 
 def test_no_loss(read):
-    with pytest.raises(LogError, match=r"curves.parquet: no loss column; found 'acc'"):
+    with pytest.raises(LogError, match=r"curves.parquet: no loss column; found only metrics or rewards, 'acc'"):
         read({"step": [1, 2], "acc": [1.0, 2.0]})
 
 

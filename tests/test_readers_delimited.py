@@ -180,7 +180,7 @@ def test_all_nan_is_a_run(read):
         (b"\n\n", "run.csv: the file is empty"),
         (b"\x00\x01\x02junk\xff" * 50, "run.csv: no known log format; expected one of neptune, parquet"),
         (bytes(range(128, 256)) * 9, "run.csv: no known log format"),
-        (b"step,acc\n1,2\n", "run.csv: no loss column; found 'acc'; name it with --train-loss"),
+        (b"step,acc\n1,2\n", "run.csv: no loss column; found only metrics or rewards, 'acc'; log a loss, too"),
         (b"epoch,loss\n", "run.csv: no numbers in 0 rows"),
         (b"epoch,loss\n0,a\n1,b\n", "run.csv: no loss column; found nothing"),
     ],
@@ -228,5 +228,21 @@ def test_a_quotation_mark_that_is_not_closed_is_noted(tmp_path):
     assert "left out 2 lines within quotation marks; is a mark damaged or not closed?" in run.notes
 
 
-def test_column_names_are_distinct():
-    assert column_names(["", "a", " a ", "", "a.2", "a.2.4"]) == ["index", "a", "a.2", "column 4", "a.2.4", "a.2.4.5"]
+def test_columns_without_a_name_get_one():
+    assert column_names(["", "a", " a ", ""]) == ["index", "a", "a", "column 4"]
+
+
+@pytest.mark.parametrize("accuracy", ["0.5", '"0.5"'], ids=["plain", "cell by cell"])
+def test_of_columns_with_one_name_the_first_is_read_and_said(tmp_path, accuracy):
+    path = tmp_path / "log.csv"
+    path.write_text(f"step,box_loss,box_loss,a,a,acc\n0,2.0,7.0,1,1,{accuracy}\n1,1.5,8.0,1,1,{accuracy}\n")
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].values.tolist() == [2.0, 1.5]
+    assert [note for note in run.notes if "named" in note] == ["2 columns are named 'box_loss': the first is read"]
+
+
+def test_percentages_are_numbers(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("step,loss,val_acc\n0,2.0,23.3%\n1,1.5,24 %\n")
+    (run,) = read_file(path)
+    assert run.channels["val_metric"].values.tolist() == [23.3, 24.0]

@@ -80,7 +80,8 @@ def test_the_output_of_an_earlier_scan_is_no_log(tree, tmp_path, suffix):
 
 def test_a_log_without_a_loss_is_reported_even_in_a_folder(tree):
     tree({"logs/run.csv": "step,acc\n1,2\n2,3\n", "logs/good.csv": CSV})
-    assert ids(["logs"]) == ["good.csv", "!logs/run.csv: no loss column; found 'acc'; name it with --train-loss"]
+    reason = "no loss column; found only metrics or rewards, 'acc'; log a loss, too"
+    assert ids(["logs"]) == ["good.csv", f"!logs/run.csv: {reason}"]
     assert ids(["logs"], ReadOptions(train_loss="acc|loss")) == ["good.csv", "run.csv"]
 
 
@@ -89,7 +90,7 @@ def test_a_bad_run_in_a_file_is_one_failure(tree):
     good, bad = list(read_runs(["runs.jsonl"]))
     assert good.run_id == "runs.jsonl#a"
     assert bad == ReadFailure(
-        "runs.jsonl", "jsonl", "runs.jsonl#b: no loss column; found 'acc'; name it with --train-loss"
+        "runs.jsonl", "jsonl", "runs.jsonl#b: no loss column; found only metrics or rewards, 'acc'; log a loss, too"
     )
 
 

@@ -157,13 +157,16 @@ def test_a_line_being_written_is_left_out_and_said(read):
     [
         ('{"loss": [1, 2', "log.json: broken JSON at line 1"),
         ("[" * 100_000, "log.json: no readable JSON|broken JSON"),
-        ('{"acc": [1, 2]}', "log.json: no loss column; found 'acc'; name it with --train-loss"),
+        ('{"acc": [1, 2]}', "log.json: no loss column; found only metrics or rewards, 'acc'; log a loss, too"),
         ("[1, 2, 3]", "log.json: found a JSON list, expected"),
         ("[]", "log.json: found a JSON list, expected"),
         ("{}", "log.json: "),
         ('{"loss": ["a", "b"]}', "log.json: loss: found 'a' among the values"),
         ('{"loss": [[1, 2], [3, 4]]}', "log.json: loss: found an array of shape"),
-        (lines({"step": 1, "acc": 1.0}, {"step": 2, "acc": 1.0}), "log.json: no loss column; found 'acc'"),
+        (
+            lines({"step": 1, "acc": 1.0}, {"step": 2, "acc": 1.0}),
+            "log.json: no loss column; found only metrics or rewards, 'acc'",
+        ),
     ],
 )
 def test_bad_documents_say_what_is_wrong(read, content, message):

@@ -145,7 +145,7 @@ def test_a_run_without_a_loss_is_one_failure_beside_good_ones(database):
     (failure,) = (r for r in runs if isinstance(r, ReadFailure))
     assert failure.format == "mlflow_db"
     assert "falls" in failure.reason
-    assert "no loss column; found 'acc'" in failure.reason
+    assert "no loss column; found only metrics or rewards, 'acc'" in failure.reason
     assert len(runs) == 5
 
 

@@ -119,7 +119,7 @@ def test_wandb_chart_by_layout_only():
 
 
 def test_wandb_chart_of_a_metric_without_loss():
-    with pytest.raises(LogError, match=r"no loss column; found 'acc'"):
+    with pytest.raises(LogError, match=r"no loss column; found only metrics or rewards, 'acc'"):
         read_stdin(b'"Step","run a - acc","run a - acc__MIN"\n0,1,1\n1,2,2\n')
     good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n\xff,4\n')
     assert "left out 1 line that does not fit the header" in good.notes

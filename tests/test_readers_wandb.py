@@ -126,5 +126,5 @@ def test_no_history(tmp_path):
         read_stdin(empty)
     with pytest.raises(LogError, match="cut off"):
         read_stdin(log([(b"loss", b"1")])[:-4])
-    with pytest.raises(LogError, match="no loss column; found 'acc'"):
+    with pytest.raises(LogError, match="no loss column; found only metrics or rewards, 'acc'"):
         read_stdin(log([(b"acc", b"1")], [(b"acc", b"2")]))

@@ -18,7 +18,7 @@ from curveclinic.choosing import choose
 from curveclinic.columns import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.grid import OTHER_UNITS
 from curveclinic.labels import CHANNELS
-from curveclinic.naming import Name, Points, parse
+from curveclinic.naming import PERPLEXITY, Name, Points, parse
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import MetricGoal, implied_share, is_step
 
@@ -109,8 +109,10 @@ def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
 
 
 def _is_plain(names: Sequence[Name]) -> bool:
-    """Whether no two names compete, so that lengths and steps decide nothing."""
+    """Whether no two names compete, so that lengths, steps and values decide nothing."""
     losses = [n for n in names if n.rank <= 1]
+    if any(n.rank == PERPLEXITY for n in names) and len({n.split == "val" for n in losses}) < 2:
+        return False
     bare, named = ([n for n in names if n.rank < 9 and n.split == split] for split in ("", "train"))
     if not losses or (bare and named):
         return False
@@ -141,7 +143,7 @@ def batch_of(
     odd, blank = choices.open.copy(), empty_batch(len(num_classes))
     series = {c: _only(found.series[raw], choices.used[c]) for c, raw in choices.source.items()}
     if not one_axis:
-        odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd))
+        odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd)) | _may_be_padded(series, len(odd))
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
@@ -209,6 +211,20 @@ def _may_hide_nan(series: Mapping[str, RawSeries], n: int) -> BoolArray:
         out[rows_of(losses.offsets, np.flatnonzero(losses.values == 0))] = True
         unknown[rows_of(norms.offsets, np.flatnonzero(~np.isfinite(norms.values)))] = True
         out &= unknown
+    return out
+
+
+def _may_be_padded(series: Mapping[str, RawSeries], n: int) -> BoolArray:
+    """(n,) runs of which a channel goes on after a NaN, see `padding.settled`."""
+    out = np.zeros(n, dtype=bool)
+    for one in series.values():
+        values = one.points.values
+        if not len(values) or not np.isnan(np.minimum.reduce(values)):
+            continue
+        unknown = np.isnan(values)
+        before = np.flatnonzero(unknown[:-1] & ~unknown[1:])
+        row, after = rows_of(one.points.offsets, before), rows_of(one.points.offsets, before + 1)
+        out[row[row == after]] = True
     return out
 
 

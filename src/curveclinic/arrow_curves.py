@@ -1,7 +1,7 @@
 """Arrow list columns as a ragged batch, one run a row, without a Python object a run.
 
 A row that needs a closer look (several losses to choose from, steps that go back, axes in other units, a NaN that
-may be hidden, norms of layers, no loss at all) goes the slow way through `assemble`, alone.
+may be hidden or a gap, norms of layers, no loss at all) goes the slow way through `assemble`, alone.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
 
 
 def _is_read(name: str, lists: set[str]) -> bool:
-    """Whether a list column can be a channel or the steps of one."""
+    """Whether a list column can be a channel or the steps of one, or tells what the others are."""
     known = parse(name)
-    return bool(known.quantity) or known.rank < 9 or name.lower() in STEP_LISTS or is_axis_of(name, lists)
+    return known.is_told or known.rank < 9 or name.lower() in STEP_LISTS or is_axis_of(name, lists)
 
 
 def _taken(curves: Curves, rows: IntArray) -> Curves:

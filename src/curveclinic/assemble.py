@@ -13,8 +13,10 @@ from curveclinic.errors import InputError
 from curveclinic.grid import OTHER_UNITS, Grid, tables
 from curveclinic.hidden_nan import revealed
 from curveclinic.naming import Points, parse, quoted
+from curveclinic.padding import settled
 from curveclinic.plurals import counted
 from curveclinic.run import MetricGoal, Run, on_steps
+from curveclinic.vocabulary import REWARDS, tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
         raise InputError(_no_loss(table, origin))
-    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)  # `from_arrays` does it, too
+    # `from_arrays` does both, too; `revealed` needs to know which norms are NaN because they were not logged
+    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
+    placed, gaps = settled(placed) if "grad_norm" in placed else (placed, ())
     channels, hidden = revealed(placed)
     channels, notes = (channels, ()) if one_axis else share_axis(channels)
     return Run.from_arrays(
@@ -74,11 +78,11 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         metric_goal=choice.metric_goal,
         path=origin.path,
         format=origin.format,
-        notes=(*origin.notes, *choice.notes, *nowhere, *hidden, *notes),
+        notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
     )
 
 
-def _placed(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
     """Leaves out the points of channels whose step can be none."""
     out, notes = dict(channels), []
     for name, (steps, values) in channels.items():
@@ -95,6 +99,10 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
     if empty:
         return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
+    names = [parse(name) for name in table]
+    scores = [n for n in names if n.quantity == "metric" or n.reinforced or REWARDS & set(tokens(n.raw))]
+    if scores and len(scores) == len(names):
+        return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
     return f"no loss column; found {quoted(table)}; {origin.advice}"
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
-from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, Name, Points, parse, quoted
-from curveclinic.run import MetricGoal
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
+from curveclinic.run import FloatArray, MetricGoal
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
 _MIN_EPOCH_POINTS = 8
@@ -58,7 +58,7 @@ def choose(
         metric_goal: overrides the goal inferred from the metric's name.
 
     Raises:
-        InputError: `train_loss` or `val_loss` matches nothing.
+        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series.
     """
     if train_loss is None and val_loss is None and table.keys() <= _OURS:
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
@@ -68,10 +68,15 @@ def choose(
     picked: dict[str, list[Name]] = {}
     notes: list[str] = []
     train, val, why = _losses(names, size, table)
-    if train_loss is not None:
-        train = [_match(train_loss, table, "train_loss")]
-    if val_loss is not None:
-        val = [_match(val_loss, table, "val_loss")]
+    asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
+    if any(name in val for name in asked):
+        val = _losses([n for n in names if n not in asked], size, table)[1]
+    if any(name in train for name in val_asked):
+        train = _losses([n for n in names if n not in val_asked], size, table)[0]
+    train, val = asked or train, val_asked or val
+    if train and train == val:
+        raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
+    train, val, logs = _with_perplexity(train, val, names, table)
     picked["train_loss"], picked["val_loss"] = train, val
     used = {n.raw for n in (*train, *val)}
     metrics, goal = _metrics([n for n in names if n.raw not in used], size, bare_is_train=_is_bare(train))
@@ -85,8 +90,13 @@ def choose(
     for channel, sources in picked.items():
         if sources:
             channels[channel] = _total(sources, table)
-            if [n.raw for n in sources] != [channel]:
+            if channel in logs:
+                steps, values = channels[channel]
+                channels[channel] = steps, np.log(values)
+                notes.append(f"{channel} <- logarithm of {sources[0].raw}")
+            elif [n.raw for n in sources] != [channel]:
                 notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+    why = _of_rewards(names, why)
     return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
 
 
@@ -125,6 +135,15 @@ def _losses(
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if "test loss" not in n]
     return chosen, chosen_val, notes
+
+
+def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
+    """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
+    told = [n.raw for n in names if n.reinforced]
+    if not told:
+        return notes
+    others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
+    return [*others, f"{REINFORCEMENT}, told by {quoted(told, limit=3)}"]
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
@@ -280,6 +299,30 @@ def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
     if whole:
         picked["grad_norm"] = [min(whole, key=lambda n: len(tokens(n.raw)))]
     return picked
+
+
+def _with_perplexity(
+    train: list[Name], val: list[Name], names: Sequence[Name], table: Mapping[str, Points]
+) -> tuple[list[Name], list[Name], list[str]]:
+    """Returns both losses and the channels that are logarithms: of a perplexity where one side logs no loss."""
+    sides, logs = {"train_loss": train, "val_loss": val}, list[str]()
+    for channel, other, split in (("val_loss", train, "val"), ("train_loss", val, "train")):
+        if not other or any(n.rank > 1 for n in other):
+            continue
+        found = sides[channel] or [n for n in names if n.split == split and n.rank == PERPLEXITY]
+        if found and found[0].rank == PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
+            sides[channel] = found[:1]
+            logs.append(channel)
+    return sides["train_loss"], sides["val_loss"], logs
+
+
+def _is_perplexity(values: FloatArray) -> bool:
+    return bool(np.isfinite(values).any()) and not (values < 1).any()
+
+
+def _named(wanted: str | None, table: Mapping[str, Points], keyword: str) -> list[Name]:
+    """The series a user named, none if he did not."""
+    return [] if wanted is None else [_match(wanted, table, keyword)]
 
 
 def _match(wanted: str, table: Mapping[str, Points], keyword: str) -> Name:

@@ -17,6 +17,7 @@ from curveclinic.grid import (
     Grid,
     column_from_cells,
     numbered,
+    repeated_notes,
     rows_by_run,
     select,
     text_notes,
@@ -40,7 +41,7 @@ def grid_from_frame(frame: Any) -> Grid:
     key = next((k for k in RUN_COLUMNS if k in cells), None)
     run_of, run_names = (None, ()) if key is None else numbered([str(v) for v in cells[key][0].tolist()])
     columns: dict[str, Column] = {}
-    notes: list[str] = []
+    notes = [*repeated_notes(_names_of(frame))]
     every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
         if name == key:
@@ -135,13 +136,21 @@ def _holds_lists(values: npt.NDArray[Any]) -> bool:
 
 
 def columns_of(frame: Any) -> dict[str, Cells]:
-    """Returns name -> cells of a table."""
+    """Returns name -> cells of a table; of columns with the same name the first."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(_names_of(frame)):
+        places.setdefault(name, place)
     module = type(frame).__module__.partition(".")[0]
     if module == "pyarrow":
-        return {name: _from_arrow(frame.column(i)) for i, name in enumerate(frame.column_names)}
+        return {name: _from_arrow(frame.column(i)) for name, i in places.items()}
     if module == "polars":
-        return {name: _from_polars(frame.get_column(name)) for name in frame.columns}
-    return {str(name): _from_pandas(frame.iloc[:, i]) for i, name in enumerate(frame.columns)}
+        return {name: _from_polars(frame.get_column(name)) for name in places}
+    return {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
+
+
+def _names_of(frame: Any) -> list[str]:
+    module = type(frame).__module__.partition(".")[0]
+    return list(map(str, frame.column_names if module == "pyarrow" else frame.columns))
 
 
 def _from_arrow(column: Any) -> Cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,13 +192,25 @@ def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, list[An
 
 def text_notes(name: str, column: Column, bad: Sequence[Any]) -> list[str]:
     """Returns the note on cells of a column that hold no number; none for a column nobody reads numbers from."""
-    if not bad or not (parse(name).quantity or name.strip().lower() in _AXIS_NAMES):
+    if not bad or not _is_read(name):
         return []
     shown = quoted(dict.fromkeys(str(cell) for cell in bad[:_LOOKED_AT]), limit=_SHOWN)
     if not len(column.rows):
         return [f"{name}: most cells are not numbers ({shown}) and the column is left out"]
     cells = counted(len(bad), "cell that is not a number", "cells that are not numbers")
     return [f"{name}: left out {cells} ({shown})"]
+
+
+def repeated_notes(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns notes on names that several columns have, of which one is read; none for columns nobody reads."""
+    if len(set(names)) == len(names):
+        return ()
+    twice = [name for name, count in Counter(names).items() if count > 1 and _is_read(name)]
+    return tuple(f"{names.count(name)} columns are named {name!r}: the first is read" for name in twice)
+
+
+def _is_read(name: str) -> bool:
+    return bool(parse(name).quantity) or name.strip().lower() in _AXIS_NAMES
 
 
 def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:

@@ -214,7 +214,7 @@ def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] 
         try:
             steps, values = as_points(raw, value)
         except InputError as error:
-            if isinstance(value, (int, float)):  # a hyper-parameter (lr) or a final score
+            if isinstance(value, (int, float, str)):  # a hyper-parameter (lr, the kind of loss) or a final score
                 single += [error] if parse(raw).quantity == "loss" else []
             elif parse(raw).quantity or raw in forced:
                 raise

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from curveclinic.doubt import doubts_among
-from curveclinic.labels import LABELS
+from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, IntArray
-from curveclinic.rules import RuleOpinion, joined, opinion_on, without
+from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.vouching import frozen_validation, lone_rise
 
@@ -30,11 +31,10 @@ FEWEST: Final = 5
 
 _OVERFITTING: Final = LABELS.index("overfitting")
 
-ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
-"""All that can be said of two losses that play against each other."""
+_OPINIONS: Final = np.flatnonzero(~np.isin(LABELS, ["non_finite"]))
+"""Columns of the labels that are more than a fact; a run of which none is checked is not called healthy."""
 
-_NOT_ADVERSARIAL: Final = ~np.isin(LABELS, sorted(ADVERSARIAL_LABELS))
-"""(20,) labels that cannot be said of them."""
+_TRAIN: Final = CHANNELS.index("train_loss")
 
 _DIVERGENCE: Final = np.isin(LABELS, ["divergence"])
 
@@ -73,7 +73,8 @@ class Judged:
         counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
         points: (n,) finite points of the longer loss, -1 where both are absent.
         doubtful: row -> why a run is not judged at all.
-        undetermined: (n,) runs that get no verdict: the doubtful ones, and those of too few points without a finding.
+        undetermined: (n,) runs that get no verdict: the doubtful ones, and without a finding those of too few points,
+            and those of which hardly a label can be judged.
         encoded: what the network was shown, features without curves; None without weights.
         balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
             that is fooled ever better, no divergence.
@@ -89,32 +90,45 @@ class Judged:
     balancing: BoolArray
 
 
-def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, opposed: BoolArray) -> Judged:
+def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     """Judges every run of a batch.
 
     Args:
         batch: n runs.
         classifier: the network; None lets the rules decide alone.
-        adversarial: (n,) runs whose losses play against each other, without a total.
-        opposed: (n,) these, and those with a total.
+        kinds: what they are.
     """
     opinions = opinions_on(batch, classifier)
-    counts = opinions.counts
-    balancing, rules = np.zeros(batch.size, dtype=bool), opinions.rules
-    if np.count_nonzero(opposed):
-        balancing = _balancing(batch, opposed)
-        rules = without(rules, adversarial[:, None] & _NOT_ADVERSARIAL | balancing[:, None] & _DIVERGENCE)
+    counts, unlike = opinions.counts, kinds.unlike
+    balancing, rules = np.zeros_like(unlike), opinions.rules
+    if np.count_nonzero(kinds.opposed | unlike):
+        balancing = _balancing(batch, kinds.opposed)
+        rules = without(rules, kinds.silent | balancing[:, None] & _DIVERGENCE)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    doubtful = {row: reason for row, reason in opinions.doubtful.items() if not adversarial[row]}
+    doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
     overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
-    doubtful = frozen_validation(batch, ~(ill | adversarial)) | lone_rise(batch, overfits_only) | doubtful
+    doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
     undetermined = (points < FEWEST) & (found == 0)
+    some = np.logical_or.reduce(rules.checked[:, _OPINIONS], axis=1)
+    doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
     return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
+
+
+def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:
+    """Returns row -> why it gets no verdict, for some (n,) runs of which nothing but non_finite is checked."""
+    rows = (among & ~kinds.adversarial).nonzero()[0].tolist()
+    return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _hardly_judged(counts[row]) for row in rows}
+
+
+def _hardly_judged(counts: IntArray) -> str:
+    if counts[_TRAIN] < 0:
+        return "only val_loss was logged; log train_loss, too"
+    return f"only non_finite could be judged: {why_unchecked(counts[None])[0]['divergence']}"
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:

@@ -15,6 +15,8 @@ from curveclinic.vocabulary import (
     METRICS,
     NEVER,
     NOISE,
+    REINFORCED,
+    REINFORCED_PARTS,
     REWARDS,
     SPLITS,
     tokens,
@@ -34,6 +36,12 @@ ADVERSARIAL_NOTE = f"{OPPONENTS} without a total"
 
 OPPONENTS_NOTE = f"a total of {OPPONENTS}"
 """Note of such a run that logs a total."""
+
+REINFORCEMENT = "losses of reinforcement learning"
+"""Words in the notes of a run whose net learns from the rewards of its own deeds."""
+
+PERPLEXITY: Final = 3
+"""Rank of a perplexity, the exponential of a loss."""
 
 _GRAD_LAYER = re.compile(r"^(?:.*/)?(?:grad(?:ient)?s?[_\-. ]?(?:\d(?:\.\d)?_)?norms?|l2_norm/grad)[/.](.+)$", re.I)
 _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": "val"}
@@ -56,6 +64,7 @@ class Name:
         cadence: "step" or "epoch" where the name carries that suffix.
         goal: for a metric, whether larger or smaller is better; None when the name does not say.
         family: for a metric, its place in the order of preference.
+        reinforced: only reinforcement learning logs it.
     """
 
     raw: str
@@ -66,6 +75,12 @@ class Name:
     cadence: str = ""
     goal: MetricGoal | None = "max"
     family: int = 0
+    reinforced: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it can become a channel, or tells what the channels beside it are."""
+        return bool(self.quantity) or self.reinforced
 
 
 @lru_cache(maxsize=8192)
@@ -80,7 +95,15 @@ def parse(raw: str) -> Name:
         return Name(raw, quantity="grad_norm", component=(inner,) if inner and inner.lower() not in _WHOLE_NET else ())
     split, rest, cadence = _strip_split(words)
     rank, goal, family, quantity = _classify(rest)
-    return Name(raw, split, quantity, rank, _component(rest, quantity, rank), cadence, goal, family)
+    component = _component(rest, quantity, rank)
+    reinforced = any(own.issubset(words) for own in REINFORCED) or (
+        quantity == "loss" and component in REINFORCED_PARTS
+    )
+    return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced)
+
+
+def _is_reinforced(words: set[str]) -> bool:
+    return any(own <= words for own in REINFORCED)
 
 
 def _strip_split(words: Sequence[str]) -> tuple[Split, list[str], str]:
@@ -107,7 +130,7 @@ def _classify(words: Sequence[str]) -> tuple[int, MetricGoal, int, Quantity]:
     if bag & REWARDS or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
         return 9, "max", 0, ""
     if bag & {"ppl", "perplexity"}:
-        return 3, "min", len(METRICS), "metric"
+        return PERPLEXITY, "min", len(METRICS), "metric"
     rank = min((LOSS_WORDS[w] for w in words if w in LOSS_WORDS), default=9)
     if rank <= 1:
         return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")

@@ -13,11 +13,11 @@ import numpy as np
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
-from curveclinic.judging import ADVERSARIAL_LABELS, FEWEST, Judged, judged, shipped_classifier
+from curveclinic.judging import FEWEST, Judged, judged, shipped_classifier
 from curveclinic.kept import kept
+from curveclinic.kinds import Kinds
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.layers import silence_notes, silent_layers
-from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS
 from curveclinic.plurals import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
@@ -34,10 +34,6 @@ _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
 
 _OVERFITTING: Final = LABELS.index("overfitting")
-
-_ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
-
-_BALANCING_REASON: Final = f"{OPPONENTS} below 0 do not diverge on the way back to it"
 
 
 def predict_pathology(
@@ -85,9 +81,8 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
-    adversarial = np.array([is_adversarial(run.notes) for run in runs])
-    opposed = np.array([has_opponents(run.notes) for run in runs])
-    said = judged(Batch.from_runs(runs), classifier, adversarial, opposed)
+    kinds = Kinds.of(run.notes for run in runs)
+    said = judged(Batch.from_runs(runs), classifier, kinds)
     rows = _Rows(said)
     rows.silent = [silent_layers(run.channels) for run in runs]
     if classifier is not None and classifier.causes is not None and said.encoded is not None:
@@ -99,30 +94,10 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
             )
     reasons = why_unchecked(said.counts)
     for i, run in enumerate(runs):
-        if opposed[i]:
-            reasons[i] = _with_opponents(reasons[i], alone=bool(adversarial[i]), balancing=bool(said.balancing[i]))
         if rows.undetermined[i]:
             yield undetermined(no_verdict(run, int(said.points[i]), said.doubtful.get(i)), run)
         else:
-            yield _diagnosis(run, i, rows, reasons[i])
-
-
-def has_opponents(notes: Sequence[str]) -> bool:
-    """Whether the losses of a run with these notes play against each other."""
-    return any(OPPONENTS in note for note in notes)
-
-
-def is_adversarial(notes: Sequence[str]) -> bool:
-    """Whether they do, and no total was logged."""
-    return any(ADVERSARIAL_NOTE in note for note in notes)
-
-
-def _with_opponents(reasons: dict[str, str], *, alone: bool, balancing: bool) -> dict[str, str]:
-    """Reasons of a run whose losses play against each other."""
-    every = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in ADVERSARIAL_LABELS}
-    if balancing:
-        every.setdefault("divergence", _BALANCING_REASON)
-    return {label: every.get(label, reasons.get(label, "")) for label in LABELS if label in every or label in reasons}
+            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(said.balancing[i])))
 
 
 def no_verdict(run: Run, points: int, doubt: str | None) -> str:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.padding import settled
 from curveclinic.plurals import counted
 
 FloatArray = npt.NDArray[np.float64]
@@ -114,16 +115,17 @@ class Run:
 
         Args:
             channels: channel -> values, or channel -> 2-tuple (steps, values). Values may hold None
-                (missing), NaN, Inf and their usual spellings as text. Steps may repeat or go back:
+                (missing), NaN, Inf and their usual spellings as text, and numbers as text ("23.3%").
+                NaN that pads rows is left out, see `padding.settled`. Steps may repeat or go back:
                 the last value written for a step wins, except that a NaN never replaces nothing silently.
             run_id, num_classes, metric_goal, path, format, notes: see the class.
 
         Raises:
             InputError: a channel is not a sequence of numbers, or steps and values differ in length.
         """
-        raw = {name: as_points(name, data) for name, data in channels.items()}
+        raw, gaps = settled({name: as_points(name, data) for name, data in channels.items()})
         longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
-        extra: list[str] = []
+        extra = list(gaps)
         series = {}
         for name, (steps, values) in raw.items():
             if steps is None:
@@ -294,7 +296,7 @@ def _number(name: str, value: Any) -> float:
         if text in _TEXT_VALUES:
             return _TEXT_VALUES[text]
     try:
-        return float(value)
+        return float(value.strip().removesuffix("%") if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None
 

@@ -12,6 +12,7 @@ from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError
 from curveclinic.intake import check_options
 from curveclinic.judging import judged, shipped_classifier
+from curveclinic.kinds import Kinds
 from curveclinic.run import MetricGoal, Run
 from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
 from curveclinic.writers import error_row
@@ -97,7 +98,7 @@ def _score_runs(runs: Sequence[Run]) -> pa.Table:
 
 
 def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
-    return verdict_rows(curves, judged(curves.batch, classifier, curves.adversarial, curves.opposed))
+    return verdict_rows(curves, judged(curves.batch, classifier, Kinds.of(curves.notes)))
 
 
 def _height(table: pa.Table) -> int:

@@ -13,7 +13,7 @@ from curveclinic.judging import Judged
 from curveclinic.labels import CHANNELS, HEALTHY, LABELS, LAYER_PREFIX
 from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.merge import Verdicts
-from curveclinic.predict import has_opponents, is_adversarial, no_verdict
+from curveclinic.predict import no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import Run, Series
 from curveclinic.symptoms import SYMPTOMS
@@ -73,16 +73,6 @@ class Curves:
             if here.stop > here.start:
                 channels[name] = Series(channel.steps[here], channel.values[here])
         return Run(channels | self.layers.get(i, {}), notes=self.notes[i])
-
-    @property
-    def adversarial(self) -> BoolArray:
-        """(n,) runs whose losses play against each other, without a total."""
-        return np.array([bool(notes) and is_adversarial(notes) for notes in self.notes], dtype=bool)
-
-    @property
-    def opposed(self) -> BoolArray:
-        """(n,) these, and those with a total."""
-        return np.array([bool(notes) and has_opponents(notes) for notes in self.notes], dtype=bool)
 
 
 def _layers(run: Run) -> dict[str, Series]:

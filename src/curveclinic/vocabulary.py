@@ -45,6 +45,17 @@ NEVER: Final = _words(
 REWARDS: Final = _words("reward rewards return returns episode")
 """Words of reinforcement learning: a falling reward is no falling loss."""
 
+REINFORCED: Final = (
+    *map(_words, ("reward", "rewards", "ep rew", "eprewmean", "ep ret", "ep return", "episode return")),
+    *map(_words, ("episode returns", "episodic return", "episodic returns")),
+    *map(_words, ("policy loss", "policy gradient", "pg loss", "actor loss", "vf loss", "td loss", "qf1 loss")),
+    *map(_words, ("approx kl", "approxkl", "clip fraction", "clipfrac")),
+)
+"""Words that, all of them in one name, only reinforcement learning logs; few-shot learning has episodes, too."""
+
+REINFORCED_PARTS: Final = (("value",), ("value", "function"))
+"""Parts of a loss that only it has, as whole names: `value_loss`, not `boundary_value_loss`."""
+
 NOISE: Final = _words(
     "total avg average mean global reduced running combined overall lm all sum main metrics metric scalars scalar "
     "logs log history stats statistics losses reg binary categorical sparse data"

@@ -212,7 +212,7 @@ def _pairs(line: str, side: str) -> Row:
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
         known = parse(name)
-        if not known.quantity:
+        if not known.is_told:
             continue
         heading = next((word for at, word in reversed(said) if at < match.start()), side)
         if known.quantity == "loss" and " " in name:
@@ -267,5 +267,5 @@ def _table_row(line: str, header: Sequence[str]) -> Row:
     if not header or len(cells) < len(header) or not re.fullmatch(r"\d+(/\d+)?", cells[0]):
         return {}
     named = {name: cell.rstrip(":") for name, cell in zip(header, cells, strict=False)}
-    row = {n: c for n, c in named.items() if parse(n).quantity and re.fullmatch(NUMBER, c, re.IGNORECASE)}
+    row = {n: c for n, c in named.items() if parse(n).is_told and re.fullmatch(NUMBER, c, re.IGNORECASE)}
     return {_AXIS_COLUMN[header[0].lower()]: cells[0].partition("/")[0], **row} if row else {}

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.columns import grid_from_frame
-from curveclinic.grid import RUN_COLUMNS, Column, Grid, IntArray
+from curveclinic.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
 from curveclinic.readers.source import MAX_BYTES, Source
 from curveclinic.run import MISSING_TEXT, FloatArray
 
@@ -30,11 +30,12 @@ _SAMPLE = 1 << 10
 
 
 class _Header(NamedTuple):
-    """What stands between cells, and the columns: their names as written, and as they are called."""
+    """What stands between cells, and the columns: their names as written, as they are called, and notes on them."""
 
     delimiter: str
     raw: tuple[str, ...]
     names: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 Numbers = tuple[FloatArray, "npt.NDArray[np.bool_]"]
@@ -80,18 +81,13 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
     first = raw[0].strip()
     if first in _NULLS - {""} or is_number(first) or any(name.strip() in RUN_COLUMNS for name in raw):
         return None
-    return _Header(delimiter, raw, tuple(column_names(raw)))
+    names = tuple(column_names(raw))
+    return _Header(delimiter, raw, names, repeated_notes(names))
 
 
 def column_names(raw: Sequence[str]) -> list[str]:
-    """Stripped names; the nameless first column is pandas' index, a repeated name gets its place."""
-    out: dict[str, None] = {}
-    for i, name in enumerate(raw):
-        clean = name.strip() or ("index" if i == 0 else f"column {i + 1}")
-        while clean in out:
-            clean = f"{clean}.{i}"
-        out[clean] = None
-    return list(out)
+    """Stripped names; the nameless first column is pandas' index."""
+    return [name.strip() or ("index" if i == 0 else f"column {i + 1}") for i, name in enumerate(raw)]
 
 
 def _grid(header: _Header, rest: bytes) -> Grid | None:
@@ -106,7 +102,11 @@ def _grid(header: _Header, rest: bytes) -> Grid | None:
         return None
     values, gaps = (np.ascontiguousarray(cells.reshape(-1, width).T) for cells in parsed)
     columns = zip(header.names, _columns(values, gaps), strict=True)
-    return Grid({name: column for name, column in columns if len(column.rows)}, values.shape[1])
+    found: dict[str, Column] = {}
+    for name, column in columns:
+        if len(column.rows):
+            found.setdefault(name, column)
+    return Grid(found, values.shape[1], notes=header.notes)
 
 
 def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:

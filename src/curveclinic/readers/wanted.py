@@ -1,4 +1,4 @@
-"""Which of a tracker's many metrics are worth reading: those that can become a channel."""
+"""Which of a tracker's many metrics are worth reading: those that can become a channel, or tell what the others are."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from curveclinic.naming import parse
 
 
 def is_wanted(name: str, options: ReadOptions) -> bool:
-    """Says whether a metric can become a channel, by its name or because the user asks for it."""
+    """Says whether a metric matters, by its name or because the user asks for it."""
     asked = (pattern for pattern in (options.train_loss, options.val_loss) if pattern is not None)
-    return bool(parse(name).quantity) or any(_matches(pattern, name) for pattern in asked)
+    return parse(name).is_told or any(_matches(pattern, name) for pattern in asked)
 
 
 def _matches(pattern: str, name: str) -> bool:

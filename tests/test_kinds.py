@@ -1,0 +1,104 @@
+"""What a run is beside an ordinary one decides what can be said of it, by whatever door it came."""
+
+import numpy as np
+import pytest
+from doors import diagnoses, verdicts
+
+from curveclinic import predict_pathology
+from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.labels import LABELS
+from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
+
+N = 60
+FALL = (2 * np.exp(-np.arange(N) / 12) + 0.1 + 0.01 * np.random.default_rng(0).standard_normal(N)).tolist()
+RISE = FALL[::-1]
+REWARD = np.linspace(-200, 150, N).tolist()
+STABLE_BASELINES = {
+    "train/value_loss": RISE, "train/approx_kl": [0.01] * N, "train/policy_gradient_loss": FALL,
+    "rollout/ep_rew_mean": REWARD,
+}  # fmt: skip
+
+
+def test_kinds_are_told_by_the_notes():
+    kinds = Kinds.of([(), ("a", ADVERSARIAL_NOTE), (OPPONENTS_NOTE,), (f"{REINFORCEMENT}, told by 'reward'",)])
+    assert kinds.adversarial.tolist() == [False, True, False, False]
+    assert kinds.opposed.tolist() == [False, True, True, False]
+    assert kinds.reinforced.tolist() == [False, False, False, True]
+    assert kinds.silent.sum(axis=1).tolist() == [0, len(LABELS) - 2, 0, len(LABELS) - 1]
+
+
+def test_a_val_loss_alone_is_not_called_healthy(tmp_path):
+    said = verdicts({"val_loss": FALL}, tmp_path)
+    assert set(said.values()) == {("undetermined", (), "only val_loss was logged; log train_loss, too")}
+
+
+def test_a_val_loss_beside_too_short_a_train_loss_is_not_called_healthy():
+    d = predict_pathology({"train_loss": ([1], [2.0]), "val_loss": FALL})
+    assert d.verdict == "undetermined"
+    assert d.message == "only non_finite could be judged: train_loss has only 1 finite point, at least 2 are needed"
+
+
+def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):
+    said = verdicts({"val_loss": [*FALL, float("nan")]}, tmp_path)
+    assert {labels for _, labels, _ in said.values()} == {("non_finite",)}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"loss": RISE, "reward": REWARD},
+        {"loss": RISE, "episode_reward": REWARD},
+        {"loss": RISE, "rewards/accuracies/mean": REWARD},
+        {"loss": RISE, "val_loss": RISE, "EpisodeReturn": REWARD},
+        {"actor_loss": RISE, "critic_loss": RISE},
+        STABLE_BASELINES,
+    ],
+)
+def test_reinforcement_learning_is_judged_on_nan_only(columns, tmp_path):
+    said = verdicts(columns, tmp_path)
+    assert {(verdict, labels) for verdict, labels, _ in said.values()} == {("undetermined", ())}
+    assert all(message.startswith(REINFORCEMENT_REASON) for _, _, message in said.values())
+    assert all("generator" not in message for _, _, message in said.values())
+
+
+def test_reinforcement_learning_with_a_nan_is_a_finding_that_says_what_is_unchecked(tmp_path):
+    columns = {"loss": [*RISE, float("nan")], "reward": [*REWARD, 150.0]}
+    assert {labels for _, labels, _ in verdicts(columns, tmp_path).values()} == {("non_finite",)}
+    for d in diagnoses(columns).values():
+        assert list(d.probabilities) == ["non_finite"]
+        assert d.unchecked["divergence"] == REINFORCEMENT_REASON
+        assert d.message == f"train_loss <- loss; {REINFORCEMENT}, told by 'reward'"
+
+
+@pytest.mark.parametrize("beside", ["forward_time", "rewarded", "episode", "boundary_value_loss", "key_value_cache"])
+def test_what_only_sounds_like_it_changes_nothing(beside):
+    assert predict_pathology({"loss": RISE, beside: FALL}).labels == ("divergence",)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reinforced"),
+    [
+        ("rewards/chosen", True), ("charts/episodic_return", True), ("train/mean_reward", True), ("AverageEpRet", True),
+        ("losses/value_loss", True), ("loss/policy", True), ("train/clip_fraction", True), ("meanReward", True),
+        ("forward", False), ("return", False), ("episode", False), ("value", False), ("val_loss", False),
+        ("kl_loss", False), ("grad_norm/value", False), ("wall_time", False), ("loss_D", False),
+    ],
+)  # fmt: skip
+def test_names_of_reinforcement_learning(raw, reinforced):
+    assert parse(raw).reinforced is reinforced
+
+
+def test_a_loss_named_by_the_user_is_judged_though_a_reward_stands_beside():
+    from curveclinic.intake import runs_from
+    from curveclinic.predict import predict_runs
+
+    runs, _ = runs_from({"loss": RISE, "reward": REWARD}, train_loss="loss")
+    assert predict_runs(runs)[0].labels == ("divergence",)
+
+
+def test_a_perplexity_of_validation_is_its_loss_by_every_door(tmp_path):
+    said = verdicts({"train_loss": FALL, "val_ppl": np.exp(np.array(FALL) + 0.01).tolist()}, tmp_path)
+    assert set(said.values()) == {("healthy", ("healthy",), "val_loss <- logarithm of val_ppl")}
+    d = predict_pathology({"train_loss": FALL, "val_mse": FALL})
+    assert d.unchecked["overfitting"] == "no val_loss was logged"
+    assert d.message == "val_metric <- val_mse"
