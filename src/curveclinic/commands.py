@@ -79,7 +79,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
     check_paths(args.paths)
     some = False
     for item in _items(args):
-        if isinstance(item, ReadFailure) and _is_empty(item):
+        if isinstance(item, ReadFailure) and is_empty(item):
             tally.empty.append(item.path)
         else:
             some = True
@@ -115,18 +115,19 @@ def complain_of(path: str, reason: str) -> None:
 def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
     options = reading_options(args)
     if STDIN in args.paths:
-        yield from _read_stdin(options)
+        yield from read_piped(options)
     yield from read_runs([path for path in args.paths if path != STDIN], options)
 
 
-def _read_stdin(options: ReadOptions) -> Iterable[Run | ReadFailure]:
+def read_piped(options: ReadOptions) -> Iterable[Run | ReadFailure]:
+    """Returns the runs that come through standard input, or one failure."""
     try:
         return read_stdin(sys.stdin.buffer.read(), options)
     except LogError as error:
         return [ReadFailure(STDIN, "stdin", str(error))]
 
 
-def _is_empty(failure: ReadFailure) -> bool:
+def is_empty(failure: ReadFailure) -> bool:
     """Tells a folder without any run, which is a usage error, from a log that cannot be read."""
     return not failure.format and os.path.isdir(failure.path)
 
