@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hand_curves import BENIGN, HOSTILE, SHOWS, decay
+from hand_curves import BENIGN, HOSTILE, SHOWS, decay, noise
 
 from curveclinic.evidence import evidence
 from curveclinic.labels import LABELS
@@ -113,6 +113,38 @@ def test_spikes_quote_the_highest_one_and_what_is_around_it():
     assert f"to {val[top]:.4g} at step {top + 1}" in sentence or f"at step {91 - top}" in sentence
     assert "train loss is at" in sentence
     assert len(train) == len(val)
+
+
+def run_and_say(label, curves, onset, **options):
+    return evidence(label, run_of(curves, **options), onset=onset)
+
+
+def test_a_metric_that_stays_at_chance_is_not_said_to_rise_with_a_falling_loss():
+    metric = 10.0 + noise(60, 0.2)
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": metric}
+    for goal, words in (("max", "larger is better"), ("min", "smaller is better")):
+        sentence = run_and_say("metric_mismatch", curves, 1.0, metric_goal=goal)
+        assert sentence.startswith("since step 1 val loss fell from")
+        assert sentence.endswith(f" while val metric stays between {metric.min():.4g} and {metric.max():.4g} ({words})")
+
+
+def test_a_metric_that_never_moves():
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": np.full(60, 0.1)}
+    assert run_and_say("metric_mismatch", curves, 1.0).endswith("val metric stays at 0.1 (larger is taken for better)")
+
+
+def test_a_metric_that_gets_worse_beside_a_falling_loss_says_so_with_its_goal():
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": np.linspace(2, 5, 60)}
+    sentence = run_and_say("metric_mismatch", curves, 1.0, metric_goal="min")
+    assert re.search(r"while val metric got worse, from 2(\.\d+)? to 4\.9\d+ \(smaller is better\)$", sentence)
+
+
+def test_a_metric_that_gets_better_while_the_loss_rises():
+    curves = SHOWS["metric_mismatch"]
+    sentence = run_and_say("metric_mismatch", curves, 25.0)
+    assert re.search(r"since step 25 val loss rose from .* while val metric rose from .*\(larger is taken", sentence)
+    # a loss that ends lower than it began is told from its lowest point
+    assert "val loss rose from" in run_and_say("metric_mismatch", curves, 1.0)
 
 
 def test_val_below_train_counts_points():
