@@ -61,18 +61,25 @@ def _overfitting(case: _Case) -> str:
     if val is None:
         return ""
     low, step = val.lowest
-    text = f"val loss was lowest at {value(low)} (step {number(step)}) and ends at {value(val.end)}"
+    valley = step if case.onset is None else case.onset
+    text = f"val loss was lowest at {value(low)} (step {number(step)})"
+    if valley != step:
+        text = (
+            f"noise aside, val loss was lowest around step {number(valley)} (its lowest single value is {value(low)}, "
+            f"at step {number(step)})"
+        )
+    text += f" and ends at {value(val.end)}"
     back = share(val.end - low, val.start - low)
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
-        high, top = val.since(step).highest
+        high, top = val.since(valley).highest
         if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
             text += f", after {value(high)} at step {number(top)}"
-    if train is not None and train.end > train.near(step):
+    if train is not None and train.end > train.near(valley):
         text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
     elif train is not None:
-        text += f", while train loss {change(train.near(step), train.end)}"
+        text += f", while train loss {change(train.near(valley), train.end)}"
     return text
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from curveclinic.doubt import doubts_among
+from curveclinic.kept import kept
 from curveclinic.labels import LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, BoolArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
+from curveclinic.stopping import stops
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.vouching import frozen_validation, lone_rise
 
@@ -77,6 +79,7 @@ class Judged:
         encoded: what the network was shown, features without curves; None without weights.
         balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
             that is fooled ever better, no divergence.
+        stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
     """
 
     verdicts: Verdicts
@@ -87,6 +90,15 @@ class Judged:
     undetermined: BoolArray
     encoded: Encoded | None
     balancing: BoolArray
+    stop_at: FloatArray
+
+    @kept
+    def onset(self) -> FloatArray:
+        """(n, 20) first step of every label, NaN for none: of overfitting the one whose checkpoint to keep."""
+        onset: FloatArray = self.verdicts.onset.copy()
+        own = onset[:, _OVERFITTING]
+        np.copyto(own, self.stop_at, where=~np.isnan(self.stop_at))
+        return onset
 
 
 def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, opposed: BoolArray) -> Judged:
@@ -114,7 +126,8 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, 
     undetermined = (points < FEWEST) & (found == 0)
     if doubtful:
         undetermined[list(doubtful)] = True
-    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
+    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at)
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
