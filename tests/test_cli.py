@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
+from reference_rows import row
 
 from curveclinic import __version__, archive_commands, commands
 from curveclinic.archive import tables, units
@@ -21,7 +22,6 @@ from curveclinic.readers import ReadFailure, ReadOptions
 from curveclinic.run import Run
 from curveclinic.scoring import SEVERITIES_COLUMN, scored_schema
 from curveclinic.symptoms import SYMPTOMS
-from curveclinic.writers import row
 
 
 def ill(path, run_id="ill"):

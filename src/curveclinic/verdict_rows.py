@@ -1,4 +1,4 @@
-"""Rows of a scan built column by column: what `writers.row` says of one diagnosis, for a batch at once."""
+"""Rows of a scan built column by column: what a diagnosis says of one run, for a batch at once."""
 
 from __future__ import annotations
 
