@@ -6,6 +6,7 @@ from hand_curves import BENIGN, HOSTILE, SHOWS, decay, noise
 
 from curveclinic.evidence import evidence
 from curveclinic.labels import LABELS
+from curveclinic.predict import predict_pathology
 from curveclinic.run import Run
 
 NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -145,6 +146,36 @@ def test_a_metric_that_gets_better_while_the_loss_rises():
     assert re.search(r"since step 25 val loss rose from .* while val metric rose from .*\(larger is taken", sentence)
     # a loss that ends lower than it began is told from its lowest point
     assert "val loss rose from" in run_and_say("metric_mismatch", curves, 1.0)
+
+
+@pytest.mark.parametrize("width", [1, 2, 10, 20])
+@pytest.mark.parametrize("channel", ["train_loss", "val_loss"])
+def test_a_spike_of_a_long_run_is_the_one_that_is_quoted(channel, width):
+    """5,000 points, some forty a cell: the sentence and the span speak of the spike's own points."""
+    curves = {"train_loss": decay(5000) + noise(5000, 0.05), "val_loss": decay(5000, 2.0, 0.7) + noise(5000, 0.05, 1)}
+    loss = curves[channel]
+    loss[3000 : 3000 + width] += 3.0
+    label = {"train_loss": "loss_spikes", "val_loss": "val_spikes"}[channel]
+    finding = next(f for f in predict_pathology(curves).findings if f.label == label)
+    assert 3001 <= finding.onset <= finding.end <= 3000 + width
+    top = int(loss.argmax())
+    name = channel.replace("_", " ")
+    found = re.match(
+        rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at ([\d.]+) right", finding.evidence
+    )
+    assert found[2] == f"{loss[top]:.4g}"
+    assert found[3] == f"{top + 1:,}"
+    level = float(np.median(loss[2900:3000]))
+    assert float(found[1]) == pytest.approx(level, abs=0.1)
+    assert float(found[4]) == pytest.approx(level, abs=0.1)
+
+
+def test_a_spike_outside_the_span_is_not_the_evidence():
+    loss = decay(5000) + noise(5000, 0.01)
+    loss[3000:3010] += 1.0
+    loss[100] += 5.0
+    sentence = evidence("loss_spikes", run_of({"train_loss": loss}), onset=2990.0, end=3020.0)
+    assert f"to {loss[3000:3010].max():.4g} at step {3001 + int(loss[3000:3010].argmax()):,} " in sentence
 
 
 def test_val_below_train_counts_points():

@@ -174,7 +174,7 @@ def _spikes(case: _Case, channel: str) -> str:
     trace = case[channel]
     if trace is None:
         return ""
-    at, before, after = trace.largest_jump()
+    at, before, after = trace.largest_jump(case.onset, case.end)
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
     text += f"{number(trace.steps[at])} and is at {value(after)} right after it"
     other = case["train_loss"] if channel == "val_loss" else None

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from curveclinic.doubt import doubts_among
-from curveclinic.kept import kept
 from curveclinic.labels import LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
+from curveclinic.peaks import peak_steps
 from curveclinic.quantities import Measured, measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, without
@@ -31,6 +31,9 @@ FEWEST: Final = 5
 """Finite points one loss must have for a run to be called healthy."""
 
 _OVERFITTING: Final = LABELS.index("overfitting")
+
+_SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
+"""Labels of spikes, and the loss they are in."""
 
 ADVERSARIAL_LABELS: Final = frozenset({"non_finite", "divergence"})
 """All that can be said of two losses that play against each other."""
@@ -80,6 +83,7 @@ class Judged:
         balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
             that is fooled ever better, no divergence.
         stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
+        onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
     """
 
     verdicts: Verdicts
@@ -92,13 +96,8 @@ class Judged:
     balancing: BoolArray
     stop_at: FloatArray
 
-    @kept
-    def onset(self) -> FloatArray:
-        """(n, 20) first step of every label, NaN for none: of overfitting the one whose checkpoint to keep."""
-        onset: FloatArray = self.verdicts.onset.copy()
-        own = onset[:, _OVERFITTING]
-        np.copyto(own, self.stop_at, where=~np.isnan(self.stop_at))
-        return onset
+    onset: FloatArray
+    end: FloatArray
 
 
 def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, opposed: BoolArray) -> Judged:
@@ -127,7 +126,23 @@ def judged(batch: Batch, classifier: Classifier | None, adversarial: BoolArray, 
     if doubtful:
         undetermined[list(doubtful)] = True
     stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
-    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at)
+    onset, end = _logged_spans(batch, verdicts)
+    onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
+    return Judged(
+        verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
+    )
+
+
+def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
+    onset, end = verdicts.onset.copy(), verdicts.end.copy()
+    for label, loss in _SPIKES:
+        present, channel = verdicts.present[:, label], batch.channels[loss]
+        if np.count_nonzero(present):
+            for steps in (onset, end):
+                steps[:, label] = peak_steps(channel, present, steps[:, label])
+            end[:, label] = np.maximum(onset[:, label], end[:, label])
+    return onset, end
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:

@@ -136,7 +136,7 @@ class _Rows:
         self.model_probability = verdicts.model_probability.tolist()
         self.present = _true_columns(verdicts.present)
         self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
-        self.onset, self.end = said.onset.tolist(), verdicts.end.tolist()
+        self.onset, self.end = said.onset.tolist(), said.end.tolist()
         self.stop_at = said.stop_at.tolist()
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()

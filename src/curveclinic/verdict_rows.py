@@ -108,7 +108,7 @@ def verdict_rows(curves: Curves, said: Judged) -> pa.Table:
     ordered = _in_order(np.column_stack([present, ~some & ~unknown]), said.verdicts)
     first = np.append(ordered.codes, 0)[ordered.offsets[:-1]]  # of no use where nothing is judged
     at, columns = np.flatnonzero(some), first[some]
-    onset, end = (_logged(curves, at, steps[at, columns], n) for steps in (said.onset, said.verdicts.end))
+    onset, end = (_logged(curves, at, steps[at, columns], n) for steps in (said.onset, said.end))
     probability = said.verdicts.probability
     out = {
         "run_id": curves.run_id,
