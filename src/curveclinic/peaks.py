@@ -22,7 +22,7 @@ def peak_steps(channel: Ragged, spiky: BoolArray, steps: FloatArray) -> FloatArr
     own = channel.take(rows).finite()
     long = own.lengths > CELLS
     rows, own = rows[long], own.take(long.nonzero()[0])
-    out = steps.copy()
+    out: FloatArray = steps.copy()
     if len(rows):
         out[rows] = own.steps[_highest(own, steps[rows])]
     return out

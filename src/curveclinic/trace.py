@@ -91,7 +91,7 @@ class Trace:
         return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
 
     def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float]:
-        """Index of the top of the spike that stands out most, and the medians of up to five points on either side of it.
+        """Index of the top of the spike that stands out most, and the medians of up to five points on either side.
 
         Args:
             onset, end: steps between which, give or take a cell, it is looked for; None for no bound.
@@ -99,8 +99,8 @@ class Trace:
         cell, values = self._cell, self.values
         best, height, base = len(values) - 1, -math.inf, 0.0
         for i in self._candidates(onset, end):
-            before, after = values[max(i - cell - 4, 0) : max(i - cell + 1, 1)], values[i + cell : i + cell + 5]
-            level = max(median(before), median(after) if len(after) else -math.inf)
+            sides = values[max(i - cell - 4, 0) : max(i - cell + 1, 1)], values[i + cell : i + cell + 5]
+            level = max(median(side) for side in sides if len(side))
             if values[i] / 2 - level / 2 > height:
                 best, height, base = i, float(values[i] / 2 - level / 2), level
         if height == -math.inf:
@@ -110,8 +110,11 @@ class Trace:
         first = best - int((~high[low : best + 1])[::-1].argmax() or best - low + 1) + 1
         last = best + int((~high[best : top + 1]).argmax() or top - best + 1) - 1
         best = first + int(values[first : last + 1].argmax())
-        before, after = values[max(first - 5, 0) : first], values[last + 1 : last + 6]
-        return best, *(median(side) if len(side) else float(values[best]) for side in (before, after))
+        before, after = (
+            median(side) if len(side) else float(values[best])
+            for side in (values[max(first - 5, 0) : first], values[last + 1 : last + 6])
+        )
+        return best, before, after
 
     @property
     def _cell(self) -> int:
