@@ -111,7 +111,21 @@ def test_messages_say_what_to_do(logs, capsys):
     ]
     assert lines[2].startswith("curveclinic: two.json: found 2 runs (")
     assert lines[2].endswith("), expected one; give the log of a single test")
-    assert "expected lr and train_loss; log lr of every step" in lines[3]
+    assert lines[3].startswith("curveclinic: learnt.csv: found train_loss, ")
+    assert lines[3].endswith("expected lr and train_loss; log lr of every step")
+    main(["check", "small-batch", "learnt.csv", "--floor", "1"])
+    assert capsys.readouterr().err.startswith("curveclinic: learnt.csv: curve: found ")
+
+
+@pytest.mark.parametrize("test", ["lr-range", "small-batch"])
+def test_a_log_may_lie_in_an_object_store(logs, capsys, test):
+    """Paths of an object store work as those of a disk do; `file://` goes the same way."""
+    local = main(["check", test, "sweep.csv"]), capsys.readouterr()
+    assert (main(["check", test, (logs / "sweep.csv").as_uri()]), capsys.readouterr()) == local
+    assert main(["check", test, (logs / "missing.csv").as_uri()]) == 2
+    assert capsys.readouterr().err == f"curveclinic: {(logs / 'missing.csv').as_uri()}: no such file or folder\n"
+    assert main(["check", test, (logs / "broken.csv").as_uri()]) == 3
+    assert capsys.readouterr().err.startswith(f"curveclinic: {(logs / 'broken.csv').as_uri()}: ")
 
 
 class Stdin:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
+from reference_rows import row
 
 from curveclinic import __version__, archive_commands, commands
 from curveclinic.archive import tables, units
@@ -20,7 +21,7 @@ from curveclinic.labels import LABELS
 from curveclinic.readers import ReadFailure, ReadOptions
 from curveclinic.run import Run
 from curveclinic.scoring import SEVERITIES_COLUMN, scored_schema
-from curveclinic.writers import row
+from curveclinic.symptoms import SYMPTOMS
 
 
 def ill(path, run_id="ill"):
@@ -278,8 +279,38 @@ def test_explain(capsys):
     assert capsys.readouterr().out.startswith("leak: validation samples in the training set\n")
     assert main(["explain", "causes"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(CAUSES)
-    assert main(["explain", "divergense"]) == 2
-    assert "did you mean divergence?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Overfitting", "overfitting"), ("loss-spikes", "loss_spikes"), ("cC101", "overfitting"),
+     ("Model-Too-Large", "model_too_large"), ("label noise", "label_noise"), ("LEAK", "leak"), ("Causes", "causes")],
+)  # fmt: skip
+def test_explain_takes_a_name_however_it_is_written(capsys, text, name):
+    assert main(["explain", name]) == 0
+    exact = capsys.readouterr().out
+    assert main(["explain", text]) == 0
+    assert capsys.readouterr().out == exact
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("divergense", "unknown label or cause 'divergense'; did you mean divergence?"),
+        ("model_too_larg", "unknown label or cause 'model_too_larg'; did you mean model_too_large?"),
+        ("MODEL-TOO-LARG", "unknown label or cause 'MODEL-TOO-LARG'; did you mean model_too_large?"),
+        ("qqqq", "unknown label or cause 'qqqq'; 'curveclinic explain' lists all labels, "
+         "'curveclinic explain causes' all causes"),
+    ],
+)  # fmt: skip
+def test_explain_suggests_labels_and_causes(capsys, text, told):
+    assert main(["explain", text]) == 2
+    assert capsys.readouterr().err == f"curveclinic: {told}\n"
+
+
+def test_no_two_things_to_explain_are_written_alike():
+    names = [*SYMPTOMS, *(s.code for s in SYMPTOMS.values()), *CAUSES, "causes"]
+    assert len({name.casefold().replace("-", "_") for name in names}) == len(names)
 
 
 def test_interrupt(logs, monkeypatch, capsys):

@@ -2,10 +2,11 @@ import re
 
 import numpy as np
 import pytest
-from hand_curves import BENIGN, HOSTILE, SHOWS, decay
+from hand_curves import BENIGN, HOSTILE, SHOWS, decay, noise
 
 from curveclinic.evidence import evidence
 from curveclinic.labels import LABELS
+from curveclinic.predict import predict_pathology
 from curveclinic.run import Run
 
 NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -113,6 +114,68 @@ def test_spikes_quote_the_highest_one_and_what_is_around_it():
     assert f"to {val[top]:.4g} at step {top + 1}" in sentence or f"at step {91 - top}" in sentence
     assert "train loss is at" in sentence
     assert len(train) == len(val)
+
+
+def run_and_say(label, curves, onset, **options):
+    return evidence(label, run_of(curves, **options), onset=onset)
+
+
+def test_a_metric_that_stays_at_chance_is_not_said_to_rise_with_a_falling_loss():
+    metric = 10.0 + noise(60, 0.2)
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": metric}
+    for goal, words in (("max", "larger is better"), ("min", "smaller is better")):
+        sentence = run_and_say("metric_mismatch", curves, 1.0, metric_goal=goal)
+        assert sentence.startswith("since step 1 val loss fell from")
+        assert sentence.endswith(f" while val metric stays between {metric.min():.4g} and {metric.max():.4g} ({words})")
+
+
+def test_a_metric_that_never_moves():
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": np.full(60, 0.1)}
+    assert run_and_say("metric_mismatch", curves, 1.0).endswith("val metric stays at 0.1 (larger is taken for better)")
+
+
+def test_a_metric_that_gets_worse_beside_a_falling_loss_says_so_with_its_goal():
+    curves = {"train_loss": decay(60, 2.0, 0.1), "val_loss": decay(60, 2.0, 0.3), "val_metric": np.linspace(2, 5, 60)}
+    sentence = run_and_say("metric_mismatch", curves, 1.0, metric_goal="min")
+    assert re.search(r"while val metric got worse, from 2(\.\d+)? to 4\.9\d+ \(smaller is better\)$", sentence)
+
+
+def test_a_metric_that_gets_better_while_the_loss_rises():
+    curves = SHOWS["metric_mismatch"]
+    sentence = run_and_say("metric_mismatch", curves, 25.0)
+    assert re.search(r"since step 25 val loss rose from .* while val metric rose from .*\(larger is taken", sentence)
+    # a loss that ends lower than it began is told from its lowest point
+    assert "val loss rose from" in run_and_say("metric_mismatch", curves, 1.0)
+
+
+@pytest.mark.parametrize("width", [1, 2, 10, 20])
+@pytest.mark.parametrize("channel", ["train_loss", "val_loss"])
+def test_a_spike_of_a_long_run_is_the_one_that_is_quoted(channel, width):
+    """5,000 points, some forty a cell: the sentence and the span speak of the spike's own points."""
+    curves = {"train_loss": decay(5000) + noise(5000, 0.05), "val_loss": decay(5000, 2.0, 0.7) + noise(5000, 0.05, 1)}
+    loss = curves[channel]
+    loss[3000 : 3000 + width] += 3.0
+    label = {"train_loss": "loss_spikes", "val_loss": "val_spikes"}[channel]
+    finding = next(f for f in predict_pathology(curves).findings if f.label == label)
+    assert 3001 <= finding.onset <= finding.end <= 3000 + width
+    top = int(loss.argmax())
+    name = channel.replace("_", " ")
+    found = re.match(
+        rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at ([\d.]+) right", finding.evidence
+    )
+    assert found[2] == f"{loss[top]:.4g}"
+    assert found[3] == f"{top + 1:,}"
+    level = float(np.median(loss[2900:3000]))
+    assert float(found[1]) == pytest.approx(level, abs=0.1)
+    assert float(found[4]) == pytest.approx(level, abs=0.1)
+
+
+def test_a_spike_outside_the_span_is_not_the_evidence():
+    loss = decay(5000) + noise(5000, 0.01)
+    loss[3000:3010] += 1.0
+    loss[100] += 5.0
+    sentence = evidence("loss_spikes", run_of({"train_loss": loss}), onset=2990.0, end=3020.0)
+    assert f"to {loss[3000:3010].max():.4g} at step {3001 + int(loss[3000:3010].argmax()):,} " in sentence
 
 
 def test_val_below_train_counts_points():

@@ -12,6 +12,7 @@ from curveclinic.gate import Tally, known_label, parse_gate, trips
         ("overfitting,divergence", {"overfitting": "notice", "divergence": "notice"}),
         ("overfitting,divergence:severe", {"overfitting": "severe", "divergence": "severe"}),
         ("overfitting:severe,divergence:mild", {"overfitting": "severe", "divergence": "mild"}),
+        ("Overfitting,loss-spikes:mild", {"overfitting": "mild", "loss_spikes": "mild"}),
         (" overfitting:mild , non_finite ,", {"overfitting": "mild", "non_finite": "notice"}),
     ],
 )
@@ -23,6 +24,8 @@ def test_gate(text, gate):
     ("text", "message"),
     [
         ("overfiting", "did you mean overfitting"),
+        ("OVERFITING", "did you mean overfitting"),
+        ("leak", "unknown label 'leak'"),
         ("qqq", "curveclinic explain"),
         ("healthy", "unknown label 'healthy'"),
         ("overfitting:sever", "unknown severity 'sever'; expected one of notice, mild, severe"),

@@ -3,6 +3,7 @@ import os
 
 import pytest
 from output_cases import diagnosis, overfit_run
+from reference_rows import row, write_rows
 
 from curveclinic.errors import LogError
 from curveclinic.readers import (
@@ -15,7 +16,7 @@ from curveclinic.readers import (
     read_source,
     read_stdin,
 )
-from curveclinic.writers import error_row, row, write_rows
+from curveclinic.writers import error_row
 
 CSV = "epoch,loss\n0,2\n1,1\n"
 

@@ -178,6 +178,28 @@ def test_an_old_database_without_the_index(database):
     check(by_title(read_file(database), -2))
 
 
+def renamed_index(database, definition):
+    """Puts an index in place of those MLflow makes."""
+    connection = sqlite3.connect(database)
+    connection.executescript("DROP INDEX index_metrics_run_uuid; DROP INDEX index_metrics_run_uuid_key_step")
+    connection.execute(definition)
+    connection.close()
+
+
+@pytest.mark.parametrize("name", ['a"b', '"', 'x" WHERE 0 --', "it's", "[x]", "été"])
+def test_an_index_may_have_any_name(database, name):
+    quoted = name.replace('"', '""')
+    renamed_index(database, f'CREATE INDEX "{quoted}" ON metrics (run_uuid)')
+    runs = read_file(database)
+    assert not any("damaged" in note for run in runs for note in run.notes)
+    check(by_title(runs, -2))
+
+
+def test_an_index_of_some_rows_only_is_not_used(database):
+    renamed_index(database, "CREATE INDEX some ON metrics (run_uuid) WHERE step > 5")
+    check(by_title(read_file(database), -2))
+
+
 def test_nothing_is_written_beside_a_database(database):
     for mode in ("DELETE", "WAL"):
         connection = sqlite3.connect(database)

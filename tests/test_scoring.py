@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
+from reference_rows import row
 
 from curveclinic import InputError, Run, score_table
 from curveclinic.arrow_series import INDEX_MARK
@@ -15,7 +16,7 @@ from curveclinic.predict import predict_pathology, predict_runs
 from curveclinic.run import Series
 from curveclinic.scoring import score_runs
 from curveclinic.synth.generate import generate
-from curveclinic.writers import row, schema
+from curveclinic.writers import schema
 
 STEPS = np.arange(1.0, 61.0)
 LOSS = decay(60).tolist()

@@ -3,12 +3,23 @@ import pytest
 from hand_curves import SHOWS, decay, healthy
 
 from curveclinic import predict_pathology
-from curveclinic.run import Series
-from curveclinic.stopping import averaged_points, stop_step
+from curveclinic.ragged import Ragged
+from curveclinic.run import Run
+from curveclinic.scoring import score_runs
+from curveclinic.stopping import averaged_points, stop_steps
 
 
-def series(values, start=1.0, gap=1.0):
-    return Series(start + gap * np.arange(len(values)), np.asarray(values, dtype=float))
+def stop_step(values, low_step, averaged):
+    """The answer for one run, and the same one in the middle of a batch."""
+    one, other = (
+        (1.0 + np.arange(len(v)), np.asarray(v, dtype=float)) for v in (values, [np.nan, *valley(300, 200), np.inf])
+    )
+    alone = stop_steps(Ragged.from_list([one]), np.array([low_step]), np.array([averaged]))
+    nothing = (np.empty(0), np.empty(0))
+    batch = Ragged.from_list([other, nothing, one, other])
+    among = stop_steps(batch, np.array([202.0, 5.0, low_step, np.nan]), np.array([1.0, 1.0, averaged, 9.0]))
+    np.testing.assert_array_equal(among, [202.0, np.nan, alone[0], 202.0])
+    return alone[0]
 
 
 def valley(n=200, low=80):
@@ -19,36 +30,36 @@ def valley(n=200, low=80):
 
 @pytest.mark.parametrize(("n", "low"), [(9, 3), (60, 20), (128, 50), (1000, 400)])
 def test_of_a_clean_curve_the_lowest_point(n, low):
-    assert stop_step(series(valley(n, low)), low + 1.0, 1.0) == low + 1
+    assert stop_step(valley(n, low), low + 1.0, 1.0) == low + 1
 
 
 def test_the_lowest_logged_step_beside_the_smooth_minimum():
     """The smooth level of 1,000 points has 128 places: the lowest point lies within one of them."""
-    assert stop_step(series(valley(1000, 400)), 405.0, 1.0) == 401
+    assert stop_step(valley(1000, 400), 405.0, 1.0) == 401
 
 
 def test_a_lone_dip_far_up_the_rise_is_not_the_valley():
     values = valley()
     values[150] = 0.5
-    assert stop_step(series(values), 83.0, 9.0) == 81
+    assert stop_step(values, 83.0, 9.0) == 81
 
 
 def test_a_lone_dip_in_the_valley_counts_as_its_neighbours():
     values = valley()
     values[76] = 0.5
-    assert stop_step(series(values), 81.0, 9.0) == 81
+    assert stop_step(values, 81.0, 9.0) == 81
 
 
 def test_a_restored_best_row_is_not_the_end():
     values = np.append(valley(), 1.0)
-    assert stop_step(series(values), 201.0, 1.0) == 81
+    assert stop_step(values, 201.0, 1.0) == 81
 
 
 def test_nan_is_skipped_and_nothing_finite_is_none():
     values = valley()
     values[80], values[120:] = np.nan, np.nan
-    assert stop_step(series(values), 81.0, 1.0) in (80, 82)
-    assert stop_step(series([np.nan, np.inf]), 1.0, 1.0) is None
+    assert stop_step(values, 81.0, 1.0) in (80, 82)
+    assert np.isnan(stop_step([np.nan, np.inf], 1.0, 1.0))
 
 
 def test_averaged_points_are_at_least_one():
@@ -63,6 +74,40 @@ def test_a_diagnosis_of_overfitting_says_what_to_keep():
     assert d.to_dict()["stop_at"] == d.stop_at
     assert f"keep the checkpoint of step {d.stop_at:g}" in str(d)
     assert f"keep the checkpoint of step {d.stop_at:g}" in d._repr_html_()
+
+
+def noisy_overfitting(seed):
+    """Noise of an eighth of the drop about a valley at step 81: the lowest single value strays."""
+    val = valley() + 0.08 * np.random.default_rng(seed).standard_normal(200)
+    return {"train_loss": decay(200, 2.0, 0.05), "val_loss": val}
+
+
+def test_one_report_names_one_step_of_the_valley():
+    """The checkpoint to keep, the onset and the sentence agree; the lowest single value is called just that."""
+    strayed = 0
+    for seed in range(12):
+        curves = noisy_overfitting(seed)
+        d = predict_pathology(curves)
+        onset, sentence = next((f.onset, f.evidence) for f in d.findings if f.label == "overfitting")
+        assert d.stop_at == onset
+        lowest = int(curves["val_loss"].argmin()) + 1
+        if lowest == onset:
+            assert sentence.startswith(f"val loss was lowest at {curves['val_loss'].min():.4g} (step {lowest})")
+        else:
+            strayed += 1
+            assert sentence.startswith(
+                f"noise aside, val loss was lowest around step {onset:g} (its lowest single value is "
+                f"{curves['val_loss'].min():.4g}, at step {lowest}) and ends at"
+            )
+        assert f"from step {d.stop_at:g} on" in str(d)
+    assert strayed >= 3
+
+
+def test_rows_begin_overfitting_where_diagnoses_do():
+    runs = [Run.from_arrays(noisy_overfitting(seed)) for seed in range(12)]
+    rows = score_runs(runs)
+    assert rows["primary"].to_pylist() == ["overfitting"] * 12
+    assert rows["onset"].to_pylist() == [predict_pathology(run).stop_at for run in runs]
 
 
 @pytest.mark.parametrize("curves", [healthy(), {"train_loss": decay(40)}, SHOWS["divergence"]])

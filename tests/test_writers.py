@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from output_cases import diagnosis, finding, overfit_run, undetermined
+from reference_rows import row, write_rows
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
 from curveclinic.run import Run
 from curveclinic.text import printable
-from curveclinic.writers import ROW, WRITERS, check_target, error_row, row, write_rows
+from curveclinic.writers import ROW, WRITERS, check_target, error_row
 
 NAMES = [name for name, _ in ROW]
 
@@ -140,8 +141,7 @@ def test_zero_rows_keep_columns_and_types(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
-def test_many_rows_are_taken_in_chunks(tmp_path, suffix, monkeypatch):
-    monkeypatch.setattr("curveclinic.writers.CHUNK_ROWS", 4)
+def test_many_rows_are_taken_in_chunks(tmp_path, suffix):
     taken = []
 
     def rows():
@@ -149,7 +149,7 @@ def test_many_rows_are_taken_in_chunks(tmp_path, suffix, monkeypatch):
             taken.append(i)
             yield error_row(str(i), "", "x")
 
-    assert write_rows(rows(), tmp_path / f"out{suffix}") == 11
+    assert write_rows(rows(), tmp_path / f"out{suffix}", at_once=4) == 11
     assert taken == list(range(11))
     if suffix == ".parquet":
         assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 3

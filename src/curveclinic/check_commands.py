@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
+from collections.abc import Callable
 from typing import Protocol
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.archive.scan import STDIN
+from curveclinic.commands import check_paths, complain_of, is_empty, read_piped
+from curveclinic.errors import InputError
 from curveclinic.gate import EXIT_DONE, EXIT_FOUND, EXIT_UNREADABLE
 from curveclinic.initial_loss import check_initial_loss
 from curveclinic.lr_range import range_test_of
-from curveclinic.readers import ReadFailure, ReadOptions, read_runs, read_stdin
+from curveclinic.readers import ReadFailure, ReadOptions, read_runs
 from curveclinic.run import Run
 from curveclinic.small_batch import small_batch_test_of
 from curveclinic.text import printable
-
-STDIN = "-"
 
 
 class CheckResult(Protocol):
@@ -36,8 +35,7 @@ class CheckResult(Protocol):
 
 def lr_range(args: argparse.Namespace) -> int:
     """Suggests a learning rate from the log of a range test."""
-    run = _one_run(args)
-    return _unreadable(run) if isinstance(run, ReadFailure) else _answer(range_test_of(run), args)
+    return _answer_of_log(range_test_of, args)
 
 
 def initial_loss(args: argparse.Namespace) -> int:
@@ -54,40 +52,36 @@ def initial_loss(args: argparse.Namespace) -> int:
 
 def small_batch(args: argparse.Namespace) -> int:
     """Tells whether a few samples were learnt by heart."""
+    return _answer_of_log(lambda run: small_batch_test_of(run, floor=args.floor), args)
+
+
+def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace) -> int:
+    """Tests the only run of a log and prints the answer, or why the log cannot be read.
+
+    Raises:
+        InputError: the path does not exist, or holds no run, several, or one that cannot be tested.
+    """
     run = _one_run(args)
-    return (
-        _unreadable(run) if isinstance(run, ReadFailure) else _answer(small_batch_test_of(run, floor=args.floor), args)
-    )
+    if isinstance(run, ReadFailure):
+        complain_of(run.path, run.reason)
+        return EXIT_UNREADABLE
+    try:
+        found = test(run)
+    except InputError as error:
+        raise InputError(f"{args.path}: {error}") from None
+    return _answer(found, args)
 
 
 def _one_run(args: argparse.Namespace) -> Run | ReadFailure:
-    """The only run of a log.
-
-    Raises:
-        InputError: the path does not exist, or holds no run or several.
-    """
+    check_paths([args.path])
     options = ReadOptions(train_loss=args.train_loss, num_classes=getattr(args, "num_classes", None))
-    items = _stdin(options) if args.path == STDIN else _file(args.path, options)
+    items = list(read_piped(options) if args.path == STDIN else read_runs([args.path], options))
+    if all(isinstance(item, ReadFailure) and is_empty(item) for item in items):
+        raise InputError(f"{args.path}: no run found; expected the log of a test")
     if len(items) != 1:
         names = ", ".join(printable(item.run_id) for item in items if isinstance(item, Run))
         raise InputError(f"{args.path}: found {len(items)} runs ({names}), expected one; give the log of a single test")
     return items[0]
-
-
-def _file(path: str, options: ReadOptions) -> list[Run | ReadFailure]:
-    if not os.path.exists(path):
-        raise InputError(f"{path}: no such file or folder")
-    items = list(read_runs([path], options))
-    if os.path.isdir(path) and all(isinstance(item, ReadFailure) and not item.format for item in items):
-        raise InputError(f"{path}: no run found; expected the log of a test")
-    return items
-
-
-def _stdin(options: ReadOptions) -> list[Run | ReadFailure]:
-    try:
-        return list(read_stdin(sys.stdin.buffer.read(), options))
-    except LogError as error:
-        return [ReadFailure(STDIN, "stdin", str(error))]
 
 
 def _answer(found: CheckResult, args: argparse.Namespace) -> int:
@@ -97,9 +91,3 @@ def _answer(found: CheckResult, args: argparse.Namespace) -> int:
     else:
         print("\n".join(printable(line) for line in str(found).splitlines()))
     return EXIT_DONE if found.passed else EXIT_FOUND
-
-
-def _unreadable(failure: ReadFailure) -> int:
-    where = "" if failure.reason.startswith(failure.path) else f"{failure.path}: "
-    print(f"curveclinic: {printable(where + failure.reason)}", file=sys.stderr)
-    return EXIT_UNREADABLE

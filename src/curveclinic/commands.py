@@ -14,7 +14,8 @@ from curveclinic.archive.units import chunks
 from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
-from curveclinic.gate import EXIT_DONE, Tally, known_label
+from curveclinic.gate import EXIT_DONE, Tally
+from curveclinic.lookup import looked_up
 from curveclinic.plurals import counted
 from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, ReadOptions, exists, read_runs, read_stdin
@@ -23,6 +24,9 @@ from curveclinic.symptoms import SYMPTOMS
 from curveclinic.text import explain_all, explain_cause, explain_causes, explain_symptom, printable
 
 Outcome: TypeAlias = Diagnosis | ReadFailure
+
+_ALL_CAUSES = "causes"
+"""What `explain` lists all causes for."""
 
 
 def diagnose(args: argparse.Namespace) -> int:
@@ -52,17 +56,22 @@ def cohort(args: argparse.Namespace) -> int:
 
 def explain(args: argparse.Namespace) -> int:
     """Prints what one label or cause means, or a list of all."""
-    lists = {None: explain_all, "causes": explain_causes}
-    if args.label in lists:
-        print(lists[args.label]())
-        return EXIT_DONE
-    if args.label in CAUSES:
-        print(explain_cause(CAUSES[args.label]))
-        return EXIT_DONE
-    by_code = {s.code: s.label for s in SYMPTOMS.values()}
-    label = by_code.get(args.label.upper()) or known_label(args.label)
-    print(explain_symptom(SYMPTOMS[label]))
+    print(explain_all() if args.label is None else _explanation(args.label))
     return EXIT_DONE
+
+
+def _explanation(text: str) -> str:
+    """What a label, by name or code, or a cause means; "causes" are all of them.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    codes = {symptom.code: symptom.label for symptom in SYMPTOMS.values()}
+    hint = "'curveclinic explain' lists all labels, 'curveclinic explain causes' all causes"
+    name = looked_up(text, (*SYMPTOMS, *codes, *CAUSES, _ALL_CAUSES), what="label or cause", hint=hint)
+    if name == _ALL_CAUSES:
+        return explain_causes()
+    return explain_cause(CAUSES[name]) if name in CAUSES else explain_symptom(SYMPTOMS[codes.get(name, name)])
 
 
 def complain(message: str) -> None:
@@ -79,7 +88,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
     check_paths(args.paths)
     some = False
     for item in _items(args):
-        if isinstance(item, ReadFailure) and _is_empty(item):
+        if isinstance(item, ReadFailure) and is_empty(item):
             tally.empty.append(item.path)
         else:
             some = True
@@ -115,18 +124,19 @@ def complain_of(path: str, reason: str) -> None:
 def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
     options = reading_options(args)
     if STDIN in args.paths:
-        yield from _read_stdin(options)
+        yield from read_piped(options)
     yield from read_runs([path for path in args.paths if path != STDIN], options)
 
 
-def _read_stdin(options: ReadOptions) -> Iterable[Run | ReadFailure]:
+def read_piped(options: ReadOptions) -> Iterable[Run | ReadFailure]:
+    """Returns the runs that come through standard input, or one failure."""
     try:
         return read_stdin(sys.stdin.buffer.read(), options)
     except LogError as error:
         return [ReadFailure(STDIN, "stdin", str(error))]
 
 
-def _is_empty(failure: ReadFailure) -> bool:
+def is_empty(failure: ReadFailure) -> bool:
     """Tells a folder without any run, which is a usage error, from a log that cannot be read."""
     return not failure.format and os.path.isdir(failure.path)
 

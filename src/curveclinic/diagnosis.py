@@ -88,7 +88,8 @@ class Diagnosis:
         rule_labels: labels the hand rules find.
         message: reason of an undetermined verdict, or remarks on the input; "" otherwise.
         run: the run that was judged; None when the input could not become one.
-        stop_at: step whose checkpoint to keep: where val loss was lowest; None unless overfitting was found.
+        stop_at: step whose checkpoint to keep, the onset of overfitting: where val loss was lowest, noise aside (its
+            lowest single value may lie elsewhere); None unless overfitting was found.
         likely_causes: what may be behind the findings, likeliest first; their probabilities sum to 1 at most, the rest
             is for other causes and for no fault at all. () without findings, or where no cause stands out.
     """

@@ -15,7 +15,7 @@ import numpy as np
 
 from curveclinic.axis import number
 from curveclinic.periods import autocorrelation_peak
-from curveclinic.phrases import change, course, percent, share_of, value
+from curveclinic.phrases import change, course, is_flat, percent, share_of, value
 from curveclinic.plurals import counted
 from curveclinic.ragged import Ragged
 from curveclinic.run import Run
@@ -23,6 +23,9 @@ from curveclinic.trace import Trace, median, share, trace_of
 
 _RISEN: Final = 0.1
 """Share of its drop that a val loss takes back to have risen."""
+
+_STRAYS: Final = 3.0
+"""Jitters that two levels of a metric may lie apart by chance: nearly two standard deviations of single points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +61,25 @@ def _overfitting(case: _Case) -> str:
     if val is None:
         return ""
     low, step = val.lowest
-    text = f"val loss was lowest at {value(low)} (step {number(step)}) and ends at {value(val.end)}"
+    valley = step if case.onset is None else case.onset
+    text = f"val loss was lowest at {value(low)} (step {number(step)})"
+    if valley != step:
+        text = (
+            f"noise aside, val loss was lowest around step {number(valley)} (its lowest single value is {value(low)}, "
+            f"at step {number(step)})"
+        )
+    text += f" and ends at {value(val.end)}"
     back = share(val.end - low, val.start - low)
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
-        high, top = val.since(step).highest
+        high, top = val.since(valley).highest
         if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
             text += f", after {value(high)} at step {number(top)}"
-    if train is not None and train.end > train.near(step):
+    if train is not None and train.end > train.near(valley):
         text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
     elif train is not None:
-        text += f", while train loss {change(train.near(step), train.end)}"
+        text += f", while train loss {change(train.near(valley), train.end)}"
     return text
 
 
@@ -164,7 +174,7 @@ def _spikes(case: _Case, channel: str) -> str:
     trace = case[channel]
     if trace is None:
         return ""
-    at, before, after = trace.largest_jump()
+    at, before, after = trace.largest_jump(case.onset, case.end)
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
     text += f"{number(trace.steps[at])} and is at {value(after)} right after it"
     other = case["train_loss"] if channel == "val_loss" else None
@@ -224,14 +234,31 @@ def _train_stalled(case: _Case) -> str:
 
 
 def _metric_mismatch(case: _Case) -> str:
+    """The loss gets worse while the metric gets better, or it falls while the metric stays or gets worse."""
     loss, metric = case["val_loss"] or case["train_loss"], case.metric
     if loss is None or metric is None:
         return ""
-    step = loss.steps[0] if case.onset is None else case.onset
-    return (
-        f"since step {number(step)} {loss.name} {change(loss.near(step), loss.end)} "
-        f"while {metric.name} {change(metric.near(step), metric.end)}"
-    )
+    first = loss.steps[0] if case.onset is None else case.onset
+    apart = [step for step in (first, loss.lowest[1]) if _gain(case, metric, step) > 0 and loss.end >= loss.near(step)]
+    step = apart[0] if apart else first
+    text = f"since step {number(step)} {loss.name} {change(loss.near(step), loss.end)} while {metric.name}"
+    goal = {"max": "larger is better", "min": "smaller is better", None: "larger is taken for better"}
+    level, gain = metric.near(step), _gain(case, metric, step)
+    if apart:
+        text += f" {change(level, metric.end)}"
+    elif gain < 0:
+        text += f" got worse, from {value(level)} to {value(metric.end)}"
+    else:
+        low, high = (value(extreme) for extreme, _ in (metric.since(step).lowest, metric.since(step).highest))
+        text += f" stays at {low}" if low == high else f" stays between {low} and {high}"
+    return f"{text} ({goal[case.run.metric_goal]})"
+
+
+def _gain(case: _Case, metric: Trace, step: float) -> float:
+    """How much better the metric has become since a step; 0 for what may be its noise."""
+    gain = metric.end / 2 - metric.near(step) / 2  # the range of two doubles can overflow
+    gain = gain if abs(gain) > _STRAYS / 2 * metric.jitter() and not is_flat(metric.near(step), metric.end) else 0.0
+    return -gain if case.run.metric_goal == "min" else gain
 
 
 def _high_initial_loss(case: _Case) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Severity
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
+from curveclinic.lookup import looked_up
 from curveclinic.plurals import counted
 
 if TYPE_CHECKING:
@@ -48,12 +48,8 @@ def parse_gate(text: str) -> dict[str, Severity]:
 
 
 def known_label(text: str) -> str:
-    """Returns the label; raises InputError with the nearest name when there is none."""
-    if text in LABELS:
-        return text
-    near = difflib.get_close_matches(text, LABELS, n=1)
-    hint = f"did you mean {near[0]}?" if near else "'curveclinic explain' lists all labels"
-    raise InputError(f"unknown label {text!r}; {hint}")
+    """Returns the label that a text means; raises InputError with the nearest name when there is none."""
+    return looked_up(text, LABELS, what="label", hint="'curveclinic explain' lists all labels")
 
 
 def _known_severity(text: str) -> Severity:

@@ -16,9 +16,11 @@ from curveclinic.doubt import doubts_among
 from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
+from curveclinic.peaks import peak_steps
 from curveclinic.quantities import Measured, measured
-from curveclinic.ragged import Batch, BoolArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
+from curveclinic.stopping import stops
 from curveclinic.suspects import Suspects, suspects_in
 from curveclinic.vouching import frozen_validation, lone_rise
 
@@ -33,6 +35,9 @@ _OVERFITTING: Final = LABELS.index("overfitting")
 
 _OPINIONS: Final = np.flatnonzero(~np.isin(LABELS, ["non_finite"]))
 """Columns of the labels that are more than a fact; a run of which none is checked is not called healthy."""
+
+_SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
+"""Labels of spikes, and the loss they are in."""
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
@@ -78,6 +83,8 @@ class Judged:
         encoded: what the network was shown, features without curves; None without weights.
         balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
             that is fooled ever better, no divergence.
+        stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
+        onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
     """
 
     verdicts: Verdicts
@@ -88,6 +95,9 @@ class Judged:
     undetermined: BoolArray
     encoded: Encoded | None
     balancing: BoolArray
+    stop_at: FloatArray
+    onset: FloatArray
+    end: FloatArray
 
 
 def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
@@ -116,7 +126,24 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
-    return Judged(verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing)
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
+    onset, end = _logged_spans(batch, verdicts)
+    onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
+    return Judged(
+        verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
+    )
+
+
+def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
+    onset, end = verdicts.onset.copy(), verdicts.end.copy()
+    for label, loss in _SPIKES:
+        present, channel = verdicts.present[:, label], batch.channels[loss]
+        if np.count_nonzero(present):
+            for steps in (onset, end):
+                steps[:, label] = peak_steps(channel, present, steps[:, label])
+            end[:, label] = np.maximum(onset[:, label], end[:, label])
+    return onset, end
 
 
 def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:

@@ -62,8 +62,12 @@ _WINDOW = 5
 """Losses whose median tells the blow-up from a jump."""
 
 _MARGIN = 3.0
-"""Times that the suggestion stays below the rate of the lowest loss, where steps begin to overshoot: as good as the
-steepest rate alone and safer where the fall ends at a brink (`benchmarks/range_test.py`)."""
+"""Times that the suggestion stays below the rate of the lowest loss, where steps begin to overshoot.
+
+A choice of caution, for a fall that ends at a brink. On average it gains nothing: on 44 tests of
+`benchmarks/range_test.py` the loss at the suggestion is 1.544 times the best one (geometric mean; nine of ten below
+2.767), at the steepest rate as it is 1.515 times (2.564).
+"""
 
 
 @dataclass(frozen=True)

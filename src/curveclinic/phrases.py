@@ -23,9 +23,14 @@ def share_of(ratio: float | None, whole: str) -> str:
     return "" if ratio is None else f" ({percent(ratio)} of {whole})"
 
 
+def is_flat(before: float, after: float) -> bool:
+    """Tells whether two levels are called the same."""
+    return abs(after / 2 - before / 2) <= _FLAT / 2 * max(abs(before), abs(after))
+
+
 def change(before: float, after: float) -> str:
     """Says how a level moved, in words and numbers."""
-    if abs(after / 2 - before / 2) <= _FLAT / 2 * max(abs(before), abs(after)):
+    if is_flat(before, after):
         return f"stayed at about {value(after)}"
     return f"{'fell' if after < before else 'rose'} from {value(before)} to {value(after)}"
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.evidence import evidence
 from curveclinic.judging import FEWEST, Judged, judged, shipped_classifier
-from curveclinic.kept import kept
 from curveclinic.kinds import Kinds
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.layers import silence_notes, silent_layers
@@ -23,7 +22,6 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import why_unchecked
 from curveclinic.run import MetricGoal, Run
-from curveclinic.stopping import averaged_points, stop_step
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
-
-_OVERFITTING: Final = LABELS.index("overfitting")
 
 
 def predict_pathology(
@@ -115,17 +111,12 @@ class _Rows:
         self.model_probability = verdicts.model_probability.tolist()
         self.present = _true_columns(verdicts.present)
         self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
-        self.onset, self.end = verdicts.onset.tolist(), verdicts.end.tolist()
+        self.onset, self.end = said.onset.tolist(), said.end.tolist()
+        self.stop_at = said.stop_at.tolist()
         self.rule_present = _true_columns(rules.present)
         self.checked = rules.checked.tolist()
-        self.quantities = rules.quantities
         self.likely: list[tuple[LikelyCause, ...]] | None = None
         self.silent: list[tuple[str, ...]] = []
-
-    @kept
-    def val_averaged(self) -> FloatArray:
-        """(n,) val points that its level averages over; asked for where a run overfits."""
-        return averaged_points(self.quantities)
 
 
 def _true_columns(mask: BoolArray) -> list[list[int]]:
@@ -149,17 +140,9 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join((*run.notes, *silence_notes(rows.silent[i]))),
         run=run,
-        stop_at=_stop_at(run, i, rows),
+        stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
         likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
-
-
-def _stop_at(run: Run, i: int, rows: _Rows) -> float | None:
-    """The step whose checkpoint to keep, where the run overfits."""
-    if _OVERFITTING not in rows.present[i] or "val_loss" not in run.channels:
-        return None
-    low_step = float(rows.quantities["v_low_step"][i])
-    return stop_step(run.channels["val_loss"], low_step, float(rows.val_averaged[i]))
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:

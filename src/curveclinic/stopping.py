@@ -1,4 +1,7 @@
-"""Which checkpoint of an overfitted run to keep: the logged step of the lowest validation loss, noise aside."""
+"""Which checkpoint of an overfitted run to keep: the logged step of the lowest validation loss, noise aside.
+
+It is the onset of overfitting, too: a report that names two steps for one valley helps nobody.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measures import CELLS
-from curveclinic.ragged import FloatArray
-from curveclinic.run import Series
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.smoothing import middle_of_three
 from curveclinic.trends import Quantities
 
@@ -23,37 +25,79 @@ def averaged_points(q: Quantities) -> FloatArray:
     return np.fmax(np.nan_to_num(ratio, posinf=1.0), 1.0)
 
 
-def stop_step(val: Series, low_step: float, averaged: float) -> float | None:
-    """Returns the logged step whose checkpoint to keep; None where no val loss is finite.
+def stops(val: Ragged, q: Quantities, overfitted: BoolArray) -> FloatArray:
+    """(n,) logged step whose checkpoint to keep of the overfitted runs among n; NaN for the others.
+
+    Args:
+        val: validation losses as logged.
+        q: quantities of the runs.
+        overfitted: (n,) the runs asked about.
+    """
+    out, rows = np.full(len(overfitted), np.nan), overfitted.nonzero()[0]
+    if len(rows):
+        own = {name: q[name][rows] for name in ("v_drop_snr", "v_drop_noise", "v_low_step")}
+        out[rows] = stop_steps(
+            val if len(rows) == val.size else val.take(rows), own["v_low_step"], averaged_points(own)
+        )
+    return out
+
+
+def stop_steps(val: Ragged, low_step: FloatArray, averaged: FloatArray) -> FloatArray:
+    """(n,) logged step whose checkpoint to keep; NaN where no val loss is finite.
 
     The smooth level says where the valley is, the points around its lowest place which of them to take. A point much
     lower than both its neighbours counts as its neighbours do: on a noisy curve the lowest point of all may lie far up
     the rise.
 
     Args:
-        val: the validation loss as logged.
-        low_step: step at which its smooth level is lowest.
-        averaged: points that the smooth level averages over.
+        val: validation losses as logged.
+        low_step: (n,) step at which each one's smooth level is lowest.
+        averaged: (n,) points that the smooth level averages over.
     """
-    finite = np.isfinite(val.values)
-    steps, values = val.steps[finite], val.values[finite]
-    if not len(values):
-        return None
-    lowest = int(values.argmin())
+    val = val.finite()
+    out, some = np.full(val.size, np.nan), val.lengths.nonzero()[0]
+    if len(some):
+        out[some] = _of_finite(val, some, low_step[some], averaged[some])
+    return out
+
+
+def _of_finite(val: Ragged, some: IntArray, low_step: FloatArray, averaged: FloatArray) -> FloatArray:
+    """(m,) the step to keep of those runs (m,) of a finite channel that have a point."""
+    begin, lengths = val.offsets[some], val.lengths[some]
+    values, last = val.values, begin + lengths - 1
+    lowest = _first_smallest(values, begin, lengths)
     # best weights restored: the last row repeats the best one, which came first
-    restored = lowest < len(values) - 1 and values[-1] == values[lowest]
-    if len(values) <= _FEW or restored or not np.isfinite(low_step):
-        return float(steps[lowest])
-    reach = max((averaged - 1.0) / 2.0, len(values) / CELLS if len(values) > CELLS else 0.0)
-    at = int(np.abs(steps - low_step).argmin())
-    window = slice(max(at - round(reach), 0), at + round(reach) + 1)
-    best = np.lexsort((values[window], _without_dips(values)[window]))[0]
-    return float(steps[window][best])
+    restored = (lowest < last) & (values[last] == values[lowest])
+    known = np.isfinite(low_step)
+    at = _first_smallest(np.abs(val.steps - np.where(known, low_step, 0.0).repeat(lengths)), begin, lengths)
+    reach = np.maximum((averaged - 1.0) / 2.0, np.where(lengths > CELLS, lengths / CELLS, 0.0))
+    whole = np.rint(np.minimum(reach, lengths)).astype(np.int64)
+    first, end = np.maximum(at - whole, begin), np.minimum(at + whole, last) + 1
+    chosen = _lowest_without_dips(values, first, end, begin, last)
+    given = (lengths <= _FEW) | restored | ~known
+    return val.steps[np.where(given, lowest, chosen)]
 
 
-def _without_dips(values: FloatArray) -> FloatArray:
-    """Values in which a point below both its neighbours is as low as the lower of them."""
-    middle = values.copy()
-    middle[1:-1] = middle_of_three(values[:-2], values[1:-1], values[2:])
-    highest: FloatArray = np.maximum(values, middle)
-    return highest
+def _first_smallest(values: FloatArray, begin: IntArray, lengths: IntArray) -> IntArray:
+    """(m,) flat index of the smallest value of runs that fill an array; the first one of several."""
+    smallest = np.minimum.reduceat(values, begin)
+    found = (values == smallest.repeat(lengths)).nonzero()[0]
+    first: IntArray = found[found.searchsorted(begin)]
+    return first
+
+
+def _lowest_without_dips(
+    values: FloatArray, first: IntArray, end: IntArray, begin: IntArray, last: IntArray
+) -> IntArray:
+    """(m,) flat index of the lowest value in windows first:end of runs begin to last.
+
+    A point below both its neighbours is as low as the lower of them; of points as low the lower one is taken.
+    """
+    lengths = end - first
+    at, run = places(first, lengths), np.arange(len(first)).repeat(lengths)
+    before, after = np.maximum(at - 1, begin[run]), np.minimum(at + 1, last[run])
+    own = values[at]
+    middle = middle_of_three(values[before], own, values[after])  # at an end of the run the point itself
+    order = np.lexsort((own, np.maximum(own, middle), run))
+    chosen: IntArray = at[order[np.add.accumulate(lengths) - lengths]]
+    return chosen

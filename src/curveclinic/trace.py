@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curveclinic.measures import CELLS
 from curveclinic.ragged import FloatArray
 from curveclinic.run import Run
 
@@ -89,27 +90,53 @@ class Trace:
         half = self.values / 2  # the range of two doubles can overflow
         return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
 
-    def largest_jump(self) -> tuple[int, float, float]:
-        """Index of the point that stands out most, and the medians of up to five points before and after it."""
-        best, height = len(self.values) - 1, -math.inf
-        before, after = self.start, self.end
-        values: list[float] = self.values.tolist()
-        for i in self._candidates():
-            sides = _middle(values[max(i - 5, 0) : i]), _middle(values[i + 1 : i + 6])
-            above = values[i] / 2 - max(sides) / 2
-            if above > height:
-                best, height, (before, after) = i, above, sides
+    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float]:
+        """Index of the top of the spike that stands out most, and the medians of up to five points on either side.
+
+        Args:
+            onset, end: steps between which, give or take a cell, it is looked for; None for no bound.
+        """
+        cell, values = self._cell, self.values
+        best, height, base = len(values) - 1, -math.inf, 0.0
+        for i in self._candidates(onset, end):
+            sides = values[max(i - cell - 4, 0) : max(i - cell + 1, 1)], values[i + cell : i + cell + 5]
+            level = max(median(side) for side in sides if len(side))
+            if values[i] / 2 - level / 2 > height:
+                best, height, base = i, float(values[i] / 2 - level / 2), level
+        if height == -math.inf:
+            return best, self.start, self.end
+        high = values / 2 > base / 2 + height / 4
+        low, top = max(best - cell, 0), min(best + cell, len(values) - 1)
+        first = best - int((~high[low : best + 1])[::-1].argmax() or best - low + 1) + 1
+        last = best + int((~high[best : top + 1]).argmax() or top - best + 1) - 1
+        best = first + int(values[first : last + 1].argmax())
+        before, after = (
+            median(side) if len(side) else float(values[best])
+            for side in (values[max(first - 5, 0) : first], values[last + 1 : last + 6])
+        )
         return best, before, after
 
-    def _candidates(self) -> list[int]:
-        """Inner points that lie highest over the mean of the ten points around them."""
-        if len(self.values) < 3:
+    @property
+    def _cell(self) -> int:
+        """Points of a cell, within which a spike stays."""
+        return -(-len(self.values) // CELLS)
+
+    def _candidates(self, onset: float | None, end: float | None) -> list[int]:
+        """Inner points that lie highest over the mean of what is around their cell."""
+        n, cell = len(self.values), self._cell
+        if n < 3:
             return []
+        low = 0 if onset is None else int(self.steps.searchsorted(onset)) - cell
+        high = n if end is None else int(self.steps.searchsorted(end, side="right")) + cell
+        low, high = max(low, 1), min(high, n - 1)
+        if low >= high:
+            low, high = 1, n - 1
         scaled = self.values / max(float(np.abs(self.values).max()), 1e-300)
-        padded = scaled[np.clip(np.arange(-5, len(scaled) + 5), 0, len(scaled) - 1)]
-        around = np.convolve(padded, np.full(11, 1 / 11), mode="valid")
-        height = (scaled - around)[1:-1]
-        return sorted((np.argsort(-height, kind="stable")[:_CANDIDATES] + 1).tolist())
+        reach = cell + 4
+        total = np.cumsum(np.append(0.0, scaled[np.clip(np.arange(-reach, n + reach), 0, n - 1)]))
+        around = (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / (2 * reach + 1)
+        order = np.argsort((around - scaled)[low:high], kind="stable")[:_CANDIDATES]
+        return sorted((order + low).tolist())
 
 
 def trace_of(run: Run, channel: str) -> Trace | None:

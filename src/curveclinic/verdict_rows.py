@@ -1,4 +1,4 @@
-"""Rows of a scan built column by column: what `writers.row` says of one diagnosis, for a batch at once."""
+"""Rows of a scan built column by column: what a diagnosis says of one run, for a batch at once."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def verdict_rows(curves: Curves, said: Judged) -> pa.Table:
     ordered = _in_order(np.column_stack([present, ~some & ~unknown]), said.verdicts)
     first = np.append(ordered.codes, 0)[ordered.offsets[:-1]]  # of no use where nothing is judged
     at, columns = np.flatnonzero(some), first[some]
-    onset, end = (_logged(curves, at, steps[at, columns], n) for steps in (said.verdicts.onset, said.verdicts.end))
+    onset, end = (_logged(curves, at, steps[at, columns], n) for steps in (said.onset, said.end))
     probability = said.verdicts.probability
     out = {
         "run_id": curves.run_id,

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import numpy as np
-
-from curveclinic.axis import losses
-from curveclinic.diagnosis import Diagnosis
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
-from curveclinic.run import Run
 from curveclinic.text import printable
 
 if TYPE_CHECKING:
@@ -45,53 +39,22 @@ ROW: Final[tuple[tuple[str, Kind], ...]] = (
 )  # fmt: skip
 """Column -> kind, in file order."""
 
-CHUNK_ROWS = 10_000
-"""Rows held at once; also the row-group size of Parquet."""
-
 _TEMPORARY = ".tmp"
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 """A spreadsheet may run a cell that starts so (OWASP, CSV injection); an apostrophe before it makes it text."""
 
 
-def row(diagnosis: Diagnosis) -> Row:
-    """Returns the row of one judged run."""
-    run = diagnosis.run or Run({})
-    first = diagnosis.findings[0] if diagnosis.findings else None
-    steps = [s.steps for s in losses(run).values()]
-    return {
-        **_blank(run.run_id, run.path, run.format, "ok", diagnosis.message),
-        "verdict": diagnosis.verdict,
-        "labels": list(diagnosis.labels),
-        "primary": diagnosis.labels[0] if diagnosis.labels else None,
-        "severity": first.severity if first else None,
-        "onset": _number(first.onset) if first else None,
-        "end": _number(first.end) if first else None,
-        **{f"probability_{label}": _number(p) for label, p in diagnosis.probabilities.items()},
-        "unchecked": list(diagnosis.unchecked),
-        "n_points": run.n_points,
-        "steps_min": _number(min(float(s[0]) for s in steps)) if steps else None,
-        "steps_max": _number(max(float(s[-1]) for s in steps)) if steps else None,
-    }
-
-
 def error_row(path: str, format: str, reason: str, *, run_id: str = "") -> Row:
     """Returns the row of an input that could not be read."""
-    return {**_blank(run_id, path, format, "error", reason), "labels": [], "unchecked": []}
-
-
-def _blank(run_id: str, path: str, format: str, status: str, message: str) -> Row:
-    named = {"run_id": run_id, "path": path, "format": format, "status": status, "message": message}
-    return {**dict.fromkeys(name for name, _ in ROW), **{name: storable(text) for name, text in named.items()}}
+    told = {"run_id": run_id, "path": path, "format": format, "status": "error", "message": reason}
+    blank: Row = dict.fromkeys(name for name, _ in ROW)
+    return blank | {name: storable(text) for name, text in told.items()} | {"labels": [], "unchecked": []}
 
 
 def storable(text: str) -> str:
     """Text that UTF-8 can hold; a file name that was not UTF-8 keeps its odd bytes as visible escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def schema() -> pa.Schema:
@@ -100,13 +63,6 @@ def schema() -> pa.Schema:
 
     types = {"text": pa.string(), "texts": pa.list_(pa.string()), "number": pa.float64(), "integer": pa.int64()}
     return pa.schema([(name, types[kind]) for name, kind in ROW])
-
-
-def write_rows(rows: Iterable[Row], out: Path) -> int:
-    """Writes rows to a file in the format of its suffix and returns how many; see `write_tables`."""
-    import pyarrow as pa
-
-    return write_tables((pa.Table.from_pylist(chunk, schema=schema()) for chunk in _chunks(rows)), out)
 
 
 def write_tables(tables: Iterable[pa.Table], out: Path) -> int:
@@ -160,12 +116,6 @@ def check_place(out: Path, suffixes: Sequence[str]) -> None:
 
 def _one_of(names: Sequence[str]) -> str:
     return f"one of {', '.join(names)}" if len(names) > 1 else names[0]
-
-
-def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    iterator = iter(rows)
-    while chunk := list(itertools.islice(iterator, CHUNK_ROWS)):
-        yield chunk
 
 
 def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:

@@ -136,11 +136,11 @@ def _latest(connection: sqlite3.Connection, uuids: Sequence[str]) -> dict[str, d
 
 def _metrics_table(connection: sqlite3.Connection) -> str:
     """Returns what to select points from: the table by its index on runs, copied if an old database has none."""
-    indexes = connection.execute("SELECT name FROM pragma_index_list('metrics')").fetchall()
+    indexes = connection.execute("SELECT name FROM pragma_index_list('metrics') WHERE NOT partial").fetchall()
     for (name,) in indexes:
         columns = [c for (c,) in connection.execute("SELECT name FROM pragma_index_info(?)", (name,))]
         if columns == ["run_uuid"]:
-            return f'main.metrics INDEXED BY "{name}"'
+            return f"main.metrics INDEXED BY {sqlite_file.identifier(name)}"
     connection.execute("CREATE TEMP TABLE IF NOT EXISTS metrics_by_run AS SELECT * FROM main.metrics")
     connection.execute("CREATE INDEX IF NOT EXISTS temp.by_run ON metrics_by_run (run_uuid)")
     return "temp.metrics_by_run INDEXED BY by_run"

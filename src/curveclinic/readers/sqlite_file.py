@@ -66,6 +66,11 @@ def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
     return {str(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
+def identifier(name: str) -> str:
+    """Returns a name as SQL may hold it, whatever is in it: whoever wrote the database chose it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 @contextmanager
 def opened(source: Source) -> Iterator[sqlite3.Connection]:
     """Opens a database read-only; one that came through a pipe is put into a temporary file."""
