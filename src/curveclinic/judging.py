@@ -129,6 +129,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
     onset, end = _logged_spans(batch, verdicts)
     onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
+    end[end < onset] = np.nan
     return Judged(
         verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
     )

@@ -106,6 +106,7 @@ class Trace:
         if height == -math.inf:
             return best, self.start, self.end
         high = values / 2 > base / 2 + height / 4
+        high[best] = True
         low, top = max(best - cell, 0), min(best + cell, len(values) - 1)
         first = best - int((~high[low : best + 1])[::-1].argmax() or best - low + 1) + 1
         last = best + int((~high[best : top + 1]).argmax() or top - best + 1) - 1
