@@ -93,7 +93,7 @@ def simulated(path: Path, runs: int, classifier: Classifier) -> tuple[list[str],
     assert classifier.causes is not None
     severity = _columns(inputs, "severity")
     table = [by_experience(_by_importance(*row)) for row in zip(present, severity, strict=True)]
-    return causes.tolist(), rank(classifier.causes, present, inputs), table
+    return causes.tolist(), rank(classifier.causes, present, inputs, np.zeros(len(present), dtype=bool)), table
 
 
 def _columns(inputs: FloatArray, kind: str) -> FloatArray:

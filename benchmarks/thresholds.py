@@ -5,7 +5,7 @@
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. Clearly absent symptoms hardly ever get a probability
 near any sensible threshold; what a threshold decides is how many findings a run gets on which a reader found nothing.
-So there are three thresholds for all labels, and each label has the lowest at which it is found on no more than a small
+So there are two thresholds for all labels, and each label has the lower one if it is found at it on no more than a small
 share of such runs: what is never said of a healthy run may be said early, what is talkative there must be surer.
 Positives have no say: few labels have enough of them, and thresholds that followed them did not hold on other families.
 A label goes to the rules where they beat the network by a clear margin, a price paid for every run whose label changes
@@ -40,7 +40,7 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-LEVELS = (0.15, 0.45, 0.54)
+LEVELS = (0.4, 0.5)
 """Thresholds to choose from; the last one also for labels that are talkative even there."""
 
 _SHARE = 0.005
