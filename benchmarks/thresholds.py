@@ -5,8 +5,8 @@
 The network is trained on synthetic runs only; how sure it must be before a finding is reported depends on how common
 a symptom is among real runs, which synthetic runs cannot tell. Clearly absent symptoms hardly ever get a probability
 near any sensible threshold; what a threshold decides is how many findings a run gets on which a reader found nothing.
-So there are two thresholds for all labels, and each label has the lower one if it is found at it on no more than a small
-share of such runs: what is never said of a healthy run may be said early, what is talkative there must be surer.
+So there are two thresholds for all labels, and each label has the lower one if it is found at it on no more than a
+small share of such runs: what is never said of a healthy run may be said early, what is talkative must be surer.
 Positives have no say: few labels have enough of them, and thresholds that followed them did not hold on other families.
 A label goes to the rules where they beat the network by a clear margin, a price paid for every run whose label changes
 when only every fourth point is kept. Every score printed here is family-out: a family's runs are judged with thresholds

@@ -14,7 +14,7 @@ from curveclinic.measures import CELLS, Cells
 from curveclinic.medians import from_middle
 from curveclinic.ragged import FloatArray
 from curveclinic.smoothing import row_mean, row_median
-from curveclinic.synth.texture import SWINGS
+from curveclinic.synth.swings import SWINGS
 from curveclinic.texture import jitter_ratio
 from curveclinic.trends import Quantities
 

@@ -12,6 +12,7 @@ from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.plan import Plan
 from curveclinic.synth.sampling import Axis, LossAxis, nearest
+from curveclinic.synth.swings import swings
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ def _waves(rng: np.random.Generator, plan: Plan, t: LossAxis, v: LossAxis) -> tu
         np.concatenate([getattr(axis, name)[at] for axis, at in zip((t, v), where, strict=True)])
         for name in ("run", "share", "index")
     )
-    wave = texture.swings(rng, share, run, index, plan.swing_kind, plan.swing_cycles)
+    wave = swings(rng, share, run, index, plan.swing_kind, plan.swing_cycles)
     dies_out, later = np.exp(-share * 25), share >= np.maximum(plan.swing_from, 0)[run]
     wave = plan.swing[run] * wave * np.where(plan.swing_from[run] < 0, dies_out, later)
     train, val = np.zeros(len(t.run)), np.zeros(len(v.run))

@@ -19,7 +19,7 @@ from curveclinic.quantities import Measured, Quantities, measure
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.prefix import highest_lift
-from curveclinic.synth.texture import SWINGS
+from curveclinic.synth.swings import SWINGS
 from curveclinic.synth.truth import ARGUABLE_TARGET, Truth
 
 _STRIDES: Final = (2, 3, 4, 4, 4, 5, 8, 20)

@@ -19,7 +19,7 @@ from curveclinic.ragged import FloatArray, Ragged
 from curveclinic.smoothing import row_median
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.views import row_of
-from curveclinic.synth.texture import SWINGS
+from curveclinic.synth.swings import SWINGS
 from curveclinic.texture import marked_steps
 from curveclinic.trends import Quantities
 

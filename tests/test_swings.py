@@ -1,4 +1,4 @@
-"""Swings as the generator draws them."""
+"""Swings as the generator draws them: each kind of the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("scipy")
 
 from curveclinic.ragged import FloatArray
-from curveclinic.synth.texture import SWINGS, swings
+from curveclinic.synth.swings import SWINGS, swings
 
 POINTS = 400
 
