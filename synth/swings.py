@@ -93,7 +93,7 @@ def _thrown(rng: Rng, at: _Points) -> FloatArray:
     since = clock - np.where(last > 0, times[row, last - 1], 0.0)
     rest = height[row, last] * np.exp(-2.0 * fall[row, last] * since)
     loud = at.side * rng.uniform(0.2, 1.8, len(row))
-    return np.clip(rest * (1.0 + ring * loud) - slope * (since - 0.5) - 0.45, -2.0, 2.8)
+    return np.asarray(np.clip(rest * (1.0 + ring * loud) - slope * (since - 0.5) - 0.45, -2.0, 2.8))
 
 
 def _chaotic(rng: Rng, at: _Points) -> FloatArray:
