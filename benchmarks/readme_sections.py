@@ -266,7 +266,7 @@ def ablation() -> Section:
     return Section(
         "Ablation",
         "What is each part worth? Networks of the same short training, alone, with thresholds from synthetic runs "
-        f"(`ablation.csv`); they see far fewer runs than the shipped one. {_truth_against_rules()}",
+        f"(`ablation.csv`); they see far fewer runs than the shipped one.{_truth_against_rules()}",
         table(("variant", "yardstick", *(HEADS[m] for m in measures)), body),
     )
 
@@ -279,17 +279,20 @@ def _truth_against_rules() -> str:
         if r["variant"] == "both - rules' labels"
     }
     told = "; ".join(
-        f"{YARDSTICKS[yard]}: average precision {_signed(ahead[yard, 'macro_average_precision'])}, "
+        f"{words}: average precision {_signed(ahead[yard, 'macro_average_precision'])}, "
         f"best F1 {_signed(ahead[yard, 'macro_best_f1'])}"
-        for yard in YARDSTICKS
+        for yard, words in YARDSTICKS.items()
+        if (yard, "macro_best_f1") in ahead
     )
+    if not told:
+        return ""
     return (
-        "With nearly three times the steps on twice the runs (`--steps 2500 --count 40960`, "
+        " With nearly three times the steps on twice the runs (`--steps 2500 --count 40960`, "
         f"`ablation_rules_labels.csv`), what the truth gains over the rules' labels: {told} (90 % intervals)."
     )
 
 
-def _signed(row: dict[str, str]) -> str:
+def _signed(row: Cells) -> str:
     return f"{float(row['value']):+.3f} ({float(row['low']):+.3f} to {float(row['high']):+.3f})"
 
 
