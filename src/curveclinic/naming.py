@@ -96,9 +96,7 @@ def parse(raw: str) -> Name:
     split, rest, cadence = _strip_split(words)
     rank, goal, family, quantity = _classify(rest)
     component = _component(rest, quantity, rank)
-    reinforced = any(own.issubset(words) for own in REINFORCED) or (
-        quantity == "loss" and component in REINFORCED_PARTS
-    )
+    reinforced = _is_reinforced(set(words)) or (quantity == "loss" and component in REINFORCED_PARTS)
     return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced)
 
 

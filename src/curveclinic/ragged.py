@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.kept import kept
-from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.labels import CHANNELS
+from curveclinic.layers import layer_ratio
 from curveclinic.run import Run
 
 FloatArray = npt.NDArray[np.float64]
@@ -225,16 +226,5 @@ class Batch:
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),
             np.array([-1.0 if r.metric_goal == "min" else 1.0 for r in runs]),
-            np.array([_layer_ratio(r) for r in runs]),
+            np.array([layer_ratio(r.channels) for r in runs]),
         )
-
-
-def _layer_ratio(run: Run) -> float:
-    """First over last layer's median gradient norm; NaN without at least two layers."""
-    layers = [s.values for name, s in run.channels.items() if name.startswith(LAYER_PREFIX)]
-    if len(layers) < 2:
-        return float("nan")
-    first, last = (np.abs(v[np.isfinite(v)]) for v in (layers[0], layers[-1]))
-    if not len(first) or not len(last) or np.median(last) == 0.0:
-        return float("nan")
-    return float(np.median(first) / np.median(last))

@@ -85,7 +85,7 @@ class CauseModel:
         score = standardised(inputs, self.mean, self.scale) @ self.weights.T + self.bias
         gain = _gain(self.experience, present)
         score += _EXPERIENCE * gain - _STRANGE * ((gain == 0) & self.a_cause)
-        score += _SILENT * (silent[:, None] & (gain > 0) & (np.array(self.causes) == _DEAD))
+        score += _SILENT * (silent[:, None] & (gain > 0) & self.is_dead)
         share = np.exp(score - np.maximum.reduce(score, axis=1, keepdims=True))
         out: FloatArray = share / np.add.reduce(share, axis=1, keepdims=True)
         return out
@@ -94,6 +94,11 @@ class CauseModel:
     def a_cause(self) -> BoolArray:
         """(k,) True but for `NO_FAULT`."""
         return np.array([cause != NO_FAULT for cause in self.causes])
+
+    @kept
+    def is_dead(self) -> BoolArray:
+        """(k,) True for dead or saturated units."""
+        return np.array([cause == _DEAD for cause in self.causes])
 
     @kept
     def experience(self) -> FloatArray:

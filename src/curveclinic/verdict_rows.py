@@ -10,8 +10,8 @@ import numpy as np
 
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.judging import Judged
-from curveclinic.labels import CHANNELS, HEALTHY, LABELS, LAYER_PREFIX
-from curveclinic.layers import silence_notes, silent_layers
+from curveclinic.labels import CHANNELS, HEALTHY, LABELS
+from curveclinic.layers import layers_of, silence_notes, silent_layers
 from curveclinic.merge import Verdicts
 from curveclinic.predict import no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -61,7 +61,7 @@ class Curves:
 
         texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
         run_id, path, format = (pa.array(column, pa.string()) for column in texts)
-        layers = {i: own for i, run in enumerate(runs) if (own := _layers(run))}
+        layers = {i: own for i, run in enumerate(runs) if (own := layers_of(run.channels))}
         return cls(Batch.from_runs(runs), run_id, path, format, [run.notes for run in runs], layers)
 
     def run(self, i: int) -> Run:
@@ -73,12 +73,6 @@ class Curves:
             if here.stop > here.start:
                 channels[name] = Series(channel.steps[here], channel.values[here])
         return Run(channels | self.layers.get(i, {}), notes=self.notes[i])
-
-
-def _layers(run: Run) -> dict[str, Series]:
-    if len(run.channels) <= 1:
-        return {}
-    return {name: series for name, series in run.channels.items() if name.startswith(LAYER_PREFIX)}
 
 
 def scored_schema() -> pa.Schema:

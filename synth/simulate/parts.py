@@ -1,7 +1,8 @@
 """Textures of simulated logs: the shared texture measures, held against the noise that is known to be there.
 
 A drawn run knows its spikes, swings and patterns because it put them in. A simulated one does not: its weights really
-jump and swing. What is measured on the log counts as far as the batches' own noise cannot explain it.
+jump and swing. Jumps and patterns measured on the log count as far as the batches' own noise cannot explain them;
+swings are those of the loss on the whole train set.
 """
 
 from __future__ import annotations
