@@ -44,6 +44,7 @@ TRENDS: Final[dict[str, Family]] = {
     "slight_offset": Family(3.0, healthy.slight_offset),
     "resumed": Family(1.5, healthy.resumed),
     "fast_learner": Family(3.0, healthy.fast_learner),
+    "first_epochs": Family(6.0, healthy.first_epochs),
     "negative": Family(1.0, healthy.negative),
     "overfit": Family(6.0, val_faults.overfit),
     "overfit_memorise": Family(3.0, val_faults.overfit_memorise),

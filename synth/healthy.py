@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
+from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+from curveclinic.synth.plan import LOGGING
+
+_BENT: Final = {"exponential": 2, "power": 3, "two_phase": 3, "stretched": 2}
+"""Decays that bend early."""
 
 
 def plain(rng: Rng, n: int) -> Draw:
@@ -43,7 +50,13 @@ def fine_tuning(rng: Rng, n: int) -> Draw:
         "rate": log_uniform(rng, 2, 60, n),
         "start": log_uniform(rng, 0.05, 3, n),
         "noise": log_uniform(rng, 0.003, 0.2, n),
+        "metric_start": _pretrained(rng, n),
     }
+
+
+def _pretrained(rng: Rng, n: int) -> FloatArray:
+    """(n,) share of the metric's gain that is there from the start; a third of the runs begin at chance."""
+    return np.where(rng.random(n) < 0.65, rng.uniform(0.3, 1.0, n), 0.0)
 
 
 def small_moves(rng: Rng, n: int) -> Draw:
@@ -57,6 +70,7 @@ def small_moves(rng: Rng, n: int) -> Draw:
         "val_start": 1 + rng.normal(0, 0.03, n),
         "val_mode": pick(rng, [3, 1], n),
         "val_drift": rng.normal(0, 0.03, n),
+        "metric_start": _pretrained(rng, n),
     }
 
 
@@ -187,6 +201,26 @@ def fast_learner(rng: Rng, n: int) -> Draw:
         "rate": log_uniform(rng, 200, 6000, n),
         "floor": log_uniform(rng, 0.005, 0.5, n),
         "decay": pick(rng, {DECAY["exponential"]: 2, DECAY["power"]: 1, DECAY["two_phase"]: 2}, n),
+    }
+
+
+def first_epochs(rng: Rng, n: int) -> Draw:
+    """Most is learnt in the first epochs: their mean lies far above val, which is evaluated at their end."""
+    points = np.exp(rng.uniform(np.log(7), np.log(160), n)).astype(np.int64)
+    return {
+        "points": points,
+        "epochs": points.astype(np.float64),
+        "logging": pick(rng, {LOGGING.index("epoch"): 6, LOGGING.index("eval"): 1.5, LOGGING.index("window"): 1}, n),
+        "ratio": np.where(rng.random(n) < 0.85, 1.0, rng.uniform(1, 4, n)),
+        "rate": points * log_uniform(rng, 0.4, 8, n),
+        "decay": pick(rng, {DECAY[k]: w for k, w in _BENT.items()}, n),
+        "floor": log_uniform(rng, 2e-3, 0.6, n),
+        "val_floor": np.where(rng.random(n) < 0.6, np.abs(rng.normal(0, 0.02, n)), rng.uniform(0, 0.3, n)),
+        "val_power": rng.uniform(0.85, 1.15, n),
+        "noise": log_uniform(rng, 2e-4, 0.05, n),
+        "val_noise": log_uniform(rng, 2e-4, 0.05, n),
+        "window_start": full(n, 0.0),
+        "has_val": full(n, 1.0),
     }
 
 

@@ -221,7 +221,7 @@ def _companions(rng: Rng, regression: BoolArray) -> Draw:
         "grad_kind": pick(rng, {0: 5, 4: 1.5}, n),
         "grad_level": log_uniform(rng, 0.02, 30, n),
         "grad_noise": log_uniform(rng, 0.07, 0.9, n),
-        "grad_size": np.zeros(n),
+        **_zeros(n, "grad_size", "metric_start"),
     }
 
 

@@ -175,7 +175,8 @@ def _metrics(
     above = (1 - chance) * plan.metric_gain
     learned = _learned(plan, chosen, left, blown)
     train = _column(above) * learned
-    idle = np.where((plan.metric_kind == 0) | (plan.metric_kind == 5), plan.shape, 0.1)
+    # where val never improves its metric does not either, in half of the runs; else a little
+    idle = np.where(plan.metric_kind == 5, plan.shape, np.where(plan.metric_kind == 0, _upper_half(plan.shape), 0.1))
     held_back = np.where(plan.val_mode == 1, idle, 1 - 0.4 * plan.val_floor)
     v = _column(above * held_back) * learned
     rows, some = plan.where(plan.late_drop > 0)
@@ -204,7 +205,14 @@ def _learned(plan: Plan, chosen: IntArray, left: FloatArray, blown: FloatArray) 
     learned[plan.train_mode == 1] = 0.0
     rows, some = plan.where(plan.metric_kind == 5)
     learned[rows] = _U ** (0.3 + _column(some.shape))
+    rows, some = plan.where(plan.metric_start > 0)
+    learned[rows] += _column(some.metric_start) * (1 - learned[rows])
     return learned
+
+
+def _upper_half(share: FloatArray) -> FloatArray:
+    """0 for the lower half of [0, 1], up to 1 in the upper one."""
+    return np.maximum(2 * share - 1, 0.0)
 
 
 def _log_grad(plan: Plan, train: FloatArray, blown: FloatArray) -> FloatArray:

@@ -118,6 +118,7 @@ class Plan:
     metric_kind: IntArray
     metric_noise: FloatArray
     metric_gain: FloatArray
+    metric_start: FloatArray  # share of the gain that a pretrained model begins with
     grad_kind: IntArray  # 0 plain, 1 vanishes, 2 explodes (burst), 3 grows, 4 falls with a fitted loss
     grad_level: FloatArray
     grad_noise: FloatArray

@@ -96,8 +96,13 @@ def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
     from_start = single & (rng.random(n) < 0.3)
     train = _axis(plan, plan.points, from_start, np.zeros(n))
     counts = np.clip(np.rint(plan.points / plan.ratio), np.minimum(plan.points, _MIN_VAL), _MAX_VAL).astype(np.int64)
-    counts[plan.has_val == 0] = 0
     v_from_start = np.where(plan.ratio > 1.5, rng.random(n) < 0.2, from_start & (plan.logging == _EVAL))
+    # the untrained model is evaluated before the first epoch, too
+    before = (plan.ratio == 1) & (plan.logging == _EPOCH) & (plan.first_step >= plan.step_size)
+    before &= rng.random(n) < 0.3
+    counts[before] += 1
+    v_from_start |= before
+    counts[plan.has_val == 0] = 0
     lag = plan.val_offset * 0.999 * (counts > 4)
     return train, _axis(plan, counts, v_from_start, lag)
 
@@ -122,7 +127,10 @@ def _steps(plan: Plan, counts: IntArray, index: IntArray, share: FloatArray) -> 
     """Steps on one axis for all channels: train point i lies at first + i * size."""
     place, differ = index.astype(np.float64), counts != plan.points
     apart = np.flatnonzero(np.repeat(differ, counts))
-    place[apart] = np.maximum(share[apart] * np.repeat(plan.points[differ], counts[differ]) - 1.0, 0.0)
+    place[apart] = share[apart] * np.repeat(plan.points[differ], counts[differ]) - 1.0
+    # what is evaluated before the first train point lies before it where its step leaves room
+    lowest = np.where(plan.first_step >= plan.step_size, -1.0, 0.0)[differ]
+    place[apart] = np.maximum(place[apart], np.repeat(lowest, counts[differ]))
     place *= np.repeat(plan.step_size * 16, counts)
     np.rint(place, out=place)
     place /= 16

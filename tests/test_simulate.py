@@ -126,6 +126,20 @@ def test_small_training_sets_are_used_whole() -> None:
     assert (records.full_loss[:, -1] <= records.full_loss[:, 5]).all()
 
 
+def test_two_speeds_give_a_second_descent() -> None:
+    """Val falls, rises by a tenth and more, and falls below its first minimum in many replicas; train only falls."""
+    recipe = plain(16, n_train=80, n_val=400)
+    recipe.override(np.arange(16), FAULTS["double_descent"].draw(np.random.default_rng(0), 16))
+    records = simulate(Setting("linear", "two_speeds", 64, 2400, 20), recipe, seed=0)
+    val, train = records.pool_loss, records.full_loss
+    top = [1 + int(v[1:-1].argmax()) for v in val[:, 5:]]
+    low = np.array([v[: 5 + at].min() for v, at in zip(val, top, strict=True)])
+    high = np.array([v[5 + at] for v, at in zip(val, top, strict=True)])
+    twice = (high > 1.1 * low) & (val[:, -1] < 0.9 * high)
+    assert twice.mean() > 0.25
+    assert (train[:, -1] < 0.5 * train[:, 5]).mean() > 0.9
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_every_net_takes_a_step(net: str) -> None:
     task = next(name for name, task in TASKS.items() if task.kind in NETS[net].takes)

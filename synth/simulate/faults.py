@@ -166,6 +166,19 @@ def _interpolated_noise(rng: Rng, n: int) -> Draw:
     }
 
 
+def _double_descent(rng: Rng, n: int) -> Draw:
+    """Plain gradient descent, which keeps the speeds of its directions apart as Adam would not."""
+    return {
+        **_no_regularisation(n),
+        "optimiser": ints(n, OPTIMISERS.index("sgd")),
+        "momentum": full(n, 0.0),
+        "lr": log_uniform(rng, 0.005, 0.15, n),
+        "schedule": ints(n, SCHEDULES.index("constant")),
+        "out_init": log_uniform(rng, 0.1, 1.0, n),
+        "clip": full(n, np.inf),
+    }
+
+
 def _dead_units(rng: Rng, n: int) -> Draw:
     return {"bias": -log_uniform(rng, 1.0, 30.0, n)}
 
@@ -300,6 +313,7 @@ FAULTS: Final[dict[str, Fault]] = {
                                tasks=("teacher_classes", "rings", "parity", "polynomial", "teacher_values", "blobs")),
     "interpolated_noise": Fault(3.0, "label_noise_interpolated", _interpolated_noise,
                                 nets=("mlp_wide", "mlp_gelu", "mlp", "conv")),
+    "double_descent": Fault(3.0, "memorised_first", _double_descent, nets=("linear",), tasks=("two_speeds",)),
     "stale_statistics": Fault(3.0, "batch_norm_statistics_lag", lambda rng, n: {"lr": log_uniform(rng, 0.01, 0.2, n)},
                               nets=_NORM_NETS),
     "train_stale": Fault(4.0, "train_loss_logged_stale", _book("train_stale")),

@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 100, 3000
 _PATIENT: Final = 5000
 """Longest training of a group that waits for its validation."""
 
-_SMALL: Final = {"modular_addition": (85, 129), "parity": (75, 180)}
+_SMALL: Final = {"modular_addition": (85, 129), "parity": (75, 180), "two_speeds": (62, 110)}
 """Range of training samples with which a net memorises first."""
 
 _EVALS: Final = (30, 60, 110)
@@ -32,7 +32,7 @@ _COST: Final = 1.2e5
 
 _SIMPLE: Final = ("linear", "mlp_narrow")
 _SLOW: Final = ("tokens", "series")
-_LATE: Final = ("grokking", "large_and_decayed", "interpolated_noise")
+_LATE: Final = ("grokking", "large_and_decayed", "interpolated_noise", "double_descent")
 """Faults that need long trainings and memory: they come in groups of their own."""
 
 _NET_WEIGHTS: Final = {"linear": 1.3, "mlp_narrow": 1.3, "conv": 1.2, "conv_norm": 0.8, "rnn": 1.2, "gru": 0.7,
@@ -77,7 +77,7 @@ def draw_group(rng: Rng, replicas: int) -> Group:
 
 def _late_group(rng: Rng, replicas: int) -> Group:
     """Long full-batch trainings whose validation comes late, and sound ones beside them."""
-    fault = str(rng.choice(_LATE, p=[0.5, 0.25, 0.25]))
+    fault = str(rng.choice(_LATE, p=[0.4, 0.2, 0.2, 0.2]))
     tasks = FAULTS[fault].tasks or ("blobs", "many_blobs", "teacher_classes", "bars")
     nets = FAULTS[fault].nets or ("mlp_wide", "mlp", "mlp_gelu")
     pairs = [(n, t) for n in nets for t in tasks if TASKS[t].kind in NETS[n].takes]

@@ -126,6 +126,25 @@ def polynomial(g: Generator, r: int, n: int) -> Drawn:
     return x, _noisy(g, pairs + ((x**3).clamp(-8, 8) @ _normal(g, r, 6, 1) / 4)[..., 0])
 
 
+LOUD: Final = 56
+QUIET: Final = 14
+
+
+def two_speeds(g: Generator, r: int, n: int) -> Drawn:
+    """A linear target of loud inputs and of quiet ones, which gradient descent learns long after the others.
+
+    With hardly more samples than loud inputs val falls, rises while those fit what the quiet ones should explain, and
+    falls again: epoch-wise double descent (Heckel & Yilmaz 2021, arXiv:2007.10099).
+    """
+    z = _normal(g, r, n, LOUD + QUIET)
+    share = 0.2 + 0.6 * _uniform(g, r, 1, 1)
+    loud = (1 - share).sqrt() * _normal(g, r, LOUD, 1) / math.sqrt(LOUD)
+    quiet = share.sqrt() * _normal(g, r, QUIET, 1) / math.sqrt(QUIET)
+    volume = 10.0 ** (-1.0 + 0.6 * _uniform(g, r, 1, 1))
+    x = torch.cat([z[..., :LOUD], z[..., LOUD:] * volume], 2)
+    return x, _noisy(g, (z @ torch.cat([loud, quiet], 1))[..., 0])
+
+
 def sines(g: Generator, r: int, n: int) -> Drawn:
     """A few sines of one input: high frequencies come late."""
     x = 2 * _uniform(g, r, n, 1) - 1
@@ -230,6 +249,7 @@ TASKS: Final[dict[str, Task]] = {
     "modular_addition": Task(modular_addition, MODULUS, whole=MODULUS**2),
     "linear_values": Task(linear_values, 0),
     "polynomial": Task(polynomial, 0),
+    "two_speeds": Task(two_speeds, 0),
     "sines": Task(sines, 0),
     "teacher_values": Task(teacher_values, 0),
     "bars": Task(bars, 4, "image"),

@@ -92,7 +92,7 @@ def draw_book(rng: Rng, cache: Cache, rows: IntArray, count: int) -> Book:
     there = (stop * thin // stride).astype(np.int64)
     by_step = pick(rng, [0, 0, 4, 3, 1.5, 1.2], count)
     kind = np.where(there >= _FEWEST, np.where(rng.random(count) < 0.55, pick(rng, [6, 1.2], count), by_step), by_step)
-    evals = np.minimum(rng.choice([1, 1, 1, 2, 3, 6], count), np.maximum(there // _FEWEST, 1))
+    evals = np.minimum(rng.choice([1, 1, 1, 2, 3, 6, 10], count), np.maximum(there // _FEWEST, 1))
     # a fixed order of the data shows in logs of steps only
     ordered = (cache.numbers["fixed_order"][row] > 0) & (rng.random(count) < 0.7)
     kind = np.where(ordered, np.minimum(np.maximum(by_step, _STEP), _WINDOW), kind)
@@ -108,7 +108,7 @@ def draw_book(rng: Rng, cache: Cache, rows: IntArray, count: int) -> Book:
         stop,
         np.maximum(stop // points, 1).astype(np.int64),
         evals,
-        chance(rng, 0.12, count) * (kind != _EPOCH),
+        chance(rng, 0.25, count),
         rng.choice(_DECAYS, count),
         scale,
         resumed - np.where(rng.random(count) < 0.4, 1.0, 0.0) * (scale != 1.0) * by_epoch,
