@@ -73,7 +73,7 @@ def _underfitting(q: Names) -> Statement:
     return all_of(
         # a small improvement, but one
         below(q["t_drop_rel"], 0.25, 0.35),
-        above(q["t_drop_rel"], 0.03, 0.055),
+        above(q["t_drop_rel"], 0.04, 0.09),
         above(q["t_drop_snr"], 3.0, 6.0),
         # then a plateau
         above(q["t_plateau"], 0.3, 0.45),
@@ -89,7 +89,7 @@ def _underfitting(q: Names) -> Statement:
 
 def _not_learning(q: Names) -> Statement:
     positive = holds(q["t_positive"])
-    still = all_of(below(q["t_drop_rel"], 0.008, 0.018), positive)
+    still = all_of(below(q["t_drop_rel"], 0.012, 0.04), positive)
     # the noise of a few points is hardly known: there a clear step down is one
     known = any_of(above(q["t_count"], 6.0, 9.0), all_of(below(q["t_drop_rel"], 0.05, 0.15), positive))
     lost = all_of(below(q["t_drop_snr"], 1.5, 4.0), known)
@@ -101,7 +101,7 @@ def _still_falls(q: Names, prefix: str) -> Statement:
     """One loss gives 5 % of its drop at the end; in logarithms any power law does, so more is asked for there."""
     fall = q[prefix + "end_fall"]
     log = holds(q[prefix + "log"])
-    enough = any_of(all_of(log, above(fall, 0.12, 0.24)), all_of(1.0 - log, above(fall, 0.03, 0.055)))
+    enough = any_of(all_of(log, above(fall, 0.12, 0.24)), all_of(1.0 - log, above(fall, 0.03, 0.05)))
     return all_of(enough, above(q[prefix + "end_fall_snr"], 1.0, 3.0), below(q[prefix + "rise_drop"], 0.05, 0.14))
 
 
