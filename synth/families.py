@@ -50,7 +50,7 @@ TRENDS: Final[dict[str, Family]] = {
     "overfit_memorise": Family(3.0, val_faults.overfit_memorise),
     "overfit_after_drop": Family(1.0, val_faults.overfit_after_drop),
     "overfit_after_plateau": Family(2.0, val_faults.overfit_after_plateau),
-    "underfit": Family(4.0, train_faults.underfit),
+    "underfit": Family(6.0, train_faults.underfit),
     "no_learning": Family(4.0, train_faults.no_learning),
     "settles_at_chance": Family(2.2, train_faults.settles_at_chance),
     "too_slow": Family(4.0, train_faults.too_slow),

@@ -13,7 +13,7 @@ def underfit(rng: Rng, n: int) -> Draw:
     """A small improvement, then a plateau for train and val alike."""
     faint = rng.random(n) < 0.25
     return {
-        "floor": np.where(faint, 1.0 - log_uniform(rng, 0.015, 0.12, n), rng.uniform(0.68, 0.99, n)),
+        "floor": np.where(faint, 1.0 - log_uniform(rng, 0.02, 0.15, n), rng.uniform(0.67, 0.96, n)),
         "rate": log_uniform(rng, 8, 400, n),
         "decay": pick(rng, {DECAY["exponential"]: 4, DECAY["power"]: 1, DECAY["late"]: 1, DECAY["stretched"]: 1}, n),
         "val_floor": np.abs(rng.normal(0, 0.05, n)),
