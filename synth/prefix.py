@@ -107,9 +107,9 @@ def _jumps_so_far(
     """Of several jumps only the first and the last place are known: those between are taken as evenly spread."""
     first, last, height = parts[f"{name}_first"], parts[f"{name}_last"], parts[f"{name}_height"]
     with np.errstate(invalid="ignore"):
-        passed = np.clip((until - first) / np.maximum(last - first, 1e-300), 0.0, 1.0)
-        come = (until >= first) & (parts[f"{name}_count"] > 0)
         over = until >= last
+        passed = np.where(over, 1.0, np.clip((until - first) / np.maximum(last - first, 1e-300), 0.0, 1.0))
+        come = (until >= first) & (parts[f"{name}_count"] > 0)
     count = np.where(come, 1.0 + np.floor(np.nan_to_num(passed) * np.maximum(parts[f"{name}_count"] - 1.0, 0.0)), 0.0)
     return {
         f"{name}_count": count,
