@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from curveclinic.errors import InputError
-from curveclinic.run import Run
+from curveclinic.run import Run, is_sound_axis
 
 
 def series(run, channel="train_loss"):
@@ -24,6 +24,12 @@ def test_missing_is_left_out_and_keeps_its_place_while_nan_and_inf_stay():
 
 def test_the_largest_float_is_a_stored_infinity():
     assert series(Run.from_arrays({"train_loss": [1.0, 1.7976931348623157e308]}))[1] == [1.0, np.inf]
+
+
+def test_an_axis_is_sound_where_steps_ascend_and_each_can_be_one():
+    assert [is_sound_axis(np.array(steps)) for steps in ([], [5.0], [-1.0, 0.0, 7.5])] == [True] * 3
+    unsound = ([1.0, 1.0], [2.0, 1.0], [1.0, np.nan, 3.0], [np.nan], [1.0, np.inf], [-1e200, 1.0], [1.0, 1e150])
+    assert [is_sound_axis(np.array(steps)) for steps in unsound] == [False] * 7
 
 
 def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():

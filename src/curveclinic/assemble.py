@@ -15,8 +15,11 @@ from curveclinic.hidden_nan import revealed
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.padding import settled
 from curveclinic.plurals import counted
-from curveclinic.run import MetricGoal, Run, on_steps
+from curveclinic.run import MetricGoal, Run, is_sound_axis, on_steps
 from curveclinic.vocabulary import REWARDS, tokens
+
+_JUDGED = ("train_loss", "val_loss", "grad_norm")
+"""Channels of which one must be logged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         InputError: no loss is found in the table.
     """
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
-    if not {"train_loss", "val_loss", "grad_norm"} & set(choice.channels):
+    if choice.channels.keys().isdisjoint(_JUDGED):
         raise InputError(_no_loss(table, origin))
     # `from_arrays` does both, too; `revealed` needs to know which norms are NaN because they were not logged
     placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
@@ -86,7 +89,7 @@ def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple
     """Leaves out the points of channels whose step can be none."""
     out, notes = dict(channels), []
     for name, (steps, values) in channels.items():
-        if steps is None:
+        if steps is None or is_sound_axis(steps):
             continue
         steps, values, note = on_steps(steps, values)
         if note:

@@ -63,19 +63,20 @@ def choose(
     if train_loss is None and val_loss is None and table.keys() <= _OURS:
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
         return Choice(ours, (), metric_goal)
-    names = [parse(raw) for raw in table if len(table[raw][1])]
-    size = {name.raw: len(table[name.raw][1]) for name in names}
+    size = {raw: len(values) for raw, (_, values) in table.items() if len(values)}
+    names = [parse(raw) for raw in size]
     picked: dict[str, list[Name]] = {}
     notes: list[str] = []
     train, val, why = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
-    if any(name in val for name in asked):
-        val = _losses([n for n in names if n not in asked], size, table)[1]
-    if any(name in train for name in val_asked):
-        train = _losses([n for n in names if n not in val_asked], size, table)[0]
-    train, val = asked or train, val_asked or val
-    if train and train == val:
-        raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
+    if asked or val_asked:
+        if any(name in val for name in asked):
+            val = _losses([n for n in names if n not in asked], size, table)[1]
+        if any(name in train for name in val_asked):
+            train = _losses([n for n in names if n not in val_asked], size, table)[0]
+        train, val = asked or train, val_asked or val
+        if train and train == val:
+            raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
     train, val, logs = _with_perplexity(train, val, names, table)
     picked["train_loss"], picked["val_loss"] = train, val
     used = {n.raw for n in (*train, *val)}
@@ -107,9 +108,10 @@ def _losses(
     lossy = [n for n in names if n.rank < 9]
     val = [n for n in lossy if n.split == "val"]
     notes = []
-    test = [n for n in lossy if n.split == "test" and size[n.raw] > 1]
-    if not any(n.rank < 2 for n in val) and any(n.rank < 2 for n in test):
-        val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
+    if not any(n.rank < 2 for n in val):
+        test = [n for n in lossy if n.split == "test" and size[n.raw] > 1]
+        if any(n.rank < 2 for n in test):
+            val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
     train, val = _same_tier(_train_side(lossy, size), val)
     parts, val_parts = _by_component(train), _by_component(val)
     shared = [c for c in parts if c in val_parts]
@@ -215,6 +217,8 @@ def _same_steps(a: Points, b: Points) -> bool:
 
 def _by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> Name:
     """Of the series of one quantity: `_epoch` where validation is per epoch, else the longest."""
+    if len(names) == 1:
+        return names[0]
     epoch = next((n for n in names if n.cadence == "epoch"), None)
     if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
         return epoch
@@ -234,6 +238,8 @@ def _metrics(
 ) -> tuple[dict[str, list[Name]], MetricGoal | None]:
     """Returns the metric to judge, on both sides where both log it, and its goal."""
     metrics = [n for n in names if n.quantity == "metric"]
+    if not metrics:
+        return {}, None
     val_split = "val" if any(n.split == "val" for n in metrics) else "test"
     sides: dict[tuple[str, ...], dict[str, list[Name]]] = {}
     evaluated = {n.component for n in metrics if n.split == val_split}

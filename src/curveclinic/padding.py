@@ -43,7 +43,7 @@ def settled(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple
 
 
 def _has_nan(values: FloatArray) -> bool:
-    lowest = np.minimum.reduce(values) if len(values) else 0.0
+    lowest = values[values.argmin()] if len(values) else 0.0
     return bool(lowest != lowest)  # faster than asking whether one number is NaN
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.run import FloatArray
+from curveclinic.run import FloatArray, is_sound_axis
 
 IntArray = npt.NDArray[np.int64]
 
@@ -45,7 +45,7 @@ def cut(
     if len(rows) < 2:
         return [0], steps, ()
     own = steps if len(rows) == len(steps) else steps[rows]
-    places = [] if not breaks and _never_twice(own) else _restarts(own, rows, breaks)
+    places = [] if not breaks and (is_sound_axis(own) or _never_twice(own)) else _restarts(own, rows, breaks)
     if not places:
         return [0], steps, ()
     bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]

@@ -127,9 +127,12 @@ class Run:
         longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
         extra = list(gaps)
         series = {}
+        sound = None  # the last axis found sound: channels of one table share theirs
         for name, (steps, values) in raw.items():
             if steps is None:
                 one, note = Series(_implied_steps(len(values), longest), values), ""
+            elif steps is sound or is_sound_axis(steps):
+                sound, one, note = steps, Series(steps, values), ""
             else:
                 steps, values, dropped = on_steps(steps, values)
                 extra += [f"{name}: {dropped}"] if dropped else []
@@ -206,6 +209,14 @@ def _is_pair(data: Any) -> bool:
     if not isinstance(data, tuple) or len(data) != 2:
         return False
     return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
+
+
+def is_sound_axis(steps: FloatArray) -> bool:
+    """Says whether steps ascend and each can be one: nothing is to be left out, sorted or merged."""
+    if not len(steps):
+        return True
+    is_within = steps[0] > -_FARTHEST_STEP and steps[-1] < _FARTHEST_STEP
+    return bool(is_within and (steps[1:] > steps[:-1]).all())
 
 
 def on_steps(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray, str]:
@@ -316,7 +327,7 @@ def implied_share(count: npt.NDArray[np.int64], longest: npt.NDArray[np.int64]) 
 
 def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]:
     """Makes steps strictly increasing: later writes win over earlier ones (restarts, duplicates)."""
-    if len(steps) < 2 or bool((steps[1:] > steps[:-1]).all()):
+    if len(steps) < 2 or (steps[1:] > steps[:-1]).all():
         return Series(steps, values), ""
     if len(steps) > 2 and bool(np.all(steps == steps[0])):
         written = np.arange(1, len(steps) + 1, dtype=np.float64)

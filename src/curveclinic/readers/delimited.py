@@ -38,25 +38,25 @@ def sniff(head: bytes) -> bool:
     lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
         lines = _first_lines(text)
-    names = _names(lines[0]) if lines else ()
+    delimiter, names = _header(lines[0]) if lines else ("", ())
     if not names:
         return False
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
-    delimiter = _delimiter(lines[0])
     rows = (_cells(line, delimiter) for line in lines[1:])
-    return any(len(row) == len(names) and any(is_number(c) for c in row) for row in rows)
+    return any(len(row) == len(names) and any(map(is_number, row)) for row in rows)
 
 
 @lru_cache(maxsize=64)
-def _names(line: str) -> tuple[str, ...]:
-    """Returns the names in a header line; () where it is none. Most files of an archive have the same."""
-    names = _cells(line, _delimiter(line))
+def _header(line: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the delimiter and the names of a header line; no names where it is none. Most files have the same."""
+    delimiter = _delimiter(line)
+    names = tuple(_cells(line, delimiter))
     if line.lstrip()[:1] in "{[<" or (len(names) < 2 and not parse(line.strip()).quantity):
-        return ()
+        return delimiter, ()
     if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
-        return ()
-    return tuple(names)
+        return delimiter, ()
+    return delimiter, names
 
 
 def _first_lines(text: str) -> list[str]:
@@ -159,8 +159,9 @@ def n_within_quotes(data: bytes, n_rows: int) -> int:
 
 def unfit_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on lines that do not fit the header; nothing where all do."""
-    lines = counted(n_lines, "line that does not fit the header", "lines that do not fit the header")
-    return (f"left out {lines}",) if n_lines else ()
+    if not n_lines:
+        return ()
+    return (f"left out {counted(n_lines, 'line that does not fit the header', 'lines that do not fit the header')}",)
 
 
 def quoted_note(n_lines: int) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ records the same lengths come round again, so the next headers are foreseen and 
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -163,15 +162,17 @@ class Walk:
         return bounds[:-1], np.diff(bounds), at, len(places) < count
 
 
+def is_event_head(head: bytes) -> bool:
+    """Says whether bytes start with an intact record header."""
+    return _record_size(head[:_HEADER]) > 0
+
+
 @lru_cache(maxsize=4096)
 def _record_size(header: bytes) -> int:
     """Returns the size of a record with a header; 0 for a damaged or cut one. Headers come again and again."""
-    return int.from_bytes(header[:8], "little") + FRAME if is_event_head(header) else 0
-
-
-def is_event_head(head: bytes) -> bool:
-    """Says whether bytes start with an intact record header."""
-    return len(head) >= _HEADER and masked_crc(head[:8]) == struct.unpack_from("<I", head, 8)[0]
+    if len(header) < _HEADER or masked_crc(header[:8]) != int.from_bytes(header[8:], "little"):
+        return 0
+    return int.from_bytes(header[:8], "little") + FRAME
 
 
 def _foreseen(data: bytes, at: int, sizes: IntArray) -> tuple[IntArray, IntArray, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ _SAMPLE = 1 << 10
 """Bytes behind the header that tell which columns are numbers."""
 
 
+T = TypeVar("T", bound=np.generic)
+
+
 class _Header(NamedTuple):
     """What stands between cells, and the columns: their names as written, as they are called, and notes on them."""
 
@@ -38,8 +41,8 @@ class _Header(NamedTuple):
     notes: tuple[str, ...]
 
 
-Numbers = tuple[FloatArray, "npt.NDArray[np.bool_]"]
-"""(cells,) numbers, row after row, and which of them are missing."""
+Numbers = tuple[FloatArray, "npt.NDArray[np.bool_] | None"]
+"""(cells,) numbers, row after row, and which of them are missing; None where none is."""
 
 NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
 """Cells that are missing."""
@@ -100,13 +103,13 @@ def _grid(header: _Header, rest: bytes) -> Grid | None:
     parsed = _parsed_by_python(text, delimiter) if len(text) < _TINY else _parsed_by_arrow(text, delimiter, ends)
     if parsed is None:
         return None
-    values, gaps = (np.ascontiguousarray(cells.reshape(-1, width).T) for cells in parsed)
-    columns = zip(header.names, _columns(values, gaps), strict=True)
+    values, gaps = parsed
+    columns = _columns(_by_column(values, width), None if gaps is None else _by_column(gaps, width))
     found: dict[str, Column] = {}
-    for name, column in columns:
+    for name, column in zip(header.names, columns, strict=True):
         if len(column.rows):
             found.setdefault(name, column)
-    return Grid(found, values.shape[1], notes=header.notes)
+    return Grid(found, len(values) // width, notes=header.notes)
 
 
 def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
@@ -114,12 +117,12 @@ def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
     if b"\r" in text:
         return None
     characters = np.frombuffer(text, dtype=np.uint8)
-    ends: IntArray = ((characters == ord(delimiter)) | (characters == ord("\n"))).nonzero()[0]
+    ends_line = characters == ord("\n")
+    ends: IntArray = ((characters == ord(delimiter)) | ends_line).nonzero()[0]
     if width == 1 and (np.diff(ends, prepend=-1) == 1).any():
         return None
-    ends_line = characters[ends] == ord("\n")
     n_rows, rest = divmod(len(ends), width)
-    fits = not rest and np.count_nonzero(ends_line) == n_rows and ends_line[width - 1 :: width].all()
+    fits = not rest and np.count_nonzero(ends_line) == n_rows and ends_line[ends[width - 1 :: width]].all()
     return ends if fits else None
 
 
@@ -128,7 +131,7 @@ def _parsed_by_python(text: bytes, delimiter: str) -> Numbers | None:
         return None
     cells = text.decode().replace("\n", delimiter).split(delimiter)[:-1]
     try:
-        return np.array(list(map(float, cells))), np.zeros(len(cells), dtype=bool)
+        return np.array(list(map(float, cells))), None
     except ValueError:
         pass
     gaps = np.array([cell in _NULLS for cell in cells], dtype=bool)
@@ -144,8 +147,9 @@ def _parsed_by_arrow(text: bytes, delimiter: str, ends: IntArray) -> Numbers | N
 
     offsets = np.zeros(len(ends) + 1, dtype=np.int32)
     offsets[1:] = ends - np.arange(len(ends))
-    gaps = offsets[1:] == offsets[:-1]
-    known = pa.py_buffer(np.packbits(~gaps, bitorder="little")) if gaps.any() else None
+    empty = offsets[1:] == offsets[:-1]
+    gaps = empty if empty.any() else None
+    known = None if gaps is None else pa.py_buffer(np.packbits(~gaps, bitorder="little"))
     content = pa.py_buffer(text.translate(None, delimiter.encode() + b"\n"))
     cells = pa.Array.from_buffers(pa.string(), len(ends), [known, pa.py_buffer(offsets), content])
     try:
@@ -155,12 +159,17 @@ def _parsed_by_arrow(text: bytes, delimiter: str, ends: IntArray) -> Numbers | N
     return np.frombuffer(numbers.buffers()[1], dtype=np.float64), gaps  # its own way to numpy would import pandas
 
 
-def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_]) -> Iterator[Column]:
+def _by_column(cells: npt.NDArray[T], width: int) -> npt.NDArray[T]:
+    """(columns, rows) of the cells of a table, row after row."""
+    return np.ascontiguousarray(cells.reshape(-1, width).T)
+
+
+def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_] | None) -> Iterator[Column]:
     """Yields the columns of a table, (columns, rows); those without gaps share their rows."""
     every = np.arange(values.shape[1])
-    for column, missing in zip(values, gaps, strict=True):
-        if missing.any():
-            rows = np.flatnonzero(~missing)
+    for k, column in enumerate(values):
+        if gaps is not None and gaps[k].any():
+            rows = np.flatnonzero(~gaps[k])
             yield Column(rows, column[rows])
         else:
             yield Column(every, column)
