@@ -174,20 +174,21 @@ def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple
     train = channels.get("train_loss")
     if train is None or train[0] is None or len(train[0]) < 2:
         return out, ()
+    last = float(train[0].max())
     notes = []
     for name in ("val_loss", "val_metric", "train_metric", "lr"):
         points = channels.get(name)
-        if points is None or points[0] is None or len(points[0]) < 2 or not _other_units(train, points):
+        if points is None or points[0] is None or len(points[0]) < 2:
+            continue
+        if not _other_units(last, float(points[0].max())):
             continue
         out[name] = (_rescaled(points, train), points[1])
         notes.append(f"{name} is counted in other units than train_loss and is spread over its steps")
     return out, tuple(notes)
 
 
-def _other_units(train: Points, other: Points) -> bool:
-    assert train[0] is not None
-    assert other[0] is not None
-    last, own_last = float(np.max(train[0])), float(np.max(other[0]))
+def _other_units(last: float, own_last: float) -> bool:
+    """Whether two last steps are so far apart that they count different things."""
     return min(last, own_last) > 0 and max(last, own_last) / min(last, own_last) > OTHER_UNITS
 
 

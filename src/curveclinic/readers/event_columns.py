@@ -29,13 +29,13 @@ POSITIONS = 20
 """Bits for the place of a number within its record; its record's number stands above them."""
 
 _FEWEST = 8
-"""Fewer records of one length are decoded one by one."""
+"""Fewer records of one length, or fewer left of them, are decoded one by one."""
 _MAX_REFUSED = 8
 """After so many records of one length without a layout the rest are decoded one by one."""
 _MAX_KNOWN = 8
 """Layouts remembered per record length."""
 _MAX_LENGTH = 512
-"""Longer records are decoded one by one."""
+"""Longer records are decoded one by one, too."""
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -71,7 +71,8 @@ class Layout:
         named: (t, 1) bits of these that are the tags'.
         length: bytes of data of the record.
         free: (f,) bytes that differ: wall time, step, numbers.
-        adds: (f, 256) what each value of these bytes adds to the checksum.
+        adds: (256 f,) what each value of each of these bytes adds to the checksum.
+        adds_at: (f, 1) where in there the values of each byte begin.
         wall_at: first byte of the wall time, -1 without one.
         step: bytes of the step.
         scalars: the numbers.
@@ -84,6 +85,7 @@ class Layout:
     length: int
     free: IntArray
     adds: Registers
+    adds_at: IntArray
     wall_at: int
     step: range
     scalars: tuple[Scalar, ...]
@@ -100,6 +102,11 @@ class _Group(NamedTuple):
         return _Group(self.rows[chosen], self.words[:, chosen], self.members[chosen])
 
 
+def is_worthwhile(count: int, length: int) -> bool:
+    """Says whether so many records of one length are decoded faster by columns than one by one."""
+    return count >= _FEWEST and length <= _MAX_LENGTH
+
+
 def take(window: bytes, starts: IntArray, members: IntArray, length: int) -> Taken:
     """Decodes the records of one length that have a layout.
 
@@ -110,13 +117,11 @@ def take(window: bytes, starts: IntArray, members: IntArray, length: int) -> Tak
         length: bytes of data of each.
     """
     n_words = (length + 4 + 7) // 8
-    if len(starts) < _FEWEST or length > _MAX_LENGTH:
-        return Taken([], members, 0)
     rows: Rows = np.ndarray(len(window) - 8 * n_words + 1, f"V{8 * n_words}", window, strides=(1,))[starts]
     group = _Group(rows, np.ascontiguousarray(rows.view("<u8").reshape(-1, n_words).T), members)
     found, left, n_bad, n_refused = [], [], 0, 0
     known, used = list(_known_layouts(length)), []
-    while len(group.members) and n_refused < _MAX_REFUSED:
+    while len(group.members) >= _FEWEST and n_refused < _MAX_REFUSED:
         layout = known.pop(0) if known else _learnt(group, length)
         if layout is None:
             left.append(group.members[-1:])
@@ -124,10 +129,11 @@ def take(window: bytes, starts: IntArray, members: IntArray, length: int) -> Tak
             n_refused += 1
             continue
         alike = _is_alike(group.words, layout)
-        if not alike.any():
+        n_alike = np.count_nonzero(alike)
+        if not n_alike:
             continue
         used.append(layout)
-        is_last = bool(alike.all())
+        is_last = n_alike == len(alike)
         taken = _decoded(group if is_last else group.part(alike), layout)
         found += taken.found
         left.append(taken.left)
@@ -151,8 +157,6 @@ def _remember(length: int, used: list[Layout]) -> None:
 
 def _learnt(group: _Group, length: int) -> Layout | None:
     """Returns the layout of the last record; None if it holds no scalar, or not at a fixed place."""
-    if len(group.members) < _FEWEST:
-        return None
     row = group.rows[-1].tobytes()
     try:
         event = decode_event(row[:length], 0, length)
@@ -178,7 +182,8 @@ def _learnt(group: _Group, length: int) -> Layout | None:
         named=named.view("<u8")[named.view("<u8") > 0][:, None],
         length=length,
         free=free,
-        adds=np.ascontiguousarray(contributions(length)[length - 1 - free]),
+        adds=contributions(length)[length - 1 - free].ravel(),
+        adds_at=256 * np.arange(len(free), dtype=np.int64)[:, None],
         wall_at=event.wall_at,
         step=step,
         scalars=tuple(event.scalars),
@@ -196,14 +201,16 @@ def _decoded(group: _Group, layout: Layout) -> Taken:
     which, firsts, sure = _by_tags(group.words[layout.named_words], layout)
     heads = [_without(group.rows[first].tobytes()[: layout.length], layout.free) for first in firsts]
     sound = _is_sound(group.rows, layout, np.array([_head_crc(head) for head in heads], dtype=np.uint32)[which])
-    n_bad, left, good = 0, group.members[:0], sound & sure
+    n_bad, left, good = 0, group.members[:0], sound if sure is None else sound & sure
     if not good.all():
-        n_bad, left = int((sure & ~sound).sum()), group.members[~sure]
+        left = left if sure is None else group.members[~sure]
+        n_bad = len(good) - len(left) - np.count_nonzero(good)
         group, which = group.part(good), which[good]
+    bounds = [0, len(which)]
     if len(firsts) > 1:
         by_tag = np.argsort(which, kind="stable")
         group, which = group.part(by_tag), which[by_tag]
-    bounds = np.searchsorted(which, np.arange(len(firsts) + 1)).tolist()
+        bounds = np.searchsorted(which, np.arange(len(firsts) + 1)).tolist()
     walls, steps = _walls(group.rows, layout), _steps(group.rows, layout)
     found = []
     for k, scalar in enumerate(layout.scalars):
@@ -215,8 +222,8 @@ def _decoded(group: _Group, layout: Layout) -> Taken:
     return Taken(found, left, n_bad)
 
 
-def _by_tags(names: Words, layout: Layout) -> tuple[IntArray, list[int], npt.NDArray[np.bool_]]:
-    """Returns the number of each record's tags, the first record with each, and whether that is sure.
+def _by_tags(names: Words, layout: Layout) -> tuple[IntArray, list[int], npt.NDArray[np.bool_] | None]:
+    """Returns the number of each record's tags, the first record with each, and whether that is sure; None: all are.
 
     Args:
         names: the words with tags in them.
@@ -225,7 +232,7 @@ def _by_tags(names: Words, layout: Layout) -> tuple[IntArray, list[int], npt.NDA
     count = names.shape[1]
     names = (names ^ names[:, :1]) & layout.named
     if not names.any():
-        return np.zeros(count, dtype=np.int64), [0], np.ones(count, dtype=bool)
+        return np.zeros(count, dtype=np.int64), [0], None
     mixed = np.zeros(count, dtype=np.uint64)
     for column in names:
         mixed = (mixed ^ column) * _MIX
@@ -251,8 +258,7 @@ def _head_crc(head: bytes) -> int:
 def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> npt.NDArray[np.bool_]:
     """Says which records are undamaged: the checksum without the free bytes, and what each of these adds."""
     free = rows.view(np.uint8).reshape(len(rows), -1).T[layout.free]  # (free bytes, records)
-    rising = 256 * np.arange(len(free), dtype=np.int64)[:, None]
-    found = np.bitwise_xor.reduce(layout.adds.ravel().take(free + rising), axis=0) ^ heads
+    found = np.bitwise_xor.reduce(layout.adds.take(free + layout.adds_at), axis=0) ^ heads
     return np.asarray(masked(found) == _column(rows, "<u4", layout.length))
 
 

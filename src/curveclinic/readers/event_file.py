@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from curveclinic.plurals import counted
 from curveclinic.readers.crc import masked_crc
-from curveclinic.readers.event_columns import POSITIONS, Piece, take
+from curveclinic.readers.event_columns import POSITIONS, Piece, is_worthwhile, take
 from curveclinic.readers.event_frames import Bytes, IntArray, Paged, Walk, Window
 from curveclinic.readers.protobuf import Event, decode_event
 
@@ -81,7 +81,7 @@ def _decode_window(window: Window, found: _Found) -> None:
     """Decodes the records of a window, those of one length together."""
     slow = []
     for length, members in _by_length(window.lengths):
-        if not found.columnwise:
+        if not (found.columnwise and is_worthwhile(len(members), length)):
             slow.append(members)
             continue
         taken = take(window.data, window.starts[members], members + found.n_records, length)
@@ -150,13 +150,19 @@ def _in_order(found: _Found) -> dict[str, Columns]:
     """Puts the points of each tag, and the tags, in the order written."""
     tags = {}
     for tag in found.pieces.keys() | found.lone.keys():
-        parts = found.pieces.get(tag, [])
+        parts = [piece for piece in found.pieces.get(tag, ()) if len(piece.order)]
         if tag in found.lone:
-            parts = [*parts, Piece(*(np.array(column) for column in zip(*found.lone[tag], strict=True)))]
-        points = parts[0] if len(parts) == 1 else Piece(*map(np.concatenate, zip(*parts, strict=True)))
-        if not len(points.order):
+            parts.append(Piece(*map(np.array, zip(*found.lone[tag], strict=True))))
+        if not parts:
             continue
+        parts.sort(key=_first)  # most follow one another: steps take another byte as they grow
+        points = parts[0] if len(parts) == 1 else Piece(*map(np.concatenate, zip(*parts, strict=True)))
         if (points.order[1:] < points.order[:-1]).any():
             points = points.at(np.argsort(points.order))
-        tags[tag] = (int(points.order[0]), (points.walls, points.steps.astype(np.float64), points.values))
+        tags[tag] = (_first(points), (points.walls, points.steps.astype(np.float64), points.values))
     return {tag: columns for tag, (_, columns) in sorted(tags.items(), key=lambda item: item[1][0])}
+
+
+def _first(points: Piece) -> int:
+    """Place in the file of the first of some points."""
+    return int(points.order[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -95,6 +95,14 @@ class Window:
     skipped: tuple[int, int] | None = None
 
 
+class _Sizes(dict[bytes, int]):
+    """Header -> size of the record, for the headers of one file: a look into it costs less than a call."""
+
+    def __missing__(self, header: bytes) -> int:
+        size = self[header] = _record_size(header)
+        return size
+
+
 @dataclass
 class Walk:
     """A walk over the records of a file; `note` says what ended it early."""
@@ -103,6 +111,7 @@ class Walk:
     note: str = ""
     n_records: int = 0
     _is_garbage: bool = False
+    _sizes: _Sizes = field(default_factory=_Sizes)
 
     def windows(self) -> Iterator[Window]:
         """Yields the windows of the file in order."""
@@ -149,17 +158,17 @@ class Walk:
 
     def _walked(self, data: bytes, at: int, count: int) -> tuple[IntArray, IntArray, int, bool]:
         """Walks up to `count` records one by one; also says whether the window (or the file) is over."""
-        places, stop = [], len(data)
+        places, stop, sizes = [at], len(data), self._sizes
         for _ in range(count):
-            header = data[at : at + _HEADER]
-            size = _record_size(header)
-            if not size or at + size > stop:
-                self._is_garbage = not size and len(header) == _HEADER
+            size = sizes[data[at : at + _HEADER]]
+            end = at + size
+            if not size or end > stop:
+                self._is_garbage = not size and at + _HEADER <= stop
                 break
-            places.append(at)
-            at += size
-        bounds = np.array([*places, at], dtype=np.int64)
-        return bounds[:-1], np.diff(bounds), at, len(places) < count
+            places.append(end)
+            at = end
+        bounds = np.array(places, dtype=np.int64)
+        return bounds[:-1], bounds[1:] - bounds[:-1], at, len(places) <= count
 
 
 def is_event_head(head: bytes) -> bool:

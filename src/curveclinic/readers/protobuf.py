@@ -40,6 +40,8 @@ def fields(buffer: Any, at: int, end: int) -> Iterator[tuple[int, int, int, int]
 
 def varint(buffer: Any, at: int) -> tuple[int, int]:
     """Returns a whole number of up to 64 bits, seven a byte, the lowest first, and where it ends."""
+    if buffer[at] < 0x80:  # most are short
+        return buffer[at], at + 1
     value = shift = 0
     while True:
         byte = buffer[at]

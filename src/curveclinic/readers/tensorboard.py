@@ -157,7 +157,7 @@ def _merge(files: Sequence[Part]) -> tuple[dict[str, Points], tuple[str, ...]]:
 
 def _strangers_note(files: Sequence[Part]) -> list[str]:
     """The note on files of one folder that share no curve: two writers of one run, or runs that are strangers."""
-    for place, later in enumerate(files):
+    for place, later in enumerate(files[1:], 1):
         own = _curves(later)
         others = [_curves(earlier) for earlier in files[:place] if earlier.prefix == later.prefix]
         if own and any(others) and own.isdisjoint(set().union(*others)):
