@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curveclinic.readers import delimited, number_table
@@ -58,6 +58,9 @@ def choose_way(patch, way):
 
 @settings(max_examples=400, deadline=None)
 @given(texts(), st.sampled_from(sorted(WAYS)))
+@example("epoch,epoch\n,0.0\n", "python")
+@example("epoch,epoch\n,0.0\n", "arrow")
+@example("epoch,epoch\n,0.0\n", "csv")
 def test_the_quick_way_equals_the_thorough_one(text, way):
     data = text.encode()
     with pytest.MonkeyPatch.context() as patch:

@@ -107,9 +107,9 @@ def _grid(header: _Header, rest: bytes) -> Grid | None:
     columns = _columns(_by_column(values, width), None if gaps is None else _by_column(gaps, width))
     found: dict[str, Column] = {}
     for name, column in zip(header.names, columns, strict=True):
-        if len(column.rows):
-            found.setdefault(name, column)
-    return Grid(found, len(values) // width, notes=header.notes)
+        found.setdefault(name, column)  # of columns of one name the first is read, be it empty
+    filled = {name: column for name, column in found.items() if len(column.rows)}
+    return Grid(filled, len(values) // width, notes=header.notes)
 
 
 def _ends_of_cells(text: bytes, delimiter: str, width: int) -> IntArray | None:
