@@ -71,10 +71,9 @@ def _outcomes(kind: str, group: str, part: str, answers: npt.NDArray[np.str_]) -
 
 def doubted(batch: Batch) -> BoolArray:
     """(n,) runs that get no verdict for their shape."""
-    out, start = np.zeros(batch.size, dtype=bool), 0
+    out = np.zeros(batch.size, dtype=bool)
     for piece in measured(batch):
-        out[[start + row for row in doubts(piece).reasons()]] = True
-        start += piece.batch.size
+        out[list(doubts(piece).reasons())] = True
     return out
 
 

@@ -33,7 +33,7 @@ from yardstick import LOSSES, RESULTS
 from curveclinic.classifier import load_classifier
 from curveclinic.intake import runs_from
 from curveclinic.model.encoder import encode_measured, joined
-from curveclinic.quantities import measured
+from curveclinic.quantities import measured, places_of
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.readers import read_file
 from curveclinic.run import Run
@@ -115,7 +115,7 @@ def stage_rows(path: Path, known: dict[str, FloatArray]) -> Iterator[Row]:
     runs = [run for run in runs_from(curves)[0] if isinstance(run, Run)]
     batch, classifier = Batch.from_runs(runs), load_classifier()
     pieces, rows = list(measured(batch)), score_table(curves)
-    encoded = joined([encode_measured(one) for one in pieces])
+    encoded = joined([encode_measured(one) for one in pieces], places_of(one.rows for one in pieces))
     stages: dict[str, Callable[[], object]] = {
         "read": lambda: [pa.Table.from_batches([b]) for b in pq.ParquetFile(path).iter_batches(use_threads=False)],
         "measures": lambda: list(measured(batch)),

@@ -18,7 +18,7 @@ from curveclinic.labels import CHANNELS
 from curveclinic.measures import Cells
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
-from curveclinic.quantities import Measured, measured
+from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import halves, middle_of_three, other, row_median, row_min, twice
 
@@ -68,14 +68,16 @@ class Encoded:
 
 def encode(batch: Batch) -> Encoded:
     """Encodes n runs; finite and bounded for any input."""
-    return joined([encode_measured(piece) for piece in measured(batch)])
+    parts, rows = zip(*[(encode_measured(piece), piece.rows) for piece in measured(batch)], strict=True)
+    return joined(parts, places_of(rows))
 
 
-def joined(parts: Sequence[Encoded]) -> Encoded:
-    """Returns consecutive pieces of a batch as one."""
+def joined(parts: Sequence[Encoded], places: IntArray) -> Encoded:
+    """Returns the pieces of a batch as one, with all its runs, which are at these places (n,)."""
     if len(parts) == 1:
         return parts[0]
-    return Encoded(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Encoded)})
+    names = [f.name for f in fields(Encoded)]
+    return Encoded(**{name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names})
 
 
 def encode_measured(piece: Measured) -> Encoded:

@@ -3,7 +3,7 @@ import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
 from curveclinic.measures import cells_of
-from curveclinic.quantities import Level, level_of, make_level, measure, raw_pair, trend_quantities
+from curveclinic.quantities import Level, level_of, make_level, measure, measured, places_of, raw_pair, trend_quantities
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.run import Run
 
@@ -156,3 +156,26 @@ def test_a_run_is_measured_the_same_in_any_company():
 
 def test_an_empty_batch():
     assert all(len(value) == 0 for value in numbers_of().values())
+
+
+def test_runs_of_one_shape_are_measured_together_and_keep_their_rows():
+    short = {k for k in range(300) if k % 3 == 0}
+    curves = [decay(40 if k in short else 60) * (1 + k) for k in range(300)]
+    batch = Batch.from_runs([Run.from_arrays({"train_loss": curve}) for curve in curves])
+    pieces = list(measured(batch))
+    assert set(pieces[0].rows[:100].tolist()) == short
+    assert [set(piece.batch.channels["train_loss"].lengths.tolist()) for piece in pieces] == [{40, 60}, {60}, {60}]
+    for piece in pieces:
+        firsts = piece.batch.channels["train_loss"].values[piece.batch.channels["train_loss"].offsets[:-1]]
+        np.testing.assert_array_equal(firsts, [curves[row][0] for row in piece.rows])
+    found = np.concatenate([piece.quantities["first"] for piece in pieces])[places_of(piece.rows for piece in pieces)]
+    np.testing.assert_array_equal(found, [curve[0] for curve in curves])
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 6, 7, 8, 9, 10], [9, 3, 3, 0], [2], []])
+def test_runs_are_taken_from_a_channel(rows):
+    parts = [(np.arange(k + 1.0), np.arange(k + 1.0) * k) for k in range(12)]
+    taken, wanted = Ragged.from_list(parts).take(np.array(rows, dtype=np.int64)), [parts[k] for k in rows]
+    np.testing.assert_array_equal(taken.lengths, [len(steps) for steps, _ in wanted])
+    np.testing.assert_array_equal(taken.steps, np.concatenate([[], *(steps for steps, _ in wanted)]))
+    np.testing.assert_array_equal(taken.values, np.concatenate([[], *(values for _, values in wanted)]))

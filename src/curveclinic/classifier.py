@@ -16,7 +16,7 @@ import numpy.typing as npt
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
-from curveclinic.ragged import Batch, FloatArray
+from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.ranking import CauseModel, load_cause_model
 from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 
@@ -57,12 +57,12 @@ class NetworkOpinion:
     severity: npt.NDArray[np.int8]
 
 
-def joined(parts: Sequence[NetworkOpinion]) -> NetworkOpinion:
-    """Returns the opinions on consecutive pieces of a batch as one."""
+def joined(parts: Sequence[NetworkOpinion], places: IntArray) -> NetworkOpinion:
+    """Returns the opinions on the pieces of a batch as one on all its runs, which are at these places (n,)."""
     if len(parts) == 1:
         return parts[0]
     names = ("probability", "onset", "end", "severity")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
     return NetworkOpinion(threshold=parts[0].threshold, **arrays)
 
 

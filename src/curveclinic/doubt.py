@@ -138,7 +138,7 @@ class Doubts:
 
 def doubts(piece: Measured) -> Doubts:
     """Says of measured runs whether their train loss is a learning curve; a logged non-finite loss is a fact."""
-    return doubts_among([suspects_in(piece, 0)])
+    return doubts_among([suspects_in(piece)])
 
 
 def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:

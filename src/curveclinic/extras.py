@@ -66,7 +66,7 @@ def _bad_share(loss: Ragged) -> FloatArray:
     """(n,) share of the points that are not finite, NaN where there is no point."""
     share = np.where(loss.lengths > 0, 0.0, np.nan)
     if len(loss.bad):
-        share += 1.0 - loss.finite().lengths / np.maximum(loss.lengths, 1)
+        share += 1.0 - loss.finite_lengths / np.maximum(loss.lengths, 1)
     return share
 
 

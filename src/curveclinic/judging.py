@@ -17,7 +17,7 @@ from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.merge import Verdicts, loss_points, merge
 from curveclinic.peaks import peak_steps
-from curveclinic.quantities import Measured, measured
+from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
 from curveclinic.stopping import stops
@@ -177,23 +177,23 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     rules: list[RuleOpinion] = []
     network: list[tuple[NetworkOpinion, Encoded]] = []
     suspects: list[Suspects | None] = []
-    counted: list[IntArray] = []
-    start = 0
+    rows: list[IntArray] = []
     for piece in measured(batch):
         rules.append(opinion_on(piece))
         if classifier is not None:
             network.append(_network_opinion(piece, classifier))
-        suspects.append(suspects_in(piece, start))
-        counted.append(piece.batch.finite_counts)
-        start += piece.batch.size
-    doubtful, counts = doubts_among(suspects).reasons(), np.concatenate(counted)
+        suspects.append(suspects_in(piece))
+        rows.append(piece.rows)
+    doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
     if classifier is None:
-        return Opinions(joined(rules), None, None, doubtful, counts)
+        return Opinions(joined(rules, places), None, None, doubtful, counts)
     from curveclinic.classifier import joined as joined_network
     from curveclinic.model.encoder import joined as joined_encoded
 
     said, shown = zip(*network, strict=True)
-    return Opinions(joined(rules), joined_network(said), joined_encoded(shown), doubtful, counts)
+    return Opinions(
+        joined(rules, places), joined_network(said, places), joined_encoded(shown, places), doubtful, counts
+    )  # fmt: skip
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:

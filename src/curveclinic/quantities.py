@@ -6,7 +6,7 @@ from the optional channels (`extras.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,8 @@ from curveclinic.labels import CHANNELS
 from curveclinic.levels import Level, in_log, level_of, make_level, raw_pair
 from curveclinic.measures import Cells, View, cells_in, no_cells
 from curveclinic.pairs import pair_quantities
-from curveclinic.ragged import Batch, Ragged
-from curveclinic.smoothing import other
+from curveclinic.ragged import Batch, IntArray, Ragged
+from curveclinic.smoothing import other, row_numbers
 from curveclinic.texture import texture_quantities
 from curveclinic.trends import Quantities, loss_quantities
 
@@ -31,6 +31,7 @@ __all__ = [
     "make_level",
     "measure",
     "measured",
+    "places_of",
     "raw_pair",
     "texture_quantities",
     "trend_quantities",
@@ -49,6 +50,7 @@ class Measured:
 
     Attributes:
         batch: the runs.
+        rows: (n,) which runs these are of the batch that was cut into pieces.
         quantities: name -> (n,).
         companions: the channels beside the losses reduced to cells.
         losses: both losses reduced to cells as one channel: train's n runs, then val's.
@@ -57,6 +59,7 @@ class Measured:
     """
 
     batch: Batch
+    rows: IntArray
     quantities: Quantities
     companions: dict[str, Cells]
     losses: Cells
@@ -70,8 +73,13 @@ class Measured:
         return {"train_loss": self.losses.part(0, n), "val_loss": self.losses.part(n, 2 * n)} | self.companions
 
 
-def measure(batch: Batch) -> Measured:
-    """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache."""
+def measure(batch: Batch, rows: IntArray | None = None) -> Measured:
+    """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache.
+
+    Args:
+        batch: n runs.
+        rows: (n,) which runs these are of another batch.
+    """
     n, channels = batch.size, batch.channels
     # all channels are reduced in one go: for a single run it is calls that cost
     beside = [name for name in _BESIDE if len(channels[name].values)]
@@ -84,7 +92,8 @@ def measure(batch: Batch) -> Measured:
     level = level_of(losses)
     of_channels = channel_quantities(batch, losses, level, companions)
     q = trend_quantities(level) | texture_quantities(view.points.part(0, n), losses) | of_channels
-    return Measured(batch, q, companions, losses, level, view.part(0, 2 * n))
+    rows = row_numbers(n) if rows is None else rows
+    return Measured(batch, rows, q, companions, losses, level, view.part(0, 2 * n))
 
 
 def trend_quantities(losses: Level) -> Quantities:
@@ -102,9 +111,19 @@ def trend_quantities(losses: Level) -> Quantities:
 
 
 def measured(batch: Batch) -> Iterator[Measured]:
-    """Yields the batch in measured pieces, in order; one empty piece for an empty batch."""
+    """Yields the batch in measured pieces; one empty piece for an empty batch.
+
+    Runs of one shape come together, as little then depends on the run; `Measured.rows` says where they belong.
+    """
     if batch.size <= _CHUNK:
         yield measure(batch)
         return
+    order = batch.by_shape()
     for start in range(0, batch.size, _CHUNK):
-        yield measure(batch.part(start, min(start + _CHUNK, batch.size)))
+        rows = order[start : start + _CHUNK]
+        yield measure(batch.take(rows), rows)
+
+
+def places_of(pieces: Iterable[IntArray]) -> IntArray:
+    """(n,) place of every run of a batch among the runs of its pieces, by their `Measured.rows`."""
+    return np.argsort(np.concatenate(list(pieces)))

@@ -28,6 +28,9 @@ _BLOCK_GROWTH = 1.3
 _BLOCK_CELLS = 1 << 18
 """Most cells of a block (2 MiB of float64): measured fastest while the working set stays in cache."""
 
+_STRETCH = 4
+"""Neighbours from which it pays on average to copy them whole."""
+
 
 def offsets_of(lengths: IntArray) -> IntArray:
     """(n + 1,) where runs of these lengths begin one after another, and where the last one ends."""
@@ -86,11 +89,28 @@ class Ragged:
         """(k,) flat index of every point that is NaN or Inf."""
         return (~np.isfinite(self.values)).nonzero()[0]
 
+    @kept
+    def finite_lengths(self) -> IntArray:
+        """(n,) number of points of every run that are neither NaN nor Inf."""
+        before = self.bad.searchsorted(self.offsets)
+        return self.lengths - (before[1:] - before[:-1])
+
     def take(self, rows: IntArray) -> Ragged:
         """Returns the given runs, in that order."""
         lengths = self.lengths[rows]
-        offsets, index = offsets_of(lengths), places(self.offsets[rows], lengths)
-        return Ragged(self.steps.take(index), self.values.take(index), offsets)
+        offsets = offsets_of(lengths)
+        if not offsets[-1]:
+            return Ragged(self.steps[:0], self.values[:0], offsets)
+        ends = np.append((rows[1:] != rows[:-1] + 1).nonzero()[0], len(rows) - 1) + 1
+        if len(ends) * _STRETCH > len(rows):
+            index = places(self.offsets[rows], lengths)
+            return Ragged(self.steps.take(index), self.values.take(index), offsets)
+        # stretches of neighbours are copied whole
+        first, stop = self.offsets[rows[np.append(0, ends[:-1])]].tolist(), self.offsets[rows[ends - 1] + 1].tolist()
+        steps, values = (
+            np.concatenate([flat[a:b] for a, b in zip(first, stop, strict=True)]) for flat in (self.steps, self.values)
+        )
+        return Ragged(steps, values, offsets)
 
     def part(self, start: int, stop: int) -> Ragged:
         """Returns consecutive runs without copying their points."""
@@ -192,8 +212,13 @@ class Batch:
         for column, name in enumerate(CHANNELS):
             channel = self.channels[name]
             if len(channel.values):
-                out[:, column] = np.where(channel.lengths > 0, channel.finite().lengths, -1)
+                out[:, column] = np.where(channel.lengths > 0, channel.finite_lengths, -1)
         return out
+
+    def by_shape(self) -> IntArray:
+        """(n,) the runs, those of as many finite points next to one another: of train loss, of val loss, and so on."""
+        order: IntArray = np.lexsort(self.finite_counts.T[::-1])
+        return order
 
     def take(self, rows: IntArray) -> Batch:
         """Returns the given runs, in that order."""

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from curveclinic.definitions import degrees
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.plurals import counted
-from curveclinic.quantities import Measured, measured
+from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.severity import severities
 from curveclinic.spans import spans
-from curveclinic.trends import Quantities
+from curveclinic.trends import Quantities, table_of
 
 SeverityArray = npt.NDArray[np.int8]
 
@@ -105,17 +105,18 @@ class RuleOpinion:
 
 def judge(batch: Batch) -> RuleOpinion:
     """Judges every run of a batch by the definitions."""
-    return joined([opinion_on(piece) for piece in measured(batch)])
+    parts, rows = zip(*[(opinion_on(piece), piece.rows) for piece in measured(batch)], strict=True)
+    return joined(parts, places_of(rows))
 
 
-def joined(parts: Sequence[RuleOpinion]) -> RuleOpinion:
-    """Returns the opinions on consecutive pieces of a batch as one."""
+def joined(parts: Sequence[RuleOpinion], places: IntArray) -> RuleOpinion:
+    """Returns the opinions on the pieces of a batch as one on all its runs, which are at these places (n,)."""
     if len(parts) == 1:
         return parts[0]
     names = ("degree", "present", "checked", "onset", "end", "severity")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    quantities = {key: np.concatenate([part.quantities[key] for part in parts]) for key in parts[0].quantities}
-    return RuleOpinion(**arrays, quantities=quantities)
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
+    table = np.concatenate([table_of(part.quantities.values()) for part in parts], axis=1).take(places, axis=1)
+    return RuleOpinion(**arrays, quantities=dict(zip(parts[0].quantities, table, strict=True)))
 
 
 def opinion_on(piece: Measured) -> RuleOpinion:

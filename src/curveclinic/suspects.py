@@ -54,8 +54,8 @@ class Suspects:
         )
 
 
-def suspects_in(piece: Measured, first: int) -> Suspects | None:
-    """Returns the runs of a piece that get a closer look, None for none; `first` is the row of the first run."""
+def suspects_in(piece: Measured) -> Suspects | None:
+    """Returns the runs of a piece that get a closer look, None for none."""
     n, q = piece.batch.size, piece.quantities
     level = piece.level
     whole, half = (level.top - level.bottom)[:n], row_spread(level.view[:n, level.view.shape[1] // 2 :])
@@ -67,4 +67,4 @@ def suspects_in(piece: Measured, first: int) -> Suspects | None:
     levels = {name: level.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     cells = {name: piece.losses.take(rows + k * n) for k, name in enumerate(_LOSSES)}
     late = half[rows] / np.maximum(whole[rows], EPS)
-    return Suspects(rows + first, late, {name: q[name][rows] for name in _READ}, levels, cells)
+    return Suspects(piece.rows[rows], late, {name: q[name][rows] for name in _READ}, levels, cells)
