@@ -13,7 +13,7 @@ import numpy as np
 
 from curveclinic.measures import Cells
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import row_starts
+from curveclinic.smoothing import alike, row_starts
 
 BINS: Final = 128
 
@@ -51,7 +51,7 @@ def bins_of(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
 
 def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     """Bins of runs that all have the channel."""
-    first, held = _held(cells, start, stop)
+    first, held = _held_in(cells, start, stop)
     presence = np.minimum(held, 1.0)
     curves = np.empty((3, len(held)))
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
@@ -65,10 +65,20 @@ def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     return Bins(curves.reshape(3, -1, BINS), presence.reshape(-1, BINS))
 
 
-def _held(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
-    """(n BINS,) flat place of the first cell in each bin, or after it where there is none, and how many it holds."""
+def _held_in(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
+    """`_held` of runs, worked out once where all of them have the same steps."""
+    steps = cells.distinct_steps
+    if not len(steps) == len(alike(start)) == len(alike(stop)) == 1:
+        return _held(cells.steps, cells.size, start, stop)
+    first, held = _held(steps, cells.size[:1], start[:1], stop[:1])
     n, width = cells.steps.shape
-    place = cells.steps - start[:, None]
+    return (first + row_starts(n, width)).ravel(), np.tile(held, n)
+
+
+def _held(steps: FloatArray, size: IntArray, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
+    """(n BINS,) flat place of the first cell in each bin, or after it where there is none, and how many it holds."""
+    n, width = steps.shape
+    place = steps - start[:, None]
     place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
     np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
     bins = place.astype(np.int64)
@@ -77,7 +87,7 @@ def _held(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, 
     first = np.add.accumulate(held)
     first -= held
     # the padding repeats a run's last cell, and does not count in its bin
-    held[bins[:, -1]] -= width - cells.size
+    held[bins[:, -1]] -= width - size
     return first, held
 
 

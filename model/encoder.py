@@ -85,7 +85,8 @@ def encode_measured(piece: Measured) -> Encoded:
     batch, losses = piece.batch, piece.losses
     n, (starts, stops) = batch.size, _axis(losses)
     start, stop = starts[:n], stops[:n]
-    tensor = _BLANK.repeat(n, axis=0)
+    tensor = np.empty((n, *_BLANK.shape), dtype=np.float32)
+    tensor[:, : _LOSS_ROWS.start], tensor[:, _LOSS_ROWS.stop :] = _BLANK[: _LOSS_ROWS.start], _BLANK[_LOSS_ROWS.stop :]
     with np.errstate(all="ignore"):
         _fill_losses(tensor, losses, bins_of(losses, starts, stops))
         for name in _COMPANIONS:
@@ -208,7 +209,7 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
 
 def _bound(values: Tensor) -> None:
     """Keeps values within the limits; what could not be calculated is 0."""
-    np.minimum(np.maximum(values, -_LIMIT, out=values), _LIMIT, out=values)
+    values.clip(-_LIMIT, _LIMIT, out=values)
     if np.isnan(np.add.reduce(values, axis=None)):
         values[np.isnan(values)] = 0.0
 
@@ -276,10 +277,10 @@ _LOSS_ROWS: Final = slice(_ROWS["train_loss"].start, _ROWS["val_loss"].stop)
 
 
 def _blank() -> Tensor:
-    """(1, len(TENSOR_CHANNELS), BINS) a run without a channel: the time from -1 to 1, and that all bins are outside."""
-    tensor = np.zeros((1, len(TENSOR_CHANNELS), BINS), dtype=np.float32)
-    tensor[:, 0] = np.linspace(-1, 1, BINS)
-    tensor[:, [rows.stop - 1 for rows in _ROWS.values()]] = -1.0
+    """(len(TENSOR_CHANNELS), BINS) a run without a channel: the time from -1 to 1, and that all bins are outside."""
+    tensor = np.zeros((len(TENSOR_CHANNELS), BINS), dtype=np.float32)
+    tensor[0] = np.linspace(-1, 1, BINS)
+    tensor[[rows.stop - 1 for rows in _ROWS.values()]] = -1.0
     return tensor
 
 

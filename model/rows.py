@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,10 @@ def _without_padding(values: FloatArray, lengths: IntArray) -> FloatArray:
     return points
 
 
+_KEPT: Final = ("sum", "mean", "centred", "squared", "variance", "changes", "path", "ordered", "total")
+"""What `Rows` work out when it is first asked for, (m, ...) each."""
+
+
 class Rows:
     """Curves of similar length on [0, 1], one a row.
 
@@ -77,11 +81,18 @@ class Rows:
         self._memo: dict[tuple[Any, ...], Any] = {}
 
     def take(self, index: IntArray) -> Rows:
-        """Returns the given rows, in that order, no wider than they need to be."""
+        """Returns the rows of a rising index, no wider than they need to be."""
+        if self.full and index[-1] - index[0] == len(index) - 1:
+            return self._part(slice(index[0], index[-1] + 1))
         lengths = self.lengths[index]
-        if self.full:
-            return Rows(self.values.take(index, axis=0), lengths)
         return Rows(self.values[index, : lengths.max(initial=1)], lengths)
+
+    def _part(self, own: slice) -> Rows:
+        """Rows side by side, with what is known of them already."""
+        part = Rows(self.values[own], self.lengths[own])
+        known = vars(self)
+        vars(part).update({name: known[name][own] for name in _KEPT if name in known})
+        return part
 
     def once(self, key: tuple[Any, ...], compute: Callable[[], Any]) -> Any:
         """Result of `compute`, kept under `key` for the other features of these rows."""

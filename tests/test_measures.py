@@ -12,7 +12,6 @@ from curveclinic.ragged import Ragged, offsets_of, places
 from curveclinic.smoothing import (
     StepAxis,
     even_grid,
-    for_rows,
     masked_quantile,
     moving_mean,
     other,
@@ -22,6 +21,7 @@ from curveclinic.smoothing import (
     rows_of,
     windowed,
     windows,
+    windows_of,
 )
 
 
@@ -157,14 +157,29 @@ def test_moving_mean_of_mixed_and_uniform_rows_is_the_same():
     np.testing.assert_array_equal(moving_mean(x, np.array([0, 3]), size)[0], x[0])
 
 
-def test_rows_with_the_same_keys_share_one():
-    def made(low, high):
-        return np.arange(low, low + 3)[None, :], np.full((1, 3), high)
+def test_windows_of_rows_are_made_once_for_each_half_and_size():
+    half, size = np.array([3, 1, 3, 15, 1]), np.array([20, 9, 20, CELLS, CELLS])
+    for found, wanted in zip(
+        windows_of(CELLS, half, size), windows(CELLS, half[:, None], size[:, None]), strict=True
+    ):  # fmt: skip
+        np.testing.assert_array_equal(found, wanted)
+    assert [len(one) for one in windows_of(CELLS, half[[0, 2]], size[[0, 2]])] == [1, 1, 1]
 
-    (low, high), (one, _) = for_rows(made, np.array([1, 5]), np.array([2, 2])), for_rows(made, *np.ones((2, 4), int))
-    assert low.tolist() == [[1, 2, 3], [5, 6, 7]]
-    assert high.tolist() == [[2, 2, 2], [2, 2, 2]]
-    assert one.tolist() == [[1, 2, 3]]
+
+def test_runs_that_share_their_steps_share_one_axis():
+    curves, uneven = white(3 * 60).reshape(3, 60), np.arange(60.0) ** 1.5
+    steps = np.concatenate([np.arange(60.0), 2 + np.arange(60.0), uneven])
+    apart = cells_of(Ragged(steps, curves.ravel(), np.arange(4) * 60))
+    assert [len(apart.distinct_steps), len(apart.part(0, 1).distinct_steps)] == [3, 1]
+    for own in (np.arange(60.0), uneven):
+        shared = cells_of(Ragged(np.tile(own, 3), curves.ravel(), np.arange(4) * 60))
+        assert len(shared.axis.size) == 1
+        grid = np.linspace(-1.0, 70.0, 50)[None, :]
+        wanted = [np.interp(grid[0], own, curve) for curve in shared.mean[:, :60]]
+        np.testing.assert_allclose(shared.at(grid), wanted, atol=1e-12)
+        np.testing.assert_array_equal(shared.at(grid.repeat(3, axis=0)), shared.at(grid))
+        evened = [np.interp(np.linspace(0, own[-1], CELLS), own, curve) for curve in shared.mean[:, :60]]
+        np.testing.assert_allclose(shared.axis.evened(shared.mean), evened, atol=1e-12)
 
 
 def test_rows_of_cells_that_are_all_even_are_left_alone():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from curveclinic.medians import low_high
 from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.smoothing import alike
 
 Summary = tuple[FloatArray, FloatArray, FloatArray]
 """Mean, smallest and largest of each cell's points; for reading, they may be one array."""
@@ -137,6 +139,12 @@ class Layout:
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         """Returns the layout of runs on at most so many cells each, of nearly equal counts of points."""
+        if len(lengths) and not offsets[0] and len(alike(lengths)) == 1:
+            return _even_layout(len(lengths), int(lengths[0]), cells)
+        return cls._of(offsets, lengths, cells)
+
+    @classmethod
+    def _of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         points = np.array([1, cells + 1, 2 * cells + 1]).searchsorted(lengths, side="right")
         groups: list[_Group] = []
         for held, kind in enumerate(_GROUPS, start=1):
@@ -163,3 +171,9 @@ class Layout:
         for group, part in zip(self.groups, parts, strict=True):
             out[group.rows] = part
         return out
+
+
+@lru_cache(maxsize=8)
+def _even_layout(n: int, length: int, cells: int) -> Layout:
+    """The layout of n runs of one length: most pieces of a large batch are such, and alike."""
+    return Layout._of(np.arange(n + 1) * length, np.full(n, length), cells)

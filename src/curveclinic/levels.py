@@ -75,7 +75,10 @@ _FIELDS: Final = attrgetter(*(f.name for f in fields(Level)))
 def level_of(cells: Cells) -> Level:
     """Estimates the level from logged points."""
     level = smooth(cells)
-    steps = even_grid(cells.steps[:, 0], cells.steps[:, -1], cells.steps.shape[1])
+    steps = cells.distinct_steps
+    steps = even_grid(steps[:, 0], steps[:, -1], steps.shape[1])
+    if len(steps) == 1:
+        steps = steps.repeat(len(cells.steps), axis=0)
     view = cells.axis.evened(level)
     bottom, top = row_extremes(view)
     averaged = 2.0 * smoothing_width(cells, np.maximum(top - bottom, EPS)) + 1.0
@@ -140,11 +143,18 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
     both = resample_even(losses.steps, losses.linear, start, stop)
     unit = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
     n = len(unit) // 2
-    return even_grid(start[:n], stop[:n], losses.steps.shape[1]), both * (losses.unit / unit)[:, None]
+    steps = losses.steps[:n] if both is losses.linear else even_grid(start[:n], stop[:n], losses.steps.shape[1])
+    return steps, both * (losses.unit / unit)[:, None]
 
 
 def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(2 n,) first and last step that a run's losses have in common; steps (2 n, ...) are train's, then val's."""
+    """(2 n,) first and last step that a run's losses have in common.
+
+    Args:
+        steps: (2 n, ...) train's, then val's; (1, ...) where all share them, which gives (1,) first and last ones.
+    """
     first, last = steps[:, 0], steps[:, -1]
+    if len(steps) == 1:
+        return first, last
     start = np.maximum(first, other(first))
     return start, np.maximum(np.minimum(last, other(last)), start)

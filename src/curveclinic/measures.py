@@ -141,10 +141,17 @@ class Cells:
     @kept
     def axis(self) -> StepAxis:
         """Where the cells lie along the steps."""
-        return StepAxis.of(self.steps, self.size)
+        steps = self.distinct_steps
+        return StepAxis.of(steps, self.size[: len(steps)])
+
+    @kept
+    def distinct_steps(self) -> FloatArray:
+        """(n, CELLS) `steps`, (1, CELLS) where all runs share them: what is made of them is made once."""
+        one = len(alike(self.size)) == 1 and not np.count_nonzero(self.steps != self.steps[:1])
+        return self.steps[:1] if one else self.steps
 
     def at(self, grid: FloatArray) -> FloatArray:
-        """(n, G) means at grid steps (n, G), linear between cells."""
+        """(n, G) means at grid steps (n, G), or at those (1, G) that all runs share, linear between cells."""
         return self.axis.interpolate(self.mean, grid)
 
     @kept

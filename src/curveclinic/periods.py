@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.measures import MAD_TO_STD, View
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
-from curveclinic.smoothing import alike, columns, masked_median, row_middle, row_numbers, running_total
+from curveclinic.smoothing import alike, columns, row_numbers, running_total
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -66,8 +66,8 @@ class _Places:
     Attributes:
         start, stop: (n, L) first point of the moving mean about each point, and the one after its last.
         count: (n, L) float64 points in it, 1 at least.
-        mid: (n, L) points far enough from both ends.
-        weight: (n, L) 1 at these, 0 at the others.
+        weight: (n, L) 1 at the points far enough from both ends, 0 at the others.
+        middle: (n,) place of the lower median of the former where they stand in rising order behind the others.
         unbias: (n, L // 2 + 2) factor of the products at a lag, of which there are the fewer the longer it is.
         fits: (n, L // _REPEATS + 2) lags that can be a period.
         double: (L // _REPEATS + 2,) twice each of these lags.
@@ -77,8 +77,8 @@ class _Places:
     start: IntArray
     stop: IntArray
     count: FloatArray
-    mid: BoolArray
     weight: FloatArray
+    middle: IntArray
     unbias: FloatArray
     fits: BoolArray
     double: IntArray
@@ -102,12 +102,13 @@ class _Places:
         np.minimum(stop, length, out=stop)
         lag, short = np.arange(width // 2 + 2), np.arange(width // _REPEATS + 2)
         mid = (position >= half // 2) & (position < length - half // 2)
+        held = np.add.reduce(mid, axis=1)
         return cls(
             start,
             stop,
             count=np.maximum(stop - start, 1).astype(np.float64),
-            mid=mid,
             weight=mid.astype(np.float64),
+            middle=width - held + (held - 1) // 2,
             unbias=length / np.maximum(length - lag, 1),
             fits=(short >= _SHORTEST) & (_REPEATS * short <= length),
             double=np.minimum(2 * short, len(lag) - 1),
@@ -128,15 +129,10 @@ def detrend(values: FloatArray, places: _Places) -> FloatArray:
     rest /= places.count
     np.subtract(values, rest, out=rest)
     rest *= places.weight
-    bound = (4.0 * MAD_TO_STD * _middle(np.abs(rest), places.mid))[:, None]
+    ordered = np.abs(rest)
+    ordered.sort(axis=1)  # the others first, as zeros
+    bound = (4.0 * MAD_TO_STD * ordered[row_numbers(len(rest)), places.middle])[:, None]
     return np.minimum(np.maximum(rest, -bound, out=rest), bound, out=rest)
-
-
-def _middle(values: FloatArray, mid: BoolArray) -> FloatArray:
-    """(n,) lower median of the points in the middle, 0 without any; `mid` (1, L) where they are the same everywhere."""
-    if len(mid) == 1:
-        return row_middle(values[:, mid[0]])
-    return masked_median(values, mid)
 
 
 def _period_of(rest: FloatArray, places: _Places) -> tuple[FloatArray, FloatArray]:

@@ -126,4 +126,5 @@ def measured(batch: Batch) -> Iterator[Measured]:
 
 def places_of(pieces: Iterable[IntArray]) -> IntArray:
     """(n,) place of every run of a batch among the runs of its pieces, by their `Measured.rows`."""
-    return np.argsort(np.concatenate(list(pieces)))
+    parts = list(pieces)
+    return parts[0] if len(parts) == 1 else np.argsort(np.concatenate(parts))

@@ -5,9 +5,8 @@ Rows are (n, CELLS) float64, real on the first `size` columns and padded with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
+Numbers = TypeVar("Numbers", FloatArray, IntArray)
 
 Tables = tuple[Any, ...]
 """Arrays whose row k, W columns each, is about rows of size k."""
@@ -95,12 +95,12 @@ def row_median(values: FloatArray) -> FloatArray:
 def moving_mean(values: FloatArray, half: IntArray, size: IntArray) -> FloatArray:
     """Centred mean of +-half[i] cells; the window shrinks to a third of that towards the ends."""
     rows = half.nonzero()[0]
-    if len(rows) < len(half):
+    if len(rows) < len(half) or not len(rows):
         out: FloatArray = values.copy()
         if len(rows):
             out[rows] = moving_mean(values[rows], half[rows], size[rows])
         return out
-    return windowed(values, *for_rows(partial(window, values.shape[1]), half, size))
+    return windowed(values, *windows_of(values.shape[1], half, size))
 
 
 def moving_mean_of_full(values: FloatArray, half: int) -> FloatArray:
@@ -146,18 +146,18 @@ def windows(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, IntAr
     return low, stop, (stop - low).astype(np.float64)
 
 
-def for_rows(made: Callable[..., tuple[Any, ...]], *keys: IntArray) -> tuple[Any, ...]:
-    """What `made` returns for the keys (n,) of every row, (n, W) each; (1, W) where all rows have the same keys.
-
-    Few keys occur and they occur all the time: `made` is a cached function of integers that returns (1, W) arrays.
-    """
-    asked = list(zip(*[key.tolist() for key in keys], strict=True)) or [(0,) * len(keys)]
-    if asked.count(asked[0]) == len(asked):
-        return made(*asked[0])
-    known: dict[tuple[int, ...], int] = {}
-    row_of = [known.setdefault(key, len(known)) for key in asked]
-    parts = zip(*(made(*key) for key in known), strict=True)
-    return tuple(np.concatenate(part).take(row_of, axis=0) for part in parts)
+def windows_of(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """`windows` of rows by their halves and sizes (n,), (1, W) where all are alike: few occur, and all the time."""
+    code = half * (width + 1) + size
+    known = np.bincount(code).nonzero()[0]
+    parts = [window(width, *divmod(one, width + 1)) for one in known.tolist()]
+    if len(parts) == 1:
+        return parts[0]
+    place = np.empty(known[-1] + 1, dtype=np.int64)
+    place[known] = row_numbers(len(known))
+    rows = place[code]
+    low, stop, count = (np.concatenate(part).take(rows, axis=0) for part in zip(*parts, strict=True))
+    return low, stop, count
 
 
 def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
@@ -168,7 +168,7 @@ def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
     return tuple(table.take(size, axis=0) for table in tables)
 
 
-def alike(numbers: IntArray) -> IntArray:
+def alike(numbers: Numbers) -> Numbers:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
     first = numbers[:1]
     return numbers if True in (numbers != first).tolist() else first
@@ -176,8 +176,11 @@ def alike(numbers: IntArray) -> IntArray:
 
 def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
-    alone = len(index) == 1
-    out: FloatArray = values.take(index[0], axis=1) if alone else values.take(index + row_starts(*values.shape))
+    out: FloatArray
+    if len(index) == 1:
+        out = values.take(index[0], axis=1, mode="clip")
+    else:
+        out = values.take(index + row_starts(*values.shape), mode="clip")  # a mode that needs no check
     return out
 
 
@@ -205,6 +208,8 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
 @dataclass(eq=False)
 class StepAxis:
     """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
+
+    One row of everything will do for runs that share their steps.
 
     Attributes:
         low, span: (n, 1) first step, and the distance from there to the last one.
@@ -236,7 +241,12 @@ class StepAxis:
         return StepAxis(self.low[rows], self.span[rows], self.unit[rows], self.size[rows], self.uneven[rows])
 
     def interpolate(self, values: FloatArray, grid: FloatArray) -> FloatArray:
-        """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends."""
+        """(n, G) linear interpolation of cell values (n, CELLS) at grid steps (n, G); clamped at the ends.
+
+        Where runs share their steps they may share the grid, too: (1, G).
+        """
+        if len(grid) > len(self.size):
+            return self.take(np.zeros(len(grid), dtype=np.int64)).interpolate(values, grid)
         share = grid - self.low
         share /= self.span
         return self._at_shares(values, np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share))
@@ -247,12 +257,14 @@ class StepAxis:
         rows = (self.uneven | (self.size < width)).nonzero()[0]
         if not len(rows):
             return values
+        if len(self.size) == 1:
+            return self._at_shares(values, _shares(width)[None])
         out: FloatArray = values.copy()
         out[rows] = self.take(rows)._at_shares(values[rows], np.broadcast_to(_shares(width), (len(rows), width)))
         return out
 
     def _at_shares(self, values: FloatArray, share: FloatArray) -> FloatArray:
-        """(n, G) cell values at shares (n, G) of the way from the first to the last step."""
+        """(n, G) cell values at shares (n, G), or (1, G), of the way from the first to the last step."""
         position = share * np.maximum(self.size - 1.0, 1.0)[:, None]
         rows = self.uneven.nonzero()[0]
         if len(rows):
@@ -274,21 +286,18 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
 
 
 def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> FloatArray:
-    """Values at fractional columns."""
+    """Values (n, W) at fractional columns (n, G), (1, G) for all rows; so are their sizes, (n,) or (1,)."""
     before = np.minimum(np.floor(position), np.maximum(size - 2.0, 0.0)[:, None])
     weight = position - before
-    n, width = values.shape
     left = before.astype(np.int64)
-    left += row_starts(n, width)
-    flat = values.ravel()
-    y0 = flat.take(left)
+    y0 = columns(values, left)
     left += 1
-    out: FloatArray = flat.take(left, mode="clip")
+    out = columns(values, left)
     out -= y0
     out *= weight
     out += y0
-    single = (size <= 1).nonzero()[0]
-    if len(single):
+    if np.count_nonzero(size <= 1):
+        single = np.broadcast_to(size <= 1, len(values))
         out[single] = values[single, :1]
     return out
 

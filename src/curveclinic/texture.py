@@ -197,7 +197,7 @@ def _shared_jumps(losses: Cells, jumps: Jumps) -> FloatArray:
 
 def _shared_swings(losses: Cells) -> FloatArray:
     """Correlation of train's and val's swings on common steps: a moving model moves both."""
-    grid = even_grid(*common_span(losses.steps), _GRID)
+    grid = even_grid(*common_span(losses.distinct_steps), _GRID)
     curves = losses.at(grid)
     rest = curves - moving_mean_of_full(curves, _GRID // 8)
     (a, b), n = halves(rest), len(rest) // 2
