@@ -88,8 +88,8 @@ class Doubts:
         constant, wave, walk, scatter: what its train loss is instead of a learning curve.
         legs: moves to and fro of a wave, 0 where not counted.
         late: share of the range covered in the second half.
-        noise: scatter of single points over the level.
-        level: typical train loss.
+        noise: scatter of single points over the level where it may be all there is, else 0.
+        level: typical train loss where it is constant, else 0.
         count: finite train points.
     """
 
@@ -152,7 +152,7 @@ def _look(piece: Suspects) -> Doubts:
     q, train = piece.quantities, piece.levels["train_loss"]
     spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
-    constant = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
+    constant, level = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
     wave, legs = _wave(train, spread, clear)
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, piece.cells["train_loss"], lively)
@@ -163,7 +163,7 @@ def _look(piece: Suspects) -> Doubts:
     lone = ~(q["swing_shared"] >= _SHARED)
     return Doubts(
         piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
-        legs, late, noise, _raw_level(train), train.count,
+        legs, late, noise, level, train.count,
     )  # fmt: skip
 
 
@@ -199,16 +199,18 @@ def _among(holds: Callable[[Cells], BoolArray], cells: Cells, some: BoolArray) -
     return out
 
 
-def _constant(train: Cells, val: Cells, level: Level) -> BoolArray:
-    """One value throughout, val too where it is logged; the cost of a uniform guess is what a dead network logs."""
-    still = _is_one_value(train) & (train.count >= _FEWEST["constant"])
+def _constant(train: Cells, val: Cells, level: Level) -> tuple[BoolArray, FloatArray]:
+    """One value throughout, val too where it is logged, and that value, 0 for the others.
+
+    The cost of a uniform guess is what a dead network logs.
+    """
+    still, value = _is_one_value(train) & (train.count >= _FEWEST["constant"]), np.zeros(len(train.count))
     if not still.any():
-        return still
+        return still, value
     still &= (val.count == 0) | _is_one_value(val)
-    value = _raw_level(level)
+    value[still] = _raw_level(level.take(still.nonzero()[0]))
     guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
-    out: BoolArray = still & ~guess
-    return out
+    return still & ~guess, value
 
 
 def _is_one_value(cells: Cells) -> BoolArray:
@@ -247,23 +249,28 @@ def _is_broad(view: FloatArray, spread: FloatArray) -> BoolArray:
 
 
 def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
-    """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it."""
+    """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it.
+
+    The scatter is that of runs without a trend, 0 of the others.
+    """
     train, val = piece.levels["train_loss"], piece.levels["val_loss"]
-    noise = _relative_noise(piece, "train_loss")
-    wide = _among(is_still, piece.cells["train_loss"], (noise > _WIDE) & (train.count >= _FEWEST["scatter"]))
+    wide = is_still(piece.cells["train_loss"]) & (train.count >= _FEWEST["scatter"])
+    noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
+    if len(rows):
+        noise[rows] = _relative_noise(train.take(rows), piece.cells["train_loss"].take(rows))
+        wide &= noise > _WIDE
     if not wide.any():
         return noise, wide
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
-    backed = (_relative_noise(piece, "val_loss") <= _BACKED[0] * noise) & (apart <= _BACKED[1])
+    backed = (_relative_noise(val, piece.cells["val_loss"]) <= _BACKED[0] * noise) & (apart <= _BACKED[1])
     backed |= piece.quantities["swing_shared"] >= _SHARED
     unlogged = val.count == 0
     return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
 
 
-def _relative_noise(piece: Suspects, name: str) -> FloatArray:
+def _relative_noise(level: Level, cells: Cells) -> FloatArray:
     """(n,) scatter of single points over the level; in logarithms it is relative already."""
-    level, cells = piece.levels[name], piece.cells[name]
     ordered = masked_sort(cells.mean, cells.real)
     low, high = (quantile_of(*ordered, place) for place in _QUARTILES)
     noise = np.maximum(level.noise, (high - low) / _QUARTILE_RANGE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -75,36 +74,45 @@ def _legs_of(curve: list[float], least: float) -> int:
 
 def is_walk(cells: Cells) -> BoolArray:
     """Steps that know nothing of each other, at every lag, and are as large late as early."""
-    column = np.arange(cells.mean.shape[1])
-    logarithm = (cells.low.min(axis=1) > 0) & ~cells.log
-    view = np.where(logarithm[:, None], np.log(np.maximum(cells.mean, 1e-300)), cells.mean)
-    cells = replace(cells, mean=view)
-    one = _squared_steps(cells, 1)
+    view, linear = cells.mean.copy(), ((cells.lowest > 0) & ~cells.log).nonzero()[0]
+    view[linear] = np.log(np.maximum(view[linear], 1e-300))
+    one = _squared_steps(view, cells.size, 1)
     whole = one.sum(axis=1)
     mean = whole / np.maximum(cells.size - 1, 1)
-    out: BoolArray = cells.count >= _FEWEST
-    for lag, (least, most) in _LAGS.items():
-        ratio = _squared_steps(cells, lag).sum(axis=1) / np.maximum(cells.size - lag, 1)
-        ratio /= np.maximum(lag * mean, 1e-300)
-        out = out & (ratio >= least) & (ratio <= most)
-    early = np.where(column[: one.shape[1]] < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
+    out: BoolArray = (cells.count >= _FEWEST) & (one.max(axis=1) <= _TALL * mean)
+    early = np.where(np.arange(one.shape[1]) < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
     later = whole - early
-    out = out & (one.max(axis=1) <= _TALL * mean)
     out &= (early <= _EVEN * later) & (later <= _EVEN * early)
+    for lag, (least, most) in _LAGS.items():
+        rows = out.nonzero()[0]  # few are left when one lag has told
+        if len(rows):
+            ratio = _squared_steps(view[rows], cells.size[rows], lag).sum(axis=1)
+            ratio /= np.maximum(cells.size[rows] - lag, 1)
+            ratio /= np.maximum(lag * mean[rows], 1e-300)
+            out[rows] = (ratio >= least) & (ratio <= most)
     return out
 
 
 def is_still(cells: Cells) -> BoolArray:
     """White about one mean: steps as large as independent points make them, both halves at the same level."""
+    out, size = np.zeros(len(cells.size), dtype=bool), np.maximum(cells.size, 2)
+    variance = _about_mean(cells.mean, cells.real, size)[1]
+    steps = _squared_steps(cells.mean, cells.size, 1).sum(axis=1)
+    white = (steps / (size - 1) >= 2 * _WHITE * variance).nonzero()[0]
+    if len(white):
+        out[white] = _is_level(cells.take(white))
+    return out
+
+
+def _is_level(cells: Cells) -> BoolArray:
+    """Both halves, and the first point, are at the same level."""
     size = np.maximum(cells.size, 2)
     mean, variance = _about_mean(cells.mean, cells.real, size)
-    white: BoolArray = _squared_steps(cells, 1).sum(axis=1) / (size - 1) >= 2 * _WHITE * variance
     early = cells.real & (np.arange(cells.mean.shape[1]) < cells.size[:, None] // 2)
     first, second = (_about_mean(cells.mean, part, part.sum(axis=1))[0] for part in (early, cells.real & ~early))
-    level = np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)
-    fell = cells.mean[:, 0] - mean > _FIRST * np.sqrt(variance)
-    white &= level & ~fell & (variance > 0)
-    return white
+    out: BoolArray = (np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)) & (variance > 0)
+    out &= cells.mean[:, 0] - mean <= _FIRST * np.sqrt(variance)
+    return out
 
 
 def _about_mean(values: FloatArray, part: BoolArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -114,7 +122,7 @@ def _about_mean(values: FloatArray, part: BoolArray, count: IntArray) -> tuple[F
     return mean, (np.where(part, values - mean[:, None], 0.0) ** 2).sum(axis=1) / count
 
 
-def _squared_steps(cells: Cells, lag: int) -> FloatArray:
-    """(n, CELLS - lag) squared change over some cells, 0 beyond the last one."""
-    change = cells.mean[:, lag:] - cells.mean[:, :-lag]
-    return np.where(cells.real[:, lag:], change * change, 0.0)
+def _squared_steps(values: FloatArray, size: IntArray, lag: int) -> FloatArray:
+    """(n, CELLS - lag) squared change over some cells (n, CELLS), 0 beyond the last one of each size (n,)."""
+    change = values[:, lag:] - values[:, :-lag]
+    return np.where(np.arange(lag, values.shape[1]) < size[:, None], change * change, 0.0)
