@@ -220,6 +220,7 @@ def hockey_stick(rng: Rng, n: int) -> Draw:
         "floor": np.where(deep, log_uniform(rng, 1e-3, 0.3, n), rng.uniform(0.1, 0.9, n)),
         "rate": log_uniform(rng, 1.0, 150, n),
         "window_start": full(n, 0.0),
+        "has_val": chance(rng, 0.68, n),  # long pretrainings often log none
         "points": np.clip(log_uniform(rng, 9, 2500, n), 5, 30_000).astype(int),
         "noise": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.02, 0.35, n), log_uniform(rng, 3e-4, 0.05, n)),
     }

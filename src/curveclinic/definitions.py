@@ -89,7 +89,9 @@ def _underfitting(q: Names) -> Statement:
 
 def _not_learning(q: Names) -> Statement:
     positive = holds(q["t_positive"])
-    still = all_of(below(q["t_drop_rel"], 0.012, 0.04), positive)
+    settled = any_of(below(q["t_end_fall"], 0.06, 0.12), below(q["t_end_fall_snr"], 2.5, 4.5))
+    faint = any_of(below(q["t_drop_rel"], 0.008, 0.018), all_of(below(q["t_drop_rel"], 0.012, 0.03), settled))
+    still = all_of(faint, positive)
     # the noise of a few points is hardly known: there a clear step down is one
     known = any_of(above(q["t_count"], 6.0, 9.0), all_of(below(q["t_drop_rel"], 0.05, 0.15), positive))
     lost = all_of(below(q["t_drop_snr"], 1.5, 4.0), known)
