@@ -30,6 +30,9 @@ ARGUABLE_WEIGHT: Final = 0.5
 ARGUABLE_TARGET: Final = 0.15
 """Training target of an arguable cell: silence, not denial."""
 
+LOOKALIKE_WEIGHT: Final = 0.5
+"""Training weight of a cell whose cause says no while the curve may well look like it."""
+
 _DOUBT: Final = 0.3
 """Degree of what is neither clearly there nor clearly absent."""
 
@@ -84,7 +87,7 @@ def judge(logged: Logged, seen: Measured) -> Truth:
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
     weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
     fast = _fast_learner(q, logged.parts) & ~absent[:, _HIGH]
-    target[fast, _HIGH], weight[fast, _HIGH] = 0.0, 1.0
+    target[fast, _HIGH], weight[fast, _HIGH] = 0.0, LOOKALIKE_WEIGHT
     onset, end = spans(q)
     severe = (severities(q) >= SEVERITIES.index("severe")).astype(np.float64)
     return Truth(degree, checked, target, weight, onset, end, severe)

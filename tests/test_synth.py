@@ -14,7 +14,7 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.synth import Sample, generate
 from curveclinic.synth.families import EXTRAS, TRENDS
 from curveclinic.synth.generate import TREND_NAMES
-from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT
+from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, LOOKALIKE_WEIGHT
 
 pytest.importorskip("scipy")
 
@@ -253,7 +253,7 @@ def test_targets_and_weights_follow_the_three_states() -> None:
     fast = arguable & (truth.target == 0.0)  # what looks like a hockey stick and is none
     assert fast.any()
     assert (np.flatnonzero(fast.any(axis=0)) == LABELS.index("high_initial_loss")).all()
-    assert set(np.unique(truth.weight[fast])) == {1.0}
+    assert set(np.unique(truth.weight[fast])) == {LOOKALIKE_WEIGHT}
     assert set(np.unique(truth.target[arguable & truth.checked & ~fast])) == {ARGUABLE_TARGET}
     assert set(np.unique(truth.weight[arguable & truth.checked & ~fast])) == {ARGUABLE_WEIGHT}
     assert set(np.unique(truth.weight[~arguable & truth.checked])) == {1.0}
