@@ -179,3 +179,13 @@ def test_runs_are_taken_from_a_channel(rows):
     np.testing.assert_array_equal(taken.lengths, [len(steps) for steps, _ in wanted])
     np.testing.assert_array_equal(taken.steps, np.concatenate([[], *(steps for steps, _ in wanted)]))
     np.testing.assert_array_equal(taken.values, np.concatenate([[], *(values for _, values in wanted)]))
+
+
+def test_swings_of_a_logarithm_do_not_know_the_unit():
+    """A loss whose first value is far off is looked at in logarithms, whose level is that of its unit."""
+    loss = 1.2 + 0.1 * np.sin(np.arange(600) * 1.7)
+    loss[0] = 60.0
+    found = [measure(Batch.from_runs([Run.from_arrays({"train_loss": loss * unit})])) for unit in (1.0, 1e6, 1e-6)]
+    assert all(float(one.quantities["t_log"][0]) == 1.0 for one in found)
+    swing = [float(one.quantities["t_swing"][0]) for one in found]
+    assert swing[1:] == pytest.approx(swing[:1] * 2, rel=1e-6)

@@ -98,14 +98,13 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     ordered = height.copy()
     ordered.sort(axis=1)  # the others first, as zeros
     amplitude = ordered[row, _HIGH.take(count)]
-    level = row_mean(np.abs(wide))
+    height_unit = np.maximum(row_mean(np.abs(wide)), EPS)
+    height_unit[cells.log] = 1.0  # a logarithm has no level of its own: it would be that of the loss's unit
     wide.sort(axis=1)
-    height_unit = np.maximum(level, EPS)
-    height_unit[cells.log] = 1.0
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
     product = rest[:, 1:] * rest[:, :-1]
     q = {
-        "swing": amplitude / np.maximum(trend, 0.02 * level + EPS),
+        "swing": amplitude / np.maximum(trend, 0.02 * height_unit + EPS),
         "swing_level": amplitude / height_unit,
         "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
