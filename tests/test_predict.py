@@ -190,6 +190,16 @@ def test_non_finite_is_a_fact(use):
     assert predict_pathology(SHOWS["non_finite"]).labels == ("non_finite",)
 
 
+@pytest.mark.parametrize(("first", "says", "found"), [(20.0, 0.01, True), (2.3, 0.99, False)])
+def test_the_price_of_chance_is_a_fact_that_the_network_cannot_see(use, first, says, found):
+    use(StandIn({"high_initial_loss": says}))
+    curve = {"train_loss": [first, 1.5, 1.0, *np.linspace(0.9, 0.3, 60)]}
+    assert ("high_initial_loss" in predict_pathology(curve).labels) == (says > 0.5)
+    d = predict_pathology(curve, num_classes=10)
+    assert ("high_initial_loss" in d.labels) == found
+    assert [(f.source, f.model_probability) for f in d.findings] == ([("rule", says)] if found else [])
+
+
 def test_runs_under_eight_points_are_left_to_the_rules(use):
     use(StandIn({"overfitting": 0.99}))
     short = {"train_loss": [2.0, 1.0, 0.5, 0.4, 0.39, 0.38, 0.38], "val_loss": [2.0, 1.0, 0.6, 0.5, 0.5, 0.5, 0.5]}

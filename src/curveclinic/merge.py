@@ -22,6 +22,9 @@ _TRAIN, _VAL = CHANNELS.index("train_loss"), CHANNELS.index("val_loss")
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
 
+_PRICED: Final = frozenset({"high_initial_loss"})
+"""Labels that the price of a chance prediction settles; the network never sees the loss in its unit."""
+
 _SEVERITY_BY_RULE: Final = frozenset({"val_below_train", "val_spikes"})
 """Labels that are a notice unless a measured number says otherwise."""
 
@@ -106,7 +109,8 @@ def merge(
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
-    by_rule = ~long_enough | _left_to_rules(decided_by_rule)
+    priced = np.isfinite(rules.quantities["first_over_chance"])[:, None] & _columns(_PRICED)
+    by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _columns(_SEVERITY_BY_RULE)
