@@ -51,6 +51,7 @@ def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):
         {"loss": RISE, "rewards/accuracies/mean": REWARD},
         {"loss": RISE, "val_loss": RISE, "EpisodeReturn": REWARD},
         {"actor_loss": RISE, "critic_loss": RISE},
+        {"q_loss": RISE, "AverageReturn": REWARD},
         STABLE_BASELINES,
     ],
 )

@@ -15,6 +15,7 @@ from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.run import FloatArray, MetricGoal
+from curveclinic.together import settled_names
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
 _MIN_EPOCH_POINTS = 8
@@ -64,9 +65,8 @@ def choose(
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
         return Choice(ours, (), metric_goal)
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values)}
-    names = [parse(raw) for raw in size]
+    names, notes = settled_names([parse(raw) for raw in size])
     picked: dict[str, list[Name]] = {}
-    notes: list[str] = []
     train, val, why = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
     if asked or val_asked:
