@@ -22,6 +22,7 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import why_unchecked
 from curveclinic.run import MetricGoal, Run
+from curveclinic.sweeps import sweep_notes
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -138,11 +139,16 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         findings=tuple(findings),
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
-        message="; ".join((*run.notes, *silence_notes(rows.silent[i]))),
+        message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run))),
         run=run,
         stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
         likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
+
+
+def _sweep_notes(run: Run) -> tuple[str, ...]:
+    rates = run.channels.get("lr")
+    return () if rates is None else sweep_notes(rates.values)
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:
