@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
@@ -31,6 +32,27 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
+
+
+@overload
+def predict_pathology(
+    curves: Run | Mapping[str, Any], *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+) -> Diagnosis: ...
+
+
+@overload
+def predict_pathology(
+    curves: Sequence[Run] | Sequence[Mapping[str, Sequence[float]]] | Sequence[Mapping[str, npt.NDArray[Any]]],
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
+) -> list[Diagnosis]: ...
+
+
+@overload
+def predict_pathology(
+    curves: Any, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+) -> Diagnosis | list[Diagnosis]: ...
 
 
 def predict_pathology(
