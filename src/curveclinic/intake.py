@@ -60,7 +60,8 @@ def runs_from(
     if items and not isinstance(data, (list, tuple)) and not all(_is_one(item) or _is_log(item) for item in items):
         raise InputError(_refusal(data))
     if _is_log(items):
-        return _from_rows(items, options)
+        runs, single = _from_rows(items, options)
+        return list(runs), single
     if items and all(np.isscalar(item) or item is None for item in items):
         raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
     return [_listed(item, options) for item in items], False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from curveclinic.run import MetricGoal
 
@@ -23,7 +23,7 @@ SPLITS: Final = {
 }
 """Word -> part of the data."""
 
-SIDE_LETTERS: Final = {"t": "train", "v": "val"}
+SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "val"}
 """Letter -> part of the data, where a log has losses of both letters and no others: `t_loss`, `v_loss`."""
 
 REPETITIONS: Final = ("fold", "seed")
