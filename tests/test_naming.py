@@ -272,6 +272,21 @@ def test_a_perplexity_stands_in_for_the_loss_beside_a_loss_as_its_logarithm(name
     np.testing.assert_allclose(choice.channels["train_loss"][1], losses)
 
 
+@pytest.mark.parametrize("names", [("train_ppl", "val_ppl"), ("ppl", "val_ppl"), ("train/perplexity",)])
+def test_perplexities_alone_are_read_as_logarithms(names):
+    losses = np.linspace(9.0, 3.0, 9)
+    choice = choose({name: points(np.exp(losses)) for name in names})
+    for channel, name in zip(("train_loss", "val_loss"), names, strict=False):
+        np.testing.assert_allclose(choice.channels[channel][1], losses)
+        assert f"{channel} <- logarithm of {name}" in choice.notes
+
+
+def test_perplexities_of_which_one_cannot_be_one_are_taken_as_they_are():
+    choice = choose({"train_ppl": points([9.0, 0.5]), "val_ppl": points([9.0, 8.0])})
+    assert choice.channels["train_loss"][1].tolist() == [9.0, 0.5]
+    assert choice.channels["val_loss"][1].tolist() == [9.0, 8.0]
+
+
 def test_a_perplexity_named_for_the_loss_is_read_as_its_logarithm():
     raw = {"loss": points([3.0, 2.0]), "val_loss": points([1.0, 1.0]), "val_ppl": points(np.exp([2.0, 1.0]))}
     np.testing.assert_allclose(choose(raw, val_loss="val_ppl").channels["val_loss"][1], [2.0, 1.0])

@@ -310,8 +310,11 @@ def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
 def _with_perplexity(
     train: list[Name], val: list[Name], names: Sequence[Name], table: Mapping[str, Points]
 ) -> tuple[list[Name], list[Name], list[str]]:
-    """Returns both losses and the channels that are logarithms: of a perplexity where one side logs no loss."""
+    """Returns both losses and the channels that are logarithms: of a perplexity where a side logs no loss."""
     sides, logs = {"train_loss": train, "val_loss": val}, list[str]()
+    logged = {channel: side[0] for channel, side in sides.items() if side}
+    if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
+        return train, val, list(logged)
     for channel, other, split in (("val_loss", train, "val"), ("train_loss", val, "train")):
         if not other or any(n.rank > 1 for n in other):
             continue
