@@ -92,7 +92,7 @@ def test_undertrained():
 def test_steps_in_a_sentence_are_logged_ones():
     steps = np.arange(20, 1201, 20)
     sentence = say("undertrained", {"train_loss": (steps, np.linspace(2.0, 1.0, 60))})
-    assert "since step 980 (" in sentence
+    assert "since step 960 (" in sentence
 
 
 def test_one_point_that_is_not_finite():
@@ -195,11 +195,28 @@ def test_high_initial_loss_quotes_the_ratio_and_chance():
     assert ratio == pytest.approx(30 / 1.87, rel=0.05)
 
 
+def test_undertrained_of_a_short_run_speaks_of_more_than_its_last_point():
+    curves = {"train_loss": [1.99, 1.07, 0.70, 0.40, 0.22], "val_loss": [2.14, 1.05, 1.01, 0.90, 0.75]}
+    assert say("undertrained", curves) == (
+        "train loss fell from 0.4 to 0.22 since step 4 (10 % of its whole drop) and "
+        "val loss fell from 0.9 to 0.75 since step 4 (11 % of its whole drop)"
+    )
+
+
 def test_exploding_gradients_quote_peak_and_median():
     sentence = say("exploding_gradients", SHOWS["exploding_gradients"])
-    grad = np.sort(SHOWS["exploding_gradients"]["grad_norm"])
+    grad = np.sort(SHOWS["exploding_gradients"]["grad_norm"][:60])
     middle = grad[(len(grad) - 1) // 2]
-    assert sentence == f"grad norm reaches 800 at step 61, its median is {middle:.4g} (ratio {800 / middle:.3g})"
+    typical = f"its median before step 61 is {middle:.4g}"
+    assert sentence == f"grad norm reaches 800 at step 61, {typical} (ratio {800 / middle:.3g})"
+
+
+def test_exploding_gradients_that_stay_large_are_held_against_what_was_before():
+    norm = [*[1.0] * 10, *[500.0] * 30, 900.0]
+    sentence = say("exploding_gradients", {"train_loss": decay(41), "grad_norm": norm}, onset=11.0)
+    assert sentence == "grad norm reaches 900 at step 41, its median before step 11 is 1 (ratio 900)"
+    early = say("exploding_gradients", {"train_loss": decay(41), "grad_norm": norm[8:]}, onset=3.0)
+    assert early == "grad norm reaches 900 at step 33, its median is 500 (ratio 1.8)"
 
 
 def test_delayed_generalization_tells_when():

@@ -226,7 +226,60 @@ def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
     frame = pd.DataFrame({"epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]})
     run = one(frame)
     assert (steps(run), values(run)) == ([0, 1, 2], [4.1, 2.1, 1.0])
-    assert any("resumed at step 0" in note for note in run.notes)
+    assert run.notes[-1] == "train_loss: starts over 1 time at step 0, the last value of a step is kept"
+
+
+FOLDS = {"fold": [1, 1, 1, 2, 2], "epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]}
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table, lambda c: pd.DataFrame(c).to_dict("records")])
+@pytest.mark.parametrize("name", ["fold", "seed", "run_id"])
+def test_a_column_of_folds_or_seeds_tells_runs_apart(kind, name):
+    columns = {name if key == "fold" else key: cells for key, cells in FOLDS.items()}
+    runs, single = runs_from(kind(columns))
+    assert not single
+    assert [(run.run_id, values(run)) for run in runs] == [("1", [4, 2, 1]), ("2", [4.1, 2.1])]
+
+
+@pytest.mark.parametrize("seed", [[7] * 5, [7, None, None, None, None], [1, 2, None, 4, 5]])
+def test_a_seed_that_is_a_setting_tells_no_runs_apart(seed):
+    columns = {"seed": seed, "epoch": [1, 2, 3, 4, 5], "loss": [5.0, 4.0, 3.0, 2.0, 1.0]}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    for data in (pd.DataFrame(columns), pl.DataFrame(columns), rows):
+        assert values(one(data)) == [5, 4, 3, 2, 1]
+
+
+class State:
+    """Stands for a Trainer's state."""
+
+    log_history = (
+        [{"step": k, "loss": 3.0 - k, "learning_rate": 0.1} for k in range(3)] + [{"step": 2, "train_loss": 2.0}]
+    )  # fmt: skip
+
+
+def test_the_state_of_a_trainer_is_its_log_history():
+    for data in (State(), {"epoch": 1.0, "log_history": State.log_history}):
+        run = one(data)
+        assert (values(run), set(run.channels)) == ([3, 2, 1], {"train_loss", "lr"})
+    assert len(runs_from([State(), State()])[0]) == 2
+
+
+def test_tables_as_nested_mappings_are_read_in_any_orientation():
+    frame = pd.DataFrame({"loss": [3.0, 2.0, 1.0], "val_loss": [3.5, None, 1.5]}, index=[10, 20, 30])
+    for data in (frame.to_dict(), frame.to_dict("index"), {"1": {"loss": 3.0}, "2": {"loss": 2.0}, "3": {"loss": 1}}):
+        assert values(one(data)) == [3, 2, 1]
+    assert steps(one(frame.to_dict())) == [10, 20, 30]
+    assert values(one(frame.to_dict("split"))) == [3, 2, 1]
+
+
+def test_layers_by_number_are_no_steps():
+    norms = {"0": [1.0, 2.0], "1": [3.0, 4.0]}
+    run = one({"loss": [2.0, 1.0], "grad_norm": {**norms, "total": [5.0, 6.0]}})
+    assert {name for name in run.channels if name.startswith("grad_norm")} == {
+        "grad_norm", "grad_norm/0", "grad_norm/1",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="no loss column"):
+        runs_from({"grad_norms": norms})
 
 
 def test_ragged_lists_are_refused():

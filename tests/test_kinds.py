@@ -51,6 +51,7 @@ def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):
         {"loss": RISE, "rewards/accuracies/mean": REWARD},
         {"loss": RISE, "val_loss": RISE, "EpisodeReturn": REWARD},
         {"actor_loss": RISE, "critic_loss": RISE},
+        {"q_loss": RISE, "AverageReturn": REWARD},
         STABLE_BASELINES,
     ],
 )
@@ -94,6 +95,13 @@ def test_a_loss_named_by_the_user_is_judged_though_a_reward_stands_beside():
 
     runs, _ = runs_from({"loss": RISE, "reward": REWARD}, train_loss="loss")
     assert predict_runs(runs)[0].labels == ("divergence",)
+
+
+def test_a_language_model_that_logs_perplexities_alone_starts_no_higher_than_others(tmp_path):
+    train = np.array(FALL) * 4 + 3
+    said = verdicts({"train_ppl": np.exp(train).tolist(), "val_ppl": np.exp(train + 0.05).tolist()}, tmp_path)
+    message = "train_loss <- logarithm of train_ppl; val_loss <- logarithm of val_ppl"
+    assert set(said.values()) == {("healthy", ("healthy",), message)}
 
 
 def test_a_perplexity_of_validation_is_its_loss_by_every_door(tmp_path):

@@ -127,7 +127,7 @@ def test_flat_losses_in_noise_are_hardly_ever_taken_for_a_fall():
     [
         ([1, 2], [1], "2 learning rates and 1 losses"),
         ("abc", [1], "lrs: found str"),
-        ([1], [[1]], "losses: found an array of shape"),
+        ([1], [[1, 2]], "losses: found an array of shape"),
         ([1, None], [1, 2], "lrs: found missing values"),
     ],
 )

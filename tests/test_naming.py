@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,13 @@ def chosen(names, **options):
         ("l2_norm/grad/global", "", "grad_norm", ()),
         ("grad_norm/encoder.0", "", "grad_norm", ("encoder.0",)),
         ("grad_update_cos", "", "", None),
+        ("te_loss", "test", "loss", ()),
+        ("vld_acc", "val", "metric", ("acc",)),
+        ("val/InfoNCE", "val", "loss", ()),
+        ("errG", "", "loss", ("err", "g")),
+        ("top1_err", "", "metric", None),
+        ("val_si_sdr", "val", "metric", ("si", "sdr")),
+        ("loss_reg", "", "loss", ("reg",)),
         ("step_time", "", "", None),
     ],
 )
@@ -112,6 +121,12 @@ def test_a_name_is_split_quantity_component(raw, split, quantity, component):
             "train_loss": "loss", "grad_norm/l1": "grad_norm/l1", "grad_norm/l2": "grad_norm/l2",
         }),
         (["loss", "grad_norm/l2"], {"train_loss": "loss", "grad_norm": "grad_norm/l2"}),
+        (["t_loss", "v_loss"], {"train_loss": "t_loss", "val_loss": "v_loss"}),
+        (["vloss", "tloss", "vacc"], {"train_loss": "tloss", "val_loss": "vloss", "val_metric": "vacc"}),
+        (["v_loss", "train_loss"], {"train_loss": "train_loss"}),
+        (["fold_1/loss", "fold_1/val_loss", "fold_2/loss", "fold_2/val_loss"], {
+            "train_loss": "fold_1/loss", "val_loss": "fold_1/val_loss",
+        }),
     ],
 )  # fmt: skip
 def test_the_alias_table_picks(names, expected):
@@ -125,6 +140,35 @@ def test_parts_logged_on_both_sides_are_added_up_and_said():
     assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
     assert choice.channels["val_loss"][1].tolist() == [6.0, 6.0]
     assert "train_loss <- train/a_loss + train/b_loss + train/c_loss" in choice.notes
+
+
+def test_parts_called_t_and_v_beside_a_third_are_parts():
+    raw = {f"loss_{part}": points([1.0, 1.0]) for part in "tuv"}
+    assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
+
+
+def test_a_regression_loss_is_a_part_and_not_the_total():
+    raw = {
+        f"{side}_loss_{part}": points([k, k]) for k, side in ((1.0, "train"), (2.0, "val")) for part in ("cls", "reg")
+    }
+    choice = choose(raw)
+    assert choice.channels["train_loss"][1].tolist() == [2.0, 2.0]
+    assert choice.channels["val_loss"][1].tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize("name", ["{side}_loss_fold{k}", "fold_{k}/{side}_loss", "{side}/seed{k}/loss"])
+def test_folds_are_not_added_up(name):
+    raw = {name.format(side=side, k=k): points([k, k]) for k in (1.0, 2.0, 3.0) for side in ("train", "val")}
+    raw = {key.replace(".0", ""): value for key, value in raw.items()}
+    choice = choose(raw)
+    assert choice.channels["train_loss"][1].tolist() == [1.0, 1.0]
+    assert choice.channels["val_loss"][1].tolist() == [1.0, 1.0]
+    assert re.fullmatch(r"several runs in one table: (fold|seed) ?1 is judged, not '\w+ ?2', '\w+ ?3'", choice.notes[0])
+
+
+def test_the_only_fold_is_a_run_as_any_other():
+    choice = choose({"train_loss_fold3": points([2.0, 1.0]), "val_loss_fold3": points([2.0, 1.5])})
+    assert choice.notes == ("train_loss <- train_loss_fold3", "val_loss <- val_loss_fold3")
 
 
 def test_norms_of_layers_alone_are_said_not_to_be_judged():
@@ -226,6 +270,21 @@ def test_a_perplexity_stands_in_for_the_loss_beside_a_loss_as_its_logarithm(name
     assert "val_metric" not in choice.channels
     choice = choose({"val_loss": points(losses), "train_ppl": points(np.exp(losses))})
     np.testing.assert_allclose(choice.channels["train_loss"][1], losses)
+
+
+@pytest.mark.parametrize("names", [("train_ppl", "val_ppl"), ("ppl", "val_ppl"), ("train/perplexity",)])
+def test_perplexities_alone_are_read_as_logarithms(names):
+    losses = np.linspace(9.0, 3.0, 9)
+    choice = choose({name: points(np.exp(losses)) for name in names})
+    for channel, name in zip(("train_loss", "val_loss"), names, strict=False):
+        np.testing.assert_allclose(choice.channels[channel][1], losses)
+        assert f"{channel} <- logarithm of {name}" in choice.notes
+
+
+def test_perplexities_of_which_one_cannot_be_one_are_taken_as_they_are():
+    choice = choose({"train_ppl": points([9.0, 0.5]), "val_ppl": points([9.0, 8.0])})
+    assert choice.channels["train_loss"][1].tolist() == [9.0, 0.5]
+    assert choice.channels["val_loss"][1].tolist() == [9.0, 8.0]
 
 
 def test_a_perplexity_named_for_the_loss_is_read_as_its_logarithm():

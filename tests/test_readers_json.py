@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from curveclinic.errors import LogError
@@ -55,6 +56,30 @@ def test_a_resumed_trainer_keeps_the_last_values(read):
 def test_an_empty_log_history_says_so(read):
     with pytest.raises(LogError, match=r"log.json: the log_history is empty"):
         read(state())
+
+
+@pytest.mark.parametrize("orient", ["columns", "index", "records", "split", "table"])
+def test_json_of_pandas_is_read_in_any_orientation(tmp_path, orient):
+    frame = pd.DataFrame({"train_loss": [3.0, 2.0, 1.0], "val_loss": [3.5, 2.5, 1.5]})
+    frame.to_json(tmp_path / "log.json", orient=orient)
+    (run,) = read_file(tmp_path / "log.json")
+    assert (values(run), values(run, "val_loss")) == ([3, 2, 1], [3.5, 2.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"columns": ["a"], "data": 1},
+        {"columns": ["a", "b"], "data": [[1]]},
+        {"0": {"name": "cat"}, "1": {"name": "dog"}},
+        {"schema": {}, "data": []},
+        {"log_history": 3, "x": 1},
+        {"0": "cat", "1": "dog"},
+    ],
+)
+def test_json_that_only_looks_like_a_table_is_refused(read, document):
+    with pytest.raises(LogError, match=r"log.json: (no loss column|found|no numbers)"):
+        read(document)
 
 
 def test_keras_history(read):

@@ -42,6 +42,7 @@ def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
     ("steps", "note"),
     [
         ([3, 1, 2, 4], "out of order, sorted by step"),
+        ([1, 2, 3, 1, 2, 1], "starts over 2 times at step 1, the last value of a step is kept"),
         ([1, 2, 3, 2, 3, 4], "resumed at step 2, the last value of a step is kept"),
         ([5, 1, 4, 2, 5, 3, 2, 1, 6], "out of order, sorted by step, the last value of a step is kept"),
     ],
@@ -103,6 +104,25 @@ def test_what_is_no_series_is_refused(data, message):
 def test_unknown_channels_are_refused():
     with pytest.raises(InputError, match="unknown channel 'loss'"):
         Run.from_arrays({"loss": [1]})
+
+
+@pytest.mark.filterwarnings("error")
+def test_lists_of_tensors_are_read_whatever_their_type():
+    torch = pytest.importorskip("torch")
+    graph = torch.tensor([2.0, 1.0], requires_grad=True) * 1
+    for losses in (list(graph), [torch.tensor([2.0]), torch.tensor([1.0])], [2.0, graph[1]], list(graph.bfloat16())):
+        assert Run.from_arrays({"train_loss": losses}).channels["train_loss"].values.tolist() == [2, 1]
+    half = Run.from_arrays({"train_loss": torch.tensor([2.0, 1.0]).bfloat16()})
+    assert half.channels["train_loss"].values.tolist() == [2, 1]
+
+
+def test_a_column_of_a_matrix_is_one_dimension_and_rows_of_pairs_get_advice():
+    run = Run.from_arrays({"train_loss": np.array([[2.0], [1.0]])})
+    assert run.channels["train_loss"].values.tolist() == [2, 1]
+    with pytest.raises(InputError, match=r"shape \(3, 2\), expected one dimension; give steps and values as a tuple"):
+        Run.from_arrays({"train_loss": [(1, 2.0), (2, 1.0), (3, 0.5)]})
+    with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension$"):
+        Run.from_arrays({"train_loss": np.zeros((3, 4))})
 
 
 def test_torch_tensors_that_belong_to_a_graph_are_read():

@@ -52,6 +52,13 @@ def test_colour_on_a_terminal(monkeypatch):
     assert "\x1b[34m" in ansi
 
 
+def test_a_terminal_of_no_columns_still_gets_its_report(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    shown = to_ansi(open_console(io.StringIO()), diagnosis(overfit_run(), finding()))
+    assert "Validation loss rises" in shown
+    assert max(map(len, shown.splitlines())) > 60
+
+
 def test_hostile_name_is_shown_and_does_nothing(monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     shown = to_ansi(open_console(io.StringIO()), diagnosis(overfit_run(run_id=HOSTILE), finding()))

@@ -15,6 +15,7 @@ from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.run import FloatArray, MetricGoal
+from curveclinic.together import settled_names
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
 
 _MIN_EPOCH_POINTS = 8
@@ -64,9 +65,8 @@ def choose(
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
         return Choice(ours, (), metric_goal)
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values)}
-    names = [parse(raw) for raw in size]
+    names, notes = settled_names([parse(raw) for raw in size])
     picked: dict[str, list[Name]] = {}
-    notes: list[str] = []
     train, val, why = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
     if asked or val_asked:
@@ -310,8 +310,11 @@ def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
 def _with_perplexity(
     train: list[Name], val: list[Name], names: Sequence[Name], table: Mapping[str, Points]
 ) -> tuple[list[Name], list[Name], list[str]]:
-    """Returns both losses and the channels that are logarithms: of a perplexity where one side logs no loss."""
+    """Returns both losses and the channels that are logarithms: of a perplexity where a side logs no loss."""
     sides, logs = {"train_loss": train, "val_loss": val}, list[str]()
+    logged = {channel: side[0] for channel, side in sides.items() if side}
+    if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
+        return train, val, list(logged)
     for channel, other, split in (("val_loss", train, "val"), ("train_loss", val, "train")):
         if not other or any(n.rank > 1 for n in other):
             continue

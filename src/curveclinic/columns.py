@@ -15,15 +15,18 @@ from curveclinic.grid import (
     RUN_COLUMNS,
     Column,
     Grid,
+    cell_text,
     column_from_cells,
     numbered,
     repeated_notes,
     rows_by_run,
+    run_column,
     select,
     text_notes,
 )
 from curveclinic.naming import Points, parse
 from curveclinic.run import as_points
+from curveclinic.vocabulary import REPETITIONS
 
 Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 """Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
@@ -38,8 +41,9 @@ def grid_from_frame(frame: Any) -> Grid:
     """Returns the grid of a wide or long table; see `_settle_nans` for what pandas cannot tell apart."""
     cells = columns_of(frame)
     n_rows = max((len(values) for values, _ in cells.values()), default=0)
-    key = next((k for k in RUN_COLUMNS if k in cells), None)
-    run_of, run_names = (None, ()) if key is None else numbered([str(v) for v in cells[key][0].tolist()])
+    may_tell = {k: _texts(cells[k]) for k in (*RUN_COLUMNS, *REPETITIONS) if k in cells}
+    key = run_column(may_tell)
+    run_of, run_names = (None, ()) if key is None else numbered(may_tell[key])
     columns: dict[str, Column] = {}
     notes = [*repeated_notes(_names_of(frame))]
     every = np.arange(n_rows)
@@ -54,6 +58,13 @@ def grid_from_frame(frame: Any) -> Grid:
     if type(frame).__module__.partition(".")[0] == "pandas":
         columns = _settle_runs(columns, run_of, len(run_names), n_rows)
     return Grid(columns, n_rows, run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _texts(cells: Cells) -> list[str]:
+    """Returns the cells of a column as texts; "" for a missing one."""
+    values, missing = cells
+    texts = list(map(cell_text, values.tolist()))
+    return texts if missing is None else ["" if gap else text for text, gap in zip(texts, missing, strict=True)]
 
 
 def _column(

@@ -27,6 +27,9 @@ _RISEN: Final = 0.1
 _STRAYS: Final = 3.0
 """Jitters that two levels of a metric may lie apart by chance: nearly two standard deviations of single points."""
 
+_CALM: Final = 5
+"""Gradient norms before the first burst that tell what is usual."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Case:
@@ -107,7 +110,7 @@ def _undertrained(case: _Case) -> str:
     parts = []
     for trace in (case["train_loss"], case["val_loss"]):
         if trace is not None:
-            step = trace.step_at(0.8)
+            step = trace.step_before(0.8)  # of a short run the first step after it may be the last of all
             level = trace.near(step)
             gain = share(level - trace.end, trace.start - min(trace.end, trace.start))
             text = f"{trace.name} {change(level, trace.end)} since step {number(step)}"
@@ -289,9 +292,13 @@ def _exploding_gradients(case: _Case) -> str:
         return ""
     later = grad.since(grad.steps[min(2, len(grad.values) - 1)])
     high, step = later.highest
-    typical = median(grad.values)
+    begin = step if case.onset is None else case.onset
+    calm = grad.values[grad.steps < begin]  # the bursts themselves lift the median of the whole run
+    is_told = len(calm) >= _CALM
+    typical = median(calm if is_told else grad.values)
     ratio = share(high, typical)
-    text = f"grad norm reaches {value(high)} at step {number(step)}, its median is {value(typical)}"
+    text = f"grad norm reaches {value(high)} at step {number(step)}, its median "
+    text += f"before step {number(begin)} is {value(typical)}" if is_told else f"is {value(typical)}"
     return text if ratio is None else f"{text} (ratio {ratio:.3g})"
 
 

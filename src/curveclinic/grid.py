@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from curveclinic.naming import Points, parse, quoted
 from curveclinic.plurals import counted
 from curveclinic.restarts import cut
 from curveclinic.run import FloatArray, as_number, with_inf
+from curveclinic.vocabulary import REPETITIONS
 
 IntArray = npt.NDArray[np.int64]
 
@@ -107,11 +109,10 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         notes += text_notes(name, column, bad)
     run_of: IntArray | None = None
     run_names: tuple[str, ...] = ()
-    key = next((k for k in RUN_COLUMNS if k in cells), None)
+    key = run_column({name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells})
     if key:
         columns.pop(key, None)
-        named = dict(_pairs(cells[key]))
-        run_of, run_names = numbered([str(named.get(i, "")) for i in range(len(rows))])
+        run_of, run_names = numbered(_texts(cells[key], len(rows)))
     return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
@@ -137,6 +138,34 @@ def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
 def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
     """Returns (row, cell) pairs in the order of rows."""
     return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
+
+
+def _texts(parts: Sequence[Cells], n_rows: int) -> list[str]:
+    """Returns the cells of a column as texts, one for each row; "" for a missing one."""
+    named = dict(_pairs(parts))
+    return [cell_text(named.get(row)) for row in range(n_rows)]
+
+
+def cell_text(value: Any) -> str:
+    """Returns a cell of a column of names as text, "" for a missing one."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return "" if value is None or is_nan or type(value).__name__ == "NAType" else str(value)
+
+
+def run_column(texts: Mapping[str, Sequence[str]]) -> str | None:
+    """Returns which of the columns tells the runs of a table apart, None where there is but one run.
+
+    A fold or a seed does where every row has one and they differ; beside one configuration it is a setting.
+
+    Args:
+        texts: name -> cells, for the columns that may tell them; "" for a missing cell.
+    """
+    known = next((name for name in RUN_COLUMNS if name in texts), None)
+    if known is not None:
+        return known
+    return next(
+        (name for name in REPETITIONS if name in texts and all(texts[name]) and len(set(texts[name])) > 1), None
+    )
 
 
 def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:

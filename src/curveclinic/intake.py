@@ -16,6 +16,7 @@ from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError
 from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.naming import Points, parse, quoted
+from curveclinic.orientations import points_held, rows_held
 from curveclinic.run import MetricGoal, Run, as_points, check_num_classes
 from curveclinic.vocabulary import ADVERSARIAL, SPLITS, tokens
 
@@ -59,7 +60,8 @@ def runs_from(
     if items and not isinstance(data, (list, tuple)) and not all(_is_one(item) or _is_log(item) for item in items):
         raise InputError(_refusal(data))
     if _is_log(items):
-        return list(runs_from_grid(grid_from_rows(items), options, Origin(), split=False)), True
+        runs, single = _from_rows(items, options)
+        return list(runs), single
     if items and all(np.isscalar(item) or item is None for item in items):
         raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
     return [_listed(item, options) for item in items], False
@@ -82,7 +84,15 @@ def _refusal(data: Any) -> str:
 
 
 def _is_one(data: Any) -> bool:
-    return isinstance(data, (Run, Mapping)) or _is_table(data) or isinstance(getattr(data, "history", None), Mapping)
+    if isinstance(data, (Run, Mapping)) or _is_table(data):
+        return True
+    return isinstance(getattr(data, "history", None), Mapping) or _log_rows(data) is not None
+
+
+def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
+    """The rows of one run that something holds, each of numbers; None where there are none."""
+    rows = rows_held(data)
+    return rows if rows is not None and _is_log(rows) else None
 
 
 def _is_table(data: Any) -> bool:
@@ -109,7 +119,7 @@ def _listed(item: Any, options: ReadOptions) -> Run | InputError:
     """Returns one run of a list, or the reason why there is none."""
     try:
         if _is_log(item):
-            runs: Sequence[Run | InputError] = runs_from_grid(grid_from_rows(item), options, Origin(), split=False)
+            runs, _ = _from_rows(item, options)
         elif _is_one(item):
             runs, _ = _one(item, options)
         else:
@@ -126,6 +136,9 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         return [_completed(data, options)], True
     if _is_table(data):
         return _from_frame(data, options)
+    rows = _log_rows(data)
+    if rows is not None:
+        return _from_rows(rows, options)
     if not isinstance(data, Mapping):
         epochs = getattr(data, "epoch", None)
         history = dict(data.history)
@@ -166,6 +179,18 @@ def _completed(run: Run, options: ReadOptions) -> Run:
     )
 
 
+def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    """One run of rows, many where a column tells runs apart."""
+    grid = grid_from_rows(rows)
+    runs = runs_from_grid(grid, options, _NOWHERE, split=False)
+    return _in_place(runs), grid.run_of is None
+
+
+def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
+    """Puts the reason in the place of a run that cannot be used beside others."""
+    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs]
+
+
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
     """One run of a wide table; many of a table with a run column or with lists in its cells."""
     lists = tables_from_lists(frame)
@@ -177,7 +202,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
         return made, False
     grid = grid_from_frame(frame)
     runs = runs_from_grid(grid, options, Origin(), split=False)
-    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs], grid.run_of is None
+    return _in_place(runs), grid.run_of is None
 
 
 def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:
@@ -230,11 +255,17 @@ def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] 
 
 
 def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yields (name, values) of a mapping that may be nested; {"step": ..., "value": ...} is one series."""
+    """Yields (name, values) of a mapping that may be nested.
+
+    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
+    series each.
+    """
     for key, value in data.items():
         name = f"{prefix}{key}"
         if not _is_mapping(value):
             yield name, value
+        elif (points := points_held(value)) is not None:
+            yield name, points
         elif value and set(value) <= {"step", "steps", "value", "values"} and {"value", "values"} & set(value):
             values = value.get("value", value.get("values"))
             steps = value.get("step", value.get("steps"))

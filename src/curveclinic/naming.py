@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from curveclinic.run import FloatArray, MetricGoal
 from curveclinic.vocabulary import (
+    ADVERSARIAL_ERRORS,
     CADENCE,
     LOSS_WORDS,
     METRICS,
@@ -129,6 +130,8 @@ def _classify(words: Sequence[str]) -> tuple[int, MetricGoal, int, Quantity]:
         return 9, "max", 0, ""
     if bag & {"ppl", "perplexity"}:
         return PERPLEXITY, "min", len(METRICS), "metric"
+    if any(words <= bag for words in ADVERSARIAL_ERRORS):
+        return 0, "min", 0, "loss"
     rank = min((LOSS_WORDS[w] for w in words if w in LOSS_WORDS), default=9)
     if rank <= 1:
         return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")

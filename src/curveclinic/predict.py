@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
@@ -22,6 +23,7 @@ from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.ranking import by_experience, cause_inputs, rank
 from curveclinic.rules import why_unchecked
 from curveclinic.run import MetricGoal, Run
+from curveclinic.sweeps import sweep_notes
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -30,6 +32,27 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
+
+
+@overload
+def predict_pathology(
+    curves: Run | Mapping[str, Any], *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+) -> Diagnosis: ...
+
+
+@overload
+def predict_pathology(
+    curves: Sequence[Run] | Sequence[Mapping[str, Sequence[float]]] | Sequence[Mapping[str, npt.NDArray[Any]]],
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
+) -> list[Diagnosis]: ...
+
+
+@overload
+def predict_pathology(
+    curves: Any, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+) -> Diagnosis | list[Diagnosis]: ...
 
 
 def predict_pathology(
@@ -138,11 +161,16 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         findings=tuple(findings),
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
-        message="; ".join((*run.notes, *silence_notes(rows.silent[i]))),
+        message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run))),
         run=run,
         stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
         likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
     )
+
+
+def _sweep_notes(run: Run) -> tuple[str, ...]:
+    rates = run.channels.get("lr")
+    return () if rates is None else sweep_notes(rates.values)
 
 
 def _importance(finding: Finding) -> tuple[int, int, float]:

@@ -261,15 +261,23 @@ def _array(name: str, data: Any) -> FloatArray:
         return np.asarray(data)
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
-    if hasattr(data, "detach"):  # a torch tensor, perhaps on a device and part of a graph
-        data = data.detach().cpu().numpy()
+    if hasattr(data, "detach"):
+        data = _of_tensor(data)
     try:
         array = np.asarray(data, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
+    if array.ndim == 2 and array.shape[1] == 1:  # a column, or numbers that were kept as tensors of one element
+        array = array[:, 0]
     if array.ndim != 1:
-        raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension")
+        advice = "; give steps and values as a tuple of two: (steps, values)" if 2 in array.shape else ""
+        raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension{advice}")
     return array
+
+
+def _of_tensor(tensor: Any) -> Any:
+    """Values of a torch tensor, which may be on a device, part of a graph, or of a type that NumPy lacks (bfloat16)."""
+    return tensor.detach().double().cpu().numpy()
 
 
 def with_inf(values: FloatArray) -> FloatArray:
@@ -306,6 +314,8 @@ def _number(name: str, value: Any) -> float:
         text = value.strip().lower()
         if text in _TEXT_VALUES:
             return _TEXT_VALUES[text]
+    elif hasattr(value, "detach"):  # a torch tensor that is part of a graph warns where it becomes a number
+        value = value.detach()
     try:
         return float(value.strip().removesuffix("%") if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -339,6 +349,8 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     kept = Series(sorted_steps[last], sorted_values[last])
     lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
     what = f"resumed at step {steps[back[-1] + 1]:g}" if len(back) else "repeated steps"
+    if len(back) and (steps[back + 1] == steps[0]).all():
+        what = f"starts over {counted(len(back), 'time')} at step {steps[0]:g}"
     if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
         what = "out of order, sorted by step"
     overwritten = " (a NaN was overwritten)" if lost_nan else ""

@@ -28,10 +28,16 @@ STYLES = {
 }
 """Role -> rich style. Roles come from `text.Line` and `canvas.Piece`."""
 
+_UNKNOWN_WIDTH = 80
+"""Columns of a terminal that tells none."""
+
 
 def open_console(stream: IO[str]) -> Console:
     """Returns a console that adds no markup, emoji or highlighting to what it prints; untrusted text stays text."""
-    return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    console = Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    if console.width < 1:  # COLUMNS=0, or a terminal that does not know: rich would print nothing
+        console.width = _UNKNOWN_WIDTH
+    return console
 
 
 def to_ansi(console: Console, diagnosis: Diagnosis) -> str:

@@ -85,6 +85,11 @@ class Trace:
         wanted = self.steps[0] + share * (self.steps[-1] - self.steps[0])
         return float(self.steps[min(int(self.steps.searchsorted(wanted)), len(self.steps) - 1)])
 
+    def step_before(self, share: float) -> float:
+        """Last logged step at or before a share of the range of steps."""
+        wanted = self.steps[0] + share * (self.steps[-1] - self.steps[0])
+        return float(self.steps[max(int(self.steps.searchsorted(wanted, side="right")) - 1, 0)])
+
     def jitter(self) -> float:
         """Median distance of a point from the middle of its neighbours."""
         half = self.values / 2  # the range of two doubles can overflow

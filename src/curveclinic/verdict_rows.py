@@ -16,6 +16,7 @@ from curveclinic.merge import Verdicts
 from curveclinic.predict import no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import Run, Series
+from curveclinic.sweeps import notes_of_sweeps
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.writers import schema, storable
 
@@ -229,8 +230,10 @@ def _at(channel: Ragged, index: IntArray, absent: float) -> FloatArray:
 
 def _messages(curves: Curves, said: Judged) -> list[str]:
     out = [storable("; ".join(notes)) if notes else "" for notes in curves.notes]
-    for i, own in curves.layers.items():
-        out[i] = storable("; ".join((*curves.notes[i], *silence_notes(silent_layers(own)))))
+    sweeps = notes_of_sweeps(curves.batch.channels["lr"])
+    for i in curves.layers.keys() | sweeps.keys():
+        silence = silence_notes(silent_layers(curves.layers.get(i, {})))
+        out[i] = storable("; ".join((*curves.notes[i], *silence, *sweeps.get(i, ()))))
     for i in np.flatnonzero(said.undetermined).tolist():
         out[i] = storable(no_verdict(curves.run(i), int(said.points[i]), said.doubtful.get(i)))
     return out

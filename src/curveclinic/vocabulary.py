@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from curveclinic.run import MetricGoal
 
@@ -16,12 +16,18 @@ def _words(text: str) -> frozenset[str]:
 SPLITS: Final = {
     **dict.fromkeys(("train", "training", "tr", "trn", "fit", "learn"), "train"),
     **dict.fromkeys(
-        ("val", "valid", "validation", "eval", "evaluation", "dev", "holdout", "heldout", "vali"),
+        ("val", "valid", "validation", "eval", "evaluation", "dev", "holdout", "heldout", "vali", "vld"),
         "val",
     ),
-    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "te"), "test"),
 }
 """Word -> part of the data."""
+
+SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "val"}
+"""Letter -> part of the data, where a log has losses of both letters and no others: `t_loss`, `v_loss`."""
+
+REPETITIONS: Final = ("fold", "seed")
+"""Words that number trainings of one configuration."""
 
 CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epoch"}
 """Word -> how often the series was written."""
@@ -29,7 +35,10 @@ CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epo
 LOSS_WORDS: Final = {
     **dict.fromkeys(("loss", "losses"), 0),
     **dict.fromkeys(
-        ("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
+        (
+            *("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
+            *("infonce", "nce", "ntxent", "huber"),
+        ),
         1,
     ),
     **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance"), 2),
@@ -48,6 +57,7 @@ REWARDS: Final = _words("reward rewards return returns episode")
 REINFORCED: Final = (
     *map(_words, ("reward", "rewards", "ep rew", "eprewmean", "ep ret", "ep return", "episode return")),
     *map(_words, ("episode returns", "episodic return", "episodic returns")),
+    *map(_words, ("avg return", "average return", "mean return")),
     *map(_words, ("policy loss", "policy gradient", "pg loss", "actor loss", "vf loss", "td loss", "qf1 loss")),
     *map(_words, ("approx kl", "approxkl", "clip fraction", "clipfrac")),
 )
@@ -58,12 +68,15 @@ REINFORCED_PARTS: Final = (("value",), ("value", "function"))
 
 NOISE: Final = _words(
     "total avg average mean global reduced running combined overall lm all sum main metrics metric scalars scalar "
-    "logs log history stats statistics losses reg binary categorical sparse data"
+    "logs log history stats statistics losses binary categorical sparse data"
 )
 """Words that do not tell one loss from another: `loss/total`, `reduced_train_loss`, `metrics/train/loss`."""
 
 ADVERSARIAL: Final = _words("g d gen disc generator discriminator critic gan")
 """Words of losses that play against each other."""
+
+ADVERSARIAL_ERRORS: Final = tuple(map(_words, ("err g", "err d")))
+"""Words, both of them in one name, by which GANs call a loss an error: `errG`, `errD_real`."""
 
 METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
     (re.compile(pattern), goal)  # type: ignore[misc]  # the goals below are MetricGoal
@@ -77,7 +90,7 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
         (r"mcc|kappa", "max"),
         (r"s?bleu\d*|sacrebleu|rouge\w*|meteor|exact|em|chrf", "max"),
         (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation", "max"),
-        (r"psnr|ssim|ndcg|mrr|hits|score", "max"),
+        (r"psnr|ssim|ndcg|mrr|hits|score|(si)?s[dn]ri?|pesq|e?stoi", "max"),
         (r"recall|precision|sensitivity|specificity", "max"),
         (r"mae|mse|rmse|mape|smape|wer|cer|fid|l1", "min"),
     )
@@ -88,7 +101,7 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
 EVAL_FAMILIES: Final = frozenset((4, 5, 7))
 """Families (index into METRICS) that are computed at evaluation only: mAP, IoU, BLEU."""
 
-_GLUED = re.compile(r"(train|val|valid|test|eval)(loss|acc|accuracy)")
+_GLUED = re.compile(r"(train|val|valid|test|eval|tr|te|t|v)(loss|acc|accuracy)")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 

@@ -30,6 +30,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
+from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -259,7 +260,8 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
 
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
     try:
-        yield from (found.iterate or found.read)(source, options or ReadOptions())
+        for run in (found.iterate or found.read)(source, options or ReadOptions()):
+            yield replace(run, notes=(*run.notes, source.note)) if source.note else run
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
@@ -307,7 +309,11 @@ def _read_remote(source: Source, options: ReadOptions | None) -> list[Run]:
 
 def is_log(name: str, head: bytes) -> bool:
     """Says whether a file of this name and head is of a known format."""
-    return is_event_file(name) or any(f.sniff(head) for f in FORMATS)
+    return is_event_file(name) or _is_known(unpacked_head(head))
+
+
+def _is_known(head: bytes) -> bool:
+    return any(f.sniff(head) for f in FORMATS)
 
 
 def run_or_failure(run: Run) -> Run | ReadFailure:
@@ -333,18 +339,30 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     try:
         source = source.opened()
         head = source.head()
+        source = unpacked(source, head, lambda inside: _is_known(inside) or _fits(inside, options))
+        head = head if source.held is None else source.head()
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
-    if options and options.patterns and console.holds(head, options.patterns):
+    if _fits(head, options):
         return _BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
     if found is None and is_event_file(os.path.basename(source.path)):
         found = _BY_NAME["tensorboard"]
     if found is None:
+        archive = archive_in(head)
         known = ", ".join(f.name for f in FORMATS)
-        raise LogError(f"{source.path}: no known log format; expected one of {known}")
+        raise LogError(
+            f"{source.path}: found {archive}, expected a log; unpack it and name the folder"
+            if archive
+            else f"{source.path}: no known log format; expected one of {known}"
+        )
     return found, source
+
+
+def _fits(head: bytes, options: ReadOptions | None) -> bool:
+    """Whether the user's patterns fit a text."""
+    return bool(options and options.patterns and console.holds(head, options.patterns))

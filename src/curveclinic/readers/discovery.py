@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curveclinic.naming import parse
 from curveclinic.readers import dvclive, mlflow_files, neptune, remote, wandb_offline
+from curveclinic.readers.compressed import SUFFIXES
 from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
@@ -57,8 +58,8 @@ def file_source(path: str) -> Source | None:
 
 
 def is_event_file(name: str) -> bool:
-    """Says whether TensorBoard would take a file of this name for an event file."""
-    return "tfevents" in name
+    """Says whether TensorBoard would take a file of this name for an event file, and could read it."""
+    return "tfevents" in name and not name.endswith(SUFFIXES)
 
 
 def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
@@ -258,8 +259,11 @@ def _is_twin(folder: str, name: str) -> bool:
     """Says whether the same run is logged a second time, and better, beside a file.
 
     mmcv writes `T.log` beside `T.log.json`; mmengine `T/T.log`, `T/vis_data/T.json` and `T/vis_data/scalars.json`.
+    `gzip -k` leaves `T.log` beside `T.log.gz`.
     """
     stem, suffix = os.path.splitext(name)
+    if suffix in SUFFIXES and is_file(os.path.join(folder, stem)):
+        return True
     twins = {
         ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),

@@ -12,6 +12,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import flatten, grid_from_rows
 from curveclinic.intake import run_from_mapping, runs_by_name, table_from_mapping
 from curveclinic.naming import parse
+from curveclinic.orientations import rows_held
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -46,6 +47,9 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
     Raises:
         InputError: there is none in it.
     """
+    rows = rows_held(document)
+    if rows is not None:
+        return runs_from_grid(grid_from_rows(rows), options, origin)
     if isinstance(document, Mapping):
         parts = runs_by_name(document)
         if not parts:

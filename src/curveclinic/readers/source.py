@@ -30,11 +30,12 @@ class Source:
         path: where it is, as the user would write it; "-" for standard input.
         run_id: name of its first run.
         parts: files of a run that has several, as (prefix for the tags, file); () for anything else.
-        data: its bytes when it is no file.
+        data: its bytes when it is no file, or was unpacked.
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
         format: name of the format where the layout of a folder tells it, "" where the content must.
         known: all bytes of a small file, where they have been read already; see `opened`.
+        note: what every run in it is to say of how it was read, "" for nothing.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Source:
     unreadable: str = ""
     format: str = ""
     known: bytes | None = None
+    note: str = ""
 
     def opened(self) -> Source:
         """Returns the source with its bytes in memory if it is a file of few, so that it is opened once."""

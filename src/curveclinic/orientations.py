@@ -1,0 +1,53 @@
+"""Mappings that hold the rows or columns of a table: JSON of pandas, the state of a trainer, epochs by number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+_COUNTED = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+Row = Mapping[str, Any]
+
+
+def rows_held(data: Any) -> list[Row] | None:
+    """Returns the rows of the one run that something holds; None where it holds no rows.
+
+    These are a Hugging Face `TrainerState` or its JSON; pandas' orients "index" ({"1": {"loss": 0.5}}), "split"
+    ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ..., "data": [{"loss": 0.5}]}).
+    """
+    if not isinstance(data, Mapping):
+        rows = getattr(data, "log_history", None)
+    elif "log_history" in data:
+        rows = data["log_history"]
+    elif data and all(map(_is_counted, data)) and all(isinstance(row, Mapping) for row in data.values()):
+        rows = [{"step": float(step), **row} for step, row in data.items()]
+    elif "columns" in data and "data" in data:
+        rows = _split_rows(data["columns"], data["data"])
+    else:
+        rows = data["data"] if "schema" in data and "data" in data else None
+    return rows if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows) else None
+
+
+def _split_rows(columns: Any, data: Any) -> list[Row] | None:
+    if not isinstance(columns, list) or not isinstance(data, list):
+        return None
+    if not all(isinstance(row, Sequence) and len(row) == len(columns) for row in data):
+        return None
+    return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+
+
+def points_held(value: Mapping[Any, Any]) -> tuple[list[float], list[Any]] | None:
+    """Returns (steps, values) of a mapping step -> value, which is what pandas makes of a column; None for others."""
+    if not value or not all(map(_is_counted, value)) or any(isinstance(v, (Mapping, list)) for v in value.values()):
+        return None
+    return list(map(float, value)), list(value.values())
+
+
+def _is_counted(key: Any) -> bool:
+    """Whether a key is a number, or the text of one, as in JSON."""
+    if isinstance(key, str):
+        return _COUNTED.fullmatch(key) is not None
+    return isinstance(key, Real) and not isinstance(key, bool)

@@ -1,0 +1,126 @@
+"""Logs kept compressed, one in a file (gzip, bzip2, xz, zstd): unpacked in memory, and never more than may be read.
+
+Archives of many files (tar, zip) are named in the reason, not opened: nobody can tell which of their files are logs.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import IO, Final
+
+from curveclinic.errors import LogError
+from curveclinic.readers.source import HEAD_BYTES, MAX_BYTES, Source
+
+SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
+"""What tools put behind the name of a file they compress."""
+
+_PIECE: Final = 1 << 20
+"""Bytes unpacked at once."""
+
+_DAMAGE: Final = (EOFError, OSError, zlib.error, ImportError)
+"""What is raised where data end too early or are broken, and by a Python that was built without a decoder."""
+
+
+def _bzip2(file: IO[bytes]) -> io.BufferedIOBase:
+    import bz2
+
+    return bz2.BZ2File(file)
+
+
+def _xz(file: IO[bytes]) -> io.BufferedIOBase:
+    import lzma
+
+    return lzma.LZMAFile(file)
+
+
+def _zstd(file: IO[bytes]) -> io.BufferedIOBase:
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")  # type: ignore[no-any-return]
+
+
+_PACKED: Final[dict[str, tuple[bytes, Callable[[IO[bytes]], io.BufferedIOBase]]]] = {
+    "gzip": (b"\x1f\x8b\x08", lambda file: gzip.GzipFile(fileobj=file)),
+    "bzip2": (b"BZh", _bzip2),
+    "xz": (b"\xfd7zXZ\x00", _xz),
+    "zstd": (b"\x28\xb5\x2f\xfd", _zstd),
+}
+"""Kind -> how its files begin, and what unpacks them."""
+
+_ARCHIVES: Final = {
+    "a zip archive (as are .npz, .pth and .xlsx)": (0, b"PK\x03\x04"),
+    "a tar archive": (257, b"ustar"),
+    "a 7z archive": (0, b"7z\xbc\xaf\x27\x1c"),
+}
+"""What holds many files -> where its mark stands, and the mark."""
+
+
+def unpacked_head(head: bytes) -> bytes:
+    """Returns what the head of a compressed file unpacks to, as far as it goes; any other head as it is."""
+    kind = _kind(head)
+    return head if kind is None else _read(kind, io.BytesIO(head), HEAD_BYTES)[0]
+
+
+def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool]) -> Source:
+    """Returns a compressed source with what it holds in memory; any other as it is.
+
+    Args:
+        source: what to read.
+        head: its first bytes.
+        is_known: whether the first bytes of what is inside are those of a log; of anything else no more is unpacked.
+
+    Raises:
+        LogError: what is inside is no log, or too long to hold in memory.
+    """
+    kind = _kind(head)
+    if kind is None:
+        return source
+    inside, _ = _read_source(kind, source, HEAD_BYTES)
+    if not is_known(inside):
+        raise LogError(f"{source.path}: found {_what(inside)}, compressed by {kind}, expected one log; unpack it first")
+    data, damage = _read_source(kind, source, MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise LogError(
+            f"{source.path}: more than {MAX_BYTES / 2**20:.0f} MB of log, compressed by {kind}; unpack it first"
+        )
+    note = f"the data compressed by {kind} are cut off or damaged: what comes before is read" if damage else ""
+    return replace(source, data=data, known=None, note=note)
+
+
+def archive_in(head: bytes) -> str | None:
+    """Returns what archive of many files a head is of, None for anything else."""
+    return next((what for what, (at, mark) in _ARCHIVES.items() if head.startswith(mark, at)), None)
+
+
+def _what(inside: bytes) -> str:
+    return archive_in(inside) or ("nothing that can be unpacked" if not inside else "no known log format")
+
+
+def _kind(head: bytes) -> str | None:
+    return next((kind for kind, (mark, _) in _PACKED.items() if head.startswith(mark)), None)
+
+
+def _read_source(kind: str, source: Source, most: int) -> tuple[bytes, bool]:
+    if source.held is not None:
+        return _read(kind, io.BytesIO(source.held), most)
+    with open(source.path, "rb") as file:
+        return _read(kind, file, most)
+
+
+def _read(kind: str, file: IO[bytes], most: int) -> tuple[bytes, bool]:
+    """Returns up to so many unpacked bytes, and whether damage ended them."""
+    parts, left = [], most
+    try:
+        with _PACKED[kind][1](file) as stream:
+            while left > 0 and (piece := stream.read1(min(left, _PIECE))):  # `read` would lose what comes before damage
+                parts.append(piece)
+                left -= len(piece)
+    except Exception as error:
+        if not isinstance(error, _DAMAGE) and type(error).__name__ != "LZMAError":
+            raise
+        return b"".join(parts), True
+    return b"".join(parts), False

@@ -1,0 +1,62 @@
+"""What names mean beside each other: `t_loss` and `v_loss` are two sides, `fold0/loss` and `fold1/loss` two runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from curveclinic.naming import Name, quoted
+from curveclinic.vocabulary import REPETITIONS, SIDE_LETTERS
+
+_NUMBERED = re.compile(rf"({'|'.join(REPETITIONS)})(\d*)")
+
+
+def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
+    """Returns the names of one run, each with its side, and remarks."""
+    one, remarks = _first_repetition(names)
+    return _sides_by_letter(one), remarks
+
+
+def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
+    """Gives names their side where the losses are one of `t` and one of `v`: beside a `u_loss` they are parts."""
+    parts = [n.component for n in names if n.quantity == "loss" and n.rank == 0]
+    if sorted(parts) != sorted((letter,) for letter in SIDE_LETTERS) or any(n.split for n in names):
+        return list(names)
+    return [_with_side(name) for name in names]
+
+
+def _with_side(name: Name) -> Name:
+    letter = next((word for word in name.component if word in SIDE_LETTERS), None)
+    if letter is None or name.quantity not in ("loss", "metric"):
+        return name
+    rest = tuple(word for word in name.component if word != letter)
+    return replace(name, split=SIDE_LETTERS[letter], component=rest)
+
+
+def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
+    """Leaves out all repetitions but the first where losses of several are there: they are no parts of one loss."""
+    marks = {name: _mark(name.component) for name in names}
+    found = list(dict.fromkeys(mark for name, mark in marks.items() if mark and name.quantity == "loss"))
+    if len(found) < 2:
+        return list(names), []
+    kept = [name for name in names if marks[name] in ((), found[0])]
+    remark = (
+        f"several runs in one table: {' '.join(found[0])} is judged, not {quoted(map(' '.join, found[1:]), limit=3)}"
+    )
+    return [replace(name, component=_without(name.component, found[0])) for name in kept], [remark]
+
+
+def _mark(component: Sequence[str]) -> tuple[str, ...]:
+    """The words that number a repetition: ("fold0",) or ("fold", "0"); () for none."""
+    for place, word in enumerate(component):
+        match = _NUMBERED.fullmatch(word)
+        if match and match.group(2):
+            return (word,)
+        if match and place + 1 < len(component) and component[place + 1].isdigit():
+            return word, component[place + 1]
+    return ()
+
+
+def _without(component: tuple[str, ...], mark: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for word in component if word not in mark)
