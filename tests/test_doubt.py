@@ -145,6 +145,18 @@ def test_most_long_walks_are_not_judged():
     assert any("like a random walk" in d.message for d in doubted)
 
 
+def test_a_training_that_wanders_in_logarithms_once_it_has_learnt_is_judged():
+    rng = np.random.default_rng(5)
+    wander = np.exp(np.cumsum(rng.normal(0.0, 0.45, (20, 200)), axis=1))
+    learnt = 11 * np.exp(-np.minimum(np.arange(200), 20) / 2.5) * np.minimum(wander, 30)
+    untaught = 11 * wander
+    doubted = [
+        [d.verdict == "undetermined" for d in predict_runs([Run.from_arrays({"train_loss": v}) for v in curves])]
+        for curves in (learnt, untaught)
+    ]
+    assert (sum(doubted[0]), sum(doubted[1]) >= 5) == (0, True)
+
+
 LONG = ("sine", "sawtooth", "square_wave", "triangle", "chirp", "uniform_noise", "heavy_noise")
 
 

@@ -24,6 +24,10 @@ _EVEN: Final = 2.5
 _TALL: Final = 14.0
 """Largest squared step of a walk over their mean: stages of a training change its level in single jumps."""
 
+_LEARNT: Final = 0.02
+"""Share of its first level that a loss stays below in its second half when it has learnt: what it does there, however
+wild in logarithms, is the rest of a training."""
+
 _WHITE: Final = 0.7
 """Mean squared step over twice the variance from which cells know nothing of each other: 1 for white noise, next to 0
 for a trend (von Neumann 1941)."""
@@ -79,7 +83,7 @@ def is_walk(cells: Cells) -> BoolArray:
     one = _squared_steps(view, cells.size, 1)
     whole = one.sum(axis=1)
     mean = whole / np.maximum(cells.size - 1, 1)
-    out: BoolArray = (cells.count >= _FEWEST) & (one.max(axis=1) <= _TALL * mean)
+    out: BoolArray = (cells.count >= _FEWEST) & (one.max(axis=1) <= _TALL * mean) & ~_has_learnt(cells)
     early = np.where(np.arange(one.shape[1]) < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
     later = whole - early
     out &= (early <= _EVEN * later) & (later <= _EVEN * early)
@@ -90,6 +94,16 @@ def is_walk(cells: Cells) -> BoolArray:
             ratio /= np.maximum(cells.size[rows] - lag, 1)
             ratio /= np.maximum(lag * mean[rows], 1e-300)
             out[rows] = (ratio >= least) & (ratio <= most)
+    return out
+
+
+def _has_learnt(cells: Cells) -> BoolArray:
+    """(n,) positive losses that stay far below their first level in the second half."""
+    place = np.arange(cells.mean.shape[1])
+    late = np.where((place >= cells.size[:, None] // 2) & (place < cells.size[:, None]), cells.mean, -np.inf)
+    first, highest = cells.mean[:, 0], late.max(axis=1)
+    ratio = np.where(cells.log, np.exp(np.minimum(highest - first, 0.0)), highest / np.maximum(first, 1e-300))
+    out: BoolArray = (cells.log | (cells.lowest > 0)) & (ratio <= _LEARNT)
     return out
 
 
