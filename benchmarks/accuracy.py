@@ -8,7 +8,8 @@ gain), average precision (ties averaged), calibration error (10 equal bins over 
 over the labels with at least five positives, and the pooled calibration error. On runs without a positive label: the
 share with a clearly absent label (false_alarm), with any label at all, notices included (any_label), and not
 `is_healthy` (not_healthy). Every value has a 90 % bootstrap interval; `whole - rules` and `network - rules` compare two
-judges on the same resamples.
+judges on the same resamples. All are told nothing but the curves; `whole, told classes` is the whole with the number
+of classes, too, where the yardstick knows it.
 
 What it does not show: labels the readers left unscored, where judges differ most; how a judge does on other sources
 (runs are resampled as if independent, but runs of one family are alike: the intervals are too narrow for a new
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import scores
-from judges import Opinion, opinions
+from judges import Opinion, opinions, whole
 from tables import Row, print_table, write_csv, write_scores
 from yardstick import Record, default_out, load_records, truth_of, without_positive
 
@@ -159,12 +160,12 @@ def main() -> None:
     parser.add_argument("records", type=Path, help="labelled runs, JSON lines")
     parser.add_argument("--out", type=Path, help="CSV of all values (default: results/accuracy_<folder>.csv)")
     parser.add_argument("--mistakes", type=Path, help="also write every wrong cell to this CSV")
-    parser.add_argument("--num-classes", action="store_true", help="tell the judges the number of classes where known")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap resamples")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    records = load_records(options.records, num_classes=options.num_classes)
-    found = opinions([record.run for record in records])
+    records = load_records(options.records)
+    told = [record.run for record in load_records(options.records, num_classes=True)]
+    found = opinions([record.run for record in records]) | {"whole, told classes": whole(told)}
     rows = list(rows_of(found, records, scores.resamples(len(records), options.draws, options.seed)))
     print_summary(rows)
     write_scores(rows, options.out or default_out(__file__, options.records))
