@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+import quantize
 from curveclinic.labels import LABELS
 from curveclinic.model.blocks import Blocks, joined, paired, tensors
 from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
@@ -373,6 +374,7 @@ def main() -> None:
     check = (probe.tensor.astype(np.float32), probe.features)
     worst = write_weights(Calibrated(net, scale, shift), args.out, sidecar, check)
     print(f"wrote {args.out} after {recipe['seconds'] / 60:.1f} minutes; torch and onnxruntime differ by {worst:.1e}")
+    quantize.add_int8(args.out, config.seed)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,16 @@ from readme_sections import NO_WEIGHTS, ROOT, table
 from tables import measured_with, shipped
 
 from curveclinic.labels import LABELS
-from curveclinic.sidecar import ONNX_NAME
+from curveclinic.sidecar import INT8_NAME, ONNX_NAME
 
 RECIPE = {
     "encoder": "{encoder_version}",
     "input": "{channels} x {bins} curve cells, {features} features",
     "parameters": "{recipe[parameters]:,}",
     "ONNX file": "{size:,.0f} KiB",
+    "int8 ONNX file, for `--fast`": "{int8_size:,.0f} KiB",
+    "label sets equal to those of the float network": "{int8[equal_label_sets]:.1%} of {int8[runs]:,} synthetic runs",
+    "difference of its probabilities": "{int8[mean_difference]:.4f} on average, {int8[largest_difference]:.2f} at most",
     "synthetic runs drawn": "{recipe[runs]:,}",
     "of them logs of simulated trainings": "{recipe[share]:.0%}",
     "steps": "{recipe[step]:,} of {recipe[batch]} runs",
@@ -65,12 +68,19 @@ def recipe() -> str:
     body = sections.sidecar()
     if not body:
         return NO_WEIGHTS
-    size = (ROOT / "weights" / ONNX_NAME).stat().st_size / 1024
+    sizes = {key: _kib(name) for key, name in (("size", ONNX_NAME), ("int8_size", INT8_NAME))}
     held_out = ", ".join(f"`{name}`" for name in body["recipe"].get("held_out_families", ()))
     known = body | {"channels": len(body["tensor_channels"]), "features": len(body["feature_names"])}
-    known |= {"size": size, "held_out": held_out, "minutes": body["recipe"].get("seconds", 0.0) / 60}
+    known |= {key: size for key, size in sizes.items() if size}
+    known |= {"held_out": held_out, "minutes": body["recipe"].get("seconds", 0.0) / 60}
     filled = ((what, _filled(template, known)) for what, template in RECIPE.items())
     return table(("", ""), ((what, text) for what, text in filled if text))
+
+
+def _kib(name: str) -> float:
+    """Size of a file of weights, 0 where there is none."""
+    path = ROOT / "weights" / name
+    return path.stat().st_size / 1024 if path.exists() else 0.0
 
 
 def _filled(template: str, known: dict[str, Any]) -> str:

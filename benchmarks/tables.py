@@ -36,13 +36,26 @@ def measured_with(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def shipped() -> dict[str, str]:
-    """Hashes of the weights with their sidecar, and of the rules with the definitions, as they are now."""
-    weights = [weights_folder() / name for name in (ONNX_NAME, SIDECAR_NAME)]
-    return {"weights": _hash(weights), "rules": _hash([Path(module.__file__) for module in (definitions, rules)])}
+    """Hashes of the weights with their sidecar, and of the rules with the definitions, as they are now.
+
+    What the sidecar says of the int8 network is left out: scores are those of the float network.
+    """
+    network, numbers = (weights_folder() / name for name in (ONNX_NAME, SIDECAR_NAME))
+    weights = [network.read_bytes(), _without_int8(numbers)] if network.exists() and numbers.exists() else []
+    return {
+        "weights": _hash(weights),
+        "rules": _hash([Path(module.__file__).read_bytes() for module in (definitions, rules)]),
+    }
 
 
-def _hash(paths: Sequence[Path]) -> str:
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists())).hexdigest()
+def _without_int8(sidecar: Path) -> bytes:
+    body = json.loads(sidecar.read_text())
+    body.pop("int8", None)
+    return f"{json.dumps(body, indent=1, allow_nan=False)}\n".encode()
+
+
+def _hash(contents: Sequence[bytes]) -> str:
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:

@@ -222,6 +222,9 @@ def test_only_new_and_changed_sources_are_read(tmp_path, monkeypatch):
     assert newly_read("--fresh") == sorted({*everything, "sweep_0/run_99.csv"} - {"sweep_0/run_0.csv"})
     assert rows(tmp_path / "out.parquet") == again
     assert len(newly_read("--num-classes", "10")) == 9
+    assert len(newly_read("--num-classes", "10", "--fast")) == 9
+    assert newly_read("--num-classes", "10", "--fast") == []
+    assert len(newly_read("--num-classes", "10")) == 9
     monkeypatch.setattr(scanning, "judge_of", scanning.judge_of)
     monkeypatch.setattr("curveclinic.__version__", "99")
     assert len(newly_read("--num-classes", "10")) == 9

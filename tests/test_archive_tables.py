@@ -49,7 +49,12 @@ def test_a_large_table_is_never_whole_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(list_columns, "BATCH_BYTES", 40_000)
     sizes = []
     judged = units.score_rows
-    monkeypatch.setattr(units, "score_rows", lambda table, *rest: sizes.append(table.num_rows) or judged(table, *rest))
+
+    def watched(table, *rest, **options):
+        sizes.append(table.num_rows)
+        return judged(table, *rest, **options)
+
+    monkeypatch.setattr(units, "score_rows", watched)
     assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 0
     assert sum(sizes) == 3000
     assert max(sizes) <= 3000 * 40_000 / pq.ParquetFile("curves.parquet").metadata.row_group(0).total_byte_size
@@ -82,12 +87,12 @@ def test_a_scan_stopped_inside_a_table_goes_on_there(tmp_path, monkeypatch):
     assert scan("curves.parquet", "-o", "whole.parquet", "--workers", 1) == 0
     judged, seen = units.score_rows, []
 
-    def stopping(table, *rest):
+    def stopping(table, *rest, **options):
         if len(seen) == 7:
             seen.append(0)
             raise KeyboardInterrupt
         seen.append(table.num_rows)
-        return judged(table, *rest)
+        return judged(table, *rest, **options)
 
     monkeypatch.setattr(units, "score_rows", stopping)
     assert scan("curves.parquet", "-o", "out.parquet", "--workers", 1) == 130

@@ -1,5 +1,6 @@
 import csv
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ import causes
 import realism
 import robustness
 import scores
+import tables
 from judges import Opinion, network_alone, rules_alone
 from tables import measured_with, print_table, shipped, write_csv, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
@@ -26,6 +28,7 @@ from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch
 from curveclinic.rules import judge
 from curveclinic.run import Run
+from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 NAN = np.nan
 
@@ -298,7 +301,18 @@ def test_scores_are_kept_with_what_they_were_measured_with(tmp_path):
     assert shipped()["weights"] != shipped()["rules"]
 
 
-@pytest.mark.parametrize("name", ["thresholds.csv", "peers.csv"])
+def test_what_is_said_of_the_int8_network_is_no_other_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "weights_folder", lambda: tmp_path)
+    (tmp_path / ONNX_NAME).write_bytes(b"network")
+    digests = []
+    for body in ({"bins": 128}, {"bins": 128, "int8": {"runs": 5}}, {"bins": 64}):
+        (tmp_path / SIDECAR_NAME).write_text(json.dumps(body, indent=1) + "\n")
+        digests.append(shipped()["weights"])
+    assert digests[0] == digests[1] != digests[2]
+    assert digests[0] == hashlib.sha256(b'network{\n "bins": 128\n}\n').hexdigest()
+
+
+@pytest.mark.parametrize("name", ["thresholds.csv", "peers.csv", "quantized.csv"])
 def test_scores_quoted_in_the_readme_are_those_of_the_shipped_weights(name):
     record = measured_with(RESULTS).get(name)
     if record is None:

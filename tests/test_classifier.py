@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hand_curves import SHOWS, healthy
 
-from curveclinic.classifier import Classifier, _session, load_classifier
+from curveclinic.classifier import Classifier, load_classifier, onnx_session
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
@@ -21,7 +21,7 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.run import Run
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, read_sidecar
+from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Int8, read_sidecar
 
 onnx = pytest.importorskip("onnx")
 
@@ -159,6 +159,63 @@ def test_other_labels_are_an_error(tmp_path: Path) -> None:
         load_classifier(write(tmp_path, labels=LABELS[::-1]))
 
 
+def write_int8(folder: Path, content: bytes, **changes: Any) -> Path:
+    """A weights folder with these bytes as its int8 network; changes go into what the sidecar says of it."""
+    note = {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "runs": 100,
+        "equal_label_sets": 0.99,
+        "mean_difference": 0.001,
+        "largest_difference": 0.2,
+    }
+    (folder / INT8_NAME).write_bytes(content)
+    return write(folder, int8=note | changes)
+
+
+def test_the_int8_network_is_loaded_on_request(tmp_path: Path) -> None:
+    certain = graph_of(np.full(N, 1.0), np.full(N, 0.2), np.tile([0.5, 0.99], (N, 1)))
+    folder = write_int8(tmp_path, certain)
+    slow, fast = load_classifier(folder), load_classifier(folder, fast=True)
+    assert slow is not None
+    assert fast is not None
+    assert slow.sidecar == fast.sidecar
+    assert fast.sidecar.int8 == Int8(hashlib.sha256(certain).hexdigest(), 100, 0.99, 0.001, 0.2)
+    batch = batch_of(healthy())
+    assert slow.judge(batch).probability[0, DIVERGENCE] == pytest.approx(0.1)
+    assert fast.judge(batch).probability[0, DIVERGENCE] == 1.0
+
+
+def test_an_int8_network_of_another_hash_is_an_error(tmp_path: Path) -> None:
+    folder = write_int8(tmp_path, stand_in_graph(), sha256="0" * 64)
+    message = r"curvenet.int8.onnx: sha256 is \w{12}, the sidecar expects 0{12}; .* make it anew with quantize.py"
+    with pytest.raises(WeightsError, match=message):
+        load_classifier(folder, fast=True)
+    assert load_classifier(folder) is not None
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_missing_int8_network_is_an_error_that_says_what_to_do(tmp_path: Path, noted: bool) -> None:
+    folder = write_int8(tmp_path, stand_in_graph())
+    if noted:
+        (folder / INT8_NAME).unlink()
+    else:
+        write(folder)  # a training that made none: the file is of other weights
+    with pytest.raises(WeightsError, match=r"curvenet.int8.onnx is missing; make it with quantize.py, or do without"):
+        load_classifier(folder, fast=True)
+    assert load_classifier(folder) is not None
+
+
+def test_no_weights_at_all_are_no_int8_network_either(tmp_path: Path) -> None:
+    assert load_classifier(tmp_path, fast=True) is None
+
+
+def test_unknown_or_missing_keys_of_the_int8_network_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"unknown or missing keys \['colour'\]"):
+        load_classifier(write_int8(tmp_path, b"", colour="blue"))
+    with pytest.raises(WeightsError, match=r"unknown or missing keys .*'sha256'"):
+        load_classifier(write(tmp_path, int8={}))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "null"])
 def test_a_broken_sidecar_is_an_error(tmp_path: Path, text: str) -> None:
     (write(tmp_path) / SIDECAR_NAME).write_text(text)
@@ -228,4 +285,4 @@ def test_the_stand_in_decides_for_predict_pathology(classifier: Classifier, monk
 
 def test_a_file_that_onnxruntime_refuses_is_an_error_of_the_weights() -> None:
     with pytest.raises(WeightsError, match="cannot load it"):
-        _session(b"no graph at all")
+        onnx_session(b"no graph at all")

@@ -68,7 +68,7 @@ def judge(runs):
     return [diagnosis(r, finding()) if r.run_id.startswith("ill") else diagnosis(r) for r in runs]
 
 
-def judge_rows(runs, *, severities=True):
+def judge_rows(runs, *, severities=True, fast=False):
     rows = [row(d) | {SEVERITIES_COLUMN: [f.severity for f in d.findings]} for d in judge(runs)]
     return pa.Table.from_pylist(rows, schema=scored_schema())
 

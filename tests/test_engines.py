@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curveclinic import scoring
 from curveclinic.cli import main
 from curveclinic.engines import storage
 from curveclinic.engines.archive import load_engine, scan_on
@@ -113,6 +114,19 @@ def test_a_changed_log_is_scored_again_and_its_old_rows_go(archive: Path):
 def test_other_options_are_other_shards(archive: Path):
     names = [{shard.name for shard in plan(find_sources("archive"), ReadOptions(num_classes=n))} for n in (None, 10)]
     assert not names[0] & names[1]
+
+
+def test_the_int8_network_makes_other_shards_with_its_own_rows(archive: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    loaded = scoring.shipped_classifier
+    monkeypatch.setattr(scoring, "shipped_classifier", lambda *, fast: asked.append(fast) or loaded(fast=fast))
+    names = [scan_on(here, find_sources("archive"), "out", options=OPTIONS, fast=fast) for fast in (False, True)]
+    assert not set(names[0]) & set(names[1])
+    assert sorted(os.listdir("out")) == sorted(names[1])
+    assert asked == sorted(asked)
+    assert set(asked) == {False, True}
+    assert main(["scan", "archive", "-o", "local.parquet", "--workers", "1", "--fast"]) == 3
+    assert rows_of("out") == rows_of("local.parquet")
 
 
 def test_a_lost_shard_is_rows_with_the_reason_and_is_tried_again(archive: Path):

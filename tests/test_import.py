@@ -33,8 +33,8 @@ EXTRAS = (
     "onnxscript",
     "tensorboard",
 )
-NEED_TORCH = {
-    *(f"curveclinic.model.{name}" for name in ("network", "training", "export", "blocks")),
+NEED_TRAIN = {
+    *(f"curveclinic.model.{name}" for name in ("network", "training", "export", "blocks", "int8", "int8_graph")),
     *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),
 }
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ MODULES = sorted(
     name
     for folder in FOLDERS
     for name in (_module(folder, file) for file in (ROOT / folder).rglob("*.py"))
-    if name not in NEED_TORCH and not name.endswith(".__main__")
+    if name not in NEED_TRAIN and not name.endswith(".__main__")
 )
 
 

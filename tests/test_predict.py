@@ -274,7 +274,7 @@ def test_rule_probability_is_monotone_and_half_at_the_cut():
 def test_absent_weights_are_said_once(monkeypatch):
     from curveclinic import classifier
 
-    monkeypatch.setattr(classifier, "load_classifier", lambda: None)
+    monkeypatch.setattr(classifier, "load_classifier", lambda **_: None)
     judging._warn_without_weights.cache_clear()
     with pytest.warns(UserWarning, match="the rules decide alone"):
         predict_pathology(healthy())

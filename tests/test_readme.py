@@ -50,8 +50,9 @@ def test_tables_are_what_the_session_writes(text, name, expected) -> None:
         (CARD, "numbers", readme_scores.numbers),
         (SCALE, "scale", lambda: scale_page.cost(readme_sections.rows("scan"))),
         (SCALE, "growth", lambda: scale_page.growth(readme_sections.rows("scan"))),
+        (SCALE, "fast", lambda: scale_page.fast(readme_sections.rows("quantized"))),
     ],
-    ids=["README.md", "scores.md", "MODEL_CARD.md", "scale.md, cost", "scale.md, growth"],
+    ids=["README.md", "scores.md", "MODEL_CARD.md", "scale.md, cost", "scale.md, growth", "scale.md, fast"],
 )
 def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
     hint = "run: python benchmarks/readme_scores.py, and for docs/scale.md benchmarks/scale_page.py"

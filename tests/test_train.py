@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,7 @@ def test_from_seed_to_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setattr(train, "Config", tiny)
     monkeypatch.setattr(train, "BLOCK", 256)
     monkeypatch.setattr(train, "MAX_POINTS", 300)
+    monkeypatch.setattr(train.quantize, "add_int8", partial(train.quantize.add_int8, calibration=128, fresh=128))
     folder, checkpoints = tmp_path / "weights", tmp_path / "checkpoints"
     command = [
         "train.py",
@@ -216,6 +218,10 @@ def test_from_seed_to_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     opinion = classifier.judge(generate(9, 30, max_points=200).batch)
     assert opinion.probability.shape == (30, len(LABELS))
     assert 0 <= opinion.probability.min() <= opinion.probability.max() <= 1
+
+    int8 = load_classifier(folder, fast=True)
+    assert int8 is not None
+    assert np.abs(int8.judge(generate(9, 30, max_points=200).batch).probability - opinion.probability).mean() < 0.02
 
     config = tiny(0, 1.2, 0, 0, 0, 3e-3, 20.0, 1, 0, "cpu")
     _, second = train.train(config, checkpoints, resume=True, minutes_now=0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from curveclinic import Diagnosis, Run
@@ -11,7 +12,8 @@ from curveclinic.classifier import Classifier, load_classifier, weights_folder
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.readers import read_runs
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
+from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
+from curveclinic.synth.generate import generate
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FOLDER = weights_folder()
@@ -45,9 +47,9 @@ def classifier() -> Classifier:
 
 def test_the_folder_holds_what_is_shipped() -> None:
     names = {path.name for path in FOLDER.iterdir()}
-    assert {ONNX_NAME, SIDECAR_NAME, "MODEL_CARD.md", "__init__.py"} <= names
+    assert {ONNX_NAME, INT8_NAME, SIDECAR_NAME, "MODEL_CARD.md", "__init__.py"} <= names
     assert {name for name in names if name.endswith(".new")} == set()
-    assert (FOLDER / ONNX_NAME).stat().st_size < 1_000_000
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.onnx")) < 1_000_000
 
 
 def test_the_sidecar_has_a_number_for_every_label(sidecar: Sidecar) -> None:
@@ -69,6 +71,20 @@ def test_the_recipe_is_of_a_finished_training(sidecar: Sidecar) -> None:
 def test_the_classifier_loads(classifier: Classifier, sidecar: Sidecar) -> None:
     assert classifier.sidecar == sidecar
     assert len(classifier.decided_by_rule) < len(LABELS) / 2
+
+
+def test_the_int8_network_mostly_finds_what_the_float_one_finds(classifier: Classifier, sidecar: Sidecar) -> None:
+    int8 = load_classifier(fast=True)
+    assert int8 is not None
+    assert sidecar.int8 is not None
+    assert sidecar.int8.runs >= 4096
+    assert sidecar.int8.equal_label_sets >= 0.98
+    batch = generate(2024, 512, max_points=1000).batch
+    one, other = classifier.judge(batch), int8.judge(batch)
+    same = ((one.probability >= one.threshold) == (other.probability >= other.threshold)).all(axis=1)
+    difference = np.abs(one.probability - other.probability)
+    assert 0 < difference.mean() < 2 * sidecar.int8.mean_difference
+    assert same.mean() >= sidecar.int8.equal_label_sets - 0.02
 
 
 def example(name: str) -> Run:

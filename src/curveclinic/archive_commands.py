@@ -14,6 +14,7 @@ from curveclinic.archive.index import write_index
 from curveclinic.archive.scan import Pace, judge_of, sources, update
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Job
+from curveclinic.classifier import load_classifier
 from curveclinic.commands import check_paths, complain, complain_of, finish, reading_options
 from curveclinic.errors import InputError
 from curveclinic.gate import Tally
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
 
 
 def scan(args: argparse.Namespace) -> int:
-    """Writes one row a run and prints a summary."""
+    """Writes one row a run and prints a summary.
+
+    Raises:
+        WeightsError: the int8 network is asked for and is missing or damaged; better now than in every worker.
+    """
+    if args.fast:
+        load_classifier(fast=True)
     if args.engine:
         from curveclinic.engine_command import scan_on_engine
 
@@ -36,7 +43,7 @@ def scan(args: argparse.Namespace) -> int:
     check_target(args.output)
     tally = Tally(args.fail_on)
     groups = None if args.group_by is None else Groups(args.group_by)
-    with _updated(args, Job("scan", reading_options(args)), tally) as state:
+    with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
         count = write_tables(counted_rows(state.tables(), tally, groups), args.output)
     print(tally.render())
     if groups is not None:

@@ -18,7 +18,7 @@ from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.ranking import CauseModel, load_cause_model
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
+from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
@@ -120,17 +120,21 @@ def weights_folder() -> Path:
     return Path(str(files("curveclinic.weights")))
 
 
-def load_classifier(folder: Path | None = None) -> Classifier | None:
+def load_classifier(folder: Path | None = None, *, fast: bool = False) -> Classifier | None:
     """Returns the classifier of a folder (default: the shipped one), None when it holds no weights.
 
+    Args:
+        folder: where the weights are.
+        fast: take the int8 network instead of the float one.
+
     Raises:
-        WeightsError: the ONNX file is not the one the sidecar belongs to, or another encoder made it.
+        WeightsError: the ONNX file is missing or not the one the sidecar belongs to, or another encoder made it.
     """
-    return _load(weights_folder() if folder is None else folder)
+    return _load(weights_folder() if folder is None else folder, fast)
 
 
 @cache
-def _load(folder: Path) -> Classifier | None:
+def _load(folder: Path, fast: bool) -> Classifier | None:
     onnx, side = folder / ONNX_NAME, folder / SIDECAR_NAME
     if not onnx.exists() and not side.exists():
         return None
@@ -138,15 +142,33 @@ def _load(folder: Path) -> Classifier | None:
         missing = onnx.name if side.exists() else side.name
         raise WeightsError(f"{missing} is missing beside its twin; reinstall curveclinic or retrain with train.py")
     sidecar = read_sidecar(side)
-    content = onnx.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sidecar.onnx_sha256:
-        raise WeightsError(
-            f"{onnx.name}: sha256 is {digest[:12]}, the sidecar expects {sidecar.onnx_sha256[:12]}; "
-            "reinstall curveclinic or retrain with train.py"
-        )
+    content = _int8_content(folder, sidecar) if fast else _content(onnx, sidecar.onnx_sha256, "retrain with train.py")
     _check_encoder(sidecar)
-    return Classifier(_session(content), sidecar, load_cause_model(folder, digest))
+    session = onnx_session(content, INT8_NAME if fast else ONNX_NAME)
+    return Classifier(session, sidecar, load_cause_model(folder, sidecar.onnx_sha256))
+
+
+def _int8_content(folder: Path, sidecar: Sidecar) -> bytes:
+    path = folder / INT8_NAME
+    if sidecar.int8 is None or not path.exists():
+        raise WeightsError(f"{path.name} is missing; make it with quantize.py, or do without --fast (fast=True)")
+    return _content(path, sidecar.int8.sha256, "make it anew with quantize.py")
+
+
+def _content(path: Path, sha256: str, advice: str) -> bytes:
+    """Bytes of a file of weights.
+
+    Raises:
+        WeightsError: it has another digest.
+    """
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise WeightsError(
+            f"{path.name}: sha256 is {digest[:12]}, the sidecar expects {sha256[:12]}; "
+            f"reinstall curveclinic or {advice}"
+        )
+    return content
 
 
 def _check_encoder(sidecar: Sidecar) -> None:
@@ -162,7 +184,12 @@ def _check_encoder(sidecar: Sidecar) -> None:
         )
 
 
-def _session(content: bytes) -> Any:
+def onnx_session(content: bytes, name: str = ONNX_NAME) -> Any:
+    """Returns an onnxruntime session of one thread for the bytes of a file; errors call it `name`.
+
+    Raises:
+        WeightsError: onnxruntime cannot load it.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -174,6 +201,6 @@ def _session(content: bytes) -> Any:
     except Exception as error:  # onnxruntime's own exceptions share no base but this
         first = str(error).splitlines()[0][:200]
         raise WeightsError(
-            f"{ONNX_NAME}: onnxruntime {ort.__version__} cannot load it ({first}); "
+            f"{name}: onnxruntime {ort.__version__} cannot load it ({first}); "
             "upgrade onnxruntime, reinstall curveclinic or retrain with train.py"
         ) from error

@@ -43,6 +43,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
             _sources(args.paths, tally),
             folder,
             options=reading_options(args),
+            fast=args.fast,
             address=args.address,
             advance=advance,
         )

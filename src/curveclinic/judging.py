@@ -204,11 +204,11 @@ def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOp
     return classifier.judge_encoded(encoded), encoded.without_curves()
 
 
-def shipped_classifier() -> Classifier | None:
-    """The shipped network; None, with a warning, where the weights are not installed."""
+def shipped_classifier(*, fast: bool = False) -> Classifier | None:
+    """The shipped network, with `fast` the int8 one; None, with a warning, where the weights are not installed."""
     from curveclinic.classifier import load_classifier
 
-    classifier = load_classifier()
+    classifier = load_classifier(fast=fast)
     if classifier is None:
         _warn_without_weights()
     return classifier

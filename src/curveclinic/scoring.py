@@ -34,9 +34,12 @@ _FEWEST_ROWS = 64
 """Runs read together at least."""
 
 
-def score_runs(runs: Sequence[Run], *, severities: bool = False) -> pa.Table:
-    """Returns one row a run, in order; columns as in `writers.ROW`, with `severities` one more."""
-    return _columns(_score_runs(runs), severities=severities)
+def score_runs(runs: Sequence[Run], *, severities: bool = False, fast: bool = False) -> pa.Table:
+    """Returns one row a run, in order; columns as in `writers.ROW`, with `severities` one more.
+
+    With `fast` the int8 network judges instead of the float one.
+    """
+    return _columns(_score_runs(runs, fast=fast), severities=severities)
 
 
 def score_table(
@@ -45,6 +48,7 @@ def score_table(
     num_classes: int | None = None,
     metric_goal: MetricGoal | None = None,
     severities: bool = False,
+    fast: bool = False,
 ) -> pa.Table:
     """Scores a table of curves, one run a row.
 
@@ -55,6 +59,8 @@ def score_table(
             `format`, which the rows repeat, and what `Run` knows: `num_classes`, `metric_goal`, `notes` (a list).
         num_classes, metric_goal: as in `predict_pathology`.
         severities: whether to add the column `severities`, one for each of `labels` but "healthy".
+        fast: whether the int8 network judges instead of the float one: about a third of its time is saved, and about
+            one run in a hundred gets other labels.
 
     Returns:
         One row for every row given, in the same order; columns as in `writers.ROW`. A run that cannot be used is a
@@ -62,6 +68,7 @@ def score_table(
 
     Raises:
         InputError: it is no Arrow table, or an option is impossible.
+        WeightsError: the weights are damaged, or `fast` is asked for and there is no int8 network.
     """
     import pyarrow as pa
 
@@ -74,8 +81,8 @@ def score_table(
     check_options(num_classes, metric_goal)
     options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal)
     if not (isinstance(table, pa.Table) and is_curve_table(table)):
-        return _columns(_general(table, options), severities=severities)
-    classifier, height, parts = shipped_classifier(), _height(table), []
+        return _columns(_general(table, options, fast=fast), severities=severities)
+    classifier, height, parts = shipped_classifier(fast=fast), _height(table), []
     for start in range(0, table.num_rows, height):
         reading = read_curves(table.slice(start, height), options, first=start)
         parts.append(_completed(_rows(reading.curves, classifier), reading, classifier))
@@ -86,12 +93,12 @@ def _columns(rows: pa.Table, *, severities: bool) -> pa.Table:
     return rows if severities else rows.drop_columns(SEVERITIES_COLUMN)
 
 
-def _score_runs(runs: Sequence[Run]) -> pa.Table:
+def _score_runs(runs: Sequence[Run], *, fast: bool) -> pa.Table:
     import pyarrow as pa
 
     if not runs:
         return scored_schema().empty_table()
-    classifier = shipped_classifier()
+    classifier = shipped_classifier(fast=fast)
     return pa.concat_tables(
         [_rows(Curves.of(runs[k : k + _PIECE]), classifier) for k in range(0, len(runs), _PIECE)]
     )  # fmt: skip
@@ -106,15 +113,15 @@ def _height(table: pa.Table) -> int:
     return max(_FEWEST_ROWS, min(_PIECE, int(_PIECE_BYTES * table.num_rows / max(table.nbytes, 1))))
 
 
-def _completed(fast: pa.Table, reading: Reading, classifier: Classifier | None) -> pa.Table:
+def _completed(plain: pa.Table, reading: Reading, classifier: Classifier | None) -> pa.Table:
     """Rows of a piece in the order of the table: beside those judged as columns the others."""
     import pyarrow as pa
 
     if not reading.others:
-        return fast
+        return plain
     runs = {row: item for row, item in reading.others.items() if isinstance(item, Run)}
     errors = {row: item for row, item in reading.others.items() if isinstance(item, Unreadable)}
-    parts = [fast, _rows(Curves.of(list(runs.values())), classifier)] if runs else [fast]
+    parts = [plain, _rows(Curves.of(list(runs.values())), classifier)] if runs else [plain]
     parts.append(_errors(errors.values()))
     order = np.concatenate([reading.rows, np.array([*runs, *errors], dtype=np.int64)])
     return pa.concat_tables(parts).take(pa.array(np.argsort(order)))
@@ -127,14 +134,14 @@ def _errors(items: Iterable[Unreadable]) -> pa.Table:
     return pa.Table.from_pylist([{**line, SEVERITIES_COLUMN: []} for line in lines], schema=scored_schema())
 
 
-def _general(table: Any, options: ReadOptions) -> pa.Table:
+def _general(table: Any, options: ReadOptions, *, fast: bool) -> pa.Table:
     """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
     import pyarrow as pa
 
     from curveclinic.intake import runs_from
 
     found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
-    judged_rows = _score_runs([item for item in found if isinstance(item, Run)])
+    judged_rows = _score_runs([item for item in found if isinstance(item, Run)], fast=fast)
     errors = _errors([Unreadable("", "", "", str(item)) for item in found if isinstance(item, InputError)])
     is_run = np.array([isinstance(item, Run) for item in found], dtype=bool)
     place = np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,26 @@ from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 
 ONNX_NAME: Final = "curvenet.onnx"
+INT8_NAME: Final = "curvenet.int8.onnx"
 SIDECAR_NAME: Final = "curvenet.json"
+
+
+@dataclass(frozen=True)
+class Int8:
+    """The int8 network, and how well it agrees with the float one on synthetic runs that it was not fitted to.
+
+    Attributes:
+        sha256: digest of its file.
+        runs: runs compared.
+        equal_label_sets: share of them on which both networks find the same labels.
+        mean_difference, largest_difference: of the probabilities of all labels.
+    """
+
+    sha256: str
+    runs: int
+    equal_label_sets: float
+    mean_difference: float
+    largest_difference: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,7 @@ class Sidecar:
         scores: what was measured when they were made.
         onnx_sha256: digest of the ONNX file.
         onnx_max_difference: largest difference between torch and onnxruntime at export.
+        int8: the int8 network made of the float one; None where none was made.
     """
 
     encoder_version: str
@@ -46,6 +67,7 @@ class Sidecar:
     scores: Mapping[str, Any]
     onnx_sha256: str
     onnx_max_difference: float
+    int8: Int8 | None = None
 
 
 def read_sidecar(path: Path) -> Sidecar:
@@ -58,15 +80,23 @@ def read_sidecar(path: Path) -> Sidecar:
         body = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path.name}: cannot be read ({error}); reinstall curveclinic") from error
-    names = {f.name for f in fields(Sidecar)}
-    if not isinstance(body, dict) or set(body) != names:
-        found = sorted(set(body) ^ names) if isinstance(body, dict) else type(body).__name__
-        expected = f"expected {sorted(names)}"
-        raise WeightsError(f"{path.name}: unknown or missing keys {found}; {expected}; retrain with train.py")
+    _check_keys(path, body, Sidecar, optional={"int8"})
+    int8 = body.get("int8")
+    if int8 is not None:
+        _check_keys(path, int8, Int8)
     if tuple(body["labels"]) != LABELS:
         raise WeightsError(f"{path.name}: made for other labels than this version's; retrain with train.py")
     if set(body["thresholds"]) != set(LABELS):
         odd = sorted(set(body["thresholds"]) ^ set(LABELS))
         raise WeightsError(f"{path.name}: thresholds unknown or missing for {odd}; retrain with train.py")
     tuples = {key: tuple(body[key]) for key in ("labels", "tensor_channels", "feature_names", "decided_by_rule")}
-    return Sidecar(**{**body, **tuples})
+    return Sidecar(**{**body, **tuples, "int8": None if int8 is None else Int8(**int8)})
+
+
+def _check_keys(path: Path, body: Any, kind: type[Sidecar | Int8], optional: AbstractSet[str] = frozenset()) -> None:
+    """Raises a WeightsError for an object whose keys are not the fields of a class."""
+    names = {f.name for f in fields(kind)}
+    if not isinstance(body, dict) or set(body) | optional != names:
+        found = sorted((set(body) | optional) ^ names) if isinstance(body, dict) else type(body).__name__
+        expected = f"expected {sorted(names)}"
+        raise WeightsError(f"{path.name}: unknown or missing keys {found}; {expected}; retrain with train.py")

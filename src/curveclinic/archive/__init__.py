@@ -2,5 +2,5 @@
 
     paths -> sources -> units of work -> workers -> tables of rows -> state -> OUT
 
-`scan` and `index` differ in one function, that from runs to rows (`units.WORK`).
+`scan` and `index` differ in one function, that from runs to rows (in `units`).
 """

@@ -80,9 +80,9 @@ def judge_of(job: Job) -> str:
     from curveclinic.classifier import weights_folder
 
     weights = hashlib.sha256()
-    for file in sorted(weights_folder().glob("*.[oj]*")):  # the network and its numbers
+    for file in sorted(weights_folder().glob("*.[oj]*")):  # the networks and their numbers
         weights.update(file.name.encode() + b"\0" + file.read_bytes())
-    told = {"version": __version__, "weights": weights.hexdigest() if job.kind == "scan" else ""}
+    told = {"version": __version__, "weights": weights.hexdigest() if job.kind == "scan" else "", "fast": job.fast}
     return json.dumps({"kind": job.kind, **asdict(job.options), **told}, sort_keys=True)
 
 

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def rows_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
-    """Returns the rows of a scan, with the severities of all findings."""
+def rows_table(items: Sequence[Run | ReadFailure], *, fast: bool = False) -> pa.Table:
+    """Returns the rows of a scan, with the severities of all findings; `fast` as in `scoring.score_table`."""
     import pyarrow as pa
 
     is_run = np.array([isinstance(item, Run) for item in items], dtype=bool)
     runs = [item for item in items if isinstance(item, Run)]
-    judged = score_runs(runs, severities=True) if runs else scored_schema().empty_table()
+    judged = score_runs(runs, severities=True, fast=fast) if runs else scored_schema().empty_table()
     if is_run.all():
         return judged
     errors = [_error_row(item) for item in items if isinstance(item, ReadFailure)]
@@ -32,18 +32,22 @@ def rows_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
     return both.take(np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1))
 
 
-def score_rows(curves: pa.Table, run_ids: Sequence[str], path: str, options: ReadOptions) -> pa.Table:
+def score_rows(
+    curves: pa.Table, run_ids: Sequence[str], path: str, options: ReadOptions, *, fast: bool = False
+) -> pa.Table:
     """Returns the rows of a scan for a table with one run a row."""
-    rows = score_table(curves, num_classes=options.num_classes, metric_goal=options.metric_goal, severities=True)
+    rows = index_rows(curves, options, fast=fast)
     own = {"run_id": list(run_ids), "path": [path] * rows.num_rows, "format": ["parquet"] * rows.num_rows}
     for name, values in own.items():
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), [values])
     return rows
 
 
-def index_rows(curves: pa.Table, options: ReadOptions) -> pa.Table:
+def index_rows(curves: pa.Table, options: ReadOptions, *, fast: bool = False) -> pa.Table:
     """Returns the rows of a scan for rows of an index, which know their names, paths and failures themselves."""
-    return score_table(curves, num_classes=options.num_classes, metric_goal=options.metric_goal, severities=True)
+    return score_table(
+        curves, num_classes=options.num_classes, metric_goal=options.metric_goal, severities=True, fast=fast
+    )
 
 
 def curves_table(items: Sequence[Run | ReadFailure]) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -47,10 +48,12 @@ class Job:
     Attributes:
         kind: "scan" judges it, "index" keeps its curves.
         options: what the user knows better than the logs.
+        fast: whether the int8 network judges instead of the float one.
     """
 
     kind: Literal["scan", "index"]
     options: ReadOptions = field(default_factory=ReadOptions)
+    fast: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,12 +271,12 @@ def _rows_of_slice(task: Task, piece: Slice, job: Job, *, whole: bool = False) -
 def _rows_of_batch(batch: Batch, source: Source, job: Job) -> pa.Table:
     if batch.index and job.kind == "scan":
         check_index_options(source, job.options)
-        return index_rows(batch.table, job.options)
+        return index_rows(batch.table, job.options, fast=job.fast)
     if batch.index:
         return _table([run_or_failure(run) for run in indexed_runs(batch.table, source, job.options)], job)
     ids = run_ids(batch, source)
     if job.kind == "scan" and not (job.options.train_loss or job.options.val_loss):
-        return score_rows(batch.table, ids, source.path, job.options)
+        return score_rows(batch.table, ids, source.path, job.options, fast=job.fast)
     return _table([run_or_failure(run) for run in runs_of_rows(batch.table, ids, source, job.options)], job)
 
 
@@ -283,7 +286,7 @@ def _fault(source: Source, error: Exception) -> str:
 
 def _table(items: Sequence[Item], job: Job) -> pa.Table:
     """Returns one row an item; a run that breaks the judge is found by halves and becomes an error."""
-    make = WORK[job.kind]
+    make = partial(rows_table, fast=job.fast) if job.kind == "scan" else curves_table
     try:
         return make(items)
     except CurveclinicError:
@@ -302,7 +305,3 @@ def _unjudged(item: Item, error: Exception) -> ReadFailure:
     name = item.run_id if isinstance(item, Run) else item.path
     reason = f"{name}: judging it failed ({type(error).__name__}: {error}); please report this"
     return ReadFailure(item.path, item.format, reason)
-
-
-WORK: Final[dict[str, Callable[[Sequence[Item]], pa.Table]]] = {"scan": rows_table, "index": curves_table}
-"""Kind of job -> what it makes of runs and failures, one row each."""

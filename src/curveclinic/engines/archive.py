@@ -33,6 +33,7 @@ def scan_on(
     out: str,
     *,
     options: ReadOptions,
+    fast: bool = False,
     address: str | None = None,
     advance: Callable[[int], None] = lambda rows: None,
 ) -> list[str]:
@@ -45,17 +46,18 @@ def scan_on(
         sources: what there is to read.
         out: folder, or URI in an object store that every worker can write to.
         options: what the user knows better than the logs.
+        fast: whether the int8 network judges instead of the float one.
         address: of the cluster; None starts one on this machine.
         advance: told how many rows have become done.
     """
     storage.make_folder(out)
     place = out if is_remote(out) else os.path.abspath(out)
-    shards = {shard.name: to_text(shard) for shard in plan(sources, options)}
+    shards = {shard.name: to_text(shard) for shard in plan(sources, options, fast=fast)}
     there = set(storage.shard_names(out)) & set(shards)
     advance(storage.count_rows(out, there))
     names = {name: name for name in shards}
     todo = [text for name, text in shards.items() if name not in there]
-    for done in engine(todo, Work(place, options, os.getcwd()), address) if todo else ():
+    for done in engine(todo, Work(place, options, os.getcwd(), fast), address) if todo else ():
         if done.lost:
             names[done.name] = done.name.replace(".parquet", "-lost.parquet")
             storage.write_shard(lost_rows(from_text(shards[done.name]), done.lost), out, names[done.name])

@@ -75,24 +75,26 @@ class Work:
         out: folder or URI the rows go to.
         options: what the user knows better than the logs.
         folder: what the paths of logs are relative to, wherever the worker was started.
+        fast: whether the int8 network judges instead of the float one.
     """
 
     out: str
     options: ReadOptions
     folder: str
+    fast: bool = False
 
     def __call__(self, text: str) -> Done:
         """Does one shard."""
         os.chdir(self.folder)
         shard = from_text(text)
-        rows = score_shard(shard, self.options)
+        rows = score_shard(shard, self.options, fast=self.fast)
         write_shard(rows, self.out, shard.name)
         return Done(shard.name, rows.num_rows)
 
 
-def plan(sources: Iterable[Source], options: ReadOptions) -> Iterator[Shard]:
+def plan(sources: Iterable[Source], options: ReadOptions, *, fast: bool = False) -> Iterator[Shard]:
     """Yields the shards of an archive, in the order of its sources."""
-    judge = judge_of(units.Job("scan", options))
+    judge = judge_of(units.Job("scan", options, fast))
     for k, group in enumerate(_groups(_pieces(sources, options))):
         seen = [(asdict(piece), asdict(found)) for piece, found in group]
         told = hashlib.sha256(json.dumps([judge, seen], sort_keys=True).encode())
@@ -149,13 +151,13 @@ def _piece(source: dict[str, object], rows: dict[str, object] | None) -> Piece:
     return Piece(Source(parts=parts, **source), Slice(**rows) if rows else None)  # type: ignore[arg-type]
 
 
-def score_shard(shard: Shard, options: ReadOptions) -> pa.Table:
+def score_shard(shard: Shard, options: ReadOptions, *, fast: bool = False) -> pa.Table:
     """Returns one row a run and one for what could not be read, in order, with the severities of all findings."""
     import pyarrow as pa
 
     tasks = [units.Task(k, piece.source, UNREADABLE, piece.rows) for k, piece in enumerate(shard.pieces)]
     parts = []
-    for finished in _finished(tasks, units.Job("scan", options)):
+    for finished in _finished(tasks, units.Job("scan", options, fast)):
         start = 0
         for part in finished.parts:
             parts.append((part.key, part.first, finished.table.slice(start, part.count)))

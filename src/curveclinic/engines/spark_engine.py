@@ -63,7 +63,7 @@ def _first_line(error: Exception) -> str:
 
 
 def score_dataframe(
-    df: DataFrame, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+    df: DataFrame, *, num_classes: int | None = None, metric_goal: MetricGoal | None = None, fast: bool = False
 ) -> DataFrame:
     """Returns the rows of a data frame of curves, one run a row; the rest is as in `scoring.score_table`.
 
@@ -82,7 +82,8 @@ def score_dataframe(
 
         for batch in batches:
             curves = pa.Table.from_batches([batch])
-            yield from score_table(curves, num_classes=num_classes, metric_goal=metric_goal).to_batches()
+            rows = score_table(curves, num_classes=num_classes, metric_goal=metric_goal, fast=fast)
+            yield from rows.to_batches()
 
     return df.mapInArrow(score, from_arrow_schema(schema()))
 
