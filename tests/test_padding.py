@@ -1,4 +1,4 @@
-"""NaN that pads rows is no NaN loss, by whatever door it came; one that may be real is always a finding."""
+"""NaN or 0 that pads rows is no loss, by whatever door it came; one that may be real is always a finding."""
 
 import numpy as np
 import pytest
@@ -61,6 +61,49 @@ def test_padding_leaves_the_points_that_pandas_leaves(given):
         for name, series in found["pandas"].channels.items():
             np.testing.assert_array_equal(run.channels[name].steps, series.steps)
             np.testing.assert_array_equal(run.channels[name].values, series.values)
+
+
+def filled(values, rows):
+    """0 but for some rows."""
+    out = np.zeros(len(values))
+    out[rows] = values[rows]
+    return out
+
+
+FILLED = {
+    "every fifth row": columns(val=filled(VAL, VAL_ROWS)),
+    "from the first row": columns(val=filled(VAL, np.arange(0, N, 9))),
+    "an odd last point": columns(val=filled(VAL, [*range(9, 90, 10), 95])),
+    "train every second row": columns(train=filled(TRAIN, np.arange(1, N, 2))),
+    "a metric, too": columns(val=filled(VAL, VAL_ROWS), val_acc=filled(1 - VAL / 3, VAL_ROWS).tolist()),
+}
+NOT_FILLED = {
+    "now and then": columns(val=filled(VAL, np.setdiff1d(np.arange(N), [17, 40, 41, 77]))),
+    "rounded to nothing": columns(train=np.round(np.maximum(TRAIN - 0.13, 0.0), 2)),
+    "a rate that comes back to 0": columns(lr=[k % 10 / 10 for k in range(N)]),
+}
+
+
+@pytest.mark.parametrize("given", FILLED.values(), ids=FILLED)
+def test_zeros_between_points_at_a_stride_are_gaps_by_every_door(given, tmp_path):
+    said = verdicts(given, tmp_path)
+    assert {labels for _, labels, _ in said.values()} == {("healthy",)}
+    assert all("0 in rows between its own is read as not logged there" in message for _, _, message in said.values())
+
+
+@pytest.mark.parametrize("given", NOT_FILLED.values(), ids=NOT_FILLED)
+def test_other_zeros_are_values(given, tmp_path):
+    said = verdicts(given, tmp_path)
+    assert not any("not logged there" in message for _, _, message in said.values())
+    for d in diagnoses(given).values():
+        for name, series in d.run.channels.items():
+            np.testing.assert_array_equal(series.values, given[name])
+
+
+def test_a_zero_where_the_stride_leads_is_a_value():
+    run = Run.from_arrays({"train_loss": TRAIN, "val_loss": filled(VAL, np.delete(VAL_ROWS, 7))})
+    assert run.channels["val_loss"].steps.tolist() == [5.0 * k for k in range(1, 21)]
+    assert np.flatnonzero(run.channels["val_loss"].values == 0).tolist() == [7]
 
 
 def test_padding_without_a_step_column():

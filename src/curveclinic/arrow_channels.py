@@ -215,17 +215,23 @@ def _may_hide_nan(series: Mapping[str, RawSeries], n: int) -> BoolArray:
 
 
 def _may_be_padded(series: Mapping[str, RawSeries], n: int) -> BoolArray:
-    """(n,) runs of which a channel goes on after a NaN, see `padding.settled`."""
+    """(n,) runs of which a channel goes on after a NaN, or twice after a 0, see `padding.settled`."""
     out = np.zeros(n, dtype=bool)
     for one in series.values():
         values = one.points.values
-        if not len(values) or not np.isnan(np.minimum.reduce(values)):
-            continue
-        unknown = np.isnan(values)
-        before = np.flatnonzero(unknown[:-1] & ~unknown[1:])
-        row, after = rows_of(one.points.offsets, before), rows_of(one.points.offsets, before + 1)
-        out[row[row == after]] = True
+        lowest = np.minimum.reduce(values) if len(values) else 1.0
+        if np.isnan(lowest):
+            out |= _goes_on_after(np.isnan(values), one.points.offsets) >= 1
+        if not lowest > 0.0:
+            out |= _goes_on_after(values == 0.0, one.points.offsets) >= 2
     return out
+
+
+def _goes_on_after(blank: BoolArray, offsets: IntArray) -> IntArray:
+    """(n,) points of every run that follow one of some."""
+    before = np.flatnonzero(blank[:-1] & ~blank[1:])
+    row, after = rows_of(offsets, before), rows_of(offsets, before + 1)
+    return np.bincount(row[row == after], minlength=len(offsets) - 1)
 
 
 def _last_steps(series: RawSeries) -> FloatArray:

@@ -1,7 +1,8 @@
-"""NaN that says "not logged in this row": what joining columns written at different steps leaves behind.
+"""NaN, or 0, that says "not logged in this row": what joining columns written at different steps leaves behind.
 
 A notebook's copy of a tracker's history, or a joined table turned into lists, holds NaN wherever a channel was not
-written. NaN is a fact of a loss, so it is taken for a gap only where the pattern cannot be that of a broken loss.
+written; an array made by `np.zeros` and filled at every tenth step holds 0. NaN is a fact of a loss, so it is taken for
+a gap only where the pattern cannot be that of a broken loss, and 0 only between points at a regular stride.
 """
 
 from __future__ import annotations
@@ -20,31 +21,41 @@ _FEWEST: Final = 3
 
 
 def settled(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
-    """Returns channels without the NaN of rows in which they were not logged, and notes.
+    """Returns channels without the NaN or 0 of rows in which they were not logged, and notes.
 
     Such rows are told by the other channels on the same axis: a channel and another take turns, one has points exactly
     where the other has none; or a channel has points in every second row or fewer, at a regular stride. A NaN where the
-    stride leads is a NaN.
+    stride leads is a NaN, and a 0 is one. For 0 only the stride counts.
     """
-    holed = [name for name, (_, values) in channels.items() if _has_nan(values)] if len(channels) > 1 else []
+    holed = [name for name, (_, values) in channels.items() if _may_have_gaps(values)] if len(channels) > 1 else []
     if not holed:
         return channels, ()
     out, notes = dict(channels), []
     for name in holed:
         steps, values = channels[name]
         mates = [own for other, own in channels.items() if other != name and _on_one_axis(channels[name], own)]
-        here = ~np.isnan(values)
-        gaps = _gaps(here, mates)
+        filler, gaps = "NaN", _gaps(~np.isnan(values), mates)
+        if gaps is None:
+            filler, gaps = "0", _zeros_between(values, mates)
         if gaps is not None:
             places = np.arange(1.0, len(values) + 1) if steps is None else steps
             out[name] = (places[~gaps], values[~gaps])
-            notes.append(f"{name}: NaN in rows between its own is read as not logged there")
+            notes.append(f"{name}: {filler} in rows between its own is read as not logged there")
     return out, tuple(notes)
 
 
-def _has_nan(values: FloatArray) -> bool:
-    lowest = values[values.argmin()] if len(values) else 0.0
-    return bool(lowest != lowest)  # faster than asking whether one number is NaN
+def _may_have_gaps(values: FloatArray) -> bool:
+    lowest = values[values.argmin()] if len(values) else 1.0
+    return bool(lowest != lowest or lowest == 0.0)  # faster than asking whether one number is NaN
+
+
+def _zeros_between(values: FloatArray, mates: list[Points]) -> BoolArray | None:
+    """(n,) zeros between points at a regular stride, which no loss or metric makes by itself; None for others."""
+    points = values.nonzero()[0]  # NaN among them
+    if not mates or len(points) < _FEWEST:
+        return None
+    gaps = _between_strides(points, len(values))
+    return gaps if gaps is not None and not values[gaps].any() else None
 
 
 def _on_one_axis(one: Points, other: Points) -> bool:
