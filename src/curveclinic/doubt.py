@@ -247,20 +247,33 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
 
     The scatter is that of runs without a trend, 0 of the others.
     """
-    train, val = piece.train, piece.val
+    train = piece.train
     wide = is_still(train) & (train.count >= _FEWEST["scatter"])
     noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
     if len(rows):
         noise[rows] = _relative_noise(train.take(rows))
         wide &= noise > _WIDE
-    if not wide.any():
-        return noise, wide
+        rows = wide.nonzero()[0]
+    if len(rows):
+        shared = piece.quantities["swing_shared"][rows]
+        wide[rows] = ~_is_backed(train.take(rows), piece.val.take(rows), noise[rows], shared)
+    return noise, wide
+
+
+def _is_backed(train: Loss, val: Loss, noise: FloatArray, shared: FloatArray) -> BoolArray:
+    """(n,) val shows train's level, or what train does without a trend, or has a trend itself.
+
+    Args:
+        train, val: both losses.
+        noise: (n,) train's scatter over its level.
+        shared: (n,) correlation of the moves of both.
+    """
     with np.errstate(all="ignore"):
         apart = np.abs(np.log(val.raw_level() / train.raw_level()))
     backed = (_relative_noise(val) <= _BACKED[0] * noise) & (apart <= _BACKED[1])
-    backed |= piece.quantities["swing_shared"] >= _SHARED
-    unlogged = val.count == 0
-    return noise, wide & (unlogged | _among(is_still, val, wide & ~unlogged & ~backed))
+    backed |= shared >= _SHARED
+    logged = val.count > 0
+    return logged & ~_among(is_still, val, logged & ~backed)
 
 
 def _relative_noise(loss: Loss) -> FloatArray:
