@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measures import Cells
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, places
-from curveclinic.smoothing import alike, columns, row_starts
+from curveclinic.ragged import FloatArray, IntArray, places
+from curveclinic.smoothing import alike, row_starts
 
 BINS: Final = 128
 
@@ -51,59 +51,45 @@ def bins_of(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
 
 def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     """Bins of runs that all have the channel."""
+    n, width = cells.mean.shape
     first, held = _held_in(cells, start, stop)
-    curves = np.empty((3, *cells.mean.shape[:1], BINS))
+    presence, curves = np.minimum(held, 1.0), np.empty((3, n * BINS))
+    alone = len(held) < n * BINS  # one run speaks for all
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
-        columns(values, first, out=curve)
-    presence = np.minimum(held, 1.0)
-    if len(presence) < len(cells.size):
-        presence = presence.repeat(len(cells.size), axis=0)
-    flat = curves.reshape(3, -1)  # a view
-    several = _Marked.of(held > 1, cells)
-    if len(several.bins):
-        flat[:, several.bins] = _merged(cells, several.cells(first), several.among(held))
-    empty = _Marked.of(held == 0, cells)
-    if len(empty.bins):
-        flat[:, empty.bins], presence.ravel()[empty.bins] = _interpolated(cells, start, stop, empty, first)
-    return Bins(curves, presence)
+        # a mode that needs no copy
+        if alone:
+            values.take(first, axis=1, out=curve.reshape(n, BINS), mode="clip")
+        else:
+            values.take(first, out=curve, mode="clip")
+    if alone:
+        presence = np.tile(presence, n)
+    several = (held > 1).nonzero()[0]
+    if len(several):
+        bins, begin, count = _of_all(several, first, held, n, width)
+        curves[:, bins] = _merged(cells, begin, count)
+    empty = (held == 0).nonzero()[0]
+    if len(empty):
+        bins, behind, _ = _of_all(empty, first, held, n, width)
+        curves[:, bins], presence[bins] = _interpolated(cells, start, stop, behind, bins)
+    return Bins(curves.reshape(3, n, BINS), presence.reshape(n, BINS))
 
 
-@dataclass(eq=False)
-class _Marked:
-    """Some bins of n runs, (k,) each.
+def _of_all(bins: IntArray, first: IntArray, held: IntArray, n: int, width: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Some bins (k,) of n runs, where their cells begin, and how many they hold; in every run where one speaks for all.
 
-    Attributes:
-        bins: their flat places.
-        row, column: run and place in it.
-        width: cells of a run.
+    Args:
+        bins: flat places.
+        first, held: as from `_held_in`.
+        n, width: number of runs, and of cells in each.
     """
-
-    bins: IntArray
-    row: IntArray
-    column: IntArray
-    width: int
-
-    @classmethod
-    def of(cls, mask: BoolArray, cells: Cells) -> _Marked:
-        """Returns the bins that are True in a mask (n, BINS), or (1, BINS) that all runs share."""
-        n, width = cells.mean.shape
-        bins = mask.ravel().nonzero()[0]
-        if len(mask) < n and len(bins):
-            bins = (bins + row_starts(n, BINS)).ravel()
-        row = bins // BINS
-        return cls(bins, row, bins - row * BINS, width)
-
-    def among(self, table: IntArray) -> IntArray:
-        """Their numbers in a table (n, BINS), or (1, BINS) that all runs share."""
-        return table[0].take(self.column) if len(table) == 1 else table.take(self.bins)
-
-    def cells(self, first: IntArray) -> IntArray:
-        """Flat places of cells by their columns (n, BINS), or (1, BINS), for every bin."""
-        return self.among(first) + self.row * self.width
+    begin, count = first[bins], held[bins]
+    if len(held) == n * BINS:
+        return bins, begin, count
+    return (bins + row_starts(n, BINS)).ravel(), (begin + row_starts(n, width)).ravel(), np.tile(count, n)
 
 
 def _held_in(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
-    """`_held` of runs, (1, BINS) where all of them have the same steps."""
+    """`_held` of runs, (BINS,) of one where all of them have the same steps."""
     steps = cells.distinct_steps
     if len(steps) == len(alike(start)) == len(alike(stop)) == 1:
         return _held(steps, cells.size[:1], start[:1], stop[:1])
@@ -111,19 +97,19 @@ def _held_in(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArra
 
 
 def _held(steps: FloatArray, size: IntArray, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
-    """(n, BINS) column of the first cell in each bin, or after it where there is none, and how many it holds."""
+    """(n BINS,) flat place of the first cell in each bin, or after it where there is none, and how many it holds."""
     n, width = steps.shape
     place = steps - start[:, None]
     place /= (np.maximum(stop - start, _TINY) / BINS)[:, None]
     np.minimum(np.maximum(place, 0.0, out=place), BINS - 1, out=place)
     bins = place.astype(np.int64)
     bins += row_starts(n, BINS)
-    flat = np.bincount(bins.ravel(), minlength=n * BINS)
-    first = np.add.accumulate(flat)
-    first -= flat
+    held = np.bincount(bins.ravel(), minlength=n * BINS)
+    first = np.add.accumulate(held)
+    first -= held
     # the padding repeats a run's last cell, and does not count in its bin
-    flat[bins[:, -1]] -= width - size
-    return first.reshape(n, BINS) - row_starts(n, width), flat.reshape(n, BINS)
+    held[bins[:, -1]] -= width - size
+    return first, held
 
 
 def _merged(cells: Cells, first: IntArray, count: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -135,20 +121,21 @@ def _merged(cells: Cells, first: IntArray, count: IntArray) -> tuple[FloatArray,
 
 
 def _interpolated(
-    cells: Cells, start: FloatArray, stop: FloatArray, empty: _Marked, behind: IntArray
+    cells: Cells, start: FloatArray, stop: FloatArray, behind: IntArray, empty: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """Means in the middle of empty bins, linear between the cells on either side, and the presence of these.
 
     Args:
         cells, start, stop: the runs.
-        empty: the bins.
-        behind: (n, BINS), or (1, BINS) that all runs share, column of the next cell after each bin.
+        behind: (m,) flat place of the next cell after each bin.
+        empty: (m,) the bins.
     """
-    row, first = empty.row, empty.row * empty.width
-    last, after = first + cells.size[row] - 1, empty.cells(behind)
-    left, right = np.maximum(after - 1, first), np.minimum(after, last)
+    width, row = cells.steps.shape[1], empty // BINS
+    first = row * width
+    last = first + cells.size[row] - 1
+    left, right = np.maximum(behind - 1, first), np.minimum(behind, last)
     begin, end = cells.steps.take(left), cells.steps.take(right)
-    middle = start[row] + (stop - start)[row] * _CENTRES[empty.column]
+    middle = start[row] + (stop - start)[row] * _CENTRES[empty - row * BINS]
     weight = np.minimum(np.maximum((middle - begin) / np.maximum(end - begin, _TINY), 0.0), 1.0)
     low = cells.mean.take(left)
     return low + weight * (cells.mean.take(right) - low), np.where(left < right, 0.0, -1.0)

@@ -117,11 +117,11 @@ def _filled(values: FloatArray, absent: IntArray, filler: float) -> FloatArray:
 
 def _to_raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> None:
     """Takes bins (3, n, BINS) back from their view, divided by unit (n,), in place: a copy would not fit the cache."""
-    log = cells.log.nonzero()[0]
-    logs = bins[:, log]
-    bins *= (cells.scale / unit)[:, None]
+    log, factor = cells.log.nonzero()[0], cells.scale / unit
+    factor[log] = 1.0
+    bins *= factor[:, None]
     if len(log):
-        bins[:, log] = _exp(logs - np.log(np.maximum(unit[log], 1e-300))[:, None])
+        bins[:, log] = _exp(bins[:, log] - np.log(np.maximum(unit[log], 1e-300))[:, None])
 
 
 def _exp(values: FloatArray) -> FloatArray:

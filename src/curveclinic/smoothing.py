@@ -174,12 +174,14 @@ def alike(numbers: Numbers) -> Numbers:
     return numbers if True in (numbers != first).tolist() else first
 
 
-def columns(values: FloatArray, index: IntArray, out: FloatArray | None = None) -> FloatArray:
+def columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
-    # a mode that needs no check, and no copy of `out`
+    out: FloatArray
     if len(index) == 1:
-        return values.take(index[0], axis=1, mode="clip", out=out)
-    return values.take(index + row_starts(*values.shape), mode="clip", out=out)
+        out = values.take(index[0], axis=1, mode="clip")
+    else:
+        out = values.take(index + row_starts(*values.shape), mode="clip")  # a mode that needs no check
+    return out
 
 
 def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
