@@ -245,7 +245,7 @@ def clear_runs(label: str) -> Iterator[tuple[Run, Finding]]:
     sample = generate((SEED, LABELS.index(label)), DRAWN, trends=shown.trends, max_points=MOST)
     rules = judge(sample.batch)
     with np.errstate(invalid="ignore"):
-        score = np.where(_shows(label, sample, rules.degree), np.nan_to_num(shown.clear(rules.quantities)), 0.0)
+        score = np.where(_shows(label, sample, rules.degree), np.nan_to_num(shown.clear(sample.seen.quantities)), 0.0)
     for row in np.argsort(-score, kind="stable")[: np.count_nonzero(score)]:
         yield run_of(sample.batch, int(row)), finding_of(sample, int(row), label)
 

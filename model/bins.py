@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measures import Cells
-from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray, places
 from curveclinic.smoothing import alike, row_starts
 
 BINS: Final = 128
@@ -51,28 +51,49 @@ def bins_of(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
 
 def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     """Bins of runs that all have the channel."""
+    n, width = cells.mean.shape
     first, held = _held_in(cells, start, stop)
-    presence = np.minimum(held, 1.0)
-    curves = np.empty((3, len(held)))
+    presence, curves = np.minimum(held, 1.0), np.empty((3, n * BINS))
+    alone = len(held) < n * BINS  # one run speaks for all
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
-        values.take(first, out=curve, mode="clip")  # a mode that needs no copy
+        # a mode that needs no copy
+        if alone:
+            values.take(first, axis=1, out=curve.reshape(n, BINS), mode="clip")
+        else:
+            values.take(first, out=curve, mode="clip")
+    if alone:
+        presence = np.tile(presence, n)
     several = (held > 1).nonzero()[0]
     if len(several):
-        curves[:, several] = _merged(cells, first[several], held[several])
+        bins, begin, count = _of_all(several, first, held, n, width)
+        curves[:, bins] = _merged(cells, begin, count)
     empty = (held == 0).nonzero()[0]
     if len(empty):
-        curves[:, empty], presence[empty] = _interpolated(cells, start, stop, first[empty], empty)
-    return Bins(curves.reshape(3, -1, BINS), presence.reshape(-1, BINS))
+        bins, behind, _ = _of_all(empty, first, held, n, width)
+        curves[:, bins], presence[bins] = _interpolated(cells, start, stop, behind, bins)
+    return Bins(curves.reshape(3, n, BINS), presence.reshape(n, BINS))
+
+
+def _of_all(bins: IntArray, first: IntArray, held: IntArray, n: int, width: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Some bins (k,) of n runs, where their cells begin, and how many they hold; in every run where one speaks for all.
+
+    Args:
+        bins: flat places.
+        first, held: as from `_held_in`.
+        n, width: number of runs, and of cells in each.
+    """
+    begin, count = first[bins], held[bins]
+    if len(held) == n * BINS:
+        return bins, begin, count
+    return (bins + row_starts(n, BINS)).ravel(), (begin + row_starts(n, width)).ravel(), np.tile(count, n)
 
 
 def _held_in(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
-    """`_held` of runs, worked out once where all of them have the same steps."""
+    """`_held` of runs, (BINS,) of one where all of them have the same steps."""
     steps = cells.distinct_steps
-    if not len(steps) == len(alike(start)) == len(alike(stop)) == 1:
-        return _held(cells.steps, cells.size, start, stop)
-    first, held = _held(steps, cells.size[:1], start[:1], stop[:1])
-    n, width = cells.steps.shape
-    return (first + row_starts(n, width)).ravel(), np.tile(held, n)
+    if len(steps) == len(alike(start)) == len(alike(stop)) == 1:
+        return _held(steps, cells.size[:1], start[:1], stop[:1])
+    return _held(cells.steps, cells.size, start, stop)
 
 
 def _held(steps: FloatArray, size: IntArray, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
@@ -93,11 +114,9 @@ def _held(steps: FloatArray, size: IntArray, start: FloatArray, stop: FloatArray
 
 def _merged(cells: Cells, first: IntArray, count: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Mean, lowest and highest of stretches of flat cells, (k,) each, by the first cell and their number."""
-    edges = np.empty(2 * len(first), dtype=np.int64)
-    edges[::2], edges[1::2] = first, first + count
-    edges = edges[: edges.searchsorted(cells.steps.size)]  # a stretch up to the last cell needs no edge behind it
-    mean = np.add.reduceat(cells.mean.ravel(), edges)[::2] / count
-    low, high = np.minimum.reduceat(cells.low.ravel(), edges)[::2], np.maximum.reduceat(cells.high.ravel(), edges)[::2]
+    at, begin = places(first, count), np.add.accumulate(count) - count
+    mean = np.add.reduceat(cells.mean.take(at), begin) / count
+    low, high = np.minimum.reduceat(cells.low.take(at), begin), np.maximum.reduceat(cells.high.take(at), begin)
     return mean, low, high
 
 

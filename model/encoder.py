@@ -115,14 +115,13 @@ def _filled(values: FloatArray, absent: IntArray, filler: float) -> FloatArray:
     return out
 
 
-def _raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> FloatArray:
-    """Bins (3, n, BINS) back from their view, divided by unit (n,)."""
-    raw: FloatArray = bins * (cells.scale / unit)[:, None]
-    log = cells.log.nonzero()[0]
+def _to_raw(bins: FloatArray, cells: Cells, unit: FloatArray) -> None:
+    """Takes bins (3, n, BINS) back from their view, divided by unit (n,), in place: a copy would not fit the cache."""
+    log, factor = cells.log.nonzero()[0], cells.scale / unit
+    factor[log] = 1.0
+    bins *= factor[:, None]
     if len(log):
-        log_unit = np.log(np.maximum(unit[log], 1e-300))[:, None]
-        raw[:, log] = _exp(bins[:, log] - log_unit)
-    return raw
+        bins[:, log] = _exp(bins[:, log] - np.log(np.maximum(unit[log], 1e-300))[:, None])
 
 
 def _exp(values: FloatArray) -> FloatArray:
@@ -144,12 +143,16 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 
 
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
-    """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS)."""
+    """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS).
+
+    The curves (3, 2 n, BINS) are used up.
+    """
     absent, largest = losses.absent, losses.scale
     if np.count_nonzero(losses.log):
         largest = np.where(losses.log, np.exp(np.minimum(losses.highest, 700.0)), largest)
     largest = _filled(largest, absent, 0.0)
-    raw = _raw(curves, losses, np.maximum(np.maximum(largest, other(largest)), 1e-300))
+    raw = curves
+    _to_raw(raw, losses, np.maximum(np.maximum(largest, other(largest)), 1e-300))
     low, high = _range(raw[0])
     own_low, own_high = _filled(low, absent, np.inf), _filled(high, absent, -np.inf)
     joint_low, joint_high = np.minimum(own_low, other(own_low)), np.maximum(own_high, other(own_high))
@@ -210,7 +213,7 @@ def _log_ratio(values: FloatArray, first: FloatArray, use: BoolArray, span: Floa
 def _bound(values: Tensor) -> None:
     """Keeps values within the limits; what could not be calculated is 0."""
     values.clip(-_LIMIT, _LIMIT, out=values)
-    if np.isnan(np.add.reduce(values, axis=None)):
+    if np.isnan(np.maximum.reduce(values, axis=None, initial=0.0)):
         values[np.isnan(values)] = 0.0
 
 

@@ -52,3 +52,14 @@ def test_a_run_is_the_same_beside_others_and_an_absent_one_is_zero() -> None:
     for bins, row in ((together, 1), (bins_of(no_cells(2), *axis(0, 1, 2)), 0)):
         assert not bins.curves[:, row].any()
         assert set(bins.presence[row]) == {-1.0}
+
+
+@pytest.mark.parametrize("count", [100, 128, 150, 200, 300])
+def test_bins_of_runs_that_share_their_steps_are_those_of_each_run_alone(count: int) -> None:
+    steps, values = np.arange(count) * 3.0 + 1.0, np.random.default_rng(count).random((4, count))
+    together = bins_of(cells(*((steps, row) for row in values)), *axis(1, steps[-1], 4))
+    for k, row in enumerate(values):
+        # beside a run with other steps the places are worked out run by run
+        apart = bins_of(cells((steps, row), ([1.0, steps[-1]], [0.0, 1.0])), *axis(1, steps[-1], 2))
+        np.testing.assert_array_equal(together.curves[:, k], apart.curves[:, 0])
+        np.testing.assert_array_equal(together.presence[k], apart.presence[0])

@@ -172,7 +172,7 @@ def test_runs_of_one_shape_are_measured_together_and_keep_their_rows():
     np.testing.assert_array_equal(found, [curve[0] for curve in curves])
 
 
-@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 6, 7, 8, 9, 10], [9, 3, 3, 0], [2], []])
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 6, 7, 8, 9, 10], [4, 5, 6, 7], [3, 3, 5], [9, 3, 3, 0], [2], []])
 def test_runs_are_taken_from_a_channel(rows):
     parts = [(np.arange(k + 1.0), np.arange(k + 1.0) * k) for k in range(12)]
     taken, wanted = Ragged.from_list(parts).take(np.array(rows, dtype=np.int64)), [parts[k] for k in rows]

@@ -147,7 +147,8 @@ def batch_of(
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
-        odd |= _goes_back(one.points) | _is_nowhere(one.points)
+        if np.count_nonzero(one.given):  # places in a list are fine
+            odd |= _goes_back(one.points) | _is_nowhere(one.points)
     channels = dict(blank.channels) | {c: _on_axis(one, longest) for c, one in series.items()}
     sign = np.where(np.where(goal == "", choices.goal, goal) == "min", -1.0, 1.0)
     return Batch(channels, num_classes, sign, blank.layer_ratio), odd

@@ -11,6 +11,7 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
 from curveclinic.run import with_inf
+from curveclinic.smoothing import alike
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,8 +92,7 @@ class RawSeries:
     def of(cls, column: NumberLists, axes: Sequence[NumberLists]) -> RawSeries:
         """Returns the series of a column; of the axes the first one that is there counts, if it is as long."""
         lengths = column.lengths
-        position = np.arange(1, len(column.values) + 1) - np.repeat(column.offsets[:-1], lengths)
-        steps, given = _axis(column, axes, position)
+        steps, given = _axis(column, axes)
         if column.missing is not None:  # a gap keeps its place on the implied axis
             gaps = np.zeros(len(lengths), dtype=bool)
             gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
@@ -101,20 +101,30 @@ class RawSeries:
         return cls(points if column.missing is None else points.where(~column.missing), given)
 
 
-def _axis(column: NumberLists, axes: Sequence[NumberLists], position: IntArray) -> tuple[FloatArray, BoolArray]:
+def _axis(column: NumberLists, axes: Sequence[NumberLists]) -> tuple[FloatArray, BoolArray]:
     """Flat steps of a column, and (n,) where they were logged."""
     lengths, open_ = column.lengths, column.valid
     for axis in axes:
         if (axis.valid | ~column.valid).all() and np.array_equal(axis.lengths, lengths):
             return axis.values, column.valid  # the usual case: nothing is copied
         break
-    steps, given = position.astype(np.float64), np.zeros(len(lengths), dtype=bool)
+    steps, given = _positions(column), np.zeros(len(lengths), dtype=bool)
     for axis in axes:
         here = open_ & axis.valid
         fits = here & (axis.lengths == lengths)
         steps[np.repeat(fits, lengths)] = axis.values[np.repeat(fits, axis.lengths)]
         given, open_ = given | fits, open_ & ~here
     return steps, given
+
+
+def _positions(column: NumberLists) -> FloatArray:
+    """(total,) place of every point in its list, from 1."""
+    lengths = column.lengths
+    if len(lengths) and len(alike(lengths)) == 1:
+        return np.tile(np.arange(1.0, lengths[0] + 1.0), len(lengths))
+    position = np.arange(1.0, len(column.values) + 1.0)
+    position -= np.repeat(column.offsets[:-1], lengths)
+    return position
 
 
 def rows_of(offsets: IntArray, places: IntArray) -> IntArray:

@@ -14,12 +14,11 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.levels import EPS, Level
-from curveclinic.measures import Cells
+from curveclinic.levels import EPS
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import masked_sort, quantile_of, row_count, row_max, row_mean, row_median, row_spread
-from curveclinic.suspects import Suspects, suspects_in
+from curveclinic.suspects import Loss, Suspects, suspects_in
 from curveclinic.wandering import count_legs, is_still, is_walk
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
@@ -149,13 +148,13 @@ def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
 
 def _look(piece: Suspects) -> Doubts:
     """Doubts about suspects."""
-    q, train = piece.quantities, piece.levels["train_loss"]
+    q, train = piece.quantities, piece.train
     spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
-    constant, level = _constant(piece.cells["train_loss"], piece.cells["val_loss"], train)
+    constant, level = _constant(train, piece.val)
     wave, legs = _wave(train, spread, clear)
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
-    walk = _among(is_walk, piece.cells["train_loss"], lively)
+    walk = _among(is_walk, train, lively)
     noise, scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
@@ -167,19 +166,19 @@ def _look(piece: Suspects) -> Doubts:
     )  # fmt: skip
 
 
-def _is_lively(level: Level, spread: FloatArray, among: BoolArray) -> BoolArray:
+def _is_lively(train: Loss, spread: FloatArray, among: BoolArray) -> BoolArray:
     """Some of the runs: those that cover much of their range in their first quarter and in their last one."""
     if not among.any():
         return among
-    quarter = level.view.shape[1] // 4
-    outer = np.minimum(row_spread(level.view[:, :quarter]), row_spread(level.view[:, -quarter:]))
+    quarter = train.view.shape[1] // 4
+    outer = np.minimum(row_spread(train.view[:, :quarter]), row_spread(train.view[:, -quarter:]))
     out: BoolArray = among & (outer >= _QUARTER * spread)
     return out
 
 
 def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
     """Some of the runs: those whose val loss comes down, far beyond its error, and stays down, as in a training."""
-    q, val = piece.quantities, piece.levels["val_loss"]
+    q, val = piece.quantities, piece.val
     down = (q["v_drop_snr"] >= _FALL[0]) & (q["v_drop_noise"] >= _FALL[1]) & (q["v_rise_drop"] <= _FALL[2])
     rows = np.flatnonzero(down & among)
     if not len(rows):
@@ -187,19 +186,19 @@ def _falls(piece: Suspects, among: BoolArray) -> BoolArray:
     view = val.view[rows]
     straight = count_legs(view, _LEG * np.maximum(row_spread(view), EPS)) < _LEGS
     out = np.zeros(len(down), dtype=bool)
-    out[rows] = straight & ~is_walk(piece.cells["val_loss"].take(rows))
+    out[rows] = straight & ~is_walk(piece.val.take(rows))
     return out
 
 
-def _among(holds: Callable[[Cells], BoolArray], cells: Cells, some: BoolArray) -> BoolArray:
+def _among(holds: Callable[[Loss], BoolArray], loss: Loss, some: BoolArray) -> BoolArray:
     """(n,) runs among some of which it holds; it is asked of these alone."""
     out, rows = np.zeros(len(some), dtype=bool), some.nonzero()[0]
     if len(rows):
-        out[rows] = holds(cells.take(rows))
+        out[rows] = holds(loss.take(rows))
     return out
 
 
-def _constant(train: Cells, val: Cells, level: Level) -> tuple[BoolArray, FloatArray]:
+def _constant(train: Loss, val: Loss) -> tuple[BoolArray, FloatArray]:
     """One value throughout, val too where it is logged, and that value, 0 for the others.
 
     The cost of a uniform guess is what a dead network logs.
@@ -208,30 +207,25 @@ def _constant(train: Cells, val: Cells, level: Level) -> tuple[BoolArray, FloatA
     if not still.any():
         return still, value
     still &= (val.count == 0) | _is_one_value(val)
-    value[still] = _raw_level(level.take(still.nonzero()[0]))
+    value[still] = train.take(still.nonzero()[0]).raw_level()
     guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
     return still & ~guess, value
 
 
-def _is_one_value(cells: Cells) -> BoolArray:
+def _is_one_value(loss: Loss) -> BoolArray:
     """(n,) all finite values are the same."""
-    out: BoolArray = cells.highest == cells.lowest
+    out: BoolArray = loss.highest == loss.lowest
     return out
 
 
-def _raw_level(level: Level) -> FloatArray:
-    """(n,) median of the level in the loss's own unit."""
-    return row_median(level.linear) * level.unit
-
-
-def _wave(level: Level, spread: FloatArray, clear: FloatArray) -> tuple[BoolArray, IntArray]:
+def _wave(train: Loss, spread: FloatArray, clear: FloatArray) -> tuple[BoolArray, IntArray]:
     """Goes to and fro over much of its range, and late comes back to where it began."""
-    view, later = level.view, level.view[:, level.view.shape[1] // 4 :]
+    view, later = train.view, train.view[:, train.view.shape[1] // 4 :]
     legs = np.zeros(len(view), dtype=np.int64)
-    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * level.noise) & (level.count >= _FEWEST["wave"])
+    seen = (clear >= _CLEAR[0]) & (spread >= _OVER_NOISE * train.noise) & (train.count >= _FEWEST["wave"])
     if not seen.any():
         return seen, legs
-    low = level.bottom
+    low = train.bottom
     start, back = row_mean(view[:, :3]) - low, row_max(later) - low
     high = row_count(later > (low + 0.5 * spread)[:, None]) >= _HIGH * later.shape[1]
     rows = (seen & (back >= _RETURN * start) & high).nonzero()[0]
@@ -253,25 +247,38 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
 
     The scatter is that of runs without a trend, 0 of the others.
     """
-    train, val = piece.levels["train_loss"], piece.levels["val_loss"]
-    wide = is_still(piece.cells["train_loss"]) & (train.count >= _FEWEST["scatter"])
+    train = piece.train
+    wide = is_still(train) & (train.count >= _FEWEST["scatter"])
     noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
     if len(rows):
-        noise[rows] = _relative_noise(train.take(rows), piece.cells["train_loss"].take(rows))
+        noise[rows] = _relative_noise(train.take(rows))
         wide &= noise > _WIDE
-    if not wide.any():
-        return noise, wide
+        rows = wide.nonzero()[0]
+    if len(rows):
+        shared = piece.quantities["swing_shared"][rows]
+        wide[rows] = ~_is_backed(train.take(rows), piece.val.take(rows), noise[rows], shared)
+    return noise, wide
+
+
+def _is_backed(train: Loss, val: Loss, noise: FloatArray, shared: FloatArray) -> BoolArray:
+    """(n,) val shows train's level, or what train does without a trend, or has a trend itself.
+
+    Args:
+        train, val: both losses.
+        noise: (n,) train's scatter over its level.
+        shared: (n,) correlation of the moves of both.
+    """
     with np.errstate(all="ignore"):
-        apart = np.abs(np.log(_raw_level(val) / _raw_level(train)))
-    backed = (_relative_noise(val, piece.cells["val_loss"]) <= _BACKED[0] * noise) & (apart <= _BACKED[1])
-    backed |= piece.quantities["swing_shared"] >= _SHARED
-    unlogged = val.count == 0
-    return noise, wide & (unlogged | _among(is_still, piece.cells["val_loss"], wide & ~unlogged & ~backed))
+        apart = np.abs(np.log(val.raw_level() / train.raw_level()))
+    backed = (_relative_noise(val) <= _BACKED[0] * noise) & (apart <= _BACKED[1])
+    backed |= shared >= _SHARED
+    logged = val.count > 0
+    return logged & ~_among(is_still, val, logged & ~backed)
 
 
-def _relative_noise(level: Level, cells: Cells) -> FloatArray:
+def _relative_noise(loss: Loss) -> FloatArray:
     """(n,) scatter of single points over the level; in logarithms it is relative already."""
-    ordered = masked_sort(cells.mean, cells.real)
+    ordered = masked_sort(loss.mean, loss.real)
     low, high = (quantile_of(*ordered, place) for place in _QUARTILES)
-    noise = np.maximum(level.noise, (high - low) / _QUARTILE_RANGE)
-    return np.where(level.log, noise, noise / np.maximum(np.abs(row_median(level.view)), EPS))
+    noise = np.maximum(loss.noise, (high - low) / _QUARTILE_RANGE)
+    return np.where(loss.log, noise, noise / np.maximum(np.abs(row_median(loss.view)), EPS))

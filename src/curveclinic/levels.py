@@ -82,7 +82,7 @@ def level_of(cells: Cells) -> Level:
     view = cells.axis.evened(level)
     bottom, top = row_extremes(view)
     averaged = 2.0 * smoothing_width(cells, np.maximum(top - bottom, EPS)) + 1.0
-    linear, unit = _raw(view, cells.log, cells.scale, bottom, top)
+    linear, unit = raw_of(view, cells.log, cells.scale, bottom, top)
     return Level(
         steps, view, linear, unit, cells.cell_noise / np.sqrt(averaged), cells.noise, cells.count, cells.log,
         cells.positive, bottom, top,
@@ -96,11 +96,11 @@ def make_level(
     """Builds a Level from a curve in its view; raw = exp(view) or view * scale."""
     bottom, top = row_extremes(view)
     with np.errstate(all="ignore"):
-        linear, unit = _raw(view, log, scale, bottom, top)
+        linear, unit = raw_of(view, log, scale, bottom, top)
     return Level(steps, view, linear, unit, error, noise, count, log, positive, bottom, top)
 
 
-def _raw(
+def raw_of(
     view: FloatArray, log: BoolArray, scale: FloatArray, bottom: FloatArray, top: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """The raw level over its largest magnitude, and the raw value of 1.0 in that."""

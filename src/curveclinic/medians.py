@@ -1,4 +1,8 @@
-"""Running medians of a few cells, made of minima and maxima instead of sorting."""
+"""Running medians of a few cells, made of minima and maxima instead of sorting.
+
+Rows are taken as one flat array, for a shift of it costs a third of a shift in every row. What comes of the last cells
+of one row and the first ones of the next is overwritten, or never read.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import numpy as np
 from curveclinic.ragged import FloatArray, IntArray
 
 Pairs = tuple[FloatArray, FloatArray]
-"""The smaller and the larger of two cells, cell by cell."""
+"""The smaller and the larger of two cells, cell by cell, (n W - 1,) for neighbours in flat rows."""
 
 
 def low_high(a: FloatArray, b: FloatArray) -> Pairs:
@@ -16,16 +20,17 @@ def low_high(a: FloatArray, b: FloatArray) -> Pairs:
 
 
 def neighbours(values: FloatArray) -> Pairs:
-    """(n, W - 1) the smaller and the larger of every two cells side by side: what small medians are made of."""
-    return low_high(values[:, :-1], values[:, 1:])
+    """(n W - 1,) the smaller and the larger of every two cells side by side: what small medians are made of."""
+    flat = values.ravel()
+    return low_high(flat[:-1], flat[1:])
 
 
 def median3(values: FloatArray, pairs: Pairs) -> FloatArray:
     """Centred running median of three, from the `neighbours`; the first and last column stay as they are."""
-    (low, high), out = pairs, np.empty_like(values)
+    (low, high), out = pairs, np.empty(values.shape)
+    inner = np.minimum(high[:-1], values.ravel()[2:], out=out.reshape(-1)[1:-1])
+    np.maximum(inner, low[:-1], out=inner)
     out[:, 0], out[:, -1] = values[:, 0], values[:, -1]
-    inner = np.minimum(high[:, :-1], values[:, 2:], out=out[:, 1:-1])
-    np.maximum(inner, low[:, :-1], out=inner)
     return out
 
 
@@ -38,16 +43,18 @@ def from_middle(values: FloatArray) -> FloatArray:
 
 def median5(values: FloatArray, pairs: Pairs, three: FloatArray) -> FloatArray:
     """Centred running median of five, from the `neighbours`; next to the ends that of three, the `median3`."""
-    (low, high), out = pairs, np.array(three)
-    out[:, 2:-2] = _middle((low[:, :-3], high[:, :-3]), (low[:, 3:], high[:, 3:]), values[:, 2:-2])
+    (low, high), out = pairs, np.empty(values.shape)
+    _middle((low[:-3], high[:-3]), (low[3:], high[3:]), values.ravel()[2:-2], out=out.reshape(-1)[2:-2])
+    out[:, :2], out[:, -2:] = three[:, :2], three[:, -2:]
     return out
 
 
-def _middle(pair: Pairs, other: Pairs, e: FloatArray) -> FloatArray:
+def _middle(pair: Pairs, other: Pairs, e: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Median of five arrays, two of them and another two ordered, cell by cell, without sorting."""
     # the smallest of the four and the largest of the four cannot be the middle of five
     small, large = low_high(np.maximum(pair[0], other[0]), np.minimum(pair[1], other[1]))
-    return np.maximum(small, np.minimum(large, e, out=large), out=small)
+    middle: FloatArray = np.maximum(small, np.minimum(large, e, out=large), out=out)
+    return middle
 
 
 def running_median(values: FloatArray, size: IntArray, pairs: Pairs, three: FloatArray) -> FloatArray:

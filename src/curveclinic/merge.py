@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.rules import PRESENT, RuleOpinion
+from curveclinic.rules import PRESENT, PRICE, RuleOpinion
 
 SHORTEST_FOR_NETWORK: Final = 8
 """Finite loss points below which the rules decide."""
@@ -109,7 +109,7 @@ def merge(
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
-    priced = np.isfinite(rules.quantities["first_over_chance"])[:, None] & _columns(_PRICED)
+    priced = np.isfinite(rules.quantities[PRICE])[:, None] & _columns(_PRICED)
     by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
     found = (network.probability >= network.threshold) & rules.checked
     onset, end = _span(rules, network, by_rule)

@@ -97,6 +97,8 @@ class Ragged:
 
     def take(self, rows: IntArray) -> Ragged:
         """Returns the given runs, in that order."""
+        if _is_stretch(rows):
+            return self.part(int(rows[0]), int(rows[-1]) + 1)
         lengths = self.lengths[rows]
         offsets = offsets_of(lengths)
         if not offsets[-1]:
@@ -138,6 +140,12 @@ class Ragged:
             return cls(np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64), offsets)
         steps, values = (np.concatenate([part[k] for part in parts], dtype=np.float64) for k in (0, 1))
         return cls(steps, values, offsets)
+
+
+def _is_stretch(rows: IntArray) -> bool:
+    """Whether rows are some neighbours in their order."""
+    n = len(rows)
+    return n > 0 and rows[-1] - rows[0] == n - 1 and not np.count_nonzero(rows[1:] - rows[:-1] != 1)
 
 
 @dataclass(eq=False)

@@ -17,9 +17,16 @@ from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.severity import severities
 from curveclinic.spans import spans
-from curveclinic.trends import Quantities, table_of
+from curveclinic.stopping import READ
+from curveclinic.trends import Quantities
 
 SeverityArray = npt.NDArray[np.int8]
+
+PRICE: Final = "first_over_chance"
+"""Quantity that is known where it is known what a chance prediction costs."""
+
+KEPT: Final = (*READ, PRICE)
+"""Quantities of a run that are still read when the rules have spoken."""
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
@@ -91,7 +98,7 @@ class RuleOpinion:
         checked: (n, 20) the channels are there and long enough.
         onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
         severity: (n, 20) index into `diagnosis.SEVERITIES`.
-        quantities: what was measured.
+        quantities: what is read of the measures later on, `KEPT`.
     """
 
     degree: FloatArray
@@ -115,8 +122,8 @@ def joined(parts: Sequence[RuleOpinion], places: IntArray) -> RuleOpinion:
         return parts[0]
     names = ("degree", "present", "checked", "onset", "end", "severity")
     arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
-    table = np.concatenate([table_of(part.quantities.values()) for part in parts], axis=1).take(places, axis=1)
-    return RuleOpinion(**arrays, quantities=dict(zip(parts[0].quantities, table, strict=True)))
+    quantities = {name: np.concatenate([part.quantities[name] for part in parts])[places] for name in KEPT}
+    return RuleOpinion(**arrays, quantities=quantities)
 
 
 def opinion_on(piece: Measured) -> RuleOpinion:
@@ -126,7 +133,8 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     degree = overrule(np.where(checked, degrees(quantities), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
-        degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities), quantities
+        degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
+        {name: quantities[name] for name in KEPT},
     )  # fmt: skip
 
 

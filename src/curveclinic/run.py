@@ -284,8 +284,13 @@ def with_inf(values: FloatArray) -> FloatArray:
     """Returns values with Inf where a database stored the largest float in its place."""
     if not len(values) or -_STORED_INF < values[values.argmin()] <= values[values.argmax()] < _STORED_INF:
         return values
-    overflow = np.abs(values) >= _STORED_INF  # NaN leads here, too
-    return np.where(overflow, np.copysign(np.inf, values), values) if overflow.any() else values
+    overflow = (np.abs(values) >= _STORED_INF).nonzero()[0]  # NaN leads here, too
+    found = values[overflow]
+    if np.isinf(found).all():  # or there is none
+        return values
+    out: FloatArray = values.copy()
+    out[overflow] = np.copysign(np.inf, found)
+    return out
 
 
 def _listed(name: str, data: Any) -> list[Any]:

@@ -17,6 +17,9 @@ from curveclinic.trends import Quantities
 _FEW: Final = 12
 """Points up to which the lowest one is taken: so few say nothing of their noise."""
 
+READ: Final = ("v_drop_snr", "v_drop_noise", "v_low_step")
+"""Quantities that are read."""
+
 
 def averaged_points(q: Quantities) -> FloatArray:
     """(n,) val points that one value of the smooth level averages over: the variance it takes away; 1 at least."""
@@ -35,7 +38,7 @@ def stops(val: Ragged, q: Quantities, overfitted: BoolArray) -> FloatArray:
     """
     out, rows = np.full(len(overfitted), np.nan), overfitted.nonzero()[0]
     if len(rows):
-        own = {name: q[name][rows] for name in ("v_drop_snr", "v_drop_noise", "v_low_step")}
+        own = {name: q[name][rows] for name in READ}
         out[rows] = stop_steps(
             val if len(rows) == val.size else val.take(rows), own["v_low_step"], averaged_points(own)
         )

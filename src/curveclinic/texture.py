@@ -84,7 +84,7 @@ def marked_steps(cells: Cells, marked: BoolArray) -> tuple[FloatArray, FloatArra
 def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     """Swings about a wide moving mean: amplitude against the drop, persistence, turns; and their cells (n, CELLS)."""
     mean, size, row = cells.mean, cells.extent, row_numbers(len(cells.size))
-    settled, *sixth = rows_of(_swing_places(), size)
+    settled, settled_count, *sixth = rows_of(_swing_places(), size)
     wide = windowed(mean, *sixth)
     rest = mean - wide
     rest *= settled
@@ -92,9 +92,11 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     # what is rounding in the largest value is no swing
     largest = np.maximum(cells.highest, -cells.lowest)
     moving = height > (_ROUNDING * largest)[:, None]
-    count, one = row_count(moving), moving.astype(np.float64)
-    height *= one
-    rest *= one
+    count = row_count(moving)
+    still = (count < settled_count).nonzero()[0]  # few curves have cells that do not move
+    if len(still):
+        height[still] *= moving[still]
+        rest[still] *= moving[still]
     ordered = height.copy()
     ordered.sort(axis=1)  # the others first, as zeros
     amplitude = ordered[row, _HIGH.take(count)]
@@ -102,22 +104,31 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
     height_unit[cells.log] = 1.0  # a logarithm has no level of its own: it would be that of the loss's unit
     wide.sort(axis=1)
     trend = wide[:, int(0.98 * (CELLS - 1))] - wide[:, int(0.02 * (CELLS - 1))]
-    product = rest[:, 1:] * rest[:, :-1]
+    product = _beside(rest)
     q = {
         "swing": amplitude / np.maximum(trend, 0.02 * height_unit + EPS),
         "swing_level": amplitude / height_unit,
-        "swing_persistence": np.add.reduce(product, axis=1) / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
+        "swing_persistence": np.add.reduce(product[:, :-1], axis=1)
+        / np.maximum(np.add.reduce(rest * rest, axis=1), 1e-300),
         "swing_turns": row_count(product < 0) / np.maximum(count, 1),
     }
     return q, height > (0.5 * amplitude)[:, None]
 
 
+def _beside(values: FloatArray) -> FloatArray:
+    """(n, CELLS) product of each cell and the next one in its row, 0 for the last one."""
+    out, flat = np.empty(values.shape), values.ravel()
+    np.multiply(flat[1:], flat[:-1], out=out.reshape(-1)[:-1])  # flat rows are faster; what joins two is overwritten
+    out[:, -1] = 0.0
+    return out
+
+
 @cache
 def _swing_places() -> Tables:
-    """1 at the cells of a run but for its first tenth, else 0, and the wide window about each, by the run's size."""
+    """1 at the cells of a run but for its first tenth, else 0, their number, and the wide window, by the run's size."""
     column = np.arange(CELLS)
     settled = (column >= _SIZES // 10) & (column < _SIZES)
-    return settled.astype(np.float64), *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
+    return settled.astype(np.float64), settled.sum(axis=1), *windows(CELLS, np.maximum(_SIZES // 6, 1), _SIZES)
 
 
 def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:

@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.measures import Cells
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.suspects import Loss
 
 _FEWEST: Final = 20
 """Finite points from which a walk can be told from chance."""
@@ -76,56 +76,55 @@ def _legs_of(curve: list[float], least: float) -> int:
     return legs
 
 
-def is_walk(cells: Cells) -> BoolArray:
+def is_walk(loss: Loss) -> BoolArray:
     """Steps that know nothing of each other, at every lag, and are as large late as early."""
-    view, linear = cells.mean.copy(), ((cells.lowest > 0) & ~cells.log).nonzero()[0]
+    view, linear = loss.mean.copy(), ((loss.lowest > 0) & ~loss.log).nonzero()[0]
     view[linear] = np.log(np.maximum(view[linear], 1e-300))
-    one = _squared_steps(view, cells.size, 1)
+    one = _squared_steps(view, loss.size, 1)
     whole = one.sum(axis=1)
-    mean = whole / np.maximum(cells.size - 1, 1)
-    out: BoolArray = (cells.count >= _FEWEST) & (one.max(axis=1) <= _TALL * mean) & ~_has_learnt(cells)
-    early = np.where(np.arange(one.shape[1]) < cells.size[:, None] // 2, one, 0.0).sum(axis=1)
+    mean = whole / np.maximum(loss.size - 1, 1)
+    out: BoolArray = (loss.count >= _FEWEST) & (one.max(axis=1) <= _TALL * mean) & ~_has_learnt(loss)
+    early = np.where(np.arange(one.shape[1]) < loss.size[:, None] // 2, one, 0.0).sum(axis=1)
     later = whole - early
     out &= (early <= _EVEN * later) & (later <= _EVEN * early)
     for lag, (least, most) in _LAGS.items():
         rows = out.nonzero()[0]  # few are left when one lag has told
         if len(rows):
-            ratio = _squared_steps(view[rows], cells.size[rows], lag).sum(axis=1)
-            ratio /= np.maximum(cells.size[rows] - lag, 1)
+            ratio = _squared_steps(view[rows], loss.size[rows], lag).sum(axis=1)
+            ratio /= np.maximum(loss.size[rows] - lag, 1)
             ratio /= np.maximum(lag * mean[rows], 1e-300)
             out[rows] = (ratio >= least) & (ratio <= most)
     return out
 
 
-def _has_learnt(cells: Cells) -> BoolArray:
+def _has_learnt(loss: Loss) -> BoolArray:
     """(n,) positive losses that stay far below their first level in the second half."""
-    place = np.arange(cells.mean.shape[1])
-    late = np.where((place >= cells.size[:, None] // 2) & (place < cells.size[:, None]), cells.mean, -np.inf)
-    first, highest = cells.mean[:, 0], late.max(axis=1)
-    ratio = np.where(cells.log, np.exp(np.minimum(highest - first, 0.0)), highest / np.maximum(first, 1e-300))
-    out: BoolArray = (cells.log | (cells.lowest > 0)) & (ratio <= _LEARNT)
+    late = np.where(loss.real & (np.arange(loss.mean.shape[1]) >= loss.size[:, None] // 2), loss.mean, -np.inf)
+    first, highest = loss.mean[:, 0], late.max(axis=1)
+    ratio = np.where(loss.log, np.exp(np.minimum(highest - first, 0.0)), highest / np.maximum(first, 1e-300))
+    out: BoolArray = (loss.log | (loss.lowest > 0)) & (ratio <= _LEARNT)
     return out
 
 
-def is_still(cells: Cells) -> BoolArray:
+def is_still(loss: Loss) -> BoolArray:
     """White about one mean: steps as large as independent points make them, both halves at the same level."""
-    out, size = np.zeros(len(cells.size), dtype=bool), np.maximum(cells.size, 2)
-    variance = _about_mean(cells.mean, cells.real, size)[1]
-    steps = _squared_steps(cells.mean, cells.size, 1).sum(axis=1)
+    out, size = np.zeros(len(loss.size), dtype=bool), np.maximum(loss.size, 2)
+    variance = _about_mean(loss.mean, loss.real, size)[1]
+    steps = _squared_steps(loss.mean, loss.size, 1).sum(axis=1)
     white = (steps / (size - 1) >= 2 * _WHITE * variance).nonzero()[0]
     if len(white):
-        out[white] = _is_level(cells.take(white))
+        out[white] = _is_level(loss.take(white))
     return out
 
 
-def _is_level(cells: Cells) -> BoolArray:
+def _is_level(loss: Loss) -> BoolArray:
     """Both halves, and the first point, are at the same level."""
-    size = np.maximum(cells.size, 2)
-    mean, variance = _about_mean(cells.mean, cells.real, size)
-    early = cells.real & (np.arange(cells.mean.shape[1]) < cells.size[:, None] // 2)
-    first, second = (_about_mean(cells.mean, part, part.sum(axis=1))[0] for part in (early, cells.real & ~early))
+    size = np.maximum(loss.size, 2)
+    mean, variance = _about_mean(loss.mean, loss.real, size)
+    early = loss.real & (np.arange(loss.mean.shape[1]) < loss.size[:, None] // 2)
+    first, second = (_about_mean(loss.mean, part, part.sum(axis=1))[0] for part in (early, loss.real & ~early))
     out: BoolArray = (np.abs(first - second) <= _STILL * np.sqrt(4.0 * variance / size)) & (variance > 0)
-    out &= cells.mean[:, 0] - mean <= _FIRST * np.sqrt(variance)
+    out &= loss.mean[:, 0] - mean <= _FIRST * np.sqrt(variance)
     return out
 
 
