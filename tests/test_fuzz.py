@@ -40,11 +40,11 @@ SECONDS = 20
 
 DAMAGE = re.compile(
     r"damaged|cut short|cut off|broken|left out|no JSON|do not fit|truncated|ends in|not numbers|incomplete|corrupt"
-    r"|quotation marks|started over|resumed|out of order|repeated steps|restarted|unreadable|could not"
+    r"|quotation marks|start(s|ed) over|resumed|out of order|repeated steps|restarted|unreadable|could not"
 )
 """What a note of damage says."""
 
-RESUMED = re.compile(r"resumed|out of order|repeated steps|restarted|started over|placed by time")
+RESUMED = re.compile(r"resumed|out of order|repeated steps|restarted|start(s|ed) over|placed by time")
 """What a note says of a log in which a step was written twice, or that has no steps but those of what is left."""
 
 UNCHECKED = {

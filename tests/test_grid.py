@@ -36,6 +36,13 @@ def test_validation_rows_counted_in_epochs_move_to_the_train_row_before_them():
     assert table["val/loss"][0].tolist() == [100, 200, 300]
 
 
+def test_the_first_validation_row_of_a_training_that_goes_on_moves_too():
+    rows: list[dict[str, float]] = [{"step": 4 * k, "loss": 1 / k} for k in range(1, 9)]
+    rows.insert(6, {"step": 2, "val/accuracy": 0.9})
+    ((_, table, _),) = tables(grid_from_rows(rows))
+    assert table["val/accuracy"][0].tolist() == [24]
+
+
 def test_rows_out_of_order_are_one_run():
     for order in ([3, 1, 2], [2, 1, 0], [5, 3, 8, 1, 2, 9, 0, 4]):
         assert len(tables(grid(step=order, loss=np.ones(len(order))))) == 1

@@ -389,7 +389,7 @@ def _anchor(
         return table
     for name in list(table):
         own = _between(grid.columns[name], start, stop).rows
-        if len(own) < 2 or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
+        if not len(own) or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
             continue
         before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
         if steps[own].max() * OTHER_UNITS < steps[before].max():
