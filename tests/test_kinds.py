@@ -62,6 +62,15 @@ def test_reinforcement_learning_is_judged_on_nan_only(columns, tmp_path):
     assert all("generator" not in message for _, _, message in said.values())
 
 
+def test_tuning_on_pairs_of_answers_is_judged_by_its_losses(tmp_path):
+    rewards = dict.fromkeys(("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"), REWARD)
+    said = verdicts({"loss": RISE} | rewards, tmp_path)
+    assert {labels for _, labels, _ in said.values()} == {("divergence",)}
+    assert not any(REINFORCEMENT_REASON in message for _, _, message in said.values())
+    online = verdicts({"loss": RISE, "objective/reward": REWARD} | rewards, tmp_path)
+    assert {(verdict, labels) for verdict, labels, _ in online.values()} == {("undetermined", ())}
+
+
 def test_reinforcement_learning_with_a_nan_is_a_finding_that_says_what_is_unchecked(tmp_path):
     columns = {"loss": [*RISE, float("nan")], "reward": [*REWARD, 150.0]}
     assert {labels for _, labels, _ in verdicts(columns, tmp_path).values()} == {("non_finite",)}

@@ -16,7 +16,7 @@ from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.run import FloatArray, MetricGoal
 from curveclinic.together import settled_names
-from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, tokens
+from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, tokens
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
@@ -139,10 +139,16 @@ def _losses(
     return chosen, chosen_val, notes
 
 
+def _of_pairs(told: Sequence[str]) -> bool:
+    """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
+    words = [set(tokens(raw)) & PREFERRED for raw in told]
+    return all(words) and any("rejected" in own for own in words)
+
+
 def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
     """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
     told = [n.raw for n in names if n.reinforced]
-    if not told:
+    if not told or _of_pairs(told):
         return notes
     others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
     return [*others, f"{REINFORCEMENT}, told by {quoted(told, limit=3)}"]
