@@ -64,8 +64,8 @@ REINFORCED: Final = (
 """Words that, all of them in one name, only reinforcement learning logs; few-shot learning has episodes, too."""
 
 PREFERRED: Final = _words("chosen rejected margins accuracies")
-"""Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what its
-loss means."""
+"""Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what
+its loss means."""
 
 REINFORCED_PARTS: Final = (("value",), ("value", "function"))
 """Parts of a loss that only it has, as whole names: `value_loss`, not `boundary_value_loss`."""
