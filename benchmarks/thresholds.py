@@ -243,7 +243,7 @@ def main() -> None:
         body["thresholds"] = dict(zip(LABELS, threshold.tolist(), strict=True))
         body["decided_by_rule"] = [label for label, flag in zip(LABELS, by_rule, strict=True) if flag]
         path.write_text(json.dumps(body, indent=1, allow_nan=False) + "\n")
-        print(f"wrote {path.name}")
+        print(f"wrote {path.name}; run quantize.py next: the int8 network was compared at the old thresholds")
     write_scores(rows, options.out)  # with the numbers just written
 
 
