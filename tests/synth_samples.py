@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -37,3 +38,12 @@ def runs_with(sample: Sample, label: str) -> tuple[IntArray, FloatArray, FloatAr
 def points(channel: Ragged, row: int) -> tuple[FloatArray, FloatArray]:
     piece = slice(channel.offsets[row], channel.offsets[row + 1])
     return channel.steps[piece], channel.values[piece]
+
+
+def opening_phases(sample: Sample, label: str) -> Iterator[tuple[FloatArray, float, float]]:
+    """For every run that clearly shows a label of its beginning: clean train losses, their level where the label ends,
+    and the share of the run by then."""
+    for row, first, last in zip(*runs_with(sample, label), strict=True):
+        steps, values = points(sample.logged.clean.channels["train_loss"], row)
+        assert first == steps[0]
+        yield values, float(np.interp(last, steps, values)), (last - first) / (steps[-1] - steps[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from synth_samples import LOSSES, points, present, runs_with, sample_of
+from synth_samples import LOSSES, opening_phases, points, present, runs_with, sample_of
 
 from curveclinic.labels import LABELS
 from curveclinic.synth.families import EXTRAS, TRENDS
@@ -155,26 +155,18 @@ def test_non_finite_is_a_fact_with_a_date(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_slow_start_ends_when_the_loss_falls(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = sample_of(monkeypatch, "slow_start")
-    rows, onset, end = runs_with(sample, "slow_start")
-    fallen, share = [], []
-    for row, first, last in zip(rows, onset, end, strict=True):
-        steps, values = points(sample.logged.clean.channels["train_loss"], row)
-        assert first == steps[0]
-        fallen.append((values[0] - np.interp(last, steps, values)) / (values[0] - values.min()))
-        share.append((last - first) / (steps[-1] - steps[0]))
+    found = list(opening_phases(sample, "slow_start"))
+    fallen = [(values[0] - level) / (values[0] - values.min()) for values, level, _ in found]
+    share = [share for _, _, share in found]
     assert np.quantile(fallen, 0.9) < 0.15
     assert np.quantile(share, 0.05) > 0.1
 
 
 def test_a_hockey_stick_ends_with_its_collapse(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = sample_of(monkeypatch, "hockey_stick")
-    rows, onset, end = runs_with(sample, "high_initial_loss")
-    share, kept = [], []
-    for row, first, last in zip(rows, onset, end, strict=True):
-        steps, values = points(sample.logged.clean.channels["train_loss"], row)
-        assert first == steps[0]
-        share.append((last - first) / (steps[-1] - steps[0]))
-        kept.append(np.interp(last, steps, values) / values[0])
+    found = list(opening_phases(sample, "high_initial_loss"))
+    share = [share for _, _, share in found]
+    kept = [level / values[0] for values, level, _ in found]
     assert np.quantile(share, 0.9) < 0.15
     assert np.median(kept) < 0.5
 

@@ -144,7 +144,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         history = dict(data.history)
         if isinstance(epochs, list) and "epoch" not in history:
             history["epoch"] = epochs
-        return [run_from_mapping(history, options, Origin())], True
+        return [run_from_mapping(history, options, _NOWHERE)], True
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
         raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
@@ -201,7 +201,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
         ]
         return made, False
     grid = grid_from_frame(frame)
-    runs = runs_from_grid(grid, options, Origin(), split=False)
+    runs = runs_from_grid(grid, options, _NOWHERE, split=False)
     return _in_place(runs), grid.run_of is None
 
 

@@ -30,8 +30,7 @@ def _with_side(name: Name) -> Name:
     letter = next((word for word in name.component if word in SIDE_LETTERS), None)
     if letter is None or name.quantity not in ("loss", "metric"):
         return name
-    rest = tuple(word for word in name.component if word != letter)
-    return replace(name, split=SIDE_LETTERS[letter], component=rest)
+    return replace(name, split=SIDE_LETTERS[letter], component=_without(name.component, (letter,)))
 
 
 def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
@@ -58,5 +57,5 @@ def _mark(component: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _without(component: tuple[str, ...], mark: tuple[str, ...]) -> tuple[str, ...]:
+def _without(component: Sequence[str], mark: Sequence[str]) -> tuple[str, ...]:
     return tuple(word for word in component if word not in mark)

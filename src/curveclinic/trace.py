@@ -82,13 +82,16 @@ class Trace:
 
     def step_at(self, share: float) -> float:
         """First logged step at or after a share of the range of steps."""
-        wanted = self.steps[0] + share * (self.steps[-1] - self.steps[0])
-        return float(self.steps[min(int(self.steps.searchsorted(wanted)), len(self.steps) - 1)])
+        at = int(self.steps.searchsorted(self._at(share)))
+        return float(self.steps[min(at, len(self.steps) - 1)])
 
     def step_before(self, share: float) -> float:
         """Last logged step at or before a share of the range of steps."""
-        wanted = self.steps[0] + share * (self.steps[-1] - self.steps[0])
-        return float(self.steps[max(int(self.steps.searchsorted(wanted, side="right")) - 1, 0)])
+        after = int(self.steps.searchsorted(self._at(share), side="right"))
+        return float(self.steps[max(after - 1, 0)])
+
+    def _at(self, share: float) -> float:
+        return float(self.steps[0] + share * (self.steps[-1] - self.steps[0]))
 
     def jitter(self) -> float:
         """Median distance of a point from the middle of its neighbours."""
