@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from curveclinic.classifier import load_classifier
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, LABELS
-from curveclinic.merge import SHORTEST_FOR_NETWORK, NetworkOpinion, merge
+from curveclinic.few_points import few
+from curveclinic.labels import LABELS
+from curveclinic.merge import NetworkOpinion, merge
 from curveclinic.predict import predict_runs
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import RuleOpinion, judge
@@ -66,9 +67,7 @@ def rules_alone(batch: Batch, rules: RuleOpinion) -> Opinion:
 
 def network_alone(batch: Batch, rules: RuleOpinion, network: NetworkOpinion) -> Opinion:
     """The network for all it can judge: runs of 8 and more points, all labels but non_finite, a fact the rules read."""
-    losses = [CHANNELS.index(name) for name in ("train_loss", "val_loss")]
-    long = batch.finite_counts[:, losses].max(axis=1) >= SHORTEST_FOR_NETWORK
-    return _merged(batch, rules, network, long)
+    return _merged(batch, rules, network, ~few(batch.finite_counts))
 
 
 def _merged(batch: Batch, rules: RuleOpinion, network: NetworkOpinion | None, judged: BoolArray) -> Opinion:

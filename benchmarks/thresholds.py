@@ -31,8 +31,9 @@ from tables import Row, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.few_points import few
 from curveclinic.labels import LABELS
-from curveclinic.merge import ALWAYS_BY_RULE, SHORTEST_FOR_NETWORK
+from curveclinic.merge import ALWAYS_BY_RULE
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.rules import judge
 from curveclinic.run import Run
@@ -210,7 +211,7 @@ def main() -> None:
     if classifier is None:
         raise SystemExit("no weights are installed: run train.py first")
     probability, rule = _answers([record.run for record in records], classifier)
-    short = np.array([record.run.n_points < SHORTEST_FOR_NETWORK for record in records])
+    short = few(Batch.from_runs([record.run for record in records]).finite_counts)
     family = np.array([record.family for record in records])
     cells = Cells(probability, rule, *scored(truth_of(records)), without_positive(records), family)
     steady = told_twice(records, classifier, labelled=True)

@@ -77,8 +77,11 @@ def _jump(curve: FloatArray, plan: Plan, by: FloatArray) -> None:
 
 
 def _begin_high(curve: FloatArray, plan: Plan, stick: FloatArray, catapult: FloatArray) -> None:
-    """Adds what only a run's beginning shows: a hockey stick and a transient rise of the given heights (n,)."""
-    rows, some = plan.where(stick > 0)
+    """Adds what only a run's beginning shows: a hockey stick and a transient rise of the given heights (n,).
+
+    A stick below 0 is what was learnt before the model broke.
+    """
+    rows, some = plan.where(stick != 0)
     curve[rows] += _column(stick[rows]) * _stick(some)
     rows, some = plan.where(catapult > 0)
     early = _early(some)

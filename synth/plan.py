@@ -27,7 +27,7 @@ class Plan:
     rate: FloatArray  # time constants in the whole training
     shape: FloatArray
     plateau: FloatArray  # idle share of progress at the start
-    stick: FloatArray  # extra initial loss over the untrained one (hockey stick)
+    stick: FloatArray  # extra initial loss over the untrained one (hockey stick); below 0: better than what follows
     stick_rate: FloatArray
     catapult: FloatArray  # transient rise near the start, over the untrained loss
     # schedule

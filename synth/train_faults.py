@@ -7,6 +7,7 @@ import numpy as np
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
 from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+from curveclinic.synth.swings import SWINGS
 
 
 def underfit(rng: Rng, n: int) -> Draw:
@@ -53,6 +54,30 @@ def settles_at_chance(rng: Rng, n: int) -> Draw:
         "noise": log_uniform(rng, 1e-3, 0.1, n),
         "metric_kind": pick(rng, {1: 3, 2: 2}, n),
         "val_noise": log_uniform(rng, 1e-4, 0.02, n),
+    }
+
+
+def killed_early(rng: Rng, n: int) -> Draw:
+    """A few turbulent points, the first perhaps better than what follows; then a dead model at the cost of chance."""
+    better = rng.random(n) < 0.6
+    return {
+        "train_mode": ints(n, 1),
+        "train_drift": rng.normal(0, 1, n) * log_uniform(rng, 1e-5, 0.005, n),
+        "stick": np.where(better, -log_uniform(rng, 0.005, 0.25, n), log_uniform(rng, 0.005, 0.1, n)),
+        "stick_rate": log_uniform(rng, 60, 2000, n),
+        "swing": log_uniform(rng, 0.005, 0.2, n),
+        "swing_kind": pick(rng, {SWINGS.index("wild"): 3, SWINGS.index("chaotic"): 2, SWINGS.index("thrown"): 1}, n),
+        "swing_cycles": log_uniform(rng, 20, 60, n),
+        "swing_from": full(n, -1.0),
+        "swing_val": rng.uniform(0.3, 1.2, n),
+        "noise": log_uniform(rng, 1e-4, 0.02, n),
+        "val_mode": ints(n, 1),
+        "val_drift": rng.normal(0, 0.002, n),
+        "val_start": 1 + rng.normal(0, 0.01, n),
+        "val_noise": log_uniform(rng, 1e-4, 0.015, n),
+        "metric_kind": pick(rng, {1: 2, 2: 3}, n),
+        "window_start": full(n, 0.0),
+        "grad_kind": pick(rng, {0: 1, 1: 1}, n),
     }
 
 
@@ -197,6 +222,10 @@ def oscillating(rng: Rng, n: int) -> Draw:
 def damped_start(rng: Rng, n: int) -> Draw:
     """Swings that die out within the first tenth: saturated nets settling at chance; not an oscillation."""
     return {
+        "train_mode": pick(rng, [1, 1], n),
+        "train_drift": -log_uniform(rng, 1e-5, 0.01, n),
+        "stick": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.003, 0.08, n), 0.0),
+        "stick_rate": log_uniform(rng, 50, 2000, n),
         "swing": log_uniform(rng, 0.02, 0.6, n),
         "swing_kind": pick(rng, [3, 1], n),
         "swing_cycles": log_uniform(rng, 20, 60, n),

@@ -42,6 +42,25 @@ def test_harmless_curves_show_nothing(name):
     assert {label: round(float(d), 2) for label, d in zip(LABELS, found, strict=True) if d > 0.4} == {}
 
 
+def settling(drop, metric):
+    """A bad first guess, then noise about the cost of chance."""
+    values = np.full(80, 0.693) + np.random.default_rng(0).normal(0, 5e-4, 80)
+    values[:2] += drop * np.array([0.74, 0.2])
+    return {"train_loss": values, "val_loss": values + 1e-3} | ({} if metric is None else {"val_metric": metric})
+
+
+def test_settling_at_chance_at_once_is_idleness_where_the_metric_stays_put():
+    flickers = np.where(np.random.default_rng(1).random(80) < 0.5, 0.496, 0.504)
+    label = LABELS.index("not_learning")
+    still, alone, moved, far = degrees_of(
+        settling(0.07, flickers), settling(0.07, None), settling(0.07, np.linspace(0.5, 0.69, 80)), settling(0.3, flickers)
+    )[:, label]  # fmt: skip
+    assert still == 1.0
+    assert alone < 0.5
+    assert moved == alone
+    assert far == 0.0
+
+
 def test_degrees_lie_between_0_and_1():
     found = degrees_of(*SHOWS.values(), *BENIGN.values())
     assert found.shape == (len(SHOWS) + len(BENIGN), len(LABELS))

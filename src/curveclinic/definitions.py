@@ -90,13 +90,29 @@ def _underfitting(q: Names) -> Statement:
 def _not_learning(q: Names) -> Statement:
     positive = holds(q["t_positive"])
     settled = any_of(below(q["t_end_fall"], 0.06, 0.12), below(q["t_end_fall_snr"], 2.5, 4.5))
-    faint = any_of(below(q["t_drop_rel"], 0.008, 0.018), all_of(below(q["t_drop_rel"], 0.012, 0.03), settled))
+    faint = any_of(
+        below(q["t_drop_rel"], 0.008, 0.018),
+        all_of(below(q["t_drop_rel"], 0.012, 0.03), settled),
+        all_of(_settles_at_once(q), settled),
+    )
     still = all_of(faint, positive)
     # the noise of a few points is hardly known: there a clear step down is one
     known = any_of(above(q["t_count"], 6.0, 9.0), all_of(below(q["t_drop_rel"], 0.05, 0.15), positive))
     lost = all_of(below(q["t_drop_snr"], 1.5, 4.0), known)
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0), known)
     return all_of(any_of(still, lost, hidden), below(q["t_above_start_rel"], 0.03, 0.08), above(q["t_count"], 3.0, 5.0))
+
+
+def _settles_at_once(q: Names) -> Statement:
+    """A bad first guess becomes that of a chance prediction, and that is all; a metric that stays put confirms it."""
+    little = any_of(below(q["t_drop_rel"], 0.01, 0.045), all_of(below(q["t_drop_rel"], 0.06, 0.12), _metric_stays(q)))
+    return all_of(little, above(q["t_plateau"], 0.85, 0.93))
+
+
+def _metric_stays(q: Names) -> Statement:
+    """The metric goes nowhere, below its ceiling."""
+    ceiling = all_of(above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
+    return all_of(below(q["metric_trend"], 0.6, 1.5), above(q["metric_count"], 5.0, 7.0), 1.0 - ceiling)
 
 
 def _still_falls(q: Names, prefix: str) -> Statement:
@@ -274,15 +290,12 @@ def _both_rise(q: Names) -> Statement:
 
 def _metric_stuck(q: Names) -> Statement:
     """The loss falls and the metric stays where it is, below its ceiling."""
-    ceiling = all_of(above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
     return all_of(
         above(q["v_drop_rel"], 0.05, 0.15),
         above(q["t_drop_rel"], 0.05, 0.12),
         below(q["v_rise_drop"], 0.3, 0.6),
-        below(q["metric_trend"], 0.6, 1.5),
         below(q["metric_gain"], 0.05, 0.2),
-        above(q["metric_count"], 5.0, 7.0),
-        1.0 - ceiling,
+        _metric_stays(q),
     )
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from curveclinic.doubt import doubts_among
+from curveclinic.few_points import loss_points
 from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.labels import CHANNELS, LABELS
-from curveclinic.merge import Verdicts, loss_points, merge
+from curveclinic.merge import Verdicts, merge
 from curveclinic.peaks import peak_steps
 from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray

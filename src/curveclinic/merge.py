@@ -9,15 +9,12 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.few_points import few
+from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.rules import PRESENT, PRICE, RuleOpinion
 
-SHORTEST_FOR_NETWORK: Final = 8
-"""Finite loss points below which the rules decide."""
-
 _FACT: Final = LABELS.index("non_finite")
-_TRAIN, _VAL = CHANNELS.index("train_loss"), CHANNELS.index("val_loss")
 
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
@@ -108,7 +105,7 @@ def merge(
         every = np.ones_like(rules.present)
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
-    long_enough = (loss_points(counts) >= SHORTEST_FOR_NETWORK)[:, None]
+    long_enough = ~few(counts)[:, None]
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _columns(_PRICED)
     by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
     found = (network.probability >= network.threshold) & rules.checked
@@ -124,11 +121,6 @@ def merge(
         end=end,
         severity=np.where(ours, rules.severity, network.severity).astype(np.int8),
     )
-
-
-def loss_points(counts: IntArray) -> IntArray:
-    """(n,) finite points of the longer loss of `Batch.finite_counts`; -1 where both are absent."""
-    return np.maximum(counts[:, _TRAIN], counts[:, _VAL])
 
 
 @cache

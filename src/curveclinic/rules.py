@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.definitions import degrees
+from curveclinic.few_points import cautious
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.plurals import counted
 from curveclinic.quantities import Measured, measured, places_of
@@ -129,8 +130,9 @@ def joined(parts: Sequence[RuleOpinion], places: IntArray) -> RuleOpinion:
 def opinion_on(piece: Measured) -> RuleOpinion:
     """Judges measured runs."""
     quantities = piece.quantities
-    checked = checked_labels(piece.batch.finite_counts)
-    degree = overrule(np.where(checked, degrees(quantities), 0.0))
+    counts = piece.batch.finite_counts
+    checked = checked_labels(counts)
+    degree = overrule(np.where(checked, cautious(degrees(quantities), counts), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),

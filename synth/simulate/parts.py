@@ -33,6 +33,15 @@ _FIXED: Final = 0.3
 _IDLE: Final = 0.02
 """Share of its first level that an idle model may improve by."""
 
+_GUESS: Final = 0.06
+"""The same where nearly all of it is over at once: a bad first guess becomes that of chance."""
+
+_AT_ONCE: Final = 0.07
+"""Share of the points in which that happens."""
+
+_LEFT: Final = 0.005
+"""Share of its level by which the model improves in all of the rest."""
+
 _SWAYED: Final = 0.03
 """Share of its range by which a view without noise may sway before its trend is taken instead."""
 
@@ -162,10 +171,14 @@ def _period_parts(
 
 def _idle(trend: Ragged) -> FloatArray:
     """(n,) 1.0 where the view without noise says that nothing was learnt."""
-    first = np.full(trend.size, np.nan)
+    first, low = np.full(trend.size, np.nan), np.full(trend.size, np.inf)
+    early = first.copy()
     some = trend.lengths > 0
-    first[some] = trend.values[trend.offsets[:-1][some]]
-    low = np.full(trend.size, np.inf)
+    starts, lengths = trend.offsets[:-1][some], trend.lengths[some]
+    first[some] = trend.values[starts]
+    early[some] = trend.values[starts + (_AT_ONCE * (lengths - 1)).astype(np.int64)]
     np.fmin.at(low, row_of(trend.offsets), trend.values)
     with np.errstate(invalid="ignore"):
-        return np.where(first - low <= _IDLE * np.abs(first), 1.0, 0.0)
+        never = first - low <= _IDLE * np.abs(first)
+        guess = (first - low <= _GUESS * np.abs(first)) & (early - low <= _LEFT * np.abs(early))
+    return np.where(never | guess, 1.0, 0.0)

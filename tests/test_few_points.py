@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from curveclinic.few_points import SHORTEST_FOR_NETWORK, cautious, few, loss_points
+from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.ragged import Batch
+from curveclinic.rules import judge
+from curveclinic.run import Run
+
+
+def counts(train, val):
+    row = np.full((1, len(CHANNELS)), -1)
+    row[0, CHANNELS.index("train_loss")], row[0, CHANNELS.index("val_loss")] = train, val
+    return row
+
+
+def test_the_longer_loss_counts():
+    assert loss_points(counts(3, 9)).tolist() == [9]
+    assert loss_points(counts(-1, -1)).tolist() == [-1]
+    assert few(counts(SHORTEST_FOR_NETWORK - 1, 2)).tolist() == [True]
+    assert few(counts(SHORTEST_FOR_NETWORK, 2)).tolist() == [False]
+
+
+def test_what_is_clear_stays_and_what_is_half_way_does_not():
+    degree = np.tile([0.0, 0.4, 0.7, 0.9, 1.0], (2, 4))
+    degree[:, LABELS.index("non_finite")] = 0.0
+    lowered = cautious(degree, np.concatenate([counts(6, 6), counts(60, 6)]))
+    np.testing.assert_array_equal(lowered[1], degree[1])
+    np.testing.assert_array_equal(lowered[0][degree[0] == 0.0], 0.0)
+    np.testing.assert_array_equal(lowered[0][degree[0] == 1.0], 1.0)
+    assert (lowered[0][degree[0] == 0.7] < 0.5).all()
+    assert (lowered[0][degree[0] == 0.9] > 0.5).all()
+
+
+def test_a_run_that_has_gone_nan_is_told_in_full():
+    degree = np.full((1, len(LABELS)), 0.7)
+    degree[0, LABELS.index("non_finite")] = 1.0
+    assert cautious(degree, counts(5, 5)) is degree
+
+
+@pytest.mark.parametrize(("points", "rise", "found"), [(7, 0.14, False), (7, 0.2, True), (9, 0.14, True)])
+def test_the_rules_ask_for_more_where_there_are_few_points(points, rise, found):
+    train = 2.0 * 0.6 ** np.arange(points)
+    val = np.concatenate([[2.0, 1.5, 1.2], 1.0 + np.linspace(0.0, rise, points - 3)])
+    opinion = judge(Batch.from_runs([Run.from_arrays({"train_loss": train, "val_loss": val})]))
+    assert opinion.present[0, LABELS.index("overfitting")] == found
