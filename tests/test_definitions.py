@@ -52,9 +52,8 @@ def settling(drop, metric):
 def test_settling_at_chance_at_once_is_idleness_where_the_metric_stays_put():
     flickers = np.where(np.random.default_rng(1).random(80) < 0.5, 0.496, 0.504)
     label = LABELS.index("not_learning")
-    still, alone, moved, far = degrees_of(
-        settling(0.07, flickers), settling(0.07, None), settling(0.07, np.linspace(0.5, 0.69, 80)), settling(0.3, flickers)
-    )[:, label]  # fmt: skip
+    cases = [(0.07, flickers), (0.07, None), (0.07, np.linspace(0.5, 0.69, 80)), (0.3, flickers)]
+    still, alone, moved, far = degrees_of(*(settling(*case) for case in cases))[:, label]
     assert still == 1.0
     assert alone < 0.5
     assert moved == alone
