@@ -117,7 +117,9 @@ def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolAr
 
 
 def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> Quantities:
-    """By how much val lies below train at four fifths of the points, in units of DESIGN's visible margin.
+    """By how much val lies below train at four fifths of the points, at three fifths, and on average in the last fifth.
+
+    In units of DESIGN's visible margin.
 
     Args:
         pair: both raw levels.
@@ -135,9 +137,12 @@ def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> 
     inside = margin >= 1.0
     ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
     first, last = pair.grid[pair.row, ends]
+    late = row_mean(margin[:, -(width // 5) :])
     margin.sort(axis=1)
     return {
         "below": margin[:, int(0.2 * (width - 1))],
+        "below_mostly": margin[:, int(0.4 * (width - 1))],
+        "below_late": late,
         "below_first": first,
         "below_last": last,
     }

@@ -208,7 +208,7 @@ _TABLE: Final = (
     Symptom(
         "CC114", "val_below_train", "Validation below training", 20,
         "{have} validation below training loss",
-        "Validation loss lies visibly below training loss nearly all along.",
+        "Validation loss lies visibly below training loss nearly all along, or far below it for most of the run.",
         "Usually benign: the two losses are not measured alike. An implausible gap points to a leak or other units.",
         ("none: this is itself mostly harmless, as where the training loss is an average over the epoch",),
         ("harder_training_loss", "leak", "losses_in_other_units", "validation_mismatch"),
