@@ -66,7 +66,7 @@ def test_overfitting_that_only_the_last_points_show_quotes_them():
     val = decay(84, 2.0, 0.3)
     val[-2:] = 1.3
     sentence = say("overfitting", {"train_loss": decay(84), "val_loss": val})
-    assert "of its drop from 1.771, after 1.3 at step 83, while train loss" in sentence
+    assert "of its drop from 1.771, with a highest value since of 1.3 at step 83, while train loss" in sentence
 
 
 def test_overfitting_beside_a_train_loss_that_rose_a_little_does_not_say_that_it_rose():
@@ -79,6 +79,15 @@ def test_overfitting_beside_a_train_loss_that_rose_a_little_does_not_say_that_it
 def test_overfitting_of_a_val_loss_that_never_fell_has_no_share():
     sentence = say("overfitting", {"train_loss": decay(30), "val_loss": np.linspace(1, 2, 30)})
     assert sentence.startswith("val loss was lowest at 1 (step 1) and ends at 2, while train loss fell")
+
+
+def test_a_blow_up_to_the_last_point_is_not_said_to_end_after_its_highest_value():
+    loss = np.r_[decay(40), 0.5 + 0.1 * np.arange(1, 41) ** 2]
+    low, end = loss.min(), loss[-3]  # the lower median of the last four points
+    assert say("divergence", {"train_loss": loss}) == (
+        f"train loss was lowest at {low:.4g} (step 40) and ends at {end:.4g}, "
+        f"with a highest value of {loss[-1]:.4g} at step 80; it started at {loss[2]:.4g}"
+    )
 
 
 def test_undertrained():

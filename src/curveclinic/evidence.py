@@ -78,7 +78,7 @@ def _overfitting(case: _Case) -> str:
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
         high, top = val.since(valley).highest
         if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
-            text += f", after {value(high)} at step {number(top)}"
+            text += f", with a highest value since of {value(high)} at step {number(top)}"
     if train is not None and train.end > train.near(valley):
         text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
     elif train is not None:
@@ -137,7 +137,7 @@ def _divergence(case: _Case) -> str:
     high, top = train.highest
     text = f"train loss was lowest at {value(low)} (step {number(step)}) and ends at {value(train.end)}"
     if high > max(train.end, train.start):
-        text += f", after a peak of {value(high)} at step {number(top)}"
+        text += f", with a highest value of {value(high)} at step {number(top)}"
     return f"{text}; it started at {value(train.start)}"
 
 
