@@ -100,10 +100,14 @@ def test_the_answer_reads_as_text():
         (2.3, {"loss": "mse"}, "target_variance: found None"),
         (2.3, {"loss": "mae", "target_variance": 0.0}, "target_variance: found 0.0"),
         (2.3, {"loss": "focal"}, "expected one of cross_entropy, binary"),
+        (2.3, {"loss": "mse", "target_variance": "1"}, "target_variance: found '1'"),
         (2.3, {"num_classes": 10, "batch_size": 0}, "batch_size: found 0"),
+        (2.3, {"num_classes": 10, "batch_size": 2.5}, "batch_size: found 2.5"),
+        (2.3, {"num_classes": 10, "batch_size": "64"}, "batch_size: found '64'"),
         ("2.3", {"num_classes": 10}, "value: found '2.3'"),
         ([2.3, 2.2], {"num_classes": 10}, "expected one number"),
         (True, {"num_classes": 10}, "expected one number"),
+        (10**400, {"num_classes": 10}, "expected one number"),
     ],
 )
 def test_missing_context_is_asked_for(value, context, message):
@@ -113,7 +117,10 @@ def test_missing_context_is_asked_for(value, context, message):
 
 def test_numbers_of_numpy_are_numbers():
     assert check_initial_loss(np.float32(2.3), num_classes=np.int64(10)).passed
-    assert check_initial_loss(np.array(2.3), num_classes=10).passed
+    assert check_initial_loss(np.array(2.3), num_classes=10, batch_size=np.int64(8)).passed
+    found = check_initial_loss(np.float32(1.0), loss="mse", target_variance=np.float32(1.0))
+    assert found.passed
+    assert json.loads(json.dumps(found.to_dict()))["expected"] == 1.0
 
 
 def test_every_loss_can_be_asked_for():

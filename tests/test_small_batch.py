@@ -58,6 +58,7 @@ def test_a_floor_is_no_failure():
     assert (found.verdict, found.scale) == ("pass", pytest.approx(2.3))
     assert found.final == pytest.approx(0.5, abs=0.001)
     assert check_overfit_small_batch(LEARNT - 3.0, floor=-3.0).passed
+    json.dumps(check_overfit_small_batch(smoothed, floor=np.float32(0.5)).to_dict())
 
 
 @pytest.mark.parametrize("tail", [math.nan, math.inf])
@@ -83,6 +84,8 @@ def test_a_nan_on_the_way_is_passed_over():
         ([0.0] * 9, {}, "expected losses above 0"),
         (LEARNT, {"floor": 1.0}, "expected losses above 1"),
         (LEARNT, {"floor": math.nan}, "floor: found nan"),
+        (LEARNT, {"floor": "0"}, "floor: found '0'"),
+        (LEARNT, {"floor": None}, "floor: found None"),
         (LEARNT, {"num_classes": 1}, "num_classes: found 1"),
         ("abc", {}, "curve: found str"),
     ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 from curveclinic.errors import InputError
@@ -48,6 +49,9 @@ _MOST_CLASSES = 1000
 
 _SUMMED = "summed"
 """Word that marks causes of one kind; a named one replaces the general one."""
+
+_VARIANCE = "the variance of the targets, above 0"
+"""What `target_variance` is."""
 
 _NONE = 0.02
 """Share of the chance value below which next to nothing is paid."""
@@ -109,9 +113,9 @@ def check_initial_loss(
     Raises:
         InputError: unknown loss, or what it needs is missing or impossible.
     """
-    value = _number(value)
-    _check(loss, num_classes, target_variance, batch_size)
-    expected, formula = _CHANCE[loss](num_classes or 0, target_variance or 0.0)
+    value = _number("value", value, "one number: the loss before the first step")
+    _check(loss, num_classes, batch_size)
+    expected, formula = _CHANCE[loss](num_classes or 0, _variance(loss, target_variance))
     low, high = _BAND[loss]
     chance = f"chance costs {formula} = {shown(expected)}"
     if not math.isfinite(value):
@@ -134,26 +138,34 @@ def check_initial_loss(
     return InitialLoss(value, expected, formula, verdict, reason, (*named, *general))
 
 
-def _number(value: Any) -> float:
+def _number(name: str, value: Any, expected: str) -> float:
     """One number, also from numpy or a tensor."""
     try:
         if isinstance(value, (str, bytes, bool)):
             raise TypeError
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise InputError(f"value: found {value!r}, expected one number: the loss before the first step") from None
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InputError(f"{name}: found {value!r}, expected {expected}") from None
 
 
-def _check(loss: str, num_classes: int | None, target_variance: float | None, batch_size: int | None) -> None:
+def _variance(loss: LossName, found: Any) -> float:
+    """The variance of the targets for a loss that needs it, else 0."""
+    if loss not in ("mse", "mae"):
+        return 0.0
+    variance = 0.0 if found is None else _number("target_variance", found, _VARIANCE)
+    if not 0 < variance < math.inf:
+        raise InputError(f"target_variance: found {found}, expected {_VARIANCE}")
+    return variance
+
+
+def _check(loss: str, num_classes: int | None, batch_size: int | None) -> None:
     if loss not in LOSS_NAMES:
         raise InputError(f"loss: found {loss!r}, expected one of {', '.join(LOSS_NAMES)}")
     check_num_classes(num_classes)
     if loss in ("cross_entropy", "hinge") and num_classes is None:
         raise InputError(f"num_classes: found none, expected the number of classes that {loss} chooses from")
-    if loss in ("mse", "mae") and not (target_variance is not None and 0 < target_variance < math.inf):
-        raise InputError(f"target_variance: found {target_variance}, expected the variance of the targets, above 0")
-    if batch_size is not None and batch_size < 1:
-        raise InputError(f"batch_size: found {batch_size}, expected 1 or more")
+    if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size >= 1):
+        raise InputError(f"batch_size: found {batch_size!r}, expected a whole number of 1 or more, or None")
 
 
 _CHANCE: dict[LossName, Callable[[int, float], tuple[float, str]]] = {

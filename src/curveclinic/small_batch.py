@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -91,8 +92,8 @@ def check_overfit_small_batch(curve: Any, *, num_classes: int | None = None, flo
         InputError: `curve` is not a sequence of numbers, has too few of them, or falls below the floor.
     """
     check_num_classes(num_classes)
-    if not math.isfinite(floor):
-        raise InputError(f"floor: found {floor}, expected the lowest value that the loss can reach")
+    if not (isinstance(floor, Real) and math.isfinite(floor)):
+        raise InputError(f"floor: found {floor!r}, expected the lowest value that the loss can reach")
     losses = as_points("curve", curve)[1]
     if len(losses) and not np.isfinite(losses[-_size(_TAIL, len(losses)) :]).all():
         return _broken(losses)
@@ -107,7 +108,7 @@ def check_overfit_small_batch(curve: Any, *, num_classes: int | None = None, flo
         raise InputError(
             f"curve: found {lowest}, expected losses above {value(floor)}; give the lowest possible as floor"
         )
-    return _judged(above, scale, floor)
+    return _judged(above, scale, float(floor))
 
 
 def small_batch_test_of(run: Run, *, floor: float = 0.0) -> SmallBatchTest:
