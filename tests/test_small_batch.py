@@ -57,6 +57,7 @@ def test_a_floor_is_no_failure():
     found = check_overfit_small_batch(smoothed, floor=0.5)
     assert (found.verdict, found.scale) == ("pass", pytest.approx(2.3))
     assert found.final == pytest.approx(0.5, abs=0.001)
+    assert found.reason.endswith(" % of 2.3 above the floor of 0.5: learnt by heart")
     assert check_overfit_small_batch(LEARNT - 3.0, floor=-3.0).passed
     json.dumps(check_overfit_small_batch(smoothed, floor=np.float32(0.5)).to_dict())
 
@@ -67,6 +68,14 @@ def test_a_run_that_ends_in_nan_fails(tail):
     assert (found.verdict, found.scale, found.final, found.share) == ("fail", None, None, None)
     assert f"the loss is {tail} at point 101 of 200" in found.reason
     assert check_overfit_small_batch([tail] * 5).verdict == "fail"
+
+
+def test_a_nan_shortly_before_the_end_is_not_said_to_be_the_end():
+    holed = LEARNT.copy()
+    holed[190] = math.nan
+    found = check_overfit_small_batch(holed)
+    assert found.verdict == "fail"
+    assert found.reason == "the loss is nan at point 191 of 200, and its last tenth is not all finite"
 
 
 def test_a_nan_on_the_way_is_passed_over():

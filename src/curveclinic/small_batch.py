@@ -49,8 +49,8 @@ class SmallBatchTest:
 
     Attributes:
         verdict: "pass", "not_yet" (still falling) or "fail".
-        scale: what no learning costs, above the floor: ln(num_classes) if given, else the first loss; None when the
-            run ends in NaN or Inf, as the next two.
+        scale: what no learning costs, above the floor: ln(num_classes) if given, else the first loss; None when NaN
+            or Inf is among the last tenth, as the next two.
         final: median of the last tenth of the losses.
         share: `final` above the floor, over `scale`.
         reason: one sentence with the numbers.
@@ -129,7 +129,8 @@ def _size(share: float, count: int) -> int:
 
 def _broken(losses: FloatArray) -> SmallBatchTest:
     first = int((~np.isfinite(losses)).argmax())
-    reason = f"the loss is {losses[first]} at point {first + 1} of {len(losses)}, and not finite at the end"
+    end = "its last tenth is not all finite" if math.isfinite(losses[-1]) else "not finite at the end"
+    reason = f"the loss is {losses[first]} at point {first + 1} of {len(losses)}, and {end}"
     return SmallBatchTest("fail", None, None, None, reason, _CAUSES["broken"])
 
 
@@ -140,6 +141,7 @@ def _judged(above: FloatArray, scale: float, floor: float) -> SmallBatchTest:
     first, last = value(float(above[0]) + floor), value(level + floor)
     course = f"in {counted(len(above), 'point')} the loss went from {first} to {last}"
     course += f", {percent(max(share, 0.0))} of {value(scale)}"
+    course += f" above the floor of {value(floor)}" if floor else ""
     if share <= _LEARNT:
         return SmallBatchTest("pass", scale, level + floor, share, f"{course}: learnt by heart")
     if _still_falls(above):
