@@ -136,6 +136,19 @@ def test_a_run_that_breaks_has_no_final_level():
     assert (found.final.count, found.best.count) == (5, 6)
 
 
+def test_a_run_that_broke_long_ago_does_not_make_the_final_levels_differ_in_age():
+    broken = said(0.3, 9)
+    broken.run.channels["val_loss"].values[40:] = np.nan
+    found = judge_cohort([*(said(level, i) for i, level in enumerate(LEVELS)), broken])
+    assert found.final.count == 5
+    assert found.remarks == ()
+
+
+def test_one_judged_run_is_too_few():
+    found = judge_cohort([said(0.3, 0), undetermined("no loss")])
+    assert "1 judged run is too few to tell an odd one out; 4 or more are needed" in found.remarks
+
+
 def test_runs_of_different_length_and_unusable_ones_are_remarked_on():
     runs = [said(0.3, 0), said(0.31, 1, points=50), said(0.3, 2), said(0.3, 3), undetermined("no loss")]
     found = judge_cohort(runs)
@@ -146,6 +159,11 @@ def test_runs_of_different_length_and_unusable_ones_are_remarked_on():
         "1 of 5 has no finite val loss",
     )
     assert [one["name"] for one in found.to_dict()["runs"]] == ["seed 0", "seed 1", "seed 2", "seed 3", "run 5"]
+
+
+def test_steps_of_remarks_can_be_found_in_the_log():
+    runs = [{"train_loss": (STEPS * 12_345.0 * k, np.exp(-STEPS / 20))} for k in (1, 2)]
+    assert "between step 1,234,500 and 2,469,000:" in judge_cohort(runs).remarks[-1]
 
 
 def test_runs_without_validation_are_compared_by_training_loss():
@@ -206,6 +224,11 @@ def test_runs_of_one_name_are_told_apart_by_their_paths():
     assert [one["name"] for one in judge_cohort(diagnoses).to_dict()["runs"]] == [
         "log.csv (0/log.csv)", "log.csv (1/log.csv)",
     ]  # fmt: skip
+
+
+def test_runs_of_one_name_without_a_path_are_told_apart_by_their_places():
+    found = judge_cohort([diagnosis(run(0.3, i, name=name)) for i, name in enumerate(["a", "a", ""])])
+    assert [one["name"] for one in found.to_dict()["runs"]] == ["a (run 1)", "a (run 2)", "run 3"]
 
 
 @pytest.fixture

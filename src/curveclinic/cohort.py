@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from curveclinic.axis import number
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS
@@ -168,7 +169,7 @@ def _cohort(diagnoses: tuple[Diagnosis, ...]) -> Cohort:
         final=_spread(channel, ends),
         best=_spread(channel, lows),
         odd=tuple(_odd(diagnoses, channel, {"final": ends, "best": lows}, starts)),
-        remarks=tuple(_remarks(diagnoses, judged, channel, traces)),
+        remarks=tuple(_remarks(judged, channel, traces, ends)),
     )
 
 
@@ -216,19 +217,21 @@ def _odd(
         yield OddRun(index, names[index], tuple(reasons[index]))
 
 
-def _remarks(
-    diagnoses: Sequence[Diagnosis], judged: int, channel: str, traces: Sequence[Trace | None]
-) -> Iterator[str]:
-    if judged < len(diagnoses):
-        yield f"{len(diagnoses) - judged} of {len(diagnoses)} could not be judged"
+def _remarks(judged: int, channel: str, traces: Sequence[Trace | None], ends: FloatArray) -> Iterator[str]:
+    """What limits the answer; `ends` are the final levels, NaN for none."""
+    runs = len(traces)
+    if judged < runs:
+        yield f"{runs - judged} of {runs} could not be judged"
     if judged < FEWEST:
-        yield f"{judged} judged runs are too few to tell an odd one out; {FEWEST} or more are needed"
-    ends = [trace.steps[-1] for trace in traces if trace is not None]
-    if ends and min(ends) < _SAME_LENGTH * max(ends):
-        yield f"the runs end between step {min(ends):g} and {max(ends):g}: their final levels are of different ages"
+        few = counted(judged, "judged run is", "judged runs are")
+        yield f"{few} too few to tell an odd one out; {FEWEST} or more are needed"
+    last = [trace.steps[-1] for trace, end in zip(traces, ends, strict=True) if trace and np.isfinite(end)]
+    if last and min(last) < _SAME_LENGTH * max(last):
+        shortest, longest = number(min(last)), number(max(last))
+        yield f"the runs end between step {shortest} and {longest}: their final levels are of different ages"
     missing = sum(trace is None for trace in traces)
     if missing:
-        yield f"{missing} of {len(diagnoses)} {'has' if missing == 1 else 'have'} no finite {_spoken(channel)}"
+        yield f"{missing} of {runs} {'has' if missing == 1 else 'have'} no finite {_spoken(channel)}"
 
 
 def _spoken(channel: str) -> str:
@@ -236,13 +239,18 @@ def _spoken(channel: str) -> str:
 
 
 def _names(diagnoses: Sequence[Diagnosis]) -> list[str]:
-    """What every run is called: its id if no other has it, else with its path; its place where it has neither."""
+    """What every run is called: its id if no other has it, else with its path, or with its place without one."""
     ids = [d.run.run_id if d.run else "" for d in diagnoses]
     shared = Counter(ids)
-    return [
-        printable(one) if one and shared[one] == 1 else name_of(d) if d.run and (one or d.run.path) else f"run {i + 1}"
-        for i, (one, d) in enumerate(zip(ids, diagnoses, strict=True))
-    ]
+    return [_name(one, d, i, alone=shared[one] == 1) for i, (one, d) in enumerate(zip(ids, diagnoses, strict=True))]
+
+
+def _name(run_id: str, diagnosis: Diagnosis, index: int, *, alone: bool) -> str:
+    if run_id and alone:
+        return printable(run_id)
+    if diagnosis.run and diagnosis.run.path:
+        return name_of(diagnosis)
+    return f"{printable(run_id)} (run {index + 1})" if run_id else f"run {index + 1}"
 
 
 _HEALTHY = "show{s} nothing wrong"
