@@ -172,7 +172,7 @@ def _axis_fault(rates: FloatArray) -> str:
         return "a learning rate is not a positive number, so the axis of the test is broken"
     down = np.flatnonzero(rates[1:] < rates[:-1])
     if len(down):
-        before, after = (_rate(float(rates[down[0] + k])) for k in (0, 1))
+        before, after = (value(float(rates[down[0] + k])) for k in (0, 1))
         return f"the learning rate goes down, from {before} to {after}; a range test raises it at every step"
     if len(rates) and rates[-1] < _SPAN * rates[0]:
         spread = f"{_rate(float(rates[0]))} to {_rate(float(rates[-1]))}"
@@ -249,11 +249,12 @@ def _fall_fault(level: Level, curve: FloatArray, start: float, drop: float) -> s
     error, noise = float(level.error[0]), float(level.noise[0])
     rise = float(curve.max()) - start
     small = _SMALL * (1.0 if level.log[0] else abs(start))
-    if drop >= max(_SURE * error, _LOUD * noise, small):
+    clear = max(_SURE * error, _LOUD * noise, small)
+    if drop >= clear:
         return ""
     hidden = noise > small and drop >= _LOUD / 2 * noise  # something may fall, but the noise hides it
-    if rise >= max(_SURE * error, _LOUD * noise, small) and not hidden:
-        return _only_rises(level.steps[0], curve - start > rise / 2)
+    if rise >= clear and not hidden:
+        return _only_rises(level.steps[0], curve - start >= clear)
     if noise >= small / 2:
         return (
             f"the noise, {_raw(level, noise, start)} from point to point, is as large as any fall of the loss; use "
@@ -263,7 +264,7 @@ def _fall_fault(level: Level, curve: FloatArray, start: float, drop: float) -> s
 
 
 def _only_rises(decades: FloatArray, high: BoolArray) -> str:
-    """What a loss says that never falls; `high` marks where half of its rise is done."""
+    """What a loss says that never falls; `high` marks where it has clearly risen."""
     flat = int(high.argmax())
     first, last = _rate(10.0 ** float(decades[0])), _rate(10.0 ** float(decades[flat]))
     if decades[flat] - decades[0] < np.log10(_SPAN):
