@@ -44,6 +44,7 @@ def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
         ([3, 1, 2, 4], "out of order, sorted by step"),
         ([1, 2, 3, 1, 2, 1], "starts over 2 times at step 1, the last value of a step is kept"),
         ([1, 2, 3, 2, 3, 4], "resumed at step 2, the last value of a step is kept"),
+        ([1, 12345677, 12345678, 12345677, 12345679], "resumed at step 12345677, the last value of a step is kept"),
         ([5, 1, 4, 2, 5, 3, 2, 1, 6], "out of order, sorted by step, the last value of a step is kept"),
     ],
 )

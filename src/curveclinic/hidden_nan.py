@@ -24,7 +24,7 @@ def revealed(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[s
     if not hidden.any():
         return out, ()
     out["train_loss"] = (out["train_loss"][0], np.where(hidden, np.nan, losses))
-    first = f"{float(steps[hidden][0]):g}"
+    first = f"{float(steps[hidden][0]):.12g}"
     return out, (f"train_loss is 0 where grad_norm is not finite, first at step {first}: taken as NaN that was hidden",)
 
 

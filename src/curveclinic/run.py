@@ -346,16 +346,17 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
         return Series(steps, values), ""
     if len(steps) > 2 and bool(np.all(steps == steps[0])):
         written = np.arange(1, len(steps) + 1, dtype=np.float64)
-        return Series(written, values), f"every point has step {steps[0]:g}, so they are counted in the order written"
+        step = f"{steps[0]:.12g}"
+        return Series(written, values), f"every point has step {step}, so they are counted in the order written"
     back = np.flatnonzero(steps[1:] < steps[:-1])
     order = np.argsort(steps, kind="stable")
     sorted_steps, sorted_values = steps[order], values[order]
     last = np.append(sorted_steps[1:] != sorted_steps[:-1], True)
     kept = Series(sorted_steps[last], sorted_values[last])
     lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
-    what = f"resumed at step {steps[back[-1] + 1]:g}" if len(back) else "repeated steps"
+    what = f"resumed at step {steps[back[-1] + 1]:.12g}" if len(back) else "repeated steps"
     if len(back) and (steps[back + 1] == steps[0]).all():
-        what = f"starts over {counted(len(back), 'time')} at step {steps[0]:g}"
+        what = f"starts over {counted(len(back), 'time')} at step {steps[0]:.12g}"
     if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
         what = "out of order, sorted by step"
     overwritten = " (a NaN was overwritten)" if lost_nan else ""
