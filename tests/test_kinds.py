@@ -29,13 +29,26 @@ def test_kinds_are_told_by_the_notes():
 
 def test_a_val_loss_alone_is_not_called_healthy(tmp_path):
     said = verdicts({"val_loss": FALL}, tmp_path)
-    assert set(said.values()) == {("undetermined", (), "only val_loss was logged; log train_loss, too")}
+    message = "no train_loss was logged, so hardly a label could be judged; log it, too"
+    assert set(said.values()) == {("undetermined", (), message)}
+
+
+@pytest.mark.parametrize("beside", ["val_accuracy", "train_accuracy", "grad_norm"])
+def test_a_metric_or_a_norm_beside_a_val_loss_alone_makes_it_not_healthy(beside, tmp_path):
+    said = verdicts({"val_loss": [*FALL, *FALL[::-1]], beside: [0.5] * (2 * N)}, tmp_path)
+    assert {(verdict, labels) for verdict, labels, _ in said.values()} == {("undetermined", ())}
+
+
+def test_what_a_metric_beside_a_val_loss_alone_shows_is_a_finding():
+    val = [*np.linspace(2, 1, 20), *np.linspace(1, 3, 40)]
+    d = predict_pathology({"val_loss": val, "val_accuracy": 0.9 - 0.8 * np.exp(-5 * np.linspace(0, 1, 60))})
+    assert d.labels == ("metric_mismatch",)
 
 
 def test_a_val_loss_beside_too_short_a_train_loss_is_not_called_healthy():
     d = predict_pathology({"train_loss": ([1], [2.0]), "val_loss": FALL})
     assert d.verdict == "undetermined"
-    assert d.message == "only non_finite could be judged: train_loss has only 1 finite point, at least 2 are needed"
+    assert d.message == "hardly a label could be judged: train_loss has only 1 finite point, at least 2 are needed"
 
 
 def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 from curveclinic.doubt import doubts_among
 from curveclinic.few_points import loss_points
 from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
-from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.merge import Verdicts, merge
 from curveclinic.peaks import peak_steps
 from curveclinic.quantities import Measured, measured, places_of
@@ -34,8 +34,8 @@ FEWEST: Final = 5
 
 _OVERFITTING: Final = LABELS.index("overfitting")
 
-_OPINIONS: Final = np.flatnonzero(~np.isin(LABELS, ["non_finite"]))
-"""Columns of the labels that are more than a fact; a run of which none is checked is not called healthy."""
+_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in REQUIRED[label] for label in LABELS])
+"""Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
 
 _SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
 """Labels of spikes, and the loss they are in."""
@@ -123,7 +123,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
     doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
     undetermined = (points < FEWEST) & (found == 0)
-    some = np.logical_or.reduce(rules.checked[:, _OPINIONS], axis=1)
+    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1)
     doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
@@ -149,15 +149,15 @@ def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatAr
 
 
 def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:
-    """Returns row -> why it gets no verdict, for some (n,) runs of which nothing but non_finite is checked."""
+    """Returns row -> why it gets no verdict, for some (n,) runs of which nothing that needs a train loss is checked."""
     rows = (among & ~kinds.adversarial).nonzero()[0].tolist()
     return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _hardly_judged(counts[row]) for row in rows}
 
 
 def _hardly_judged(counts: IntArray) -> str:
     if counts[_TRAIN] < 0:
-        return "only val_loss was logged; log train_loss, too"
-    return f"only non_finite could be judged: {why_unchecked(counts[None])[0]['divergence']}"
+        return "no train_loss was logged, so hardly a label could be judged; log it, too"
+    return f"hardly a label could be judged: {why_unchecked(counts[None])[0]['divergence']}"
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
