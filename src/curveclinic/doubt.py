@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.levels import EPS
+from curveclinic.phrases import value
 from curveclinic.quantities import Measured
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import masked_sort, quantile_of, row_count, row_max, row_mean, row_median, row_spread
@@ -87,7 +88,7 @@ class Doubts:
         constant, wave, walk, scatter: what its train loss is instead of a learning curve.
         legs: moves to and fro of a wave, 0 where not counted.
         late: share of the range covered in the second half.
-        noise: scatter of single points over the level where it may be all there is, else 0.
+        lowest, highest: train loss.
         level: typical train loss where it is constant, else 0.
         count: finite train points.
     """
@@ -99,7 +100,8 @@ class Doubts:
     scatter: BoolArray
     legs: IntArray
     late: FloatArray
-    noise: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
     level: FloatArray
     count: IntArray
 
@@ -107,7 +109,7 @@ class Doubts:
     def none(cls) -> Doubts:
         """No run was looked at."""
         no, zero, empty = np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64), np.zeros(0)
-        return cls(zero, no, no, no, no, zero, empty, empty, empty, zero)
+        return cls(zero, no, no, no, no, zero, empty, empty, empty, empty, zero)
 
     def reasons(self) -> dict[int, str]:
         """Row -> why it is not judged, for every doubted run."""
@@ -130,7 +132,7 @@ class Doubts:
                 f"cover {100 * self.late[i]:.0f} % of its range in the second half"
             )
         return (
-            f"train loss scatters by {100 * self.noise[i]:.0f} % of its level without a trend, "
+            f"train loss scatters between {value(self.lowest[i])} and {value(self.highest[i])} without a trend, "
             "and no val loss shows the same level"
         )
 
@@ -155,14 +157,14 @@ def _look(piece: Suspects) -> Doubts:
     wave, legs = _wave(train, spread, clear)
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, train, lively)
-    noise, scatter = _scatter(piece)
+    scatter = _scatter(piece)
     moves = ~constant & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
     lone = ~(q["swing_shared"] >= _SHARED)
     return Doubts(
         piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
-        legs, late, noise, level, train.count,
+        legs, late, *train.raw_ends(), level, train.count,
     )  # fmt: skip
 
 
@@ -203,13 +205,13 @@ def _constant(train: Loss, val: Loss) -> tuple[BoolArray, FloatArray]:
 
     The cost of a uniform guess is what a dead network logs.
     """
-    still, value = _is_one_value(train) & (train.count >= _FEWEST["constant"]), np.zeros(len(train.count))
+    still, level = _is_one_value(train) & (train.count >= _FEWEST["constant"]), np.zeros(len(train.count))
     if not still.any():
-        return still, value
+        return still, level
     still &= (val.count == 0) | _is_one_value(val)
-    value[still] = train.take(still.nonzero()[0]).raw_level()
-    guess = np.abs(value[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(value)
-    return still & ~guess, value
+    level[still] = train.take(still.nonzero()[0]).raw_level()
+    guess = np.abs(level[:, None] - _CHANCE_COSTS).min(axis=1) <= _DIGITS * np.abs(level)
+    return still & ~guess, level
 
 
 def _is_one_value(loss: Loss) -> BoolArray:
@@ -242,11 +244,8 @@ def _is_broad(view: FloatArray, spread: FloatArray) -> BoolArray:
     return out
 
 
-def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
-    """(n,) scatter over the level, and where it is wide, without a trend in either loss, and no val loss backs it.
-
-    The scatter is that of runs without a trend, 0 of the others.
-    """
+def _scatter(piece: Suspects) -> BoolArray:
+    """(n,) scatter about the level is wide, without a trend in either loss, and no val loss backs it."""
     train = piece.train
     wide = is_still(train) & (train.count >= _FEWEST["scatter"])
     noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
@@ -257,7 +256,7 @@ def _scatter(piece: Suspects) -> tuple[FloatArray, BoolArray]:
     if len(rows):
         shared = piece.quantities["swing_shared"][rows]
         wide[rows] = ~_is_backed(train.take(rows), piece.val.take(rows), noise[rows], shared)
-    return noise, wide
+    return wide
 
 
 def _is_backed(train: Loss, val: Loss, noise: FloatArray, shared: FloatArray) -> BoolArray:

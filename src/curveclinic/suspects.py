@@ -82,6 +82,12 @@ class Loss:
         linear, unit = raw_of(self.view, self.log, self.scale, self.bottom, self.top)
         return row_median(linear) * unit
 
+    def raw_ends(self) -> tuple[FloatArray, FloatArray]:
+        """(m,) lowest and highest point in the loss's own unit."""
+        with np.errstate(over="ignore"):
+            low, high = (np.where(self.log, np.exp(end), end * self.scale) for end in (self.lowest, self.highest))
+        return low, high
+
 
 _FIELDS: Final = attrgetter(*(f.name for f in fields(Loss)))
 """The arrays of a `Loss` as a tuple, in the order they are declared."""
