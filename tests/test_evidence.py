@@ -195,6 +195,21 @@ def test_val_below_train_counts_points():
     )
 
 
+def test_val_below_train_counts_the_points_that_can_be_compared():
+    curves = {"train_loss": [1.0, 0.9, 0.8, *[np.nan] * 7], "val_loss": np.r_[1.1, 0.5, 0.5, np.full(7, 2.0)]}
+    assert say("val_below_train", curves).startswith(
+        "val loss lies below train loss at 67 % of its 3 points among those of train loss; typically 0.5 against 0.9"
+    )
+
+
+def test_spikes_outside_an_estimated_span_are_quoted_where_the_span_holds_none():
+    train = decay(40)
+    train[4] = 7.0
+    sentence = say("loss_spikes", {"train_loss": train}, onset=14.0, end=33.0)
+    assert sentence.startswith("train loss jumps from about ")
+    assert "to 7 at step 5 and is at" in sentence
+
+
 def test_high_initial_loss_quotes_the_ratio_and_chance():
     run = run_of({"train_loss": np.r_[30.0, 9.0, decay(48, 2.0, 1.0)]}, num_classes=10)
     sentence = evidence("high_initial_loss", run)

@@ -178,6 +178,8 @@ def _spikes(case: _Case, channel: str) -> str:
     if trace is None:
         return ""
     at, before, after = trace.largest_jump(case.onset, case.end)
+    if trace.values[at] <= before:  # an estimated span may miss the spikes
+        at, before, after = trace.largest_jump()
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
     text += f"{number(trace.steps[at])} and is at {value(after)} right after it"
     other = case["train_loss"] if channel == "val_loss" else None
@@ -225,8 +227,9 @@ def _val_below_train(case: _Case) -> str:
         return f"val loss is typically {value(median(val.values))}, train loss {value(median(train.values))}"
     at = np.interp(val.steps[inside], train.steps, train.values)
     below = float((val.values[inside] < at).mean())
+    points = "its points" if inside.all() else f"its {counted(int(inside.sum()), 'point')} among those of train loss"
     return (
-        f"val loss lies below train loss at {percent(below)} of its points; "
+        f"val loss lies below train loss at {percent(below)} of {points}; "
         f"typically {value(median(val.values[inside]))} against {value(median(at))}"
     )
 
