@@ -39,6 +39,6 @@ def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
     short = (few(counts) & (degree[:, _FACT] < 0.5)).nonzero()[0]
     if not len(short):
         return degree
-    out = degree.copy()
+    out: FloatArray = degree.copy()
     out[short] = np.interp(degree[short], [0.0, _NEARLY_CLEAR, 1.0], [0.0, 0.5, 1.0])
     return out
