@@ -147,6 +147,21 @@ def test_most_long_walks_are_not_judged():
     assert any("like a random walk" in d.message for d in doubted)
 
 
+@pytest.mark.parametrize("slope", [3.0, -3.0])
+@pytest.mark.parametrize("n", [30, 100, 400])
+def test_a_straight_line_in_noise_is_no_walk(n, slope):
+    size = 3.0 / (0.7 * min(n, 128)) * max(1.0, n / 128) ** 0.5  # of a cell the slope is 0.7 of the noise
+    line = 4.0 + slope * np.linspace(-0.5, 0.5, n)
+    runs = [Run.from_arrays({"train_loss": line + noise(size, 1.0, n, seed) - size}) for seed in range(100)]
+    assert len(doubts(measure(Batch.from_runs(runs))).reasons()) <= 8
+
+
+def test_a_line_that_rises_in_noise_diverges():
+    line = 2.3 + np.linspace(0, 3, 100)
+    runs = [{"train_loss": line + noise(0.05, 1.0, 100, k), "val_loss": line} for k in range(10)]
+    assert {d.labels for d in predict_pathology(runs)} == {("divergence",)}
+
+
 def test_a_training_that_wanders_in_logarithms_once_it_has_learnt_is_judged():
     rng = np.random.default_rng(5)
     wander = np.exp(np.cumsum(rng.normal(0.0, 0.45, (20, 200)), axis=1))

@@ -18,6 +18,10 @@ _FEW: Final = 32
 _LAGS: Final = {2: (0.75, 1.45), 4: (0.55, 2.0), 8: (0.35, 2.8), 16: (0.0, 4.0)}
 """Lag -> range of the variance ratio of a random walk, which is 1 up to chance (Lo and MacKinlay 1988)."""
 
+_STRAIGHT: Final = -0.3
+"""Correlation of steps that follow each other, less their drift, below which they are the noise about a straight line,
+of which it is -0.5; of a walk it is 0."""
+
 _EVEN: Final = 2.5
 """Most by which the squared steps of one half of a walk exceed those of the other."""
 
@@ -94,6 +98,23 @@ def is_walk(loss: Loss) -> BoolArray:
             ratio /= np.maximum(loss.size[rows] - lag, 1)
             ratio /= np.maximum(lag * mean[rows], 1e-300)
             out[rows] = (ratio >= least) & (ratio <= most)
+    rows = out.nonzero()[0]
+    if len(rows):
+        out[rows] = ~_is_straight(view[rows], loss.size[rows])
+    return out
+
+
+def _is_straight(view: FloatArray, size: IntArray) -> BoolArray:
+    """(n,) walks (n, CELLS) of which each step takes much of the last one back, once their drift is taken out.
+
+    A straight line in noise has the variance ratios of a walk where its slope and its noise are of a size.
+    """
+    pairs = (size - 1)[:, None]
+    change = view[:, 1:] - view[:, :-1]
+    real = np.arange(1, view.shape[1]) < size[:, None]
+    free = np.where(real, change - np.where(real, change, 0.0).sum(axis=1, keepdims=True) / pairs, 0.0)
+    memory = (free[:, 1:] * free[:, :-1]).sum(axis=1) / np.maximum((free * free).sum(axis=1), 1e-300)
+    out: BoolArray = memory < _STRAIGHT
     return out
 
 
