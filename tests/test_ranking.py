@@ -83,6 +83,23 @@ def test_no_fault_takes_its_share_and_is_not_told():
     assert told[0].probability == pytest.approx(1 / (1 + np.exp(2.0)))
 
 
+def test_a_cause_that_only_unchecked_labels_could_show_is_not_told():
+    present, inputs, silent = found("divergence")
+    causes = model("metric_at_fault", HIGH)
+    assert {cause.cause for cause in rank(causes, present, inputs, silent)[0]} == {"metric_at_fault", HIGH}
+    inputs[0, NAMES.index("unchecked metric_mismatch")] = 1.0
+    assert [cause.cause for cause in rank(causes, present, inputs, silent)[0]] == [HIGH]
+
+
+def test_no_run_without_a_metric_is_told_that_its_metric_is_at_fault():
+    loss = 2.0 * np.exp(-np.linspace(0, 4, 60)) + 0.01 * np.random.default_rng(1).standard_normal(60)
+    train = np.where(np.arange(60) < 40, loss, np.nan)
+    (d,) = predict_runs([Run.from_arrays({"train_loss": train, "val_loss": loss + 0.1})])
+    causes = {cause.cause for cause in d.likely_causes}
+    assert "number_overflow" in causes
+    assert "metric_at_fault" not in causes
+
+
 def test_what_is_unlikely_is_not_told():
     assert rank(model(NO_FAULT, HIGH, val_below_train=4.0), *found("val_below_train")) == [()]
 

@@ -178,12 +178,19 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray, silent: Bool
     if not len(rows):
         return out
     probability = model.probabilities(inputs[rows], present[rows], silent[rows])
-    probability *= model.a_cause
+    probability *= model.a_cause & _could_show(model, inputs[rows])
     order = (-probability).argsort(axis=1, kind="stable")[:, :MOST]
     top = probability[np.arange(len(rows))[:, None], order]
     for row, columns, shares in zip(rows.tolist(), order.tolist(), top.tolist(), strict=True):
         told = zip(columns, shares, strict=True)
         out[row] = tuple(_likely(model.causes[column], share) for column, share in told if share >= FLOOR)
+    return out
+
+
+def _could_show(model: CauseModel, inputs: FloatArray) -> BoolArray:
+    """(n, k) a label that the symptoms' table names the cause for was checked: without a metric none is at fault."""
+    unchecked = [model.inputs.index(f"unchecked {label}") for label in LABELS]
+    out: BoolArray = (1.0 - inputs[:, unchecked]) @ (model.experience > 0) > 0
     return out
 
 
