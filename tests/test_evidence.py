@@ -213,7 +213,7 @@ def test_spikes_outside_an_estimated_span_are_quoted_where_the_span_holds_none()
 def test_high_initial_loss_quotes_the_ratio_and_chance():
     run = run_of({"train_loss": np.r_[30.0, 9.0, decay(48, 2.0, 1.0)]}, num_classes=10)
     sentence = evidence("high_initial_loss", run)
-    assert "the first train loss is 30, the level at step 3 is" in sentence
+    assert "the first train loss is 30, the level of steps 3 to 5 is" in sentence
     assert "guessing among 10 classes costs 2.303" in sentence
     ratio = float(re.search(r"\(ratio ([\d.]+)\)", sentence)[1])
     assert ratio == pytest.approx(30 / 1.87, rel=0.05)

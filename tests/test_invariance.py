@@ -205,14 +205,14 @@ def of_val_below_train(run, said):
     (t_steps, train), (v_steps, val) = points(run, "train_loss"), points(run, "val_loss")
     inside = (v_steps >= t_steps[0]) & (v_steps <= t_steps[-1])
     at = np.interp(v_steps[inside], t_steps, train)
-    share, low, high = read(r"below train loss at # % of its points; typically # against #", said)
+    share, low, high = read(r"below train loss at # % of its [^;]+; typically # against #", said)
     assert float(share) == pytest.approx(100 * (val[inside] < at).mean(), abs=0.51)
     assert near(low, middle(val[inside]))
     assert near(high, middle(at))
 
 
 def of_high_initial_loss(run, said):
-    first, level = read(r"first train loss is #, the level at step .* is #(?: |$|;)", said)
+    first, level = read(r"first train loss is #, the level of steps .* is #(?: |$|;)", said)
     _, train = points(run, "train_loss")
     assert near(first, train[0])
     at = min(max(2, math.ceil(0.02 * len(train))), len(train) - 1)

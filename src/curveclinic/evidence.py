@@ -275,7 +275,8 @@ def _high_initial_loss(case: _Case) -> str:
     at = min(max(2, math.ceil(0.02 * len(train.values))), len(train.values) - 1)
     level = median(train.values[at : at + 3])
     ratio = share(first, level)
-    text = f"the first train loss is {value(first)}, the level at step {number(train.steps[at])} is {value(level)}"
+    low, high = (number(train.steps[min(at + k, len(train.steps) - 1)]) for k in (0, 2))
+    text = f"the first train loss is {value(first)}, the level of steps {low} to {high} is {value(level)}"
     text += "" if ratio is None else f" (ratio {ratio:.3g})"
     classes = case.run.num_classes
     return f"{text}; guessing among {classes} classes costs {value(math.log(classes))}" if classes else text
