@@ -150,3 +150,14 @@ def test_a_run_can_be_copied_and_pickled(copied):
     assert (run.run_id, run.num_classes, run.notes) == ("a", 10, ("n",))
     with pytest.raises(TypeError):
         run.channels["val_loss"] = None
+
+
+@pytest.mark.parametrize("goal", ["up", "MAX", 1])
+def test_a_goal_is_max_or_min(goal):
+    with pytest.raises(InputError, match=f"metric_goal: found {goal!r}, expected 'max', 'min' or None"):
+        Run.from_arrays({"train_loss": [2.0, 1.0]}, metric_goal=goal)
+
+
+def test_what_is_no_mapping_is_refused():
+    with pytest.raises(InputError, match="found list, expected a mapping such as"):
+        Run.from_arrays([[2.0, 1.0]])

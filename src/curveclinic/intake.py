@@ -17,7 +17,7 @@ from curveclinic.errors import InputError
 from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.orientations import points_held, rows_held
-from curveclinic.run import MetricGoal, Run, as_points, check_num_classes
+from curveclinic.run import MetricGoal, Run, as_points, check_metric_goal, check_num_classes
 from curveclinic.vocabulary import ADVERSARIAL, SPLITS, tokens
 
 _EXPECTED = (
@@ -69,8 +69,7 @@ def runs_from(
 
 def check_options(num_classes: Any, metric_goal: Any) -> None:
     """Raises an InputError for what is no number of classes or no goal."""
-    if metric_goal not in (None, "max", "min"):
-        raise InputError(f"metric_goal: found {metric_goal!r}, expected 'max', 'min' or None")
+    check_metric_goal(metric_goal)
     check_num_classes(num_classes)
 
 

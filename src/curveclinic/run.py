@@ -94,6 +94,7 @@ class Run:
                     f"unknown channel {name!r}; expected one of {', '.join(CHANNELS)} or {LAYER_PREFIX}<layer>"
                 )
         check_num_classes(self.num_classes)
+        check_metric_goal(self.metric_goal)
         object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -123,6 +124,8 @@ class Run:
         Raises:
             InputError: a channel is not a sequence of numbers, or steps and values differ in length.
         """
+        if not isinstance(channels, Mapping):
+            raise InputError(f"found {type(channels).__name__}, expected a mapping such as {{'train_loss': [...]}}")
         raw, gaps = settled({name: as_points(name, data) for name, data in channels.items()})
         longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
         extra = list(gaps)
@@ -167,6 +170,12 @@ def check_num_classes(found: Any) -> None:
     """Raises an InputError for what is no number of classes; None is an unknown one."""
     if found is not None and not (isinstance(found, Integral) and int(found) >= 2):
         raise InputError(f"num_classes: found {found!r}, expected a whole number of 2 or more, or None")
+
+
+def check_metric_goal(found: Any) -> None:
+    """Raises an InputError for what is no direction of a metric; None is an unknown one."""
+    if found not in (None, "max", "min"):
+        raise InputError(f"metric_goal: found {found!r}, expected 'max', 'min' or None")
 
 
 def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
