@@ -190,6 +190,9 @@ def _metrics(
     v[rows] -= _column(0.3 * np.tanh(some.rise) * above[rows]) * rise
     rows, some = plan.where((plan.metric_kind == 1) | (plan.metric_kind == 2))
     train[rows] = v[rows] = _column(0.1 * some.shape * (1 - chance[rows]))
+    rows, some = plan.where(plan.metric_kind == 6)
+    left_over = 1 - _column(0.2 + 0.75 * some.shape) * learned[rows]
+    train[rows] = v[rows] = _column(above[rows]) * left_over
     train += _column(chance)
     v += _column(chance)
     rows = np.flatnonzero(plan.metric_kind == 4)

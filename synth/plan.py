@@ -114,7 +114,8 @@ class Plan:
     has_grad: FloatArray
     # companions
     classes: FloatArray
-    # 0 follows the descent, 1 stuck, 2 jitter, 3 falls with overfitting, 4 an error, 5 improves whatever the loss does
+    # 0 follows the descent, 1 stuck, 2 jitter, 3 falls with overfitting, 4 an error, 5 improves whatever the loss does,
+    # 6 gets worse as the loss falls
     metric_kind: IntArray
     metric_noise: FloatArray
     metric_gain: FloatArray

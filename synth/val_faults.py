@@ -98,9 +98,9 @@ def stalled_train(rng: Rng, n: int) -> Draw:
 
 
 def stuck_metric(rng: Rng, n: int) -> Draw:
-    """The loss falls, the metric stays at chance or jumps about: a bug, or one class predicted for all."""
+    """The loss falls, the metric stays at chance, jumps about or gets worse: a bug, or one class predicted for all."""
     return {
-        "metric_kind": pick(rng, {1: 1, 2: 1.3}, n),
+        "metric_kind": pick(rng, {1: 1, 2: 1.3, 6: 0.7}, n),
         "has_val_metric": full(n, 1.0),
         "floor": rng.uniform(0, 0.7, n),
         "metric_noise": log_uniform(rng, 1e-4, 0.3, n),

@@ -60,6 +60,28 @@ def test_settling_at_chance_at_once_is_idleness_where_the_metric_stays_put():
     assert far == 0.0
 
 
+def test_a_loss_that_has_lost_most_of_what_it_learnt_diverges_before_it_is_back_at_its_start():
+    falls, label = 0.3 + 2.0 * np.exp(-np.arange(60) / 8), LABELS.index("divergence")
+    wobbles, lost = (
+        degrees_of({"train_loss": np.concatenate([falls, np.linspace(0.3, end, 40)])})[0, label] for end in (0.5, 1.75)
+    )
+    assert wobbles == 0.0
+    assert lost == 1.0
+
+
+def test_scatter_of_six_points_is_no_blow_up():
+    assert degrees_of({"train_loss": [0.302, 0.361, 0.243, 0.377, 0.403, 0.303]})[0, LABELS.index("divergence")] < 0.5
+    assert degrees_of({"train_loss": [0.3, 0.31, 0.34, 0.4, 0.5, 0.7]})[0, LABELS.index("divergence")] == 1.0
+
+
+def test_a_metric_that_worsens_while_the_loss_falls_disagrees_however_high_it_is():
+    falls, label = np.linspace(2.0, 0.5, 60), LABELS.index("metric_mismatch")
+    for low, high in ((0.2, 0.5), (0.6, 0.98)):
+        told = {"train_loss": falls, "val_loss": falls + 0.1, "val_metric": np.linspace(high, low, 60)}
+        assert degrees_of(told)[0, label] == 1.0
+    assert degrees_of(told | {"val_metric": np.full(60, 0.98)})[0, label] == 0.0
+
+
 def test_degrees_lie_between_0_and_1():
     found = degrees_of(*SHOWS.values(), *BENIGN.values())
     assert found.shape == (len(SHOWS) + len(BENIGN), len(LABELS))

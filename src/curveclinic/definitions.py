@@ -150,15 +150,20 @@ def _slow_start(q: Names) -> Statement:
 
 
 def _divergence(q: Names) -> Statement:
+    back_at_start = all_of(above(q["t_rise_drop"], 0.6, 1.0), above(q["t_above_start_rel"], -0.25, 0.0))
+    # on its way there: most of what was learnt is lost, and the loss is a multiple of its lowest
+    mostly_lost = all_of(
+        above(q["t_rise_drop"], 0.5, 0.7), above(q["t_rise_rel"], 1.0, 2.0), above(q["t_above_start_rel"], -0.5, -0.3)
+    )
+    far_past = above(q["t_above_start_rel"], 0.1, 0.3)
     return all_of(
-        above(q["t_rise_drop"], 0.6, 1.0),
+        any_of(back_at_start, mostly_lost),
         above(q["t_rise_rel"], 0.04, 0.1),
         above(q["t_rise_snr"], 4.0, 8.0),
         above(q["t_rise_noise"], 1.0, 2.5),
-        above(q["t_above_start_rel"], -0.25, 0.0),
         any_of(above(q["t_count"], 2.0, 3.0), _blows_up(q)),
-        # two or three points up are a wobble, unless they go far
-        any_of(above(q["t_count"], 3.0, 6.0), above(q["t_rise_rel"], 0.3, 1.0)),
+        # two or three points up are a wobble, unless they go far, or far past where they began
+        any_of(above(q["t_count"], 5.0, 9.0), above(q["t_rise_rel"], 0.3, 1.0), far_past),
     )
 
 
@@ -290,14 +295,20 @@ def _both_rise(q: Names) -> Statement:
     )
 
 
+def _metric_worsens(q: Names) -> Statement:
+    return all_of(
+        below(q["metric_gain"], -0.3, -0.1), below(q["metric_trend"], -4.0, -2.0), above(q["metric_count"], 5.0, 7.0)
+    )
+
+
 def _metric_stuck(q: Names) -> Statement:
-    """The loss falls and the metric stays where it is, below its ceiling."""
+    """The loss falls and the metric stays where it is, below its ceiling, or gets worse."""
     return all_of(
         above(q["v_drop_rel"], 0.05, 0.15),
         above(q["t_drop_rel"], 0.05, 0.12),
         below(q["v_rise_drop"], 0.3, 0.6),
         below(q["metric_gain"], 0.05, 0.2),
-        _metric_stays(q),
+        any_of(_metric_stays(q), _metric_worsens(q)),
     )
 
 

@@ -128,8 +128,8 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
     tail = course[:, -width // 12 :].mean(axis=1)
     at_low = course[np.arange(len(course)), low_at]
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
-    typical = 0.02 * np.abs(course).mean(axis=1) + EPS
-    middle, top = np.abs(level).mean(axis=1), cells.mean.max(axis=1)
+    middle, top = np.abs(course).mean(axis=1), cells.mean.max(axis=1)
+    typical = 0.02 * middle + EPS
     return {
         "metric_typical": middle * np.where(cells.log, np.exp(np.minimum(top, 700.0)), cells.scale),
         "metric_gain_after_low": (tail - at_low) / spread * (spread > 2 * noise),
