@@ -319,6 +319,8 @@ def _high_initial_loss(q: Names) -> Statement:
         below(q["first_kink"], 0.16, 0.28),
         # and the ordinary descent is still to come: a fast learner has reached its floor by then
         above(q["near_over_last"], 0.9, 1.3),
+        # where the third of a few points is meant, much of it
+        any_of(above(q["t_count"], 7.0, 10.0), above(q["near_over_last"], 1.5, 2.5)),
         below(q["t_noise_drop"], 0.15, 0.35),
         above(q["t_count"], 4.0, 6.0),
     )
