@@ -42,7 +42,7 @@ class Plan:
     jump_by: FloatArray  # log ratio of the train level after it
     jump_val: FloatArray  # the same for val
     # validation
-    val_floor: FloatArray  # share of the drop that val does not follow
+    val_floor: FloatArray  # share of the drop that val does not follow; below 0: val falls further than train
     val_power: FloatArray  # val falls as decay ** power
     val_start: FloatArray  # val's initial level over train's
     val_unit: FloatArray  # val in other units

@@ -6,6 +6,7 @@ import numpy as np
 
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
+from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
 
 
@@ -73,16 +74,29 @@ def never_generalises(rng: Rng, n: int) -> Draw:
 
 
 def val_below(rng: Rng, n: int) -> Draw:
-    """Dropout, augmentation, label smoothing or a penalty in the train loss only; an easier val set."""
-    extra = rng.random(n) < 0.6
+    """Dropout, augmentation, label smoothing or a penalty in the train loss only; an easier val set.
+
+    Or both begin at the cost of chance, and what hampers training costs the more the more is learnt.
+    """
+    kind = rng.random(n)
+    extra, growing = kind < 0.4, kind > 0.65
+    floor = np.where(growing, rng.uniform(0.1, 0.95, n), rng.uniform(0.02, 0.8, n))
+    idle = growing & (rng.random(n) < 0.6)
     return {
         "train_extra": np.where(extra, log_uniform(rng, 0.02, 0.5, n), 0.0),
-        "val_unit": np.where(extra, 1.0, rng.uniform(0.15, 0.97, n)),
-        "val_floor": np.abs(rng.normal(0, 0.01, n)),
-        "val_start": np.where(rng.random(n) < 0.5, rng.uniform(0.55, 1.0, n), 1.0),
+        "val_unit": np.where(extra | growing, 1.0, rng.uniform(0.15, 0.97, n)),
+        "floor": floor,
+        "val_floor": np.where(growing, below_by(rng, floor), np.abs(rng.normal(0, 0.01, n))),
+        "val_start": np.where(growing, 1 + rng.normal(0, 0.004, n), np.where(kind > 0.5, 1.0, rng.uniform(0.55, 1, n))),
         "val_power": rng.uniform(0.9, 1.5, n),
+        "plateau": np.where(idle, rng.uniform(0.1, 0.5, n), 0.0),
         "noise": log_uniform(rng, 1e-3, 0.25, n),
     }
+
+
+def below_by(rng: Rng, floor: FloatArray) -> FloatArray:
+    """(n,) `val_floor` below 0: val ends at a share of train's floor (n,)."""
+    return -log_uniform(rng, 0.02, 0.7, len(floor)) * floor / (1 - floor)
 
 
 def stalled_train(rng: Rng, n: int) -> Draw:
