@@ -45,10 +45,12 @@ def test_what_a_metric_beside_a_val_loss_alone_shows_is_a_finding():
     assert d.labels == ("metric_mismatch",)
 
 
-def test_a_val_loss_beside_too_short_a_train_loss_is_not_called_healthy():
-    d = predict_pathology({"train_loss": ([1], [2.0]), "val_loss": FALL})
+@pytest.mark.parametrize(("points", "has"), [(1, "only 1 finite point"), (4, "only 4 finite points")])
+def test_a_val_loss_beside_too_short_a_train_loss_is_not_called_healthy(points, has):
+    train = np.linspace(2.0, 1.0, points)
+    d = predict_pathology({"train_loss": (np.linspace(1, N, points), train), "val_loss": [*FALL, *FALL[::-1]]})
     assert d.verdict == "undetermined"
-    assert d.message == "hardly a label could be judged: train_loss has only 1 finite point, at least 2 are needed"
+    assert d.message == f"hardly a label could be judged: train_loss has {has}, at least 5 are needed"
 
 
 def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
 
 FEWEST: Final = 5
-"""Finite points one loss must have for a run to be called healthy."""
+"""Finite points the train loss must have for a run to be called healthy."""
 
 _OVERFITTING: Final = LABELS.index("overfitting")
+
+_ITS_SHAPE: Final = "slow_start"
+"""Label that needs nothing but a train loss of `FEWEST` points."""
 
 _OF_TRAIN: Final = np.flatnonzero([("train_loss",) in REQUIRED[label] for label in LABELS])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
@@ -123,7 +126,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
     doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
     undetermined = (points < FEWEST) & (found == 0)
-    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1)
+    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
     doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
@@ -149,7 +152,7 @@ def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatAr
 
 
 def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:
-    """Returns row -> why it gets no verdict, for some (n,) runs of which nothing that needs a train loss is checked."""
+    """Returns row -> why it gets no verdict, for some (n,) runs of which too little of the train loss is checked."""
     rows = (among & ~kinds.adversarial).nonzero()[0].tolist()
     return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _hardly_judged(counts[row]) for row in rows}
 
@@ -157,7 +160,7 @@ def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, s
 def _hardly_judged(counts: IntArray) -> str:
     if counts[_TRAIN] < 0:
         return "no train_loss was logged, so hardly a label could be judged; log it, too"
-    return f"hardly a label could be judged: {why_unchecked(counts[None])[0]['divergence']}"
+    return f"hardly a label could be judged: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
