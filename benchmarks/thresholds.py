@@ -41,7 +41,7 @@ from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 
-LEVELS = (0.35, 0.52)
+LEVELS = (0.35, 0.65)
 """Thresholds to choose from; the last one also for labels that are talkative even there."""
 
 _SHARE = 0.005
