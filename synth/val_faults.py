@@ -86,7 +86,7 @@ def val_below(rng: Rng, n: int) -> Draw:
         "train_extra": np.where(extra, log_uniform(rng, 0.02, 0.5, n), 0.0),
         "val_unit": np.where(extra | growing, 1.0, rng.uniform(0.15, 0.97, n)),
         "floor": floor,
-        "val_floor": np.where(growing, below_by(rng, floor), np.abs(rng.normal(0, 0.01, n))),
+        "val_floor": np.where(growing, _below_by(rng, floor), np.abs(rng.normal(0, 0.01, n))),
         "val_start": np.where(growing, 1 + rng.normal(0, 0.004, n), np.where(kind > 0.5, 1.0, rng.uniform(0.55, 1, n))),
         "val_power": rng.uniform(0.9, 1.5, n),
         "plateau": np.where(idle, rng.uniform(0.1, 0.5, n), 0.0),
@@ -94,7 +94,7 @@ def val_below(rng: Rng, n: int) -> Draw:
     }
 
 
-def below_by(rng: Rng, floor: FloatArray) -> FloatArray:
+def _below_by(rng: Rng, floor: FloatArray) -> FloatArray:
     """(n,) `val_floor` below 0: val ends at a share of train's floor (n,)."""
     return -log_uniform(rng, 0.02, 0.7, len(floor)) * floor / (1 - floor)
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from curveclinic.few_points import SHORTEST_FOR_NETWORK, cautious, few, loss_points
+from curveclinic.few_points import SHORTEST_FOR_NETWORK, few, loss_points
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import Batch
-from curveclinic.rules import judge
+from curveclinic.rules import cautious, judge
 from curveclinic.run import Run
 
 

@@ -90,11 +90,8 @@ def _underfitting(q: Names) -> Statement:
 def _not_learning(q: Names) -> Statement:
     positive = holds(q["t_positive"])
     settled = any_of(below(q["t_end_fall"], 0.06, 0.12), below(q["t_end_fall_snr"], 2.5, 4.5))
-    faint = any_of(
-        below(q["t_drop_rel"], 0.008, 0.018),
-        all_of(below(q["t_drop_rel"], 0.012, 0.03), settled),
-        all_of(_settles_at_once(q), settled),
-    )
+    little = any_of(below(q["t_drop_rel"], 0.012, 0.03), _settles_at_once(q))
+    faint = any_of(below(q["t_drop_rel"], 0.008, 0.018), all_of(little, settled))
     still = all_of(faint, positive)
     # the noise of a few points is hardly known: there a clear step down is one
     known = any_of(above(q["t_count"], 6.0, 9.0), all_of(below(q["t_drop_rel"], 0.05, 0.15), positive))
@@ -296,6 +293,7 @@ def _both_rise(q: Names) -> Statement:
 
 
 def _metric_worsens(q: Names) -> Statement:
+    """The metric gets clearly worse, however high it is."""
     return all_of(
         below(q["metric_gain"], -0.3, -0.1), below(q["metric_trend"], -4.0, -2.0), above(q["metric_count"], 5.0, 7.0)
     )

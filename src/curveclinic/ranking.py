@@ -109,6 +109,11 @@ class CauseModel:
                 out[j, [known == cause for known in self.causes]] = 1 - place / _LONGEST
         return out
 
+    @kept
+    def unchecked(self) -> IntArray:
+        """(20,) the inputs that say which labels were not checked."""
+        return np.array([self.inputs.index(f"unchecked {label}") for label in LABELS])
+
 
 def standardised(inputs: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
     """Inputs in standard deviations, bounded."""
@@ -189,8 +194,7 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray, silent: Bool
 
 def _could_show(model: CauseModel, inputs: FloatArray) -> BoolArray:
     """(n, k) a label that the symptoms' table names the cause for was checked: without a metric none is at fault."""
-    unchecked = [model.inputs.index(f"unchecked {label}") for label in LABELS]
-    out: BoolArray = (1.0 - inputs[:, unchecked]) @ (model.experience > 0) > 0
+    out: BoolArray = (1.0 - inputs[:, model.unchecked]) @ (model.experience > 0) > 0
     return out
 
 

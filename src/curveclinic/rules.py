@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.definitions import degrees
-from curveclinic.few_points import cautious
+from curveclinic.few_points import few
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.plurals import counted
 from curveclinic.quantities import Measured, measured, places_of
@@ -31,6 +31,10 @@ KEPT: Final = (*READ, PRICE)
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
+
+_NEARLY_CLEAR: Final = 0.8
+"""Degree that counts as `PRESENT` in a run of few points: a wobble of one point in five or six reaches half way on many
+healthy runs."""
 
 _JUST_ABSENT: Final = float(np.nextafter(PRESENT, 0.0))
 """The largest degree at which a label is not found."""
@@ -138,6 +142,20 @@ def opinion_on(piece: Measured) -> RuleOpinion:
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
         {name: quantities[name] for name in KEPT},
     )  # fmt: skip
+
+
+def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
+    """Degrees (n, 20) of which those of runs of few points are lowered, by their row (n, 6) of `Batch.finite_counts`.
+
+    What is clearly present, or clearly absent, stays, and so does everything about a run that has gone NaN: there one
+    doubtful word more makes nobody look who would not have looked.
+    """
+    short = (few(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
+    if not len(short):
+        return degree
+    out: FloatArray = degree.copy()
+    out[short] = np.interp(degree[short], [0.0, _NEARLY_CLEAR, 1.0], [0.0, PRESENT, 1.0])
+    return out
 
 
 def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
