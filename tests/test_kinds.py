@@ -78,7 +78,8 @@ def test_reinforcement_learning_is_judged_on_nan_only(columns, tmp_path):
 
 
 def test_tuning_on_pairs_of_answers_is_judged_by_its_losses(tmp_path):
-    rewards = dict.fromkeys(("rewards/chosen", "rewards/rejected", "rewards/margins", "rewards/accuracies"), REWARD)
+    rewards = dict.fromkeys(("rewards/chosen", "rewards/rejected", "rewards/margins"), REWARD)
+    rewards["rewards/accuracies"] = np.linspace(0.8, 0.5, len(REWARD)).tolist()
     said = verdicts({"loss": RISE} | rewards, tmp_path)
     assert {labels for _, labels, _ in said.values()} == {("divergence",)}
     assert not any(REINFORCEMENT_REASON in message for _, _, message in said.values())

@@ -1,7 +1,7 @@
 import json
 import pickle
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pytest
@@ -226,6 +226,18 @@ def test_what_has_no_start_gets_no_span(use):
     use(StandIn({"undertrained": 0.9}, onset=20.0, end=25.0))
     finding = predict_pathology(healthy()).findings[0]
     assert (finding.source, finding.onset, finding.end) == ("model", None, None)
+
+
+def test_a_diagnosis_is_plain_data_that_cannot_be_changed(use):
+    use(StandIn({"overfitting": 0.9}))
+    d = predict_pathology(healthy())
+    data = asdict(d)
+    assert data["probabilities"] == d.probabilities
+    assert list(data["run"]["channels"]) == ["train_loss", "val_loss"]
+    assert json.loads(json.dumps(d.probabilities)) == d.probabilities
+    for change in (lambda held: held.update(x=1), lambda held: held.pop("overfitting"), lambda held: held.clear()):
+        with pytest.raises(TypeError, match="read-only; change a copy"):
+            change(d.probabilities)
 
 
 def test_a_diagnosis_can_be_pickled(use):

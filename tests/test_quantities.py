@@ -101,6 +101,12 @@ def test_the_first_gradient_norms_are_aside():
     assert numbers_of({"train_loss": decay(80), "grad_norm": grad})["grad_burst"][0] == pytest.approx(0.0, abs=0.01)
 
 
+def test_gradient_norms_that_start_at_exactly_zero_grow_from_the_first_above_it():
+    grad = np.r_[np.zeros(10), np.linspace(1.0, 2.0, 70)]
+    q = numbers_of({"train_loss": decay(80), "grad_norm": grad})
+    assert 0 <= q["grad_growth"][0] <= q["grad_burst"][0] + np.log10(2.0) < 0.7
+
+
 def test_non_finite_steps():
     curves = healthy(20)
     curves["val_loss"][[4, 7]] = [np.inf, np.nan]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from curveclinic.phrases import value
 from curveclinic.plurals import counted
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.run import MetricGoal, constructor_call
+from curveclinic.read_only import ReadOnlyDict
+from curveclinic.run import MetricGoal
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.text import name as name_of
 from curveclinic.text import printable
@@ -98,10 +98,7 @@ class Cohort:
     remarks: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return constructor_call(self)
+        object.__setattr__(self, "counts", ReadOnlyDict(self.counts))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON-safe data; of each run its name, verdict and labels."""

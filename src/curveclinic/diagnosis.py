@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from curveclinic.causes import LikelyCause
-from curveclinic.run import Run, constructor_call
+from curveclinic.read_only import ReadOnlyDict
+from curveclinic.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +71,7 @@ class Finding:
             return text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return constructor_call(self)
+        return Finding, tuple(getattr(self, own.name) for own in fields(self))
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,8 @@ class Diagnosis:
     likely_causes: tuple[LikelyCause, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "probabilities", MappingProxyType(dict(self.probabilities)))
-        object.__setattr__(self, "unchecked", MappingProxyType(dict(self.unchecked)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return constructor_call(self)
+        object.__setattr__(self, "probabilities", ReadOnlyDict(self.probabilities))
+        object.__setattr__(self, "unchecked", ReadOnlyDict(self.unchecked))
 
     @property
     def is_healthy(self) -> bool:

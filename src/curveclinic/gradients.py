@@ -19,6 +19,9 @@ _NAMES = (
 )  # fmt: skip
 
 
+_ZERO = -300.0
+"""Power of ten that stands for a norm of exactly 0."""
+
 _CYCLE = 0.01
 """Share of the peak below which a rise of the learning rate is rounding."""
 
@@ -37,7 +40,7 @@ def gradient_quantities(cells: Cells) -> Quantities:
 def _log10(cells: Cells, values: FloatArray) -> FloatArray:
     """Cells in powers of ten; a norm of 0 is far below anything."""
     scale = np.log10(cells.scale)[:, None]
-    linear = np.log10(np.maximum(values, 1e-300)) + scale
+    linear = np.where(values > 0, np.log10(np.maximum(values, 1e-300)) + scale, _ZERO)
     return np.where(cells.log[:, None], values / np.log(10.0), linear)
 
 
@@ -47,11 +50,13 @@ def _course(cells: Cells) -> Quantities:
     base = wide_median(mid, cells.size)
     # the first logged norms are large in any run
     counted = cells.real & (column >= np.minimum(np.maximum(size // 30, 2), 4))
-    lowest = np.minimum.accumulate(base, axis=1)
+    # what starts at exactly 0, before the first update, is no growth from nothing
+    lowest = np.minimum.accumulate(np.where(base > _ZERO, base, np.inf), axis=1)
     edge = np.maximum(size // 8, 3)
     early = masked_median(mid, cells.real & (column < edge))
     late = masked_median(mid, cells.real & (column >= size - edge))
     highest = np.maximum(early, row_median(base))
+    counted &= base > _ZERO
     burst, growth = np.where(counted, raw - base, 0.0), np.where(counted, base - lowest, 0.0)
     surge = np.maximum(burst, growth)
     high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)

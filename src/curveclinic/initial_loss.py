@@ -44,8 +44,12 @@ _BATCHES = tuple(2**k for k in range(2, 15))
 _SAME = 0.006
 """Distance from ln(n) at which n classes explain a value: half of the last digit that logs usually show."""
 
-_MOST_CLASSES = 1000
-"""Classes up to which another number of them is guessed: beyond, every value is near some logarithm."""
+_ANY_COUNT = 83
+"""Classes up to which any other number of them is guessed: beyond, every value is near some logarithm."""
+
+_USUAL_COUNTS = (100, 101, 200, 365, 400, 1000, 21_841, 30_522, 32_000, 32_128, 50_257, 128_256, 151_936, 256_000)
+"""Larger numbers of classes worth a guess: those of common image and video sets, and vocabularies of language models
+(BERT, Llama 2, T5, GPT-2, Llama 3, Qwen, Gemma)."""
 
 _SUMMED = "summed"
 """Word that marks causes of one kind; a named one replaces the general one."""
@@ -213,30 +217,36 @@ _HIGH: dict[bool, tuple[str, ...]] = {
 
 def _named(value: float, expected: float, loss: LossName, classes: int | None, batch_size: int | None) -> list[str]:
     """Faults that predict this very value."""
-    ratio = value / expected
-    found = [text for wanted, text in _candidates(expected, loss, classes) if _is_near(value, wanted)]
-    for size in (batch_size,) if batch_size else _BATCHES:
-        if size > 1 and _is_near(ratio, size):
-            found.append(f"{size} times the chance value: summed over a batch of {size} instead of averaged")
-        if size > 1 and _is_near(ratio, 1 / size):
-            found.append(f"1/{size} of the chance value: divided by the batch size of {size} twice")
-    if 0 <= ratio < _NONE:
+    near = [(wanted, text) for wanted, text in _candidates(expected, loss, classes) if _is_near(value, wanted)]
+    near += _batched(value, expected, (batch_size,) if batch_size else _BATCHES)
+    if loss == "cross_entropy":
+        near += _other_count(value)
+    found = [text for wanted, text in sorted(near, key=lambda fault: abs(value / fault[0] - 1))]
+    if 0 <= value / expected < _NONE:
         found.append("next to nothing is paid: the answer is known, or no sample counts")
-    elif loss == "cross_entropy" and not found:
-        found += _other_count(value)
     if value < 0:
-        found.append("the loss is negative, which this loss cannot be: a sign, or logarithms missing from its input")
+        missing = ", or logarithms missing from its input" if loss in ("cross_entropy", "binary") else ""
+        found.append(f"the loss is negative, which this loss cannot be: a sign{missing}")
     return found
 
 
-def _other_count(value: float) -> list[str]:
-    """The number of classes that the value would fit, if it is one."""
-    count = round(math.exp(min(value, math.log(_MOST_CLASSES))))
-    if 1 < count < _MOST_CLASSES and abs(math.log(count) - value) <= _SAME:
-        return [
-            f"as much as a guess among {count} classes costs: is the number of classes right, are all of them there?"
-        ]
-    return []
+def _batched(value: float, expected: float, sizes: tuple[int, ...]) -> list[tuple[float, str]]:
+    """(value, fault) of losses summed over a batch, or averaged twice."""
+    out = []
+    for size in sizes:
+        out += [(size * expected, f"{size} times the chance value: summed over a batch of {size} instead of averaged")]
+        out += [(expected / size, f"1/{size} of the chance value: divided by the batch size of {size} twice")]
+    return [(wanted, text) for wanted, text in out if wanted != expected and _is_near(value, wanted)]
+
+
+def _other_count(value: float) -> list[tuple[float, str]]:
+    """(value, fault) of another number of classes that the value would fit."""
+    counts = [*range(3, _ANY_COUNT + 1), *_USUAL_COUNTS]
+    count = min(counts, key=lambda count: abs(math.log(count) - value))
+    if abs(math.log(count) - value) > _SAME:
+        return []
+    text = f"as much as a guess among {count} classes costs: is the number of classes right, are all of them there?"
+    return [(math.log(count), text)]
 
 
 def _candidates(expected: float, loss: LossName, classes: int | None) -> list[tuple[float, str]]:

@@ -16,6 +16,7 @@ from curveclinic.vocabulary import (
     METRICS,
     NEVER,
     NOISE,
+    RANKED_RIGHT,
     REINFORCED,
     REINFORCED_PARTS,
     REWARDS,
@@ -126,7 +127,7 @@ def _strip_split(words: Sequence[str]) -> tuple[Split, list[str], str]:
 def _classify(words: Sequence[str]) -> tuple[int, MetricGoal, int, Quantity]:
     """Returns rank, goal, family and quantity of the words left after the split."""
     bag = set(words)
-    if bag & REWARDS or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
+    if (bag & REWARDS and bag != RANKED_RIGHT) or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
         return 9, "max", 0, ""
     if bag & {"ppl", "perplexity"}:
         return PERPLEXITY, "min", len(METRICS), "metric"

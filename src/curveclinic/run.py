@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from numbers import Integral
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.padding import settled
 from curveclinic.plurals import counted
+from curveclinic.read_only import ReadOnlyDict
 
 FloatArray = npt.NDArray[np.float64]
 MetricGoal = Literal["max", "min"]
@@ -95,10 +95,7 @@ class Run:
                 )
         check_num_classes(self.num_classes)
         check_metric_goal(self.metric_goal)
-        object.__setattr__(self, "channels", MappingProxyType(dict(self.channels)))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return constructor_call(self)
+        object.__setattr__(self, "channels", ReadOnlyDict(self.channels))
 
     @classmethod
     def from_arrays(
@@ -158,12 +155,6 @@ class Run:
     def n_points(self) -> int:
         """Number of points of the longest loss channel."""
         return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
-
-
-def constructor_call(value: Any) -> tuple[Any, ...]:
-    """Returns how to pickle or copy a frozen dataclass whose mappings are read-only: by building it anew."""
-    held = (getattr(value, field.name) for field in fields(value))
-    return type(value), tuple(dict(v) if isinstance(v, MappingProxyType) else v for v in held)
 
 
 def check_num_classes(found: Any) -> None:

@@ -67,6 +67,9 @@ PREFERRED: Final = _words("chosen rejected margins accuracies")
 """Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what
 its loss means."""
 
+RANKED_RIGHT: Final = _words("rewards accuracies")
+"""Words of the share of such pairs that are ranked right, `rewards/accuracies`: a metric."""
+
 REINFORCED_PARTS: Final = (("value",), ("value", "function"))
 """Parts of a loss that only it has, as whole names: `value_loss`, not `boundary_value_loss`."""
 
