@@ -218,3 +218,13 @@ def test_doubts_keep_their_rows_in_a_batch_of_many_pieces():
     runs = [Run.from_arrays({"train_loss": WAVE} if k in (3, 300, 555) else healthy) for k in range(600)]
     answers = predict_runs(runs)
     assert [k for k, d in enumerate(answers) if d.verdict == "undetermined"] == [3, 300, 555]
+
+
+def test_a_gradient_that_vanishes_explains_a_loss_of_one_value_or_of_slight_scatter():
+    dying = {"grad_norm": 10.0 ** np.linspace(0, -6, 50)}
+    scatter = 1.0 + 0.001 * np.random.default_rng(3).standard_normal(50)
+    for loss in (np.full(50, 1.2345), scatter, 1.0 + 0.001 * np.sin(np.arange(50.0))):
+        d = predict_pathology({"train_loss": loss} | dying)
+        assert "vanishing_gradients" in d.labels, d.message
+    alive = {"grad_norm": np.linspace(1.0, 0.8, 50)}
+    assert predict_pathology({"train_loss": np.full(50, 1.2345)} | alive).verdict == "undetermined"

@@ -72,6 +72,9 @@ _QUARTILE_RANGE: Final = 1.349
 _CYCLES: Final = 0.1
 """Cycles of a logged learning rate from which a loss goes up and down with it."""
 
+_MOVED: Final = 1.0
+"""Powers of ten that a gradient norm must fall by to show that a loss without a course is a dead network's."""
+
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
 
@@ -154,11 +157,13 @@ def _look(piece: Suspects) -> Doubts:
     spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
     constant, level = _constant(train, piece.val)
+    dying = q["grad_fall"] >= _MOVED
+    constant &= ~dying
     wave, legs = _wave(train, spread, clear)
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, train, lively)
     scatter = _scatter(piece)
-    moves = ~constant & ~_falls(piece, wave | walk | scatter)
+    moves = ~constant & ~dying & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
     lone = ~(q["swing_shared"] >= _SHARED)
