@@ -46,6 +46,12 @@ _ALSO_TRUE: Final = (
 )
 """(winner, loser) where a careful reader would not call the loser wrong."""
 
+_IMITATED: Final = 0.9
+"""Degree of the log alone from which a reader sees what is not there."""
+
+_KNOWN: Final = [LABELS.index(label) for label in ("non_finite", "high_initial_loss")]
+"""Labels that are known, not seen: facts of the log, and what depends on the cost of an untrained model."""
+
 _HIGH: Final = LABELS.index("high_initial_loss")
 
 
@@ -77,8 +83,8 @@ class Truth:
 def judge(logged: Logged, seen: Measured) -> Truth:
     """Labels n logged runs; seen is what can be measured on them."""
     q = seen.quantities | noiseless_quantities(logged, seen)
-    degree = _doubt_textures(_doubt_causes(degrees(q), q, logged.parts), degrees(seen.quantities))
-    degree = _settled(degree)
+    degree = _settled(_doubt_causes(degrees(q), q, logged.parts))
+    degree = _doubt_seen(degree, overrule(degrees(seen.quantities)))
     checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
     fact = LABELS.index("non_finite")
     checked[:, fact] = checked_labels(logged.batch.channels)[:, fact]
@@ -149,10 +155,8 @@ def _settled(degree: FloatArray) -> FloatArray:
     return out
 
 
-def _doubt_textures(degree: FloatArray, rule: FloatArray) -> FloatArray:
-    """A texture nobody injected that noise happens to imitate is arguable, not absent."""
-    out: FloatArray = degree.copy()
-    for label in ("loss_spikes", "val_spikes", "noisy_validation", "periodic_loss", "oscillation"):
-        j = LABELS.index(label)
-        out[:, j] = np.where((degree[:, j] <= 0) & (rule[:, j] >= 0.9), _DOUBT, degree[:, j])
-    return out
+def _doubt_seen(degree: FloatArray, shown: FloatArray) -> FloatArray:
+    """What nobody injected but noise happens to imitate, for any reader of the log, is arguable, not absent."""
+    imitated = (degree <= 0) & (shown >= _IMITATED)
+    imitated[:, _KNOWN] = False
+    return np.where(imitated, _DOUBT, degree)

@@ -262,7 +262,8 @@ def _no_generalization(q: Names) -> Statement:
 def _val_below_train(q: Names) -> Statement:
     # both begin at the cost of chance, or val settles later: then far below for most of the run, and to its end
     mostly = all_of(above(q["below_mostly"], 1.5, 3.0), above(q["below_late"], 0.7, 1.15))
-    return all_of(any_of(above(q["below"], 0.7, 1.15), mostly), above(q["v_count"], 2.0, 4.0))
+    seen = above(q["below_snr"], 1.0, 2.0)
+    return all_of(any_of(above(q["below"], 0.7, 1.15), mostly), seen, above(q["v_count"], 2.0, 4.0))
 
 
 def _train_stalled_val_falls(q: Names) -> Statement:

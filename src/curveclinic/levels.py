@@ -141,10 +141,22 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
     """
     start, stop = common_span(losses.steps)
     both = resample_even(losses.steps, losses.linear, start, stop)
-    unit = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
-    n = len(unit) // 2
+    n = len(losses.unit) // 2
     steps = losses.steps[:n] if both is losses.linear else even_grid(start[:n], stop[:n], losses.steps.shape[1])
-    return steps, both * (losses.unit / unit)[:, None]
+    return steps, both * (losses.unit / _pair_unit(losses))[:, None]
+
+
+def view_unit(losses: Level) -> FloatArray:
+    """(2 n,) what 1.0 of a linear view comes to in the unit of `raw_pair`."""
+    peak = np.maximum(np.maximum(losses.top, -losses.bottom), _TINY)
+    out: FloatArray = losses.unit / peak / _pair_unit(losses)
+    return out
+
+
+def _pair_unit(losses: Level) -> FloatArray:
+    """(2 n,) the unit that both losses of a run are divided by."""
+    unit: FloatArray = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
+    return unit
 
 
 def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:

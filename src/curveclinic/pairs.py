@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.levels import EPS, Level, raw_pair
+from curveclinic.levels import EPS, Level, raw_pair, view_unit
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, reduced_from, row_count, row_extremes, row_mean, row_numbers, row_spread
+from curveclinic.smoothing import halves, reduced_from, row_count, row_extremes, row_mean, row_median, row_numbers, row_spread
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
@@ -62,12 +62,12 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     """
     n = len(log)
     pair, few = _Pair.of(losses), losses.count <= 1
-    v_positive, view_range = losses.positive[n:], losses.spread[n:]
+    v_positive = losses.positive[n:]
     positive = losses.positive[:n] & v_positive
     q = (
         _gap_quantities(pair, positive)
-        | _below_quantities(pair, positive, _scatter(pair, losses.noise[n:], view_range, losses.log[n:]))
-        | _late_quantities(pair, log & v_positive, losses.error[n:] / view_range)
+        | _below_quantities(pair, positive, losses)
+        | _late_quantities(pair, log & v_positive, losses.error[n:] / losses.spread[n:])
     )
     return without(q, few[:n] | few[n:])
 
@@ -101,30 +101,30 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     }
 
 
-def _scatter(pair: _Pair, noise: FloatArray, view_range: FloatArray, log: BoolArray) -> FloatArray:
-    """(n, G), or (n, 1) where the same everywhere, how far a fifth of the val points lie above their level by chance.
+def _deviations(both: FloatArray, losses: Level, size: FloatArray) -> FloatArray:
+    """(2 n, G), or (2 n, 1) where the same everywhere, how far deviations of the view lift raw levels.
 
     Args:
-        pair: both raw levels.
-        noise: standard deviation of single val points in the view.
-        view_range: highest less lowest level in the view.
-        log: the view is logarithmic.
+        both: (2 n, G) raw levels in the pair's unit.
+        losses: both levels.
+        size: (2 n,) the deviations in view units.
     """
-    linear: FloatArray = (_FIFTH * noise * pair.v_range / view_range)[:, None]
-    if not np.count_nonzero(log):
+    linear: FloatArray = (size * view_unit(losses))[:, None]
+    if not np.count_nonzero(losses.log):
         return linear
-    return np.where(log[:, None], pair.v * np.expm1(np.minimum(_FIFTH * noise, 10.0))[:, None], linear)
+    return np.where(losses.log[:, None], both * np.expm1(np.minimum(size, 10.0))[:, None], linear)
 
 
-def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> Quantities:
+def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quantities:
     """By how much val lies below train at four fifths of the points, at three fifths, and on average in the last fifth.
 
-    In units of DESIGN's visible margin.
+    In units of DESIGN's visible margin; single points count, so what a fifth of val's exceed by chance is taken off.
+    Beside it, half way, in standard errors of both levels.
 
     Args:
         pair: both raw levels.
         positive: all values of both are above 0.
-        scatter: single points count, so what a fifth of them exceed by chance is taken off.
+        losses: both levels as they are.
     """
     t, v, width = pair.t, pair.v, pair.t.shape[1]
     span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
@@ -132,7 +132,8 @@ def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> 
     unit[~positive] = np.inf
     np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
     margin = t - v
-    margin -= scatter
+    apart = margin / np.maximum(np.hypot(*halves(_deviations(pair.both, losses, losses.error))), EPS)
+    margin -= halves(_deviations(pair.both, losses, _FIFTH * losses.noise))[1]
     margin /= unit
     inside = margin >= 1.0
     ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
@@ -143,6 +144,7 @@ def _below_quantities(pair: _Pair, positive: BoolArray, scatter: FloatArray) -> 
         "below": margin[:, int(0.2 * (width - 1))],
         "below_mostly": margin[:, int(0.4 * (width - 1))],
         "below_late": late,
+        "below_snr": row_median(apart),
         "below_first": first,
         "below_last": last,
     }
