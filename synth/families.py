@@ -84,6 +84,7 @@ EXTRAS: Final[dict[str, Family]] = {
     "goes_nan": Family(0.025, riders.goes_nan),
     "gradient_burst": Family(0.04, riders.gradient_burst),
     "gradients_fade": Family(0.03, riders.gradients_fade),
+    "odd_norms": Family(0.04, riders.odd_norms),
     "mild_swings": Family(0.08, riders.mild_swings),
     "idle_start": Family(0.02, riders.idle_start),
     "collapsing_start": Family(0.02, riders.collapsing_start),

@@ -13,6 +13,9 @@ from curveclinic.synth.physics import Latent
 from curveclinic.synth.plan import Plan
 from curveclinic.synth.sampling import EMA, Axis, LossAxis, train_points, values_at
 
+_DECIMALS = 4
+"""Of norms in logs that print few: smaller ones are 0."""
+
 Points = tuple[FloatArray, ...]
 """(total,) values of a channel as logged, without noise, and for losses without noise but with their textures."""
 
@@ -177,12 +180,40 @@ def gradient_points(rng: np.random.Generator, plan: Plan, latent: Latent, axis: 
     follows = np.where(bursts, plan.grad_size / np.maximum(peak(spikes, axis, bursts), 1e-9), 0.25)
     base += burst
     base += axis.spread(follows) * spikes
+    base -= _drops(rng, plan, axis)
     np.clip(base, -30, 37, out=base)
     averaged = np.where((plan.logging == 0) | (plan.logging == 3), 0.35, 1.0)
     noisy = axis.spread(plan.grad_noise * 1.5 / np.log(10) * averaged)
     noisy *= rng.standard_normal(len(noisy))
     noisy += base
-    return _power_of_ten(np.clip(noisy, -30, 37, out=noisy)), _power_of_ten(base)
+    written, clean = _power_of_ten(np.clip(noisy, -30, 37, out=noisy)), _power_of_ten(base)
+    few = axis.mask(plan.grad_oddity == 4)
+    for norms in (written, clean):
+        norms[few] = np.round(norms[few], _DECIMALS)
+    return written * _skipped(rng, plan, axis), clean
+
+
+def _drops(rng: np.random.Generator, plan: Plan, axis: Axis) -> FloatArray:
+    """(total,) powers of ten by which norms are lower from some place on: layers frozen, units dead, another unit."""
+    at, size, drops = rng.uniform(0.1, 0.95, plan.size), rng.uniform(0.5, 8, plan.size), plan.grad_oddity == 1
+    return np.where(_place(axis) >= axis.spread(at), axis.spread(np.where(drops, size, 0.0)), 0.0)
+
+
+def _skipped(rng: np.random.Generator, plan: Plan, axis: Axis) -> FloatArray:
+    """(total,) 1, or what a norm is multiplied by where a step was skipped, or none was made yet: mostly 0."""
+    n, place, out = plan.size, _place(axis), np.ones(len(axis.run))
+    share, until = 10 ** rng.uniform(-2.5, -0.7, n), 10 ** rng.uniform(-2, -0.7, n)
+    left = np.where(rng.random(n) < 0.6, 0.0, 10 ** -rng.uniform(1.5, 8, n))
+    here = (rng.random(len(out)) < axis.spread(share)) & axis.mask(plan.grad_oddity == 2)
+    out[here] = axis.spread(left)[here]
+    out[(place <= axis.spread(until)) & axis.mask(plan.grad_oddity == 3)] = 0.0
+    return out
+
+
+def _place(axis: Axis) -> FloatArray:
+    """(total,) place of each point in its run, from 0 to 1."""
+    index = np.arange(len(axis.run)) - axis.offsets[axis.run]
+    return np.asarray(index / np.maximum(axis.spread(axis.counts) - 1, 1))
 
 
 def _power_of_ten(exponent: FloatArray) -> FloatArray:

@@ -222,6 +222,7 @@ def _companions(rng: Rng, regression: BoolArray) -> Draw:
         "grad_level": log_uniform(rng, 0.02, 30, n),
         "grad_noise": log_uniform(rng, 0.07, 0.9, n),
         **_zeros(n, "grad_size", "metric_start"),
+        **_int_zeros(n, "grad_oddity"),
     }
 
 

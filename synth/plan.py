@@ -121,6 +121,7 @@ class Plan:
     metric_gain: FloatArray
     metric_start: FloatArray  # share of the gain that a pretrained model begins with
     grad_kind: IntArray  # 0 plain, 1 vanishes, 2 explodes (burst), 3 grows, 4 falls with a fitted loss
+    grad_oddity: IntArray  # 0 none, 1 drops at once, 2 zeros or dips here and there, 3 zeros first, 4 few decimals
     grad_level: FloatArray
     grad_noise: FloatArray
     grad_size: FloatArray

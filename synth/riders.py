@@ -77,6 +77,16 @@ def gradients_fade(rng: Rng, n: int) -> Draw:
     return {"grad_kind": ints(n, 4), "has_grad": full(n, 1.0), "grad_size": rng.uniform(0.3, 4, n)}
 
 
+def odd_norms(rng: Rng, n: int) -> Draw:
+    """Norms of exactly 0 where a step was skipped, not yet made or underflowed, and norms that drop at once."""
+    return {
+        "grad_kind": pick(rng, {0: 3, 4: 1, 1: 1}, n),
+        "grad_size": log_uniform(rng, 0.8, 5, n),
+        "grad_oddity": pick(rng, {1: 3, 2: 3, 3: 1, 4: 2}, n),
+        "has_grad": full(n, 1.0),
+    }
+
+
 def idle_start(rng: Rng, n: int) -> Draw:
     """Nothing is learnt at first, whatever comes later."""
     return {"plateau": rng.uniform(0.05, 0.5, n), "window_start": full(n, 0.0)}

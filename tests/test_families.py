@@ -66,7 +66,7 @@ SHARES = {
     "exploding_gradients": 0.25,
     "divergence": 0.5,
     "non_finite": 0.85,
-    "val_below_train": 0.6,
+    "val_below_train": 0.5,
 }
 """Label -> least share of the checked runs of a family that clearly show it; what cannot be seen is not labelled."""
 

@@ -8,7 +8,16 @@ import numpy as np
 
 from curveclinic.levels import EPS, Level, raw_pair, view_unit
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, reduced_from, row_count, row_extremes, row_mean, row_median, row_numbers, row_spread
+from curveclinic.smoothing import (
+    halves,
+    reduced_from,
+    row_count,
+    row_extremes,
+    row_mean,
+    row_median,
+    row_numbers,
+    row_spread,
+)
 from curveclinic.trends import Quantities, without
 
 _FIFTH = 0.84
