@@ -72,6 +72,7 @@ _EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
 OVERRULED: Final = (
     # a run that blows up is described by that
     ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
+    ("divergence", ("train_stalled_val_falls",)),  # a train loss that rises is not flat
     # what never leaves its level has no shape to speak of
     ("not_learning", ("overfitting", "underfitting", "undertrained", "slow_start", "no_generalization")),
     # val that falls in the end did not stay bad; val that never fell did not turn
