@@ -213,7 +213,7 @@ def _skipped(rng: np.random.Generator, plan: Plan, axis: Axis) -> FloatArray:
 def _place(axis: Axis) -> FloatArray:
     """(total,) place of each point in its run, from 0 to 1."""
     index = np.arange(len(axis.run)) - axis.offsets[axis.run]
-    return np.asarray(index / np.maximum(axis.spread(axis.counts) - 1, 1))
+    return np.asarray(index / np.maximum(axis.spread(axis.counts.astype(np.float64)) - 1, 1))
 
 
 def _power_of_ten(exponent: FloatArray) -> FloatArray:

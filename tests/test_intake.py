@@ -1,3 +1,6 @@
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -130,8 +133,8 @@ def test_percentages_are_numbers_in_mappings_and_rows():
     np.testing.assert_array_equal(values(run, "val_metric"), [23.3, 24, np.nan])
     rows = [{"train_loss": 1.0, "val_acc": text} for text in texts]
     np.testing.assert_array_equal(values(one(rows), "val_metric"), [23.3, 24, np.nan])
-    with pytest.raises(InputError, match="val_acc: found 'much%' among the values"):
-        one({"train_loss": [1], "val_acc": ["much%"]})
+    run = one({"train_loss": [1, 2], "val_acc": ["much%", "more"]})
+    assert run.notes == ("left out val_acc: found 'much%' among the values, expected a number",)
 
 
 @pytest.mark.parametrize("kind", ["pandas", "arrow"])
@@ -352,3 +355,126 @@ def test_nothing_heavy_is_imported_for_plain_data():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+FALLING = np.linspace(2.0, 1.0, 60)
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_a_channel_without_steps_is_put_on_those_of_a_loss_that_has_some(first):
+    steps = first + 100 * np.arange(60)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps)
+    run = one({"train_loss": FALLING, "val_loss": (steps, FALLING)})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, steps)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[::2]})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[1::2])
+    assert run.notes == ("val_loss: 30 values without steps, spread over the 60 steps logged",)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[:50]})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[:50])
+
+
+def test_nulls_of_arrow_are_missing_wherever_they_are():
+    nulls = pa.array([None if k in (5, 17) else float(v) for k, v in enumerate(FALLING)])
+    for data in (nulls, pa.chunked_array([nulls]), list(nulls)):
+        assert len(one({"train_loss": data}).channels["train_loss"]) == 58
+    np.testing.assert_array_equal(one({"train_loss": pa.array(FALLING)}).channels["train_loss"].values, FALLING)
+
+
+def test_what_the_caller_writes_later_changes_no_run():
+    train, steps = FALLING.copy(), np.arange(60.0)
+    frame = pd.DataFrame({"train_loss": FALLING})
+    runs = [one({"train_loss": train}), one({"train_loss": (steps, train)}), one(frame)]
+    train[:], steps[:], frame.loc[:, "train_loss"] = 7.0, -1.0, 7.0
+    for run in runs:
+        np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
+        assert run.channels["train_loss"].steps[-1] > 0
+
+
+def test_nan_in_the_first_cell_of_a_column_of_lists_is_one_missing_run():
+    frame = pd.DataFrame({"run_id": ["a", "b"], "train_loss": [np.nan, FALLING.tolist()]})
+    (first, second), _ = runs_from(frame)
+    assert isinstance(first, InputError)
+    assert len(second.channels["train_loss"]) == 60
+
+
+def test_a_table_of_one_column_is_a_series_and_one_of_more_is_not():
+    for data in (pd.DataFrame({"x": FALLING}), pl.DataFrame({"x": FALLING})):
+        assert len(one({"train_loss": data}).channels["train_loss"]) == 60
+    with pytest.raises(InputError, match="train_loss: found a table of 2 columns, expected one sequence"):
+        one({"train_loss": pd.DataFrame({"x": FALLING, "y": FALLING})})
+
+
+def test_what_is_no_curve_beside_good_losses_is_left_out_and_said():
+    run = one({"loss": FALLING, "f1_score": [np.zeros(3)] * 60, "lr": [[0.1, 0.01]] * 60})
+    assert list(run.channels) == ["train_loss"]
+    assert run.notes[0] == "left out f1_score: found an array of shape (60, 3), expected one dimension"
+    assert run.notes[1].startswith("left out lr: found an array of shape (60, 2)")
+
+
+def test_rows_with_a_list_a_histogram_or_nothing_are_rows_of_one_run():
+    rows = [{"loss": float(v), "step": k} for k, v in enumerate(FALLING)]
+    odd = [{"loss": 1.0, "f1_per_class": [0.1, 0.2], "step": 60}, {}, {"w": {"_type": "histogram", "values": [1, 2]}}]
+    run = one(rows + odd)
+    assert len(run.channels["train_loss"]) == 61
+    histories = [{"loss": FALLING, "lr": 0.1}, {"loss": FALLING, "lr": 0.2}]
+    assert len(runs_from(histories)[0]) == 2
+
+
+def test_none_is_a_channel_that_was_not_logged():
+    assert list(one({"train_loss": FALLING, "val_loss": None}).channels) == ["train_loss"]
+    with pytest.raises(InputError, match="train_loss: found NoneType, expected a sequence of numbers"):
+        one({"train_loss": None})
+
+
+def test_a_record_batch_is_a_table():
+    assert list(one(pa.RecordBatch.from_pydict({"loss": FALLING.tolist()})).channels) == ["train_loss"]
+
+
+@pytest.mark.parametrize("name", ["_step", "Epoch", "iterations", "round", "   epoch"])
+def test_a_mapping_and_a_table_know_the_same_step_columns(name):
+    columns = {name: 100.0 * np.arange(60), "loss": FALLING}
+    for data in (columns, pd.DataFrame(columns)):
+        assert one(data).channels["train_loss"].steps[-1] == 5900
+
+
+def test_an_index_named_like_steps_holds_them():
+    frame = pd.DataFrame({"step": 100 * np.arange(60), "loss": FALLING}).set_index("step")
+    assert one(frame).channels["train_loss"].steps[-1] == 5900
+
+
+def test_steps_of_another_length_than_any_series_are_said_to_be_left_out():
+    run = one({"step": [1, 2, 3], "train_loss": FALLING})
+    assert run.notes == ("step: its length, 3, is that of no series: steps are counted",)
+
+
+def test_a_nan_of_pandas_read_as_a_gap_is_said():
+    frame = pd.DataFrame({"train_loss": FALLING, "val_loss": FALLING})
+    frame.loc[30, "train_loss"] = np.nan
+    (note,) = one(frame).notes
+    assert note.startswith("train_loss: NaN in 1 row is read as not logged")
+
+
+def test_histories_by_name_are_several_runs():
+    history = SimpleNamespace(history={"loss": FALLING.tolist()})
+    with pytest.raises(InputError, match="found runs by name, 'a', 'b'"):
+        one({"a": history, "b": history})
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (FALLING + 1j, "loss: found complex numbers, expected real ones"),
+        (FALLING.astype("datetime64[s]"), "loss: found times among the values"),
+        (([0, "x"], [1.0, 2.0]), "loss, steps: found 'x' among the values"),
+    ],
+)
+def test_values_that_are_no_losses_are_refused(data, found):
+    with pytest.raises(InputError, match=re.escape(found)):
+        one({"loss": data})
+
+
+def test_a_run_holds_series_and_a_text_for_its_name():
+    with pytest.raises(InputError, match="train_loss: found list, expected a Series"):
+        Run({"train_loss": [2.0, 1.0]})
+    assert Run.from_arrays({"train_loss": FALLING}, run_id=5).run_id == "5"

@@ -144,6 +144,7 @@ def batch_of(
     series = {c: _only(found.series[raw], choices.used[c]) for c, raw in choices.source.items()}
     if not one_axis:
         odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd)) | _may_be_padded(series, len(odd))
+    odd |= _partly_counted(series, len(odd))
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
@@ -169,6 +170,16 @@ def _on_axis(series: RawSeries, longest: IntArray) -> Ragged:
     if (share == 1.0).all():
         return points
     return Ragged(points.steps * np.repeat(share, points.lengths), points.values, points.offsets)
+
+
+def _partly_counted(series: Mapping[str, RawSeries], n: int) -> BoolArray:
+    """(n,) runs of which some channels came with steps, and others without."""
+    given, counted = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    for one in series.values():
+        some = one.points.lengths > 0
+        given |= some & one.given
+        counted |= some & ~one.given
+    return given & counted
 
 
 def _goes_back(points: Ragged) -> BoolArray:

@@ -106,7 +106,8 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     scores = [n for n in names if n.quantity == "metric" or n.reinforced or REWARDS & set(tokens(n.raw))]
     if scores and len(scores) == len(names):
         return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
-    return f"no loss column; found {quoted(table)}; {origin.advice}"
+    said = "".join(f"; {note}" for note in origin.notes) if not table else ""
+    return f"no loss column; found {quoted(table)}; {origin.advice}{said}"
 
 
 def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.grid import (
+    AXIS_NAMES,
     ID_COLUMNS,
     RUN_COLUMNS,
     Column,
@@ -25,6 +26,7 @@ from curveclinic.grid import (
     text_notes,
 )
 from curveclinic.naming import Points, parse
+from curveclinic.plurals import counted
 from curveclinic.run import as_points
 from curveclinic.vocabulary import REPETITIONS
 
@@ -33,6 +35,9 @@ Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 
 _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS = ("value", "float_value")
+_FEW_GAPS = 0.2
+"""Share of a column's rows up to which NaN stands out."""
+
 STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
 """List columns that hold the steps of all others."""
 
@@ -56,7 +61,9 @@ def grid_from_frame(frame: Any) -> Grid:
         notes += text_notes(name, column, bad)
     columns = _unstacked(cells, columns)
     if type(frame).__module__.partition(".")[0] == "pandas":
-        columns = _settle_runs(columns, run_of, len(run_names), n_rows)
+        settled = _settle_runs(columns, run_of, len(run_names), n_rows)
+        notes += _gap_notes(columns, settled)
+        columns = settled
     return Grid(columns, n_rows, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
@@ -113,7 +120,7 @@ def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) 
     table: dict[str, Points] = {}
     for name in cells:
         value = cells[name][row] if name in lists else None
-        if value is None or name.lower() in STEP_LISTS or is_axis_of(name, lists):
+        if value is None or isinstance(value, float) or name.lower() in STEP_LISTS or is_axis_of(name, lists):
             continue
         axis = _axis_of(name, cells, lists, row)
         with suppress(InputError):
@@ -142,8 +149,15 @@ def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], 
 def _holds_lists(values: npt.NDArray[Any]) -> bool:
     if values.dtype != object:
         return False
-    first = next((v for v in values if v is not None), None)
+    first = next((v for v in values if v is not None and not (isinstance(v, float) and v != v)), None)
     return isinstance(first, (list, tuple, np.ndarray))
+
+
+def as_table(batch: Any) -> Any:
+    """Returns an Arrow record batch as a table."""
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
 
 
 def columns_of(frame: Any) -> dict[str, Cells]:
@@ -156,7 +170,11 @@ def columns_of(frame: Any) -> dict[str, Cells]:
         return {name: _from_arrow(frame.column(i)) for name, i in places.items()}
     if module == "polars":
         return {name: _from_polars(frame.get_column(name)) for name in places}
-    return {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
+    cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
+    axis = frame.index.name
+    if isinstance(axis, str) and axis.strip().lower() in AXIS_NAMES and axis not in cells:
+        cells[axis] = _from_pandas(frame.index.to_series())
+    return cells
 
 
 def _names_of(frame: Any) -> list[str]:
@@ -224,6 +242,16 @@ def _object_array(values: list[Any]) -> npt.NDArray[Any]:
     out = np.empty(len(values), dtype=object)
     for i, value in enumerate(values):
         out[i] = value
+    return out
+
+
+def _gap_notes(before: Mapping[str, Column], after: Mapping[str, Column]) -> list[str]:
+    """The notes on a few NaN that were read as not logged, in columns that have a number in nearly every row."""
+    out = []
+    for name, column in before.items():
+        lost = len(column.rows) - len(after[name].rows) if name in after else 0
+        if 0 < lost <= _FEW_GAPS * len(column.rows) and parse(name).quantity:
+            out.append(f"{name}: NaN in {counted(lost, 'row')} is read as not logged, which pandas writes so, too")
     return out
 
 

@@ -28,7 +28,7 @@ RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 ID_COLUMNS = (*RUN_COLUMNS, "id")
 """Columns that name the run of a row, where one row is one run."""
 
-_AXIS_NAMES = (
+AXIS_NAMES = (
     *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
     *("num_updates", "train_num_updates", "current_steps"),
     "epoch",
@@ -239,7 +239,7 @@ def repeated_notes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_read(name: str) -> bool:
-    return bool(parse(name).quantity) or name.strip().lower() in _AXIS_NAMES
+    return bool(parse(name).quantity) or name.strip().lower() in AXIS_NAMES
 
 
 def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
@@ -323,7 +323,7 @@ def _main_column(grid: Grid) -> Column | None:
 def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
     """Returns the name of the axis column and the step of each row; without one, rows are counted from 1."""
     found = {name.strip().lower(): name for name in reversed(list(grid.columns))}
-    for key in _AXIS_NAMES:
+    for key in AXIS_NAMES:
         name = found.get(key)
         if name is None:
             continue
@@ -346,7 +346,7 @@ def _unfit_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
     """The note on a step column that would have been the axis, but holds NaN or Inf."""
     if axis_name:
         return ()
-    names = (name for name in grid.columns if name.strip().lower() in _AXIS_NAMES)
+    names = (name for name in grid.columns if name.strip().lower() in AXIS_NAMES)
     unfit = [name for name in names if 0 < np.isfinite(grid.columns[name].values).mean() < 1]
     return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",) if unfit else ()
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
-from curveclinic.columns import grid_from_frame, tables_from_lists
+from curveclinic.columns import as_table, grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError
-from curveclinic.grid import ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.orientations import points_held, rows_held
 from curveclinic.run import MetricGoal, Run, as_points, check_metric_goal, check_num_classes
@@ -24,7 +24,6 @@ _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
-_AXES = ("step", "steps", "global_step", "iteration", "iter", "epoch", "epochs")
 _NOWHERE = Origin()
 _TABLES = ("pandas", "polars", "pyarrow")
 
@@ -95,17 +94,23 @@ def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
 
 
 def _is_table(data: Any) -> bool:
-    return type(data).__module__.partition(".")[0] in _TABLES and type(data).__name__ in ("DataFrame", "Table")
+    names = ("DataFrame", "Table", "RecordBatch")
+    return type(data).__module__.partition(".")[0] in _TABLES and type(data).__name__ in names
 
 
 def _is_log(data: Any) -> bool:
-    """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`."""
-    return (
-        isinstance(data, (list, tuple))
-        and len(data) > 0
-        and all(isinstance(row, Mapping) and row for row in data)
-        and all(_is_scalar(value) for row in data for _, value in flatten(row))
-    )
+    """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`.
+
+    Beside a loss that is a number, a list or a histogram is a cell like another.
+    """
+    if not isinstance(data, (list, tuple)) or not all(isinstance(row, Mapping) for row in data) or not any(data):
+        return False
+    cells = [cell for row in data for cell in flatten(row)]
+    if all(_is_scalar(value) for _, value in cells):
+        return True
+    losses = [value for name, value in cells if parse(str(name)).rank <= 1]
+    numbers = [value for value in losses if value is not None]
+    return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
 
 
 def _is_scalar(value: Any) -> bool:
@@ -152,10 +157,18 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns name -> history of a mapping that holds several; empty if it is one run."""
-    parts = {str(name): value for name, value in data.items() if _is_mapping(value)}
+    parts = {str(name): held for name, value in data.items() if _is_mapping(held := _history_of(value))}
     if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
         return {}
     return parts if all(_is_history(part) for part in parts.values()) else {}
+
+
+def _history_of(value: Any) -> Any:
+    """What a Keras history or a run keeps its curves in; anything else as it is."""
+    if isinstance(value, Run):
+        return {name: (series.steps, series.values) for name, series in value.channels.items()}
+    held = None if type(value) is np.ndarray else getattr(value, "history", None)
+    return held if isinstance(held, Mapping) else value
 
 
 def _is_mapping(value: Any) -> bool:
@@ -192,6 +205,8 @@ def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
 
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
     """One run of a wide table; many of a table with a run column or with lists in its cells."""
+    if type(frame).__name__ == "RecordBatch":
+        frame = as_table(frame)
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [
@@ -218,30 +233,43 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
             if "epoch" in data and "epoch" not in inner:
                 inner["epoch"] = data["epoch"]
             data = {**inner, **{k: data[k] for k in ID_COLUMNS if k in data}}
-    table = table_from_mapping(data, forced=(options.train_loss, options.val_loss))
+    table, notes = _table_and_notes(data, (options.train_loss, options.val_loss))
     run_id = next((str(data[k]) for k in ID_COLUMNS if isinstance(data.get(k), (str, int))), "")
-    return run_from_table(table, options, replace(origin, run_id=run_id) if run_id and not origin.run_id else origin)
+    origin = replace(origin, run_id=origin.run_id or run_id, notes=(*origin.notes, *notes))
+    return run_from_table(table, options, origin)
 
 
-def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] = ()) -> dict[str, Points]:
+def table_from_mapping(data: Mapping[str, Any]) -> dict[str, Points]:
     """Returns the raw series of a mapping; entries that are no series are passed over.
 
     Raises:
-        InputError: an entry named like a channel holds no numbers, or the only loss is a single number.
+        InputError: an entry named like a loss holds no numbers, or the only loss is a single number.
     """
+    return _table_and_notes(data, ())[0]
+
+
+def _table_and_notes(
+    data: Mapping[str, Any], forced: Sequence[str | None]
+) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """The raw series of a mapping, and what was left out of those that it names like a channel."""
     table: dict[str, Points] = {}
     single: list[InputError] = []
-    axis = _shared_axis(data)
+    notes: list[str] = []
+    axis_name, axis = _shared_axis(data)
     for raw, value in _series(data):
-        if raw in _AXES or raw in RUN_COLUMNS:
+        if _is_axis(raw) or raw in RUN_COLUMNS:
             continue
+        known = parse(raw)
         try:
             steps, values = as_points(raw, value)
         except InputError as error:
-            if isinstance(value, (int, float, str)):  # a hyper-parameter (lr, the kind of loss) or a final score
-                single += [error] if parse(raw).quantity == "loss" else []
-            elif parse(raw).quantity or raw in forced:
+            if value is None or isinstance(value, (int, float, str)):
+                # not logged, a hyper-parameter (lr, the kind of loss), or a final score
+                single += [error] if known.quantity == "loss" else []
+            elif known.quantity == "loss" or raw in forced:
                 raise
+            elif known.quantity:
+                notes.append(f"left out {error}")
             continue
         if steps is None and axis is not None and len(axis) == len(values):
             steps = axis
@@ -250,7 +278,9 @@ def table_from_mapping(data: Mapping[str, Any], *, forced: Sequence[str | None] 
         table[raw] = (steps, values)
     if single and not any(parse(raw).rank <= 1 for raw in table):
         raise single[0]
-    return table
+    if axis is not None and not any(len(axis) == len(values) for _, values in table.values()):
+        notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
+    return table, tuple(notes)
 
 
 def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -277,14 +307,18 @@ def _has_steps(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
 
-def _shared_axis(data: Mapping[str, Any]) -> Any:
-    """Steps given once for all series, as `epoch` beside a Keras history."""
-    for name in _AXES:
-        if name in data:
-            try:
-                steps, values = as_points(name, data[name])
-            except InputError:
-                continue
-            if steps is None and np.isfinite(values).all():
-                return values
-    return None
+def _is_axis(name: Any) -> bool:
+    return isinstance(name, str) and name.strip().lower() in AXIS_NAMES
+
+
+def _shared_axis(data: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
+    named = {str(name).strip().lower(): name for name in data if _is_axis(name)}
+    for key in (name for name in AXIS_NAMES if name in named):
+        try:
+            steps, values = as_points(key, data[named[key]])
+        except InputError:
+            continue
+        if steps is None and np.isfinite(values).all():
+            return key, values
+    return "", None

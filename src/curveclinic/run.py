@@ -88,7 +88,9 @@ class Run:
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
-        for name in self.channels:
+        for name, series in self.channels.items():
+            if not isinstance(series, Series):
+                raise InputError(f"{name}: found {type(series).__name__}, expected a Series; see Run.from_arrays")
             if name not in CHANNELS and not name.startswith(LAYER_PREFIX):
                 raise InputError(
                     f"unknown channel {name!r}; expected one of {', '.join(CHANNELS)} or {LAYER_PREFIX}<layer>"
@@ -96,6 +98,7 @@ class Run:
         check_num_classes(self.num_classes)
         check_metric_goal(self.metric_goal)
         object.__setattr__(self, "channels", ReadOnlyDict(self.channels))
+        object.__setattr__(self, "run_id", str(self.run_id))
 
     @classmethod
     def from_arrays(
@@ -128,9 +131,11 @@ class Run:
         extra = list(gaps)
         series = {}
         sound = None  # the last axis found sound: channels of one table share theirs
+        raw = _owned(raw)
+        beside = _axis_beside(raw)
         for name, (steps, values) in raw.items():
             if steps is None:
-                one, note = Series(_implied_steps(len(values), longest), values), ""
+                one, note = _placed(values, longest, beside)
             elif steps is sound or is_sound_axis(steps):
                 sound, one, note = steps, Series(steps, values), ""
             else:
@@ -182,13 +187,15 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     if _is_ready(data):
         return None, with_inf(data)
     if _is_pair(data):
-        steps, values = _array(name, data[0]), _numbers(name, data[1])
+        source = _column(name, data[1])
+        steps, values = _array(f"{name}, steps", _column(name, data[0])), _numbers(name, source)
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
-        if _is_plain(data[1]):
+        if _is_plain(source):
             return steps, values
-        here = _present(data[1], len(values))
+        here = _present(source, len(values))
         return steps[here], values[here]
+    data = _column(name, data)
     values = _numbers(name, data)
     if _is_plain(data):
         return None, values
@@ -209,6 +216,19 @@ def _is_pair(data: Any) -> bool:
     if not isinstance(data, tuple) or len(data) != 2:
         return False
     return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
+
+
+def _column(name: str, data: Any) -> Any:
+    """What holds the values of an Arrow array, whose nulls are missing, or of a table of one column."""
+    if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "null_count"):
+        return data.to_pylist() if data.null_count else data.to_numpy()
+    if type(data).__name__ == "DataFrame":
+        columns = list(data.columns)
+        if len(columns) != 1:
+            found = counted(len(columns), "column")
+            raise InputError(f"{name}: found a table of {found}, expected one sequence of numbers")
+        return data[columns[0]]
+    return data
 
 
 def is_sound_axis(steps: FloatArray) -> bool:
@@ -248,11 +268,15 @@ def _present(source: Any, size: int) -> npt.NDArray[np.bool_]:
 def _is_missing(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in MISSING_TEXT
+    if hasattr(value, "as_py"):  # what an Arrow array holds
+        value = value.as_py()
     return value is None or type(value).__name__ in ("NAType", "MaskedConstant")
 
 
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
+    if getattr(getattr(data, "dtype", None), "kind", "f") == "M":
+        raise InputError(f"{name}: found times among the values, expected numbers; times may be steps: (steps, values)")
     return with_inf(_array(name, data))
 
 
@@ -262,7 +286,9 @@ def _array(name: str, data: Any) -> FloatArray:
     if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
         raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
     if hasattr(data, "detach"):
-        data = _of_tensor(data)
+        data = _of_tensor(name, data)
+    if getattr(getattr(data, "dtype", None), "kind", "f") == "c":
+        raise InputError(f"{name}: found complex numbers, expected real ones, such as their magnitudes")
     try:
         array = np.asarray(data, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -275,9 +301,12 @@ def _array(name: str, data: Any) -> FloatArray:
     return array
 
 
-def _of_tensor(tensor: Any) -> Any:
+def _of_tensor(name: str, tensor: Any) -> Any:
     """Values of a torch tensor, which may be on a device, part of a graph, or of a type that NumPy lacks (bfloat16)."""
-    return tensor.detach().double().cpu().numpy()
+    try:
+        return tensor.detach().double().cpu().numpy()
+    except (TypeError, RuntimeError, NotImplementedError) as error:  # sparse, or without data
+        raise InputError(f"{name}: found a tensor without plain values ({error}), expected numbers") from None
 
 
 def with_inf(values: FloatArray) -> FloatArray:
@@ -325,6 +354,37 @@ def _number(name: str, value: Any) -> float:
         return float(value.strip().removesuffix("%") if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None
+
+
+def _owned(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> dict[str, tuple[FloatArray | None, FloatArray]]:
+    """Copies what a caller may go on writing to; channels that share their steps go on sharing them."""
+    axes = {id(steps): steps.copy() for steps, _ in raw.values() if steps is not None}
+    return {name: (None if steps is None else axes[id(steps)], values.copy()) for name, (steps, values) in raw.items()}
+
+
+def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> FloatArray | None:
+    """Steps of a loss that counts further than the values of channels that came without; None for none.
+
+    Where it does not, its steps may be places in a list that had gaps.
+    """
+    longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
+    given = [raw[name][0] for name in ("train_loss", "val_loss") if name in raw]
+    sound = (steps for steps in given if steps is not None and len(steps) and is_sound_axis(steps))
+    return next((steps for steps in sound if longest and steps[-1] > longest), None)
+
+
+def _placed(values: FloatArray, longest: int, beside: FloatArray | None) -> tuple[Series, str]:
+    """A channel that came without steps: on those of a loss that has some, else on its own count."""
+    count = len(values)
+    if beside is None or not count:
+        return Series(_implied_steps(count, longest), values), ""
+    n = len(beside)
+    if count <= n <= _SPREAD_RATIO * count:
+        note = "" if count == n else f"{counted(count, 'value')} without steps, on the first of the {n} steps logged"
+        return Series(beside[:count], values), note
+    places = np.arange(1, count + 1) * (n / count)
+    note = f"{counted(count, 'value')} without steps, spread over the {counted(n, 'step')} logged"
+    return Series(np.interp(places, np.arange(1, n + 1), beside), values), note
 
 
 def _implied_steps(count: int, longest: int) -> FloatArray:
