@@ -95,6 +95,13 @@ def test_gradient_bursts_are_powers_of_ten_over_the_running_median():
     assert q["grad_burst_step"][0] == q["grad_burst_end"][0] == 51.0
 
 
+@pytest.mark.parametrize("at", [150, 251, 349, 450])
+def test_a_gradient_norm_that_drops_at_once_does_not_burst(at):
+    grad = np.where(np.arange(500) < at, 1.0, 1e-5)
+    q = numbers_of({"train_loss": decay(500), "grad_norm": grad})
+    assert max(q["grad_burst"][0], q["grad_growth"][0]) == pytest.approx(0.0, abs=0.01)
+
+
 def test_the_first_gradient_norms_are_aside():
     grad = np.full(80, 2.0)
     grad[0] = 2000.0

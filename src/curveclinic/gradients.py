@@ -57,7 +57,10 @@ def _course(cells: Cells) -> Quantities:
     late = masked_median(mid, cells.real & (column >= size - edge))
     highest = np.maximum(early, row_median(base))
     counted &= base > _ZERO
-    burst, growth = np.where(counted, raw - base, 0.0), np.where(counted, base - lowest, 0.0)
+    # in the cell in which a norm drops, the highest point is of before, the median of after
+    before = np.concatenate([base[:, :1], base[:, :1], base[:, :-2]], axis=1)
+    burst = np.where(counted, raw - np.maximum(base, before), 0.0)
+    growth = np.where(counted, base - lowest, 0.0)
     surge = np.maximum(burst, growth)
     high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)
     fallen = cells.real & (column >= base.argmax(axis=1)[:, None]) & (mid < ((highest + late) / 2)[:, None])
