@@ -25,9 +25,10 @@ from tables import Row, print_table, write_scores
 from yardstick import LOSSES, default_out, load_records, shortest_loss
 
 from curveclinic.labels import LABELS
+from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.rules import judge
-from curveclinic.run import Run, Series
+from curveclinic.run import Run
 
 NOISE = 0.01
 """Relative standard deviation of the added noise."""

@@ -9,10 +9,11 @@ import numpy as np
 
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.labels import LABELS
+from curveclinic.points import Series
 from curveclinic.predict import predict_runs
 from curveclinic.quantities import measure
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.run import Run, Series
+from curveclinic.run import Run
 from curveclinic.synth.generate import Sample
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.prefix import cut

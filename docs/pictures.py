@@ -25,10 +25,10 @@ from curveclinic import LABELS, Diagnosis, Finding, Run, predict_pathology
 from curveclinic.axis import Axis, axes
 from curveclinic.degrees import above, all_of, below
 from curveclinic.labels import CHANNELS
+from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.readers import read_file
 from curveclinic.rules import judge
-from curveclinic.run import Series
 from curveclinic.svg import COLOURS, render_svg
 from curveclinic.synth import Sample, generate
 from curveclinic.text import finding_title, headline

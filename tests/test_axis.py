@@ -3,7 +3,8 @@ import pytest
 from output_cases import NASTY_CURVES
 
 from curveclinic.axis import Axis, axes, non_finite_places, number, span, strokes
-from curveclinic.run import Run, Series
+from curveclinic.points import Series
+from curveclinic.run import Run
 
 
 def series(values):

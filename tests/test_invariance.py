@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from curveclinic.labels import LABELS
+from curveclinic.points import Series
 from curveclinic.predict import predict_runs
-from curveclinic.run import Run, Series
+from curveclinic.run import Run
 from curveclinic.synth.generate import generate
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))

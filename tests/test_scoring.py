@@ -12,8 +12,8 @@ from reference_rows import row
 from curveclinic import InputError, Run, score_table
 from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.points import Series
 from curveclinic.predict import predict_pathology, predict_runs
-from curveclinic.run import Series
 from curveclinic.scoring import score_runs
 from curveclinic.synth.generate import generate
 from curveclinic.writers import schema

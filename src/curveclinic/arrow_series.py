@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.kept import kept
+from curveclinic.points import with_inf
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
-from curveclinic.run import with_inf
 from curveclinic.smoothing import alike
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from curveclinic.axis import Axis, axes, losses, non_finite_places, number, span, strokes
 from curveclinic.diagnosis import Finding
-from curveclinic.run import Run, Series
+from curveclinic.points import Series
+from curveclinic.run import Run
 from curveclinic.text import span_text
 
 BoolArray = npt.NDArray[np.bool_]

@@ -14,7 +14,8 @@ import numpy as np
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
-from curveclinic.run import FloatArray, MetricGoal
+from curveclinic.points import FloatArray
+from curveclinic.run import MetricGoal
 from curveclinic.together import settled_names
 from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, tokens
 

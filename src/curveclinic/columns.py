@@ -27,7 +27,7 @@ from curveclinic.grid import (
 )
 from curveclinic.naming import Points, parse
 from curveclinic.plurals import counted
-from curveclinic.run import as_points
+from curveclinic.points import as_points
 from curveclinic.vocabulary import REPETITIONS
 
 Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]

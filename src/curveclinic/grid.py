@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.plurals import counted
+from curveclinic.points import FloatArray, as_number, with_inf
 from curveclinic.restarts import cut
-from curveclinic.run import FloatArray, as_number, with_inf
 from curveclinic.vocabulary import REPETITIONS
 
 IntArray = npt.NDArray[np.int64]

@@ -17,7 +17,8 @@ from curveclinic.errors import InputError
 from curveclinic.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.orientations import points_held, rows_held
-from curveclinic.run import MetricGoal, Run, as_points, check_metric_goal, check_num_classes
+from curveclinic.points import as_points
+from curveclinic.run import MetricGoal, Run, check_metric_goal, check_num_classes
 from curveclinic.vocabulary import ADVERSARIAL, SPLITS, tokens
 
 _EXPECTED = (

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.labels import LAYER_PREFIX
-from curveclinic.run import FloatArray, Series
+from curveclinic.points import FloatArray, Series
 
 _NOTHING: Final = 1e-7
 """Share of the largest layer's norm that is none: what float32 rounding leaves of a dead unit's gradient."""

@@ -16,8 +16,9 @@ from curveclinic.errors import InputError
 from curveclinic.levels import Level, level_of
 from curveclinic.measures import CELLS, cells_of
 from curveclinic.phrases import percent, value
+from curveclinic.points import as_points
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
-from curveclinic.run import Run, as_points
+from curveclinic.run import Run
 from curveclinic.smoothing import moving_mean
 
 _FEWEST = 12

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from curveclinic.run import FloatArray, MetricGoal
+from curveclinic.points import FloatArray
+from curveclinic.run import MetricGoal
 from curveclinic.vocabulary import (
     ADVERSARIAL_ERRORS,
     CADENCE,

@@ -9,7 +9,8 @@ import numpy as np
 from curveclinic.axis import Axis, FloatArray, axes, losses, non_finite_places, span
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.errors import InputError, MissingExtraError
-from curveclinic.run import Run, Series
+from curveclinic.points import Series
+from curveclinic.run import Run
 from curveclinic.svg import COLOURS
 from curveclinic.text import headline, span_text
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.run import FloatArray, is_sound_axis
+from curveclinic.points import FloatArray
+from curveclinic.run import is_sound_axis
 
 IntArray = npt.NDArray[np.int64]
 

@@ -16,8 +16,9 @@ import numpy as np
 from curveclinic.errors import InputError
 from curveclinic.phrases import percent, value
 from curveclinic.plurals import counted
+from curveclinic.points import as_points
 from curveclinic.ragged import FloatArray
-from curveclinic.run import Run, as_points, check_num_classes
+from curveclinic.run import Run, check_num_classes
 
 SmallBatchVerdict = Literal["pass", "not_yet", "fail"]
 

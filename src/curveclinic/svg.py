@@ -14,7 +14,8 @@ import numpy as np
 
 from curveclinic.axis import Axis, FloatArray, axes, losses, non_finite_places, span, strokes
 from curveclinic.diagnosis import Diagnosis, Finding
-from curveclinic.run import Run, Series
+from curveclinic.points import Series
+from curveclinic.run import Run
 from curveclinic.text import finding_title, headline, likely_texts, printable, span_text, stop_text
 
 COLOURS = {

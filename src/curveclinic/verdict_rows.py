@@ -13,9 +13,10 @@ from curveclinic.judging import Judged
 from curveclinic.labels import CHANNELS, HEALTHY, LABELS
 from curveclinic.layers import layers_of, silence_notes, silent_layers
 from curveclinic.merge import Verdicts
+from curveclinic.points import Series
 from curveclinic.predict import no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import Run, Series
+from curveclinic.run import Run
 from curveclinic.sweeps import notes_of_sweeps
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.writers import schema, storable

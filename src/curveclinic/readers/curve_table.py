@@ -14,7 +14,8 @@ import numpy as np
 
 from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
-from curveclinic.run import FloatArray, Run, Series
+from curveclinic.points import FloatArray, Series
+from curveclinic.run import Run
 from curveclinic.writers import storable
 
 if TYPE_CHECKING:

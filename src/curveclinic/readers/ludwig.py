@@ -8,9 +8,10 @@ from typing import Any
 from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points
+from curveclinic.points import as_points
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
-from curveclinic.run import Run, as_points
+from curveclinic.run import Run
 
 _TOTAL = "combined"
 _SPLITS = ("training", "validation", "test")

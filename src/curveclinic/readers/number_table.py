@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from curveclinic.columns import grid_from_frame
 from curveclinic.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
+from curveclinic.points import MISSING_TEXT, FloatArray
 from curveclinic.readers.source import MAX_BYTES, Source
-from curveclinic.run import MISSING_TEXT, FloatArray
 from curveclinic.vocabulary import REPETITIONS
 
 _TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from curveclinic.run import FloatArray, as_number
+from curveclinic.points import FloatArray, as_number
 
 
 def number_table(lines: Sequence[bytes], width: int, separator: bytes | None = None) -> tuple[FloatArray, int]:

@@ -14,11 +14,12 @@ from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
 from curveclinic.naming import Points, parse
 from curveclinic.plurals import counted
+from curveclinic.points import FloatArray
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.restarts import ANEW_NOTE, goes_on, usual_gap
-from curveclinic.run import FloatArray, Run
+from curveclinic.run import Run
 
 _ZIGZAG = 100
 """More steps back than this are several writers at once, not restarts: nothing is purged."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.naming import Points, parse
-from curveclinic.run import FloatArray
+from curveclinic.points import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

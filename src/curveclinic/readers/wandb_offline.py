@@ -16,10 +16,11 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, IntArray, column_from_cells, flatten
 from curveclinic.naming import parse
 from curveclinic.plurals import counted
+from curveclinic.points import FloatArray
 from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
-from curveclinic.run import FloatArray, Run
+from curveclinic.run import Run
 
 Cells = tuple[list[int], list[bytes]]
 """Rows of a column and its cells, JSON text."""

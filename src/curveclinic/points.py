@@ -1,0 +1,209 @@
+"""Whatever holds numbers -> points: sequences, arrays, tensors, columns; what is missing, and what is no number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.errors import InputError
+from curveclinic.plurals import counted
+
+FloatArray = npt.NDArray[np.float64]
+
+_STORED_INF = 1.797e308
+"""Databases without Inf (MLflow's) store the largest float in its place."""
+
+MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
+"""Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
+
+_PLAIN = frozenset((float, int))
+"""Types of the cells of most lists: never missing, never text."""
+
+_TEXT_VALUES = {
+    "nan": np.nan,
+    "inf": np.inf,
+    "+inf": np.inf,
+    "infinity": np.inf,
+    "+infinity": np.inf,
+    "-inf": -np.inf,
+    "-infinity": -np.inf,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One logged channel.
+
+    Attributes:
+        steps: (n,) float64, strictly increasing.
+        values: (n,) float64; NaN and Inf are data, missing points are left out.
+    """
+
+    steps: FloatArray
+    values: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
+    """Returns (steps, values) of a channel's raw data without its missing points.
+
+    Steps are None when they were not given, unless points are missing: then position, from 1, is the step.
+
+    Raises:
+        InputError: the data is not a sequence of numbers, or steps and values differ in length.
+    """
+    if isinstance(data, Series):
+        return data.steps, data.values
+    if _is_ready(data):
+        return None, with_inf(data)
+    if _is_pair(data):
+        source = _column(name, data[1])
+        steps, values = _array(f"{name}, steps", _column(name, data[0])), _numbers(name, source)
+        if len(steps) != len(values):
+            raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
+        if _is_plain(source):
+            return steps, values
+        here = _present(source, len(values))
+        return steps[here], values[here]
+    data = _column(name, data)
+    values = _numbers(name, data)
+    if _is_plain(data):
+        return None, values
+    # A gap keeps its place on the implied axis: position, not count, is the step.
+    keep = _present(data, len(values))
+    if keep.all():
+        return None, values
+    return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
+
+
+def _is_ready(data: Any) -> bool:
+    """Whether it is an array of values as they are kept."""
+    return type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1
+
+
+def _is_pair(data: Any) -> bool:
+    """Whether data are (steps, values)."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        return False
+    return isinstance(data[0], np.ndarray) or not (data[0] is None or np.isscalar(data[0]))
+
+
+def _column(name: str, data: Any) -> Any:
+    """What holds the values of an Arrow array, whose nulls are missing, or of a table of one column."""
+    if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "null_count"):
+        return data.to_pylist() if data.null_count else data.to_numpy()
+    if type(data).__name__ == "DataFrame":
+        columns = list(data.columns)
+        if len(columns) != 1:
+            found = counted(len(columns), "column")
+            raise InputError(f"{name}: found a table of {found}, expected one sequence of numbers")
+        return data[columns[0]]
+    return data
+
+
+def _is_plain(source: Any) -> bool:
+    """Whether the data can hold numbers only, so that no cell needs a look."""
+    if isinstance(source, np.ndarray):
+        return bool(source.dtype != object) and not isinstance(source, np.ma.MaskedArray)
+    return isinstance(source, (list, tuple)) and _PLAIN.issuperset(map(type, source))
+
+
+def _present(source: Any, size: int) -> npt.NDArray[np.bool_]:
+    return np.fromiter((not _is_missing(v) for v in source), dtype=bool, count=size)
+
+
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING_TEXT
+    if hasattr(value, "as_py"):  # what an Arrow array holds
+        value = value.as_py()
+    return value is None or type(value).__name__ in ("NAType", "MaskedConstant")
+
+
+def _numbers(name: str, data: Any) -> FloatArray:
+    """Values as float64; missing ones are NaN here and are dropped by the caller."""
+    if getattr(getattr(data, "dtype", None), "kind", "f") == "M":
+        raise InputError(f"{name}: found times among the values, expected numbers; times may be steps: (steps, values)")
+    return with_inf(_array(name, data))
+
+
+def _array(name: str, data: Any) -> FloatArray:
+    if _is_ready(data):
+        return np.asarray(data)
+    if data is None or isinstance(data, (str, bytes, Mapping, Iterator, set)) or np.isscalar(data):
+        raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers")
+    if hasattr(data, "detach"):
+        data = _of_tensor(name, data)
+    if getattr(getattr(data, "dtype", None), "kind", "f") == "c":
+        raise InputError(f"{name}: found complex numbers, expected real ones, such as their magnitudes")
+    try:
+        array = np.asarray(data, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        array = np.array([_number(name, value) for value in _listed(name, data)], dtype=np.float64)
+    if array.ndim == 2 and array.shape[1] == 1:  # a column, or numbers that were kept as tensors of one element
+        array = array[:, 0]
+    if array.ndim != 1:
+        advice = "; give steps and values as a tuple of two: (steps, values)" if 2 in array.shape else ""
+        raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension{advice}")
+    return array
+
+
+def _of_tensor(name: str, tensor: Any) -> Any:
+    """Values of a torch tensor, which may be on a device, part of a graph, or of a type that NumPy lacks (bfloat16)."""
+    try:
+        return tensor.detach().double().cpu().numpy()
+    except (TypeError, RuntimeError, NotImplementedError) as error:  # sparse, or without data
+        raise InputError(f"{name}: found a tensor without plain values ({error}), expected numbers") from None
+
+
+def with_inf(values: FloatArray) -> FloatArray:
+    """Returns values with Inf where a database stored the largest float in its place."""
+    if not len(values) or -_STORED_INF < values[values.argmin()] <= values[values.argmax()] < _STORED_INF:
+        return values
+    overflow = (np.abs(values) >= _STORED_INF).nonzero()[0]  # NaN leads here, too
+    found = values[overflow]
+    if np.isinf(found).all():  # or there is none
+        return values
+    out: FloatArray = values.copy()
+    out[overflow] = np.copysign(np.inf, found)
+    return out
+
+
+def _listed(name: str, data: Any) -> list[Any]:
+    try:
+        return list(data)
+    except TypeError:
+        raise InputError(f"{name}: found {type(data).__name__}, expected a sequence of numbers") from None
+
+
+def as_number(value: Any) -> float | None:
+    """Returns the number a cell holds, None for a missing one; NaN and Inf are numbers.
+
+    Raises:
+        ValueError: the cell holds something else.
+    """
+    if _is_missing(value):
+        return None
+    number = _number("cell", value)
+    return float(np.copysign(np.inf, number)) if abs(number) >= _STORED_INF else number
+
+
+def _number(name: str, value: Any) -> float:
+    if _is_missing(value):
+        return np.nan
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TEXT_VALUES:
+            return _TEXT_VALUES[text]
+    elif hasattr(value, "detach"):  # a torch tensor that is part of a graph warns where it becomes a number
+        value = value.detach()
+    try:
+        return float(value.strip().removesuffix("%") if isinstance(value, str) else value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None
