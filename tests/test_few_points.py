@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from curveclinic.few_points import SHORTEST_FOR_NETWORK, few, loss_points
+from curveclinic import predict_pathology
+from curveclinic.few_points import SHORTEST_FOR_NETWORK, few, loss_points, without_lone_val
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import Batch
 from curveclinic.rules import cautious, judge
@@ -44,3 +45,23 @@ def test_the_rules_ask_for_more_where_there_are_few_points(points, rise, found):
     val = np.concatenate([[2.0, 1.5, 1.2], 1.0 + np.linspace(0.0, rise, points - 3)])
     opinion = judge(Batch.from_runs([Run.from_arrays({"train_loss": train, "val_loss": val})]))
     assert opinion.present[0, LABELS.index("overfitting")] == found
+
+
+def test_a_val_loss_of_one_point_changes_nothing_that_is_said_of_train():
+    noise = np.random.default_rng(4).normal(0.0, 0.01, (20, 40))
+    falls = [np.linspace(1.0, 0.5, 40) + own for own in noise]
+    alone = predict_pathology([{"train_loss": fall} for fall in falls])
+    beside = predict_pathology([{"train_loss": fall, "val_loss": ([30], [0.6])} for fall in falls])
+    assert [d.labels for d in beside] == [d.labels for d in alone]
+    assert all("only 1 finite point" in d.unchecked["no_generalization"] for d in beside)
+
+
+def test_only_a_val_loss_of_one_point_beside_a_train_loss_is_left_out():
+    runs = [
+        {"train_loss": [2.0, 1.0], "val_loss": [1.0]},
+        {"val_loss": [1.0]},
+        {"train_loss": [2.0, 1.0], "val_loss": [2.0, 1.0]},
+    ]
+    batch = without_lone_val(Batch.from_runs([Run.from_arrays(run) for run in runs]))
+    assert batch.channels["val_loss"].lengths.tolist() == [0, 1, 2]
+    assert batch.channels["train_loss"].lengths.tolist() == [2, 0, 2]

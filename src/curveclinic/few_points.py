@@ -1,13 +1,14 @@
-"""Which runs have few points: the network does not answer there, and the rules are cautious."""
+"""What has few points: there the network does not answer, the rules are cautious, and one val point is no curve."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from curveclinic.labels import CHANNELS
-from curveclinic.ragged import BoolArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, IntArray
 
 SHORTEST_FOR_NETWORK: Final = 8
 """Finite points of the longer loss below which the rules decide."""
@@ -23,3 +24,13 @@ def loss_points(counts: IntArray) -> IntArray:
 def few(counts: IntArray) -> BoolArray:
     """(n,) True where the longer loss has too few points for the network."""
     return loss_points(counts) < SHORTEST_FOR_NETWORK
+
+
+def without_lone_val(batch: Batch) -> Batch:
+    """Returns the batch without val losses of one point beside a train loss: they have no course to judge train by."""
+    train, val = (batch.channels[name].lengths for name in ("train_loss", "val_loss"))
+    lone = (val == 1) & (train > 1)
+    if not np.count_nonzero(lone):
+        return batch
+    rest = batch.channels["val_loss"].where(np.repeat(~lone, val))
+    return replace(batch, channels={**batch.channels, "val_loss": rest})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from curveclinic.doubt import doubts_among
-from curveclinic.few_points import loss_points
+from curveclinic.few_points import loss_points, without_lone_val
 from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
 from curveclinic.merge import Verdicts, merge
@@ -182,7 +182,7 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     network: list[tuple[NetworkOpinion, Encoded]] = []
     suspects: list[Suspects | None] = []
     rows: list[IntArray] = []
-    for piece in measured(batch):
+    for piece in measured(without_lone_val(batch)):
         rules.append(opinion_on(piece))
         if classifier is not None:
             network.append(_network_opinion(piece, classifier))
