@@ -6,6 +6,8 @@ import pytest
 
 from curveclinic.errors import InputError
 from curveclinic.intake import runs_from
+from curveclinic.predict import predict_pathology
+from curveclinic.readers import read_file
 from curveclinic.run import Run
 
 
@@ -352,3 +354,14 @@ def test_nothing_heavy_is_imported_for_plain_data():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("measure", ["rmse", "mae", "error"])
+def test_errors_of_train_and_test_show_overfitting_as_losses_do(measure, tmp_path):
+    rounds = np.arange(100)
+    train, test = 0.05 + np.exp(-rounds / 15), 0.6 + np.exp(-rounds / 8) + 0.01 * np.maximum(rounds - 30, 0)
+    history = {"train": {measure: train.tolist()}, "test": {measure: test.tolist()}}
+    path = tmp_path / "log.csv"
+    pd.DataFrame({f"train-{measure}-mean": train, f"test-{measure}-mean": test}).to_csv(path, index=False)
+    for data in (history, read_file(path)[0]):
+        assert predict_pathology(data).labels == ("overfitting",)

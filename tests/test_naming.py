@@ -205,6 +205,30 @@ def test_test_loss_stands_in_for_validation_and_is_said():
     assert not any("test" in note for note in choice.notes)
 
 
+@pytest.mark.parametrize("kind", ["rmse", "mae", "error", "mse", "rmse-mean", "perplexity"])
+@pytest.mark.parametrize("name", ["{side}/{kind}", "{side}-{kind}", "{side}_{kind}"])
+def test_a_test_error_stands_in_for_validation_beside_the_same_of_train(name, kind):
+    train, test = (name.format(side=side, kind=kind) for side in ("train", "test"))
+    choice = choose({train: points([4.0, 2.0, 1.0]), test: points([4.0, 3.0, 5.0])})
+    assert set(choice.channels) == {"train_loss", "val_loss"}
+    assert choice.channels["val_loss"][1].argmax() == 2
+    assert "no validation loss is logged; the test loss is taken for it" in choice.notes
+
+
+def test_a_test_error_of_another_kind_or_beside_a_loss_stays_a_metric():
+    assert chosen(["train_rmse", "test_mae"]) == {"train_loss": "train_rmse", "val_metric": "test_mae"}
+    assert chosen(["train_loss", "train_mse", "test_mse"])["val_metric"] == "test_mse"
+    assert chosen(["train_rmse", "val_rmse", "test_rmse"])["val_loss"] == "val_rmse"
+
+
+def test_of_several_errors_the_first_that_both_sides_log_is_judged():
+    assert chosen(["train_mae", "train_rmse", "test_rmse"])["train_loss"] == "train_rmse"
+    names = ["train-rmse", "train-mae", "validation_0-mae"]
+    assert chosen(names) == {
+        "train_loss": "train-mae", "val_loss": "validation_0-mae", "train_metric": "train-rmse",
+    }  # fmt: skip
+
+
 def test_one_test_point_is_no_validation_curve():
     assert "val_loss" not in choose(table(train_loss=5, test_loss=1)).channels
 

@@ -106,13 +106,12 @@ def _losses(
 ) -> tuple[list[Name], list[Name], list[str]]:
     """Returns the names to add up for the train loss, for the validation loss, and remarks."""
     lossy = [n for n in names if n.rank < 9]
-    val = [n for n in lossy if n.split == "val"]
+    train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
     notes = []
-    if not any(n.rank < 2 for n in val):
-        test = [n for n in lossy if n.split == "test" and size[n.raw] > 1]
-        if any(n.rank < 2 for n in test):
-            val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
-    train, val = _same_tier(_train_side(lossy, size), val)
+    test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
+    if test:
+        val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
+    train, val = _same_tier(train, val)
     parts, val_parts = _by_component(train), _by_component(val)
     shared = [c for c in parts if c in val_parts]
     wanted: list[Part]
@@ -137,6 +136,18 @@ def _losses(
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if "test loss" not in n]
     return chosen, chosen_val, notes
+
+
+def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
+    """Test losses to take for the missing validation: losses by name, else errors where train logs the same as well."""
+    if any(n.rank < 2 for n in val):
+        return []
+    if any(n.rank < 2 for n in test):
+        return test
+    if val or any(n.rank < 2 for n in train):
+        return []
+    kinds = {_kind(n) for n in train}
+    return [n for n in test if _kind(n) in kinds]
 
 
 def _of_pairs(told: Sequence[str]) -> bool:
@@ -187,10 +198,16 @@ def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], 
 
 
 def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
-    """Keeps one kind of error of several: the first one of train, and the same of validation if it is there."""
-    kind = (train or val)[0].component
-    same = [n for n in val if n.component == kind]
-    return [n for n in train if n.component == kind], same or val[:1]
+    """Keeps one kind of error of several: the first one that both sides log, else the first one of each."""
+    evaluated = {_kind(n) for n in val}
+    kind = next((_kind(n) for n in train if _kind(n) in evaluated), _kind((train or val)[0]))
+    same = [n for n in val if _kind(n) == kind]
+    return [n for n in train if _kind(n) == kind], same or val[:1]
+
+
+def _kind(name: Name) -> Part:
+    """What an error measures, whatever the number of its set: `validation_0-rmse` and `train-rmse` measure the same."""
+    return tuple(word for word in name.component if not word.isdigit())
 
 
 def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
