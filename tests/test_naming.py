@@ -256,6 +256,60 @@ def test_the_goal_follows_from_the_metric(metric, goal):
     assert choose(raw, metric_goal="max").metric_goal == "max"
 
 
+@pytest.mark.parametrize(
+    ("name", "rank", "goal"),
+    [
+        ("train-mlogloss", 1, "min"), ("eval-poisson-nloglik", 1, "min"), ("valid_0/quantile", 1, "min"),
+        ("learn/MultiClass", 1, "min"), ("val_neg_log_likelihood", 1, "min"), ("train-merror", 2, "min"),
+        ("eval-rmsle", 2, "min"), ("training/l2", 2, "min"), ("valid_0/l2", 2, "min"), ("valid l1-mean", 2, "min"),
+        ("valid_0/multi_error", 2, "min"), ("train-gamma-deviance", 2, "min"), ("train_rel_l2", 2, "min"),
+        ("val_hamming_loss", 2, "min"), ("train-aucpr", 9, "max"), ("valid_0/ndcg@5", 9, "max"),
+    ],
+)  # fmt: skip
+def test_names_of_gradient_boosting_and_its_kin(name, rank, goal):
+    found = parse(name)
+    assert (found.quantity, found.rank, found.goal) == ("loss" if rank < 2 else "metric", rank, goal)
+
+
+@pytest.mark.parametrize("name", ["l2", "l2_reg", "l2_norm/param", "train/l2_norm", "weight_l2", "l1_reg", "quantile"])
+def test_norms_penalties_and_settings_are_no_errors(name):
+    assert parse(name).quantity == ""
+    assert chosen(["train_loss", "val_loss", name]) == {"train_loss": "train_loss", "val_loss": "val_loss"}
+
+
+def test_l2_in_names_of_norms_and_of_parts_of_a_loss_is_what_it_was():
+    assert {parse(name).quantity for name in ("l2_norm/grad", "grad_norm/l2", "l2_norm/grad/global")} == {"grad_norm"}
+    assert parse("train/l2_loss").component == ("l2",)
+
+
+def test_errors_of_gradient_boosting_are_judged():
+    names = ["training/l2", "training/l1", "valid_0/l2", "valid_0/l1"]
+    assert chosen(names)["train_loss"] == "training/l2"
+    assert chosen(names)["val_loss"] == "valid_0/l2"
+    assert chosen(["train_l2-mean", "train_l2-stdv", "valid_l2-mean"]) == {
+        "train_loss": "train_l2-mean", "val_loss": "valid_l2-mean",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [
+        ("val_brier_score", "min"), ("val_edit_distance_score", "min"), ("val_fid_score", "min"), ("val_eer", "min"),
+        ("val_rmse_score", "min"), ("val_perplexity_score", "min"), ("val_hamming_loss", "min"), ("val_hd95", "min"),
+        ("val_neg_mean_squared_error", "max"), ("val_neg_log_loss", "max"), ("val_neg_brier_score", "max"),
+        ("val_score", "max"), ("val_f1_score", "max"), ("val_dice_score", "max"), ("val_quality_score", None),
+    ],
+)  # fmt: skip
+def test_a_score_has_the_goal_of_what_it_scores(metric, goal):
+    assert parse(metric).quantity == "metric"
+    assert choose({**table(loss=5, val_loss=5), metric: points([1.0, 2.0])}).metric_goal == goal
+
+
+@pytest.mark.parametrize("name", ["val_ece", "val_calibration_error", "val_fpr_score", "val_fnr", "fpr_at_95_recall"])
+def test_what_need_not_get_better_as_the_loss_falls_is_not_judged(name):
+    assert chosen(["train_loss", "val_loss", name]) == {"train_loss": "train_loss", "val_loss": "val_loss"}
+
+
 def test_our_own_channel_names_come_first_and_say_no_goal():
     names = ["val_accuracy", "accuracy", "train_metric", "val_metric", "loss"]
     assert chosen(names) == {"train_loss": "loss", "train_metric": "train_metric", "val_metric": "val_metric"}

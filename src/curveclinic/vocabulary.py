@@ -37,17 +37,33 @@ LOSS_WORDS: Final = {
     **dict.fromkeys(
         (
             *("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
-            *("infonce", "nce", "ntxent", "huber"),
+            *("infonce", "nce", "ntxent", "huber", "mlogloss", "nloglik", "nlpd"),
         ),
         1,
     ),
-    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance"), 2),
+    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance", "merror", "crps"), 2),
+    **dict.fromkeys(("msle", "rmsle", "mape", "smape", "wape", "mase", "rmspe", "nrmse", "mphe"), 2),
 }
 """Word -> rank as a loss: 0 by name, 1 loss-like, 2 an error that stands in when there is nothing else."""
 
+LIKELIHOODS: Final = tuple(map(_words, ("neg log likelihood", "negative log likelihood")))
+"""Words that, all of them in one name, make it loss-like."""
+
+BOOSTED: Final = _words("quantile poisson tweedie expectile multiclass") | {"multi class", "kullback leibler"}
+"""Whole names, the side aside, of losses of gradient boosting; without a side they are settings."""
+
+SQUARED: Final = (_words("l2"), _words("rel l2"), _words("relative l2"))
+"""Whole names, the side aside, of a squared or relative error; `l2` beside other words is a penalty or a norm."""
+
+PENALTIES: Final = _words("norm norms reg regularization regularisation regularizer penalty decay sparsity")
+"""Words beside which `l1` is no error."""
+
+FALSE_LOSSES: Final = tuple(map(_words, ("hamming loss", "zero one loss")))
+"""Words, all of them in one name, of a share of errors that is called a loss."""
+
 NEVER: Final = _words(
     "scale scaler weight weights runtime z balancing balance aux auxiliary best std var variance time seconds "
-    "throughput delta patience ratio count probability"
+    "throughput delta patience ratio count probability stdv stddev"
 )
 """Words that make a name with `loss` in it something else; `probability_loss_spikes` is a column of our own scans."""
 
@@ -91,15 +107,17 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
         (r"err|error|errors", "min"),
         (r"b?acc\d*|accuracy|accuracies|top\d", "max"),
         (r"f1|fscore|f1score", "max"),
-        (r"m?auc|auroc|auprc|roc", "max"),
+        (r"m?auc|auroc|auprc|aucpr|roc", "max"),
         (r"m?ap\d*", "max"),
         (r"m?iou|m?dice|jaccard", "max"),
         (r"mcc|kappa", "max"),
         (r"s?bleu\d*|sacrebleu|rouge\w*|meteor|exact|em|chrf", "max"),
-        (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation", "max"),
-        (r"psnr|ssim|ndcg|mrr|hits|score|(si)?s[dn]ri?|pesq|e?stoi", "max"),
+        (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation|corrcoef", "max"),
+        (r"psnr|ssim|ndcg|mrr|hits|(si)?s[dn]ri?|pesq|e?stoi", "max"),
+        (r"brier|eer|lpips|hd\d+|hausdorff|levenshtein|chamfer", "min"),
         (r"recall|precision|sensitivity|specificity", "max"),
-        (r"mae|mse|rmse|mape|smape|wer|cer|fid|l1", "min"),
+        (r"mae|r?mse|mape|smape|wer|cer|fid|l1|deviance|merror|crps|r?msle|wape|mase|rmspe|nrmse|mphe", "min"),
+        (r"score", "max"),
     )
 )
 """Metric words and their goals; the first match names the family, earlier families are preferred
@@ -107,6 +125,12 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
 
 EVAL_FAMILIES: Final = frozenset((4, 5, 7))
 """Families (index into METRICS) that are computed at evaluation only: mAP, IoU, BLEU."""
+
+TRADED: Final = re.compile(r"ece|calibration|[ft][pn]r\d*|fdr")
+"""Words of what does not get better as the loss falls: a net that knows nothing errs on one side only, and knows so."""
+
+FALLING: Final = tuple(map(_words, ("edit distance", "hamming distance", "frechet distance", "davies bouldin")))
+"""Words that, all of them in one name, make it a metric of which smaller is better."""
 
 _GLUED = re.compile(r"(train|val|valid|test|eval|tr|te|t|v)(loss|acc|accuracy)")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
