@@ -128,6 +128,14 @@ def test_a_name_is_split_quantity_component(raw, split, quantity, component):
         (["t_loss", "v_loss"], {"train_loss": "t_loss", "val_loss": "v_loss"}),
         (["vloss", "tloss", "vacc"], {"train_loss": "tloss", "val_loss": "vloss", "val_metric": "vacc"}),
         (["v_loss", "train_loss"], {"train_loss": "train_loss"}),
+        (["tr_loss", "va_loss", "tr_acc", "va_acc"], {
+            "train_loss": "tr_loss", "val_loss": "va_loss", "train_metric": "tr_acc", "val_metric": "va_acc",
+        }),
+        (["loss_tr", "loss_va", "loss_te"], {"train_loss": "loss_tr", "val_loss": "loss_va"}),
+        (["tr_rmse", "va_rmse"], {"train_loss": "tr_rmse", "val_loss": "va_rmse"}),
+        (["trloss", "valoss"], {"train_loss": "trloss", "val_loss": "valoss"}),
+        (["loss", "loss_va", "loss_expr"], {"train_loss": "loss"}),
+        (["train_loss", "val_loss", "va_loss"], {"train_loss": "train_loss", "val_loss": "val_loss"}),
         (["fold_1/loss", "fold_1/val_loss", "fold_2/loss", "fold_2/val_loss"], {
             "train_loss": "fold_1/loss", "val_loss": "fold_1/val_loss",
         }),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 from curveclinic.naming import Name, quoted
-from curveclinic.vocabulary import REPETITIONS, SIDE_LETTERS
+from curveclinic.vocabulary import REPETITIONS, SHORT_VAL, SIDE_LETTERS
 
 _NUMBERED = re.compile(rf"({'|'.join(REPETITIONS)})(\d*)")
 
@@ -15,7 +16,17 @@ _NUMBERED = re.compile(rf"({'|'.join(REPETITIONS)})(\d*)")
 def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Returns the names of one run, each with its side, and remarks."""
     one, remarks = _first_repetition(names)
-    return _sides_by_letter(one), remarks
+    return _short_val(_sides_by_letter(one)), remarks
+
+
+def _short_val(names: Sequence[Name]) -> list[Name]:
+    """Gives names with `va` their side where train logs the same loss by its side, and no loss is validation's."""
+    losses = [n for n in names if n.rank < 9]
+    of_train = {n.component for n in losses if n.split == "train"}
+    shortened = [_without(n.component, (SHORT_VAL,)) for n in losses if not n.split and SHORT_VAL in n.component]
+    if any(n.split == "val" for n in losses) or of_train.isdisjoint(shortened):
+        return list(names)
+    return [_with_side(name, SHORT_VAL, "val") for name in names]
 
 
 def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
@@ -23,14 +34,15 @@ def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
     parts = [n.component for n in names if n.quantity == "loss" and n.rank == 0]
     if sorted(parts) != sorted((letter,) for letter in SIDE_LETTERS) or any(n.split for n in names):
         return list(names)
-    return [_with_side(name) for name in names]
+    for letter, side in SIDE_LETTERS.items():
+        names = [_with_side(name, letter, side) for name in names]
+    return list(names)
 
 
-def _with_side(name: Name) -> Name:
-    letter = next((word for word in name.component if word in SIDE_LETTERS), None)
-    if letter is None or name.quantity not in ("loss", "metric"):
+def _with_side(name: Name, word: str, side: Literal["train", "val"]) -> Name:
+    if name.split or word not in name.component or name.quantity not in ("loss", "metric"):
         return name
-    return replace(name, split=SIDE_LETTERS[letter], component=_without(name.component, (letter,)))
+    return replace(name, split=side, component=_without(name.component, (word,)))
 
 
 def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:

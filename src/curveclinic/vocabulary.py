@@ -26,6 +26,9 @@ SPLITS: Final = {
 SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "val"}
 """Letter -> part of the data, where a log has losses of both letters and no others: `t_loss`, `v_loss`."""
 
+SHORT_VAL: Final = "va"
+"""Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
+
 REPETITIONS: Final = ("fold", "seed")
 """Words that number trainings of one configuration."""
 
@@ -132,7 +135,7 @@ TRADED: Final = re.compile(r"ece|calibration|[ft][pn]r\d*|fdr")
 FALLING: Final = tuple(map(_words, ("edit distance", "hamming distance", "frechet distance", "davies bouldin")))
 """Words that, all of them in one name, make it a metric of which smaller is better."""
 
-_GLUED = re.compile(r"(train|val|valid|test|eval|tr|te|t|v)(loss|acc|accuracy)")
+_GLUED = re.compile(r"(train|val|valid|test|eval|tr|va|te|t|v)(loss|acc|accuracy)")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 
