@@ -16,7 +16,7 @@ from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.run import FloatArray, MetricGoal
 from curveclinic.together import settled_names
-from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, tokens
+from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, RANKED_BESIDE, RANKED_REWARDS, SPLITS, tokens
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
@@ -150,19 +150,25 @@ def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -
     return [n for n in test if _kind(n) in kinds]
 
 
-def _of_pairs(told: Sequence[str]) -> bool:
+def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
     """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
-    words = [set(tokens(raw)) & PREFERRED for raw in told]
-    return all(words) and any("rejected" in own for own in words)
+    words = [set(tokens(n.raw)) & PREFERRED for n in told]
+    return (all(words) and any("rejected" in own for own in words)) or _of_reward_model(told, names)
+
+
+def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
+    """Whether all rewards are the scores of a model that learns to rank pairs: TRL's `RewardTrainer`."""
+    scores = {frozenset(tokens(n.raw)).difference(SPLITS) for n in told}
+    return scores == set(RANKED_REWARDS) and {(word,) for word in RANKED_BESIDE} <= {n.component for n in names}
 
 
 def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
     """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
-    told = [n.raw for n in names if n.reinforced]
-    if not told or _of_pairs(told):
+    told = [n for n in names if n.reinforced]
+    if not told or _of_pairs(told, names):
         return notes
     others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
-    return [*others, f"{REINFORCEMENT}, told by {quoted(told, limit=3)}"]
+    return [*others, f"{REINFORCEMENT}, told by {quoted((n.raw for n in told), limit=3)}"]
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:

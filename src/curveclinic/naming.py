@@ -21,6 +21,7 @@ from curveclinic.vocabulary import (
     NEVER,
     NOISE,
     PENALTIES,
+    RANKED_BESIDE,
     RANKED_RIGHT,
     REINFORCED,
     REINFORCED_PARTS,
@@ -95,7 +96,7 @@ class Name:
     @property
     def is_told(self) -> bool:
         """Whether it can become a channel, or tells what the channels beside it are."""
-        return bool(self.quantity) or self.reinforced
+        return bool(self.quantity) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
 
 
 @lru_cache(maxsize=8192)

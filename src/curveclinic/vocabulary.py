@@ -86,6 +86,12 @@ PREFERRED: Final = _words("chosen rejected margins accuracies")
 """Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what
 its loss means."""
 
+RANKED_REWARDS: Final = tuple(map(_words, ("min reward", "mean reward", "max reward")))
+"""Whole names, the side aside, of the scores that a reward model gives such pairs while it learns to rank them."""
+
+RANKED_BESIDE: Final = ("margin", "acc")
+"""Whole names, the side aside, that such a log has, too; no log of deeds and their rewards has a share ranked right."""
+
 RANKED_RIGHT: Final = _words("rewards accuracies")
 """Words of the share of such pairs that are ranked right, `rewards/accuracies`: a metric."""
 
