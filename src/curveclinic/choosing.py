@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curveclinic.charts import is_bound, taken_apart, without_bound
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
@@ -59,12 +60,17 @@ def choose(
         metric_goal: overrides the goal inferred from the metric's name.
 
     Raises:
-        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series.
+        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series; or the table has a
+            column for every run of several.
     """
-    if train_loss is None and val_loss is None and table.keys() <= _OURS:
+    by_name = train_loss is None and val_loss is None
+    if by_name and table.keys() <= _OURS:
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
         return Choice(ours, (), metric_goal)
-    size = {raw: len(values) for raw, (_, values) in table.items() if len(values)}
+    runs = taken_apart(table)
+    if runs and by_name:
+        raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
+    size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, notes = settled_names([parse(raw) for raw in size])
     picked: dict[str, list[Name]] = {}
     train, val, why = _losses(names, size, table)
@@ -99,6 +105,11 @@ def choose(
                 notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
     why = _of_rewards(names, why)
     return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
+
+
+def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
+    """Whether a series is the band that W&B puts around another of the table."""
+    return is_bound(raw) and without_bound(raw) in table
 
 
 def _losses(

@@ -29,6 +29,9 @@ SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "v
 SHORT_VAL: Final = "va"
 """Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
 
+NUMBERED: Final = (*("run", "trial", "rep", "repeat", "replicate", "exp", "experiment"), *("fold", "seed"))
+"""Words that, with a number, name a run in the names of its series."""
+
 REPETITIONS: Final = ("fold", "seed")
 """Words that number trainings of one configuration."""
 
@@ -140,6 +143,18 @@ TRADED: Final = re.compile(r"ece|calibration|[ft][pn]r\d*|fdr")
 
 FALLING: Final = tuple(map(_words, ("edit distance", "hamming distance", "frechet distance", "davies bouldin")))
 """Words that, all of them in one name, make it a metric of which smaller is better."""
+
+PARTS: Final = _words(
+    "box cls dfl obj seg mask pose kobj rle bbox reg rpn centerness kl kld recon reconstruction rec perceptual style "
+    "content tv mlm nsp itc itm commit commitment vq codebook policy value actor critic entropy head heads aux task "
+    "encoder decoder student teacher pixel depth flow smooth contrastive distill distillation matching feature "
+    "semantic instance panoptic keypoint layer stage level scale block branch ctc attention att pde bc ic data "
+    "physics boundary residual initial"
+)
+"""Words that tell one part of a loss from another."""
+
+NOT_RUNS: Final = PARTS | ADVERSARIAL | NOISE | SPLITS.keys() | CADENCE.keys() | LOSS_WORDS.keys()
+"""Words of which alone no name of a run consists."""
 
 _GLUED = re.compile(r"(train|val|valid|test|eval|tr|va|te|t|v)(loss|acc|accuracy)")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
