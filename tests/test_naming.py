@@ -283,6 +283,13 @@ def test_of_several_errors_the_first_that_both_sides_log_is_judged():
     }  # fmt: skip
 
 
+def test_an_error_that_is_judged_is_no_metric_of_another_set():
+    assert chosen(["train_rmse", "val_rmse", "test_rmse"]) == {"train_loss": "train_rmse", "val_loss": "val_rmse"}
+    names = ["train-rmse", "validation_0-rmse", "validation_1-rmse", "validation_0-mae"]
+    assert chosen(names)["val_metric"] == "validation_0-mae"
+    assert chosen(["train_loss", "val_loss", "val_rmse"])["val_metric"] == "val_rmse"
+
+
 def test_one_test_point_is_no_validation_curve():
     assert "val_loss" not in choose(table(train_loss=5, test_loss=1)).channels
 

@@ -22,6 +22,9 @@ from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, RANKED
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
 
+_ERROR = 2
+"""Rank of an error; one that is judged as the loss is no metric of another set."""
+
 _OURS = frozenset(CHANNELS)
 """Names that mean themselves: where there are no others, nothing is to be chosen."""
 
@@ -85,8 +88,9 @@ def choose(
             raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
     train, val, logs = _with_perplexity(train, val, names, table)
     picked["train_loss"], picked["val_loss"] = train, val
-    used = {n.raw for n in (*train, *val)}
-    metrics, goal = _metrics([n for n in names if n.raw not in used], size, bare_is_train=_is_bare(train))
+    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank == _ERROR}
+    others = [n for n in names if n.raw not in used and not (n.rank == _ERROR and _kind(n) in judged)]
+    metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
     norms = _norms(names)
