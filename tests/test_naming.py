@@ -415,6 +415,18 @@ def test_a_perplexity_stands_in_for_the_loss_beside_a_loss_as_its_logarithm(name
     np.testing.assert_allclose(choice.channels["train_loss"][1], losses)
 
 
+def test_a_perplexity_of_the_test_set_stands_in_where_validation_logs_none():
+    losses = np.linspace(3.0, 1.0, 9)
+    choice = choose({"train_loss": points(losses), "test_ppl": points(np.exp(losses + 0.5))})
+    np.testing.assert_allclose(choice.channels["val_loss"][1], losses + 0.5)
+    note = "no validation loss is logged; the test loss is taken for it"
+    assert choice.notes == ("val_loss <- logarithm of test_ppl", note)
+    assert "val_loss" not in choose({"train_loss": points(losses), "test_ppl": points([9.0])}).channels
+    assert choose({"loss": points(losses), "val_ppl": points([9.0, 8.0]), "test_ppl": points([7.0, 6.0])}).notes == (
+        "train_loss <- loss", "val_loss <- logarithm of val_ppl",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("names", [("train_ppl", "val_ppl"), ("ppl", "val_ppl"), ("train/perplexity",)])
 def test_perplexities_alone_are_read_as_logarithms(names):
     losses = np.linspace(9.0, 3.0, 9)

@@ -22,8 +22,10 @@ from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, RANKED
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
 
-_ERROR = 2
-"""Rank of an error; one that is judged as the loss is no metric of another set."""
+_TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
+
+_STAND_INS = (2, PERPLEXITY)
+"""Ranks of what stands in for a loss; where it does, that of another set is no metric beside it."""
 
 _OURS = frozenset(CHANNELS)
 """Names that mean themselves: where there are no others, nothing is to be chosen."""
@@ -87,9 +89,11 @@ def choose(
         if train and train == val:
             raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
     train, val, logs = _with_perplexity(train, val, names, table)
+    if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
+        why = [_TEST_NOTE, *why]
     picked["train_loss"], picked["val_loss"] = train, val
-    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank == _ERROR}
-    others = [n for n in names if n.raw not in used and not (n.rank == _ERROR and _kind(n) in judged)]
+    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank in _STAND_INS}
+    others = [n for n in names if n.raw not in used and not (n.rank in _STAND_INS and _kind(n) in judged)]
     metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
@@ -125,7 +129,7 @@ def _losses(
     notes = []
     test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
     if test:
-        val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
+        val, notes = test, [_TEST_NOTE]
     train, val = _same_tier(train, val)
     parts, val_parts = _by_component(train), _by_component(val)
     shared = [c for c in parts if c in val_parts]
@@ -149,7 +153,7 @@ def _losses(
     n_val = max((size[n.raw] for n in chosen_val), default=0)
     chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
-        notes = [n for n in notes if "test loss" not in n]
+        notes = [n for n in notes if n != _TEST_NOTE]
     return chosen, chosen_val, notes
 
 
@@ -359,10 +363,11 @@ def _with_perplexity(
     logged = {channel: side[0] for channel, side in sides.items() if side}
     if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
         return train, val, list(logged)
-    for channel, other, split in (("val_loss", train, "val"), ("train_loss", val, "train")):
+    for channel, other, splits in (("val_loss", train, ("val", "test")), ("train_loss", val, ("train",))):
         if not other or any(n.rank > 1 for n in other):
             continue
-        found = sides[channel] or [n for n in names if n.split == split and n.rank == PERPLEXITY]
+        known = [n for split in splits for n in names if n.split == split and n.rank == PERPLEXITY]
+        found = sides[channel] or [n for n in known if n.split != "test" or len(table[n.raw][1]) > 1]
         if found and found[0].rank == PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
             sides[channel] = found[:1]
             logs.append(channel)
