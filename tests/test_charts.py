@@ -38,7 +38,7 @@ def test_a_chart_in_memory_is_no_sum_of_its_runs(tmp_path):
     frame.to_csv(tmp_path / "chart.csv", index=False)
     assert [run.channels["train_loss"].values[0] for run in read_file(tmp_path / "chart.csv")] == [2.0, 3.0]
     with pytest.raises(InputError, match="several runs by name, 'run1', 'run2'"):
-        predict_pathology(frame)
+        predict_pathology(frame.to_dict("list"))
 
 
 def test_a_csv_of_both_sides_is_no_chart_of_two_runs():
