@@ -13,7 +13,7 @@ NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"
 DERIVED = re.compile(
     rf"\(?{NUMBER} %(?: to {NUMBER} %)?|\(ratio {NUMBER}\)|: {NUMBER} to 1$|over {NUMBER} points|"
     rf"every {NUMBER} points|autocorrelation {NUMBER}|{NUMBER} of its {NUMBER} points|neighbours by {NUMBER}|"
-    rf"train loss by {NUMBER}(?=:|$)|among {NUMBER} classes costs {NUMBER}"
+    rf"train loss by {NUMBER}(?=:|$| while)|among {NUMBER} classes costs {NUMBER}"
 )
 """What is computed from several points: shares, ratios, counts, jitters. The rest must be logged values or steps."""
 
@@ -86,8 +86,39 @@ def test_a_blow_up_to_the_last_point_is_not_said_to_end_after_its_highest_value(
     low, end = loss.min(), loss[-3]  # the lower median of the last four points
     assert say("divergence", {"train_loss": loss}) == (
         f"train loss was lowest at {low:.4g} (step 40) and ends at {end:.4g}, "
-        f"with a highest value of {loss[-1]:.4g} at step 80; it started at {loss[2]:.4g}"
+        f"with a highest value of {loss[-1]:.4g} at step 80; it started at {loss[0]:.4g}"
     )
+
+
+def test_a_loss_that_is_lowest_at_its_first_point_is_not_said_to_have_started_elsewhere():
+    loss = np.r_[-2.2, -2.0, -2.1, np.linspace(-2.0, 3.0, 57)]
+    assert say("divergence", {"train_loss": loss}) == (
+        f"train loss was lowest at its first value of -2.2 (step 1) and ends at {loss[-2]:.4g}, "
+        "with a highest value of 3 at step 60"
+    )
+    assert say("no_generalization", {"train_loss": decay(60), "val_loss": loss}).endswith(
+        f" while val loss never got below its first value of -2.2 and ends at {loss[-2]:.4g}"
+    )
+
+
+def test_what_a_loss_started_at_is_its_first_value():
+    loss = np.r_[2.6, 2.2, 2.3, np.linspace(2.4, 3.0, 57)]
+    assert say("divergence", {"train_loss": loss}).endswith("; it started at 2.6")
+    assert "val loss started at 2.6, never got below 2.2 (step 2)" in say(
+        "no_generalization", {"train_loss": decay(60), "val_loss": loss}
+    )
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 1.2])
+def test_a_val_loss_that_jitters_no_more_than_train_is_not_said_to(scale):
+    train, val = decay(60, 9.0) + noise(60, 0.2), 0.3 + scale * noise(60, 0.2)
+    sentence = say("noisy_validation", {"train_loss": train, "val_loss": val})
+    assert " to 1" not in sentence
+    assert re.search(
+        r"^a point of val loss .* while val loss .*; one of train loss by .* while train loss fell", sentence
+    )
+    much = say("noisy_validation", {"train_loss": train, "val_loss": val * 20 / scale})
+    assert float(re.search(r": ([\d.]+) to 1$", much)[1]) > 1.5
 
 
 def test_undertrained():

@@ -127,6 +127,14 @@ def test_numbers_of_numpy_are_numbers():
     assert json.loads(json.dumps(found.to_dict()))["expected"] == 1.0
 
 
+def test_a_tensor_of_a_graph_is_a_number():
+    torch = pytest.importorskip("torch")
+    loss = torch.tensor(2.3, requires_grad=True)
+    assert check_initial_loss(loss * 1.0, num_classes=10).value == pytest.approx(2.3)
+    variance = torch.tensor([1.0], requires_grad=True)
+    assert check_initial_loss(loss, loss="mse", target_variance=variance).expected == 1.0
+
+
 def test_every_loss_can_be_asked_for():
     for loss in LOSS_NAMES:
         assert check_initial_loss(1e9, loss=loss, num_classes=10, target_variance=1.0).verdict == "too_high"

@@ -9,6 +9,8 @@ import pytest
 
 from curveclinic.errors import InputError
 from curveclinic.intake import runs_from
+from curveclinic.predict import predict_pathology
+from curveclinic.readers import read_file
 from curveclinic.run import Run
 
 
@@ -478,3 +480,14 @@ def test_a_run_holds_series_and_a_text_for_its_name():
     with pytest.raises(InputError, match="train_loss: found list, expected a Series"):
         Run({"train_loss": [2.0, 1.0]})
     assert Run.from_arrays({"train_loss": FALLING}, run_id=5).run_id == "5"
+
+
+@pytest.mark.parametrize("measure", ["rmse", "mae", "error"])
+def test_errors_of_train_and_test_show_overfitting_as_losses_do(measure, tmp_path):
+    rounds = np.arange(100)
+    train, test = 0.05 + np.exp(-rounds / 15), 0.6 + np.exp(-rounds / 8) + 0.01 * np.maximum(rounds - 30, 0)
+    history = {"train": {measure: train.tolist()}, "test": {measure: test.tolist()}}
+    path = tmp_path / "log.csv"
+    pd.DataFrame({f"train-{measure}-mean": train, f"test-{measure}-mean": test}).to_csv(path, index=False)
+    for data in (history, read_file(path)[0]):
+        assert predict_pathology(data).labels == ("overfitting",)

@@ -1,6 +1,7 @@
 """What a run is beside an ordinary one decides what can be said of it, by whatever door it came."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from doors import diagnoses, verdicts
 
@@ -8,6 +9,7 @@ from curveclinic import predict_pathology
 from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.labels import LABELS
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
+from curveclinic.readers import read_stdin
 
 N = 60
 FALL = (2 * np.exp(-np.arange(N) / 12) + 0.1 + 0.01 * np.random.default_rng(0).standard_normal(N)).tolist()
@@ -94,6 +96,34 @@ def test_reinforcement_learning_with_a_nan_is_a_finding_that_says_what_is_unchec
         assert list(d.probabilities) == ["non_finite"]
         assert d.unchecked["divergence"] == REINFORCEMENT_REASON
         assert d.message == f"train_loss <- loss; {REINFORCEMENT}, told by 'reward'"
+
+
+@pytest.mark.parametrize("side", ["", "train/", "eval_"])
+def test_a_reward_model_learns_from_pairs(side, tmp_path):
+    names = ("min_reward", "mean_reward", "max_reward", "margin")
+    columns = {f"{side}{name}": REWARD for name in names} | {f"{side}accuracy": [0.5] * len(REWARD)}
+    said = verdicts({"loss": RISE} | columns, tmp_path)
+    assert {labels[:1] for _, labels, _ in said.values()} == {("divergence",)}
+    assert not any(REINFORCEMENT_REASON in message for _, _, message in said.values())
+    rows = pd.DataFrame({"loss": RISE} | columns).to_dict("records")
+    printed = "\n".join(map(str, rows))
+    (run,) = read_stdin(printed.encode())
+    assert not any(REINFORCEMENT in note for note in run.notes)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("min_reward", "mean_reward", "max_reward"),
+        ("min_reward", "mean_reward", "max_reward", "margin", "accuracy", "objective/scores_reward"),
+        ("reward", "reward_std", "rewards/accuracy_reward/mean", "margin"),
+        ("mean_reward", "margin", "accuracy"),
+    ],
+)
+def test_rewards_of_deeds_are_none_of_a_reward_model(names):
+    d = predict_pathology({"loss": RISE} | dict.fromkeys(names, REWARD))
+    assert d.verdict == "undetermined"
+    assert d.message.startswith(REINFORCEMENT_REASON)
 
 
 @pytest.mark.parametrize("beside", ["forward_time", "rewarded", "episode", "boundary_value_loss", "key_value_cache"])

@@ -128,6 +128,14 @@ def test_a_name_is_split_quantity_component(raw, split, quantity, component):
         (["t_loss", "v_loss"], {"train_loss": "t_loss", "val_loss": "v_loss"}),
         (["vloss", "tloss", "vacc"], {"train_loss": "tloss", "val_loss": "vloss", "val_metric": "vacc"}),
         (["v_loss", "train_loss"], {"train_loss": "train_loss"}),
+        (["tr_loss", "va_loss", "tr_acc", "va_acc"], {
+            "train_loss": "tr_loss", "val_loss": "va_loss", "train_metric": "tr_acc", "val_metric": "va_acc",
+        }),
+        (["loss_tr", "loss_va", "loss_te"], {"train_loss": "loss_tr", "val_loss": "loss_va"}),
+        (["tr_rmse", "va_rmse"], {"train_loss": "tr_rmse", "val_loss": "va_rmse"}),
+        (["trloss", "valoss"], {"train_loss": "trloss", "val_loss": "valoss"}),
+        (["loss", "loss_va", "loss_expr"], {"train_loss": "loss"}),
+        (["train_loss", "val_loss", "va_loss"], {"train_loss": "train_loss", "val_loss": "val_loss"}),
         (["fold_1/loss", "fold_1/val_loss", "fold_2/loss", "fold_2/val_loss"], {
             "train_loss": "fold_1/loss", "val_loss": "fold_1/val_loss",
         }),
@@ -170,6 +178,52 @@ def test_folds_are_not_added_up(name):
     assert re.fullmatch(r"several runs in one table: (fold|seed) ?1 is judged, not '\w+ ?2', '\w+ ?3'", choice.notes[0])
 
 
+@pytest.mark.parametrize(
+    "names", [("a/loss", "b/loss"), ("run1_loss", "run2_loss"), ("brisk-sun-3/rmse", "calm-4/rmse")]
+)
+def test_series_of_different_runs_are_not_added_up(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [1.0, 1.0]
+    assert choice.notes[0].startswith("several runs in one table: ")
+
+
+def test_both_sides_of_a_run_stay_together_beside_another_run():
+    names = ["a/train/loss", "a/val/loss", "b/train/loss", "b/val/loss", "a/val/acc", "b/val/acc"]
+    assert chosen(names) == {"train_loss": "a/train/loss", "val_loss": "a/val/loss", "val_metric": "a/val/acc"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("box/loss", "cls/loss"), ("head1/loss", "head2/loss"), ("train/a/loss", "train/b/loss"), ("a_loss", "b_loss")],
+)
+def test_folders_of_parts_hold_parts(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
+
+
+def test_the_total_beside_folders_is_the_loss():
+    assert chosen(["loss", "a/loss", "b/loss"]) == {"train_loss": "loss"}
+
+
+@pytest.mark.parametrize("name", ["{} - loss", "('{}', 'loss')", "{} - train/rmse"])
+def test_a_column_a_run_is_refused(name):
+    with pytest.raises(InputError, match=r"found several runs by name, 'calm-4', 'run1'; hand over each by itself"):
+        choose({name.format(run): points([1.0]) for run in ("calm-4", "run1")})
+    assert chosen([name.format("calm-4")]) == {"train_loss": name.format("calm-4")}
+
+
+@pytest.mark.parametrize("name", ["{} - loss", "('{}', 'loss')"])
+def test_a_column_a_side_or_a_part_is_one_run(name):
+    assert chosen([name.format(side) for side in ("train", "val")]).keys() == {"train_loss", "val_loss"}
+    raw = {name.format(part): points([k, k]) for k, part in enumerate(("box", "cls"), 1)}
+    assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
+
+
+def test_the_band_around_a_series_is_no_part_of_a_loss():
+    names = ["calm-4 - loss", "calm-4 - loss__MIN", "calm-4 - loss__MAX"]
+    assert chosen(names) == {"train_loss": "calm-4 - loss"}
+
+
 def test_the_only_fold_is_a_run_as_any_other():
     choice = choose({"train_loss_fold3": points([2.0, 1.0]), "val_loss_fold3": points([2.0, 1.5])})
     assert choice.notes == ("train_loss <- train_loss_fold3", "val_loss <- val_loss_fold3")
@@ -205,6 +259,37 @@ def test_test_loss_stands_in_for_validation_and_is_said():
     assert not any("test" in note for note in choice.notes)
 
 
+@pytest.mark.parametrize("kind", ["rmse", "mae", "error", "mse", "rmse-mean", "perplexity"])
+@pytest.mark.parametrize("name", ["{side}/{kind}", "{side}-{kind}", "{side}_{kind}"])
+def test_a_test_error_stands_in_for_validation_beside_the_same_of_train(name, kind):
+    train, test = (name.format(side=side, kind=kind) for side in ("train", "test"))
+    choice = choose({train: points([4.0, 2.0, 1.0]), test: points([4.0, 3.0, 5.0])})
+    assert set(choice.channels) == {"train_loss", "val_loss"}
+    assert choice.channels["val_loss"][1].argmax() == 2
+    assert "no validation loss is logged; the test loss is taken for it" in choice.notes
+
+
+def test_a_test_error_of_another_kind_or_beside_a_loss_stays_a_metric():
+    assert chosen(["train_rmse", "test_mae"]) == {"train_loss": "train_rmse", "val_metric": "test_mae"}
+    assert chosen(["train_loss", "train_mse", "test_mse"])["val_metric"] == "test_mse"
+    assert chosen(["train_rmse", "val_rmse", "test_rmse"])["val_loss"] == "val_rmse"
+
+
+def test_of_several_errors_the_first_that_both_sides_log_is_judged():
+    assert chosen(["train_mae", "train_rmse", "test_rmse"])["train_loss"] == "train_rmse"
+    names = ["train-rmse", "train-mae", "validation_0-mae"]
+    assert chosen(names) == {
+        "train_loss": "train-mae", "val_loss": "validation_0-mae", "train_metric": "train-rmse",
+    }  # fmt: skip
+
+
+def test_an_error_that_is_judged_is_no_metric_of_another_set():
+    assert chosen(["train_rmse", "val_rmse", "test_rmse"]) == {"train_loss": "train_rmse", "val_loss": "val_rmse"}
+    names = ["train-rmse", "validation_0-rmse", "validation_1-rmse", "validation_0-mae"]
+    assert chosen(names)["val_metric"] == "validation_0-mae"
+    assert chosen(["train_loss", "val_loss", "val_rmse"])["val_metric"] == "val_rmse"
+
+
 def test_one_test_point_is_no_validation_curve():
     assert "val_loss" not in choose(table(train_loss=5, test_loss=1)).channels
 
@@ -230,6 +315,60 @@ def test_the_goal_follows_from_the_metric(metric, goal):
     raw = {**table(loss=5, val_loss=2), metric: points([1.0, 2.0])}
     assert choose(raw).metric_goal == goal
     assert choose(raw, metric_goal="max").metric_goal == "max"
+
+
+@pytest.mark.parametrize(
+    ("name", "rank", "goal"),
+    [
+        ("train-mlogloss", 1, "min"), ("eval-poisson-nloglik", 1, "min"), ("valid_0/quantile", 1, "min"),
+        ("learn/MultiClass", 1, "min"), ("val_neg_log_likelihood", 1, "min"), ("train-merror", 2, "min"),
+        ("eval-rmsle", 2, "min"), ("training/l2", 2, "min"), ("valid_0/l2", 2, "min"), ("valid l1-mean", 2, "min"),
+        ("valid_0/multi_error", 2, "min"), ("train-gamma-deviance", 2, "min"), ("train_rel_l2", 2, "min"),
+        ("val_hamming_loss", 2, "min"), ("train-aucpr", 9, "max"), ("valid_0/ndcg@5", 9, "max"),
+    ],
+)  # fmt: skip
+def test_names_of_gradient_boosting_and_its_kin(name, rank, goal):
+    found = parse(name)
+    assert (found.quantity, found.rank, found.goal) == ("loss" if rank < 2 else "metric", rank, goal)
+
+
+@pytest.mark.parametrize("name", ["l2", "l2_reg", "l2_norm/param", "train/l2_norm", "weight_l2", "l1_reg", "quantile"])
+def test_norms_penalties_and_settings_are_no_errors(name):
+    assert parse(name).quantity == ""
+    assert chosen(["train_loss", "val_loss", name]) == {"train_loss": "train_loss", "val_loss": "val_loss"}
+
+
+def test_l2_in_names_of_norms_and_of_parts_of_a_loss_is_what_it_was():
+    assert {parse(name).quantity for name in ("l2_norm/grad", "grad_norm/l2", "l2_norm/grad/global")} == {"grad_norm"}
+    assert parse("train/l2_loss").component == ("l2",)
+
+
+def test_errors_of_gradient_boosting_are_judged():
+    names = ["training/l2", "training/l1", "valid_0/l2", "valid_0/l1"]
+    assert chosen(names)["train_loss"] == "training/l2"
+    assert chosen(names)["val_loss"] == "valid_0/l2"
+    assert chosen(["train_l2-mean", "train_l2-stdv", "valid_l2-mean"]) == {
+        "train_loss": "train_l2-mean", "val_loss": "valid_l2-mean",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [
+        ("val_brier_score", "min"), ("val_edit_distance_score", "min"), ("val_fid_score", "min"), ("val_eer", "min"),
+        ("val_rmse_score", "min"), ("val_perplexity_score", "min"), ("val_hamming_loss", "min"), ("val_hd95", "min"),
+        ("val_neg_mean_squared_error", "max"), ("val_neg_log_loss", "max"), ("val_neg_brier_score", "max"),
+        ("val_score", "max"), ("val_f1_score", "max"), ("val_dice_score", "max"), ("val_quality_score", None),
+    ],
+)  # fmt: skip
+def test_a_score_has_the_goal_of_what_it_scores(metric, goal):
+    assert parse(metric).quantity == "metric"
+    assert choose({**table(loss=5, val_loss=5), metric: points([1.0, 2.0])}).metric_goal == goal
+
+
+@pytest.mark.parametrize("name", ["val_ece", "val_calibration_error", "val_fpr_score", "val_fnr", "fpr_at_95_recall"])
+def test_what_need_not_get_better_as_the_loss_falls_is_not_judged(name):
+    assert chosen(["train_loss", "val_loss", name]) == {"train_loss": "train_loss", "val_loss": "val_loss"}
 
 
 def test_our_own_channel_names_come_first_and_say_no_goal():
@@ -274,6 +413,18 @@ def test_a_perplexity_stands_in_for_the_loss_beside_a_loss_as_its_logarithm(name
     assert "val_metric" not in choice.channels
     choice = choose({"val_loss": points(losses), "train_ppl": points(np.exp(losses))})
     np.testing.assert_allclose(choice.channels["train_loss"][1], losses)
+
+
+def test_a_perplexity_of_the_test_set_stands_in_where_validation_logs_none():
+    losses = np.linspace(3.0, 1.0, 9)
+    choice = choose({"train_loss": points(losses), "test_ppl": points(np.exp(losses + 0.5))})
+    np.testing.assert_allclose(choice.channels["val_loss"][1], losses + 0.5)
+    note = "no validation loss is logged; the test loss is taken for it"
+    assert choice.notes == ("val_loss <- logarithm of test_ppl", note)
+    assert "val_loss" not in choose({"train_loss": points(losses), "test_ppl": points([9.0])}).channels
+    assert choose({"loss": points(losses), "val_ppl": points([9.0, 8.0]), "test_ppl": points([7.0, 6.0])}).notes == (
+        "train_loss <- loss", "val_loss <- logarithm of val_ppl",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("names", [("train_ppl", "val_ppl"), ("ppl", "val_ppl"), ("train/perplexity",)])

@@ -217,6 +217,42 @@ CHANNEL = {
 }
 
 
+ROUNDS = {
+    "tabs": "[{i}]\ttrain-{m}:{a}\teval-{m}:{b}\n",
+    "spaces": "[{i}]  train-{m}:{a}  validation_1-{m}:{b}\n",
+    "cross-validation": "[{i}]\ttrain-{m}:{a}+0.0123\ttest-{m}:{b}+0.1\n",
+    "SageMaker": "[{i}]#011train-{m}:{a}#011validation-{m}:{b}\n",
+    "LightGBM": "[{i}]\ttraining's {m}: {a}\tvalid_1's {m}: {b}\n",
+    "LightGBM's cross-validation": "[{i}]\tcv_agg's train {m}: {a} + 0.01\tcv_agg's valid {m}: {b} + 0.02\n",
+}
+HEADS = (
+    "",
+    "Loading the data\nfit at 12:30\n",
+    "[18:02:01] WARNING: src/learner.cc:627: Parameters { silent } might not be used.\n\n",
+    "Training until validation scores don't improve for 10 rounds\n",
+)
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("measure", ["rmse", "mae", "error", "merror", "rmsle", "mlogloss", "binary_logloss", "l2"])
+@pytest.mark.parametrize("layout", ROUNDS)
+def test_rounds_of_gradient_boosting(layout, measure, head, tmp_path):
+    lines = (ROUNDS[layout].format(i=10 * i, m=measure, a=f"0.{9 - i}5", b=f"0.{9 - i}9") for i in range(4))
+    path = tmp_path / "boost.log"
+    path.write_text(head + "".join(lines))
+    (run,) = read_file(path)
+    assert run.format == "text"
+    assert run.channels["train_loss"].values.tolist() == [0.95, 0.85, 0.75, 0.65]
+    assert run.channels["val_loss"].values.tolist() == [0.99, 0.89, 0.79, 0.69]
+    assert run.channels["val_loss"].steps.tolist() == [0, 10, 20, 30]
+
+
+def test_errors_elsewhere_in_a_text_are_no_log():
+    assert not sniff(b"".join(b"test %d, error: %d\n" % (i, i) for i in range(40)))
+    with pytest.raises(LogError, match="no known log format"):
+        read_stdin(b"".join(b"[%d] train-auc:0.%d\n" % (i, i) for i in range(40)))
+
+
 @pytest.mark.parametrize("folder", ["keras_console", "transformers_console"])
 def test_what_the_tools_print_is_what_they_logged(folder):
     seen = set()

@@ -207,14 +207,18 @@ def test_huge_integers_do_not_break(read):
 
 
 @pytest.mark.parametrize(
-    "text", ["[tool.x]\na = 1\n", '{\n  // a comment\n  "strict": true\n}\n', "[section]\nkey=1\n"]
+    "text",
+    [
+        *("[tool.x]\na = 1\n", '{\n  // a comment\n  "strict": true\n}\n', "[section]\nkey=1\n"),
+        *("[0]\ttrain-auc:0.5\n", "[18:02:01] WARNING: slow\n"),
+    ],
 )
-def test_settings_are_no_json(text):
+def test_settings_and_lines_of_a_log_are_no_json(text):
     assert not keras_history.sniff(text.encode())
 
 
 @pytest.mark.parametrize(
-    "text", ['{"loss": [1]}', '\ufeff [ {"a": 1}]', "{", "[", "[1, 2]", "[NaN]", "[]", "{}", '[ "a"]']
+    "text", ['{"loss": [1]}', '\ufeff [ {"a": 1}]', "{", "[", "[1, 2]", "[1]\n", "[[1]]", "[NaN]", "[]", "{}", '[ "a"]']
 )
 def test_documents_are_json(text):
     assert keras_history.sniff(text.encode())

@@ -343,6 +343,18 @@ def test_a_wide_table_is_one_run():
     assert rows["n_points"].to_pylist() == [60]
 
 
+@pytest.mark.parametrize("kind", ["lists", "wide", "empty"])
+def test_a_record_batch_is_a_table(kind):
+    tables = {
+        "lists": pa.table({"train_loss": [LOSS, LOSS], "val_loss": [LOSS, LOSS[::-1]]}),
+        "wide": pa.table({"train_loss": LOSS, "val_loss": LOSS[::-1]}),
+        "empty": pa.table({"train_loss": pa.array([], pa.list_(pa.float64()))}),
+    }
+    table = tables[kind]
+    (batch,) = table.combine_chunks().to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+    assert score_table(batch).equals(score_table(table))
+
+
 def test_no_rows():
     assert score_table(pa.table({"train_loss": pa.array([], pa.list_(pa.float64()))})).schema == schema()
     assert score_runs([]).schema == schema()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic import Run, predict_pathology
+from curveclinic import Run, check_initial_loss, predict_pathology, suggest_lr
 from curveclinic.readers import read_file
 
 losses: list[float] = [3.0, 2.0]
@@ -25,9 +25,14 @@ reveal_type(predict_pathology(read_file("log.csv")))
 reveal_type(predict_pathology([{"train_loss": losses}, {"train_loss": losses}]))
 reveal_type(predict_pathology([{"train_loss": np.ones(3)}]))
 reveal_type(predict_pathology(rows))
+reveal_type(suggest_lr(np.ones(3), losses))
+reveal_type(suggest_lr(losses, np.ones(3, dtype=np.float32)))
+reveal_type(check_initial_loss(np.float32(2.3), loss="mse", target_variance=np.float32(1.0)))
+reveal_type(check_initial_loss(np.ones(())[()], num_classes=10))
 """
 ONE, MANY = "curveclinic.diagnosis.Diagnosis", "list[curveclinic.diagnosis.Diagnosis]"
-REVEALED = [ONE, ONE, MANY, MANY, MANY, f"{ONE} | {MANY}"]
+CHECKS = [*["curveclinic.lr_range.LrRangeTest"] * 2, *["curveclinic.initial_loss.InitialLoss"] * 2]
+REVEALED = [ONE, ONE, MANY, MANY, MANY, f"{ONE} | {MANY}", *CHECKS]
 
 
 def test_one_run_gives_one_diagnosis_and_a_list_a_list(tmp_path):

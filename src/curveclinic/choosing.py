@@ -11,16 +11,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curveclinic.charts import is_bound, taken_apart, without_bound
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, Points, parse, quoted
 from curveclinic.points import FloatArray
 from curveclinic.run import MetricGoal
 from curveclinic.together import settled_names
-from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, tokens
+from curveclinic.vocabulary import ADVERSARIAL, EVAL_FAMILIES, PREFERRED, RANKED_BESIDE, RANKED_REWARDS, SPLITS, tokens
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
+
+_TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
+
+_STAND_INS = (2, PERPLEXITY)
+"""Ranks of what stands in for a loss; where it does, that of another set is no metric beside it."""
 
 _OURS = frozenset(CHANNELS)
 """Names that mean themselves: where there are no others, nothing is to be chosen."""
@@ -60,12 +66,17 @@ def choose(
         metric_goal: overrides the goal inferred from the metric's name.
 
     Raises:
-        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series.
+        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series; or the table has a
+            column for every run of several.
     """
-    if train_loss is None and val_loss is None and table.keys() <= _OURS:
+    by_name = train_loss is None and val_loss is None
+    if by_name and table.keys() <= _OURS:
         ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
         return Choice(ours, (), metric_goal)
-    size = {raw: len(values) for raw, (_, values) in table.items() if len(values)}
+    runs = taken_apart(table)
+    if runs and by_name:
+        raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
+    size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, notes = settled_names([parse(raw) for raw in size])
     picked: dict[str, list[Name]] = {}
     train, val, why = _losses(names, size, table)
@@ -79,9 +90,12 @@ def choose(
         if train and train == val:
             raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
     train, val, logs = _with_perplexity(train, val, names, table)
+    if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
+        why = [_TEST_NOTE, *why]
     picked["train_loss"], picked["val_loss"] = train, val
-    used = {n.raw for n in (*train, *val)}
-    metrics, goal = _metrics([n for n in names if n.raw not in used], size, bare_is_train=_is_bare(train))
+    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank in _STAND_INS}
+    others = [n for n in names if n.raw not in used and not (n.rank in _STAND_INS and _kind(n) in judged)]
+    metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
     norms = _norms(names)
@@ -102,18 +116,22 @@ def choose(
     return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
 
 
+def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
+    """Whether a series is the band that W&B puts around another of the table."""
+    return is_bound(raw) and without_bound(raw) in table
+
+
 def _losses(
     names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
 ) -> tuple[list[Name], list[Name], list[str]]:
     """Returns the names to add up for the train loss, for the validation loss, and remarks."""
     lossy = [n for n in names if n.rank < 9]
-    val = [n for n in lossy if n.split == "val"]
+    train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
     notes = []
-    if not any(n.rank < 2 for n in val):
-        test = [n for n in lossy if n.split == "test" and size[n.raw] > 1]
-        if any(n.rank < 2 for n in test):
-            val, notes = test, ["no validation loss is logged; the test loss is taken for it"]
-    train, val = _same_tier(_train_side(lossy, size), val)
+    test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
+    if test:
+        val, notes = test, [_TEST_NOTE]
+    train, val = _same_tier(train, val)
     parts, val_parts = _by_component(train), _by_component(val)
     shared = [c for c in parts if c in val_parts]
     wanted: list[Part]
@@ -136,23 +154,41 @@ def _losses(
     n_val = max((size[n.raw] for n in chosen_val), default=0)
     chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
-        notes = [n for n in notes if "test loss" not in n]
+        notes = [n for n in notes if n != _TEST_NOTE]
     return chosen, chosen_val, notes
 
 
-def _of_pairs(told: Sequence[str]) -> bool:
+def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
+    """Test losses to take for the missing validation: losses by name, else errors where train logs the same as well."""
+    if any(n.rank < 2 for n in val):
+        return []
+    if any(n.rank < 2 for n in test):
+        return test
+    if val or any(n.rank < 2 for n in train):
+        return []
+    kinds = {_kind(n) for n in train}
+    return [n for n in test if _kind(n) in kinds]
+
+
+def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
     """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
-    words = [set(tokens(raw)) & PREFERRED for raw in told]
-    return all(words) and any("rejected" in own for own in words)
+    words = [set(tokens(n.raw)) & PREFERRED for n in told]
+    return (all(words) and any("rejected" in own for own in words)) or _of_reward_model(told, names)
+
+
+def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
+    """Whether all rewards are the scores of a model that learns to rank pairs: TRL's `RewardTrainer`."""
+    scores = {frozenset(tokens(n.raw)).difference(SPLITS) for n in told}
+    return scores == set(RANKED_REWARDS) and {(word,) for word in RANKED_BESIDE} <= {n.component for n in names}
 
 
 def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
     """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
-    told = [n.raw for n in names if n.reinforced]
-    if not told or _of_pairs(told):
+    told = [n for n in names if n.reinforced]
+    if not told or _of_pairs(told, names):
         return notes
     others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
-    return [*others, f"{REINFORCEMENT}, told by {quoted(told, limit=3)}"]
+    return [*others, f"{REINFORCEMENT}, told by {quoted((n.raw for n in told), limit=3)}"]
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
@@ -188,10 +224,16 @@ def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], 
 
 
 def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
-    """Keeps one kind of error of several: the first one of train, and the same of validation if it is there."""
-    kind = (train or val)[0].component
-    same = [n for n in val if n.component == kind]
-    return [n for n in train if n.component == kind], same or val[:1]
+    """Keeps one kind of error of several: the first one that both sides log, else the first one of each."""
+    evaluated = {_kind(n) for n in val}
+    kind = next((_kind(n) for n in train if _kind(n) in evaluated), _kind((train or val)[0]))
+    same = [n for n in val if _kind(n) == kind]
+    return [n for n in train if _kind(n) == kind], same or val[:1]
+
+
+def _kind(name: Name) -> Part:
+    """What an error measures, whatever the number of its set: `validation_0-rmse` and `train-rmse` measure the same."""
+    return tuple(word for word in name.component if not word.isdigit())
 
 
 def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
@@ -322,10 +364,11 @@ def _with_perplexity(
     logged = {channel: side[0] for channel, side in sides.items() if side}
     if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
         return train, val, list(logged)
-    for channel, other, split in (("val_loss", train, "val"), ("train_loss", val, "train")):
+    for channel, other, splits in (("val_loss", train, ("val", "test")), ("train_loss", val, ("train",))):
         if not other or any(n.rank > 1 for n in other):
             continue
-        found = sides[channel] or [n for n in names if n.split == split and n.rank == PERPLEXITY]
+        known = [n for split in splits for n in names if n.split == split and n.rank == PERPLEXITY]
+        found = sides[channel] or [n for n in known if n.split != "test" or len(table[n.raw][1]) > 1]
         if found and found[0].rank == PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
             sides[channel] = found[:1]
             logs.append(channel)

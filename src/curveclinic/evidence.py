@@ -2,6 +2,7 @@
 
 A sentence states only what can be read off the logged points, so that it is true whoever decided: levels are medians
 of the first or last twentieth of the points (`Trace.start`, `Trace.end`), extremes and spikes are single logged values.
+Where an extreme is told, so is the first value itself: the lowest of all points may be among the first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _RISEN: Final = 0.1
 
 _STRAYS: Final = 3.0
 """Jitters that two levels of a metric may lie apart by chance: nearly two standard deviations of single points."""
+
+_MUCH: Final = 1.5
+"""Times the jitter of train from which that of val is said to be more."""
 
 _CALM: Final = 5
 """Gradient norms before the first burst that tell what is usual."""
@@ -135,10 +139,12 @@ def _divergence(case: _Case) -> str:
         return ""
     low, step = train.lowest
     high, top = train.highest
-    text = f"train loss was lowest at {value(low)} (step {number(step)}) and ends at {value(train.end)}"
-    if high > max(train.end, train.start):
+    is_first = step == train.steps[0]
+    what = "lowest at its first value of" if is_first else "lowest at"
+    text = f"train loss was {what} {value(low)} (step {number(step)}) and ends at {value(train.end)}"
+    if high > max(train.end, train.values[0]):
         text += f", with a highest value of {value(high)} at step {number(top)}"
-    return f"{text}; it started at {value(train.start)}"
+    return text if is_first else f"{text}; it started at {value(train.values[0])}"
 
 
 def _non_finite(case: _Case) -> str:
@@ -194,7 +200,10 @@ def _noisy_validation(case: _Case) -> str:
     if train is None:
         return text
     ratio = share(val.jitter(), train.jitter())
-    return f"{text}, one of train loss by {value(train.jitter())}" + ("" if ratio is None else f": {ratio:.3g} to 1")
+    beside = f"one of train loss by {value(train.jitter())}"
+    if ratio is not None and ratio < _MUCH:  # train may be logged per batch, or move far more than val
+        return f"{text} while {course(val)}; {beside} while {course(train)}"
+    return f"{text}, {beside}" + ("" if ratio is None else f": {ratio:.3g} to 1")
 
 
 def _periodic_loss(case: _Case) -> str:
@@ -212,10 +221,12 @@ def _no_generalization(case: _Case) -> str:
     if train is None or val is None:
         return ""
     low, step = val.lowest
-    return (
-        f"{course(train)} while val loss started at {value(val.start)}, never got below {value(low)} "
-        f"(step {number(step)}) and ends at {value(val.end)}"
-    )
+    text = f"{course(train)} while val loss"
+    if step == val.steps[0]:
+        text += f" never got below its first value of {value(low)}"
+    else:
+        text += f" started at {value(val.values[0])}, never got below {value(low)} (step {number(step)})"
+    return f"{text} and ends at {value(val.end)}"
 
 
 def _val_below_train(case: _Case) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.charts import taken_apart
 from curveclinic.naming import Points, parse, quoted
 from curveclinic.plurals import counted
 from curveclinic.points import FloatArray, as_number, with_inf
@@ -250,7 +251,10 @@ def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Point
         split: whether rows whose steps start over may be several runs.
     """
     if grid.run_of is None:
-        return [("", table, notes) for table, notes in _tables_in_order(grid, split)]
+        runs = taken_apart(grid.columns) or {"": grid.columns}
+        return [
+            (name, *one) for name, own in runs.items() for one in _tables_in_order(replace(grid, columns=own), split)
+        ]
     out = []
     for code, rows in enumerate(rows_by_run(grid.run_of, len(grid.run_names))):
         parts = _tables_in_order(rows_of(grid, rows), split)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from numbers import Integral
-from typing import Any, Literal, get_args
+from typing import Any, Literal, SupportsFloat, get_args
 
 from curveclinic.errors import InputError
 from curveclinic.phrases import value as shown
@@ -96,11 +96,11 @@ class InitialLoss:
 
 
 def check_initial_loss(
-    value: float,
+    value: SupportsFloat,
     *,
     loss: LossName = "cross_entropy",
     num_classes: int | None = None,
-    target_variance: float | None = None,
+    target_variance: SupportsFloat | None = None,
     batch_size: int | None = None,
 ) -> InitialLoss:
     """Compares the loss before the first step with what a prediction by chance costs.
@@ -147,7 +147,8 @@ def _number(name: str, value: Any, expected: str) -> float:
     try:
         if isinstance(value, (str, bytes, bool)):
             raise TypeError
-        return float(value)
+        # a torch tensor that is part of a graph warns where it becomes a number
+        return float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(f"{name}: found {value!r}, expected {expected}") from None
 

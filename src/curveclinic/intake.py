@@ -217,7 +217,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
         return made, False
     grid = grid_from_frame(frame)
     runs = runs_from_grid(grid, options, _NOWHERE, split=False)
-    return _in_place(runs), grid.run_of is None
+    return _in_place(runs), grid.run_of is None and len(runs) == 1
 
 
 def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:

@@ -6,11 +6,11 @@ falls, bottoms out and blows up; a good rate lies on the fall.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.levels import Level, level_of
@@ -113,7 +113,7 @@ class LrRangeTest:
         return "\n".join([f"learning-rate range test: take {_rate(self.suggestion)}", f"  {self.reason}", *lines])
 
 
-def suggest_lr(lrs: Sequence[float], losses: Sequence[float]) -> LrRangeTest:
+def suggest_lr(lrs: npt.ArrayLike, losses: npt.ArrayLike) -> LrRangeTest:
     """Suggests a learning rate from a range test, or says why the test is of no use.
 
     Args:

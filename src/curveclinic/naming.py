@@ -12,16 +12,24 @@ from curveclinic.points import FloatArray
 from curveclinic.run import MetricGoal
 from curveclinic.vocabulary import (
     ADVERSARIAL_ERRORS,
+    BOOSTED,
     CADENCE,
+    FALLING,
+    FALSE_LOSSES,
+    LIKELIHOODS,
     LOSS_WORDS,
     METRICS,
     NEVER,
     NOISE,
+    PENALTIES,
+    RANKED_BESIDE,
     RANKED_RIGHT,
     REINFORCED,
     REINFORCED_PARTS,
     REWARDS,
     SPLITS,
+    SQUARED,
+    TRADED,
     tokens,
 )
 
@@ -51,6 +59,12 @@ _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": 
 """Our own channel names: they say which side it is, not what it measures."""
 
 _WHOLE_NET = {"total", "global", "all", "l2"}
+_NEGATED: Final = "neg"
+
+Meaning = tuple[int, "MetricGoal | None", int, Quantity]
+"""Rank, goal, family and quantity, see `Name`."""
+
+_NOTHING: Final[Meaning] = (9, "max", 0, "")
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class Name:
     @property
     def is_told(self) -> bool:
         """Whether it can become a channel, or tells what the channels beside it are."""
-        return bool(self.quantity) or self.reinforced
+        return bool(self.quantity) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
 
 
 @lru_cache(maxsize=8192)
@@ -97,7 +111,7 @@ def parse(raw: str) -> Name:
         inner = layer.group(1) if layer else ""
         return Name(raw, quantity="grad_norm", component=(inner,) if inner and inner.lower() not in _WHOLE_NET else ())
     split, rest, cadence = _strip_split(words)
-    rank, goal, family, quantity = _classify(rest)
+    rank, goal, family, quantity = _classify(rest, has_side=bool(split))
     component = _component(rest, quantity, rank)
     reinforced = _is_reinforced(set(words)) or (quantity == "loss" and component in REINFORCED_PARTS)
     return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced)
@@ -125,26 +139,48 @@ def _strip_split(words: Sequence[str]) -> tuple[Split, list[str], str]:
     return split, rest, cadence
 
 
-def _classify(words: Sequence[str]) -> tuple[int, MetricGoal, int, Quantity]:
+def _classify(words: Sequence[str], *, has_side: bool) -> Meaning:
     """Returns rank, goal, family and quantity of the words left after the split."""
     bag = set(words)
     if (bag & REWARDS and bag != RANKED_RIGHT) or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
-        return 9, "max", 0, ""
+        return _NOTHING
     if bag & {"ppl", "perplexity"}:
         return PERPLEXITY, "min", len(METRICS), "metric"
-    if any(words <= bag for words in ADVERSARIAL_ERRORS):
+    if any(own <= bag for own in ADVERSARIAL_ERRORS):
         return 0, "min", 0, "loss"
-    rank = min((LOSS_WORDS[w] for w in words if w in LOSS_WORDS), default=9)
+    if any(own <= bag for own in FALSE_LOSSES):
+        return 2, "min", len(METRICS), "metric"
+    told = [w for w in words if w not in NOISE and not w.isdigit()]
+    if any(own <= bag for own in LIKELIHOODS) or (has_side and " ".join(told) in BOOSTED):
+        return 1, "min", 0, "loss"
+    if has_side and set(told) in SQUARED:
+        return 2, "min", len(METRICS), "metric"
+    plain = [w for w in words if w != "l1" or not bag & PENALTIES]
+    rank = min((LOSS_WORDS[w] for w in plain if w in LOSS_WORDS), default=9)
+    if _NEGATED in bag and (rank > 0 or "log" in bag):
+        return _negated(plain)
     if rank <= 1:
         return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")
     if any(re.fullmatch(r"lr\d*|pg\d+", w) for w in words) or {"learning", "rate"} <= bag:
-        return (9, "max", 0, "") if bag & NEVER else (9, "max", 0, "lr")
-    if bag & NEVER:
-        return 9, "max", 0, ""
+        return _NOTHING if bag & NEVER else (9, "max", 0, "lr")
+    return _NOTHING if bag & NEVER or any(map(TRADED.fullmatch, words)) else _metric(plain, told, rank)
+
+
+def _metric(words: Sequence[str], told: Sequence[str], rank: int) -> Meaning:
+    """What words say of a metric; a score of something unknown has no goal."""
+    if any(own <= set(words) for own in FALLING):
+        return 9, "min", len(METRICS), "metric"
     for family, (pattern, goal) in enumerate(METRICS):
         if any(pattern.fullmatch(w) for w in words):
-            return rank, goal, family or len(METRICS), "metric"
-    return 9, "max", 0, ""
+            is_told = "score" not in told or len(told) == 1 or family < len(METRICS) - 1
+            return rank, goal if is_told else None, family or len(METRICS), "metric"
+    return _NOTHING
+
+
+def _negated(words: Sequence[str]) -> Meaning:
+    """scikit-learn's scorers turn losses and errors round: `neg_log_loss`, `neg_mean_squared_error`."""
+    known = any(w in LOSS_WORDS for w in words) or _metric(words, words, 9)[1] == "min"
+    return (9, "max", len(METRICS), "metric") if known else _NOTHING
 
 
 def _component(words: Sequence[str], quantity: Quantity, rank: int) -> tuple[str, ...]:

@@ -53,10 +53,11 @@ def score_table(
     """Scores a table of curves, one run a row.
 
     Args:
-        table: a pyarrow Table whose list columns are channels (`train_loss`, `val_loss`, ..., or any name of the alias
-            table), each with its steps beside it (`train_loss_steps`) or one list of steps for all (`step`). A null
-            list is a channel that was not logged, a null in a list a missing point. Optional: `run_id`, `path` and
-            `format`, which the rows repeat, and what `Run` knows: `num_classes`, `metric_goal`, `notes` (a list).
+        table: a pyarrow Table or RecordBatch whose list columns are channels (`train_loss`, `val_loss`, ..., or any
+            name of the alias table), each with its steps beside it (`train_loss_steps`) or one list of steps for all
+            (`step`). A null list is a channel that was not logged, a null in a list a missing point. Optional:
+            `run_id`, `path` and `format`, which the rows repeat, and what `Run` knows: `num_classes`, `metric_goal`,
+            `notes` (a list).
         num_classes, metric_goal: as in `predict_pathology`.
         severities: whether to add the column `severities`, one for each of `labels` but "healthy".
         fast: whether the int8 network judges instead of the float one: about a third of its time is saved, and about
@@ -76,11 +77,13 @@ def score_table(
         raise InputError(
             f"found {type(table).__name__}, expected a pyarrow table; predict_pathology takes all else with curves"
         )
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
     if not table.num_rows:
         return _columns(scored_schema().empty_table(), severities=severities)
     check_options(num_classes, metric_goal)
     options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal)
-    if not (isinstance(table, pa.Table) and is_curve_table(table)):
+    if not is_curve_table(table):
         return _columns(_general(table, options, fast=fast), severities=severities)
     classifier, height, parts = shipped_classifier(fast=fast), _height(table), []
     for start in range(0, table.num_rows, height):

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from string import digits
+from typing import Literal
 
 from curveclinic.naming import Name, quoted
-from curveclinic.vocabulary import REPETITIONS, SIDE_LETTERS
+from curveclinic.vocabulary import NOT_RUNS, NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, tokens
 
-_NUMBERED = re.compile(rf"({'|'.join(REPETITIONS)})(\d*)")
+_NUMBERED = re.compile(rf"({'|'.join(NUMBERED)})(\d*)")
+
+Mark = tuple[str, ...]
+"""Words that tell the series of one run from those of another; () for none."""
 
 
 def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Returns the names of one run, each with its side, and remarks."""
     one, remarks = _first_repetition(names)
-    return _sides_by_letter(one), remarks
+    return _short_val(_sides_by_letter(one)), remarks
+
+
+def _short_val(names: Sequence[Name]) -> list[Name]:
+    """Gives names with `va` their side where train logs the same loss by its side, and no loss is validation's."""
+    losses = [n for n in names if n.rank < 9]
+    of_train = {n.component for n in losses if n.split == "train"}
+    shortened = [_without(n.component, (SHORT_VAL,)) for n in losses if not n.split and SHORT_VAL in n.component]
+    if any(n.split == "val" for n in losses) or of_train.isdisjoint(shortened):
+        return list(names)
+    return [_with_side(name, SHORT_VAL, "val") for name in names]
 
 
 def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
@@ -23,20 +38,24 @@ def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
     parts = [n.component for n in names if n.quantity == "loss" and n.rank == 0]
     if sorted(parts) != sorted((letter,) for letter in SIDE_LETTERS) or any(n.split for n in names):
         return list(names)
-    return [_with_side(name) for name in names]
+    for letter, side in SIDE_LETTERS.items():
+        names = [_with_side(name, letter, side) for name in names]
+    return list(names)
 
 
-def _with_side(name: Name) -> Name:
-    letter = next((word for word in name.component if word in SIDE_LETTERS), None)
-    if letter is None or name.quantity not in ("loss", "metric"):
+def _with_side(name: Name, word: str, side: Literal["train", "val"]) -> Name:
+    if name.split or word not in name.component or name.quantity not in ("loss", "metric"):
         return name
-    return replace(name, split=SIDE_LETTERS[letter], component=_without(name.component, (letter,)))
+    return replace(name, split=side, component=_without(name.component, (word,)))
 
 
 def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Leaves out all repetitions but the first where losses of several are there: they are no parts of one loss."""
     marks = {name: _mark(name.component) for name in names}
-    found = list(dict.fromkeys(mark for name, mark in marks.items() if mark and name.quantity == "loss"))
+    found = _told_apart(marks)
+    if len(found) < 2:
+        marks = _by_folder(names)
+        found = _told_apart(marks)
     if len(found) < 2:
         return list(names), []
     kept = [name for name in names if marks[name] in ((), found[0])]
@@ -46,7 +65,12 @@ def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     return [replace(name, component=_without(name.component, found[0])) for name in kept], [remark]
 
 
-def _mark(component: Sequence[str]) -> tuple[str, ...]:
+def _told_apart(marks: Mapping[Name, Mark]) -> list[Mark]:
+    """The marks that losses carry."""
+    return list(dict.fromkeys(mark for name, mark in marks.items() if mark and name.rank < 9))
+
+
+def _mark(component: Sequence[str]) -> Mark:
     """The words that number a repetition: ("fold0",) or ("fold", "0"); () for none."""
     for place, word in enumerate(component):
         match = _NUMBERED.fullmatch(word)
@@ -55,6 +79,27 @@ def _mark(component: Sequence[str]) -> tuple[str, ...]:
         if match and place + 1 < len(component) and component[place + 1].isdigit():
             return word, component[place + 1]
     return ()
+
+
+def _by_folder(names: Sequence[Name]) -> dict[Name, Mark]:
+    """Marks by the first folder of a name, `a/loss` and `b/loss`, where it is all that tells losses apart.
+
+    Words that are known to be parts of a loss (`box/loss`) mark nothing, and a loss outside of folders is their total.
+    """
+    marks = {name: _folder(name.raw) for name in names}
+    losses = [name for name in names if name.rank < 9]
+    same = {(name.split, _without(name.component, marks[name])) for name in losses}
+    per_folder = len(losses) / max(len(_told_apart(marks)), 1)
+    if not all(marks[name] for name in losses) or len(same) != per_folder:
+        return dict.fromkeys(names, ())
+    return marks
+
+
+def _folder(raw: str) -> Mark:
+    """The words of the first folder of a name; () where they name a side, a part of a loss, or nothing but a number."""
+    first, slash, rest = raw.partition("/")
+    words = {word.strip(digits) for word in tokens(first)} - {""}
+    return tokens(first) if slash and rest and words - NOT_RUNS and not words & SPLITS.keys() else ()
 
 
 def _without(component: Sequence[str], mark: Sequence[str]) -> tuple[str, ...]:

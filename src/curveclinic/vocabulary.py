@@ -26,6 +26,12 @@ SPLITS: Final = {
 SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "val"}
 """Letter -> part of the data, where a log has losses of both letters and no others: `t_loss`, `v_loss`."""
 
+SHORT_VAL: Final = "va"
+"""Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
+
+NUMBERED: Final = (*("run", "trial", "rep", "repeat", "replicate", "exp", "experiment"), *("fold", "seed"))
+"""Words that, with a number, name a run in the names of its series."""
+
 REPETITIONS: Final = ("fold", "seed")
 """Words that number trainings of one configuration."""
 
@@ -37,17 +43,33 @@ LOSS_WORDS: Final = {
     **dict.fromkeys(
         (
             *("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
-            *("infonce", "nce", "ntxent", "huber"),
+            *("infonce", "nce", "ntxent", "huber", "mlogloss", "nloglik", "nlpd"),
         ),
         1,
     ),
-    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance"), 2),
+    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance", "merror", "crps"), 2),
+    **dict.fromkeys(("msle", "rmsle", "mape", "smape", "wape", "mase", "rmspe", "nrmse", "mphe"), 2),
 }
 """Word -> rank as a loss: 0 by name, 1 loss-like, 2 an error that stands in when there is nothing else."""
 
+LIKELIHOODS: Final = tuple(map(_words, ("neg log likelihood", "negative log likelihood")))
+"""Words that, all of them in one name, make it loss-like."""
+
+BOOSTED: Final = _words("quantile poisson tweedie expectile multiclass") | {"multi class", "kullback leibler"}
+"""Whole names, the side aside, of losses of gradient boosting; without a side they are settings."""
+
+SQUARED: Final = (_words("l2"), _words("rel l2"), _words("relative l2"))
+"""Whole names, the side aside, of a squared or relative error; `l2` beside other words is a penalty or a norm."""
+
+PENALTIES: Final = _words("norm norms reg regularization regularisation regularizer penalty decay sparsity")
+"""Words beside which `l1` is no error."""
+
+FALSE_LOSSES: Final = tuple(map(_words, ("hamming loss", "zero one loss")))
+"""Words, all of them in one name, of a share of errors that is called a loss."""
+
 NEVER: Final = _words(
     "scale scaler weight weights runtime z balancing balance aux auxiliary best std var variance time seconds "
-    "throughput delta patience ratio count probability"
+    "throughput delta patience ratio count probability stdv stddev"
 )
 """Words that make a name with `loss` in it something else; `probability_loss_spikes` is a column of our own scans."""
 
@@ -66,6 +88,12 @@ REINFORCED: Final = (
 PREFERRED: Final = _words("chosen rejected margins accuracies")
 """Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what
 its loss means."""
+
+RANKED_REWARDS: Final = tuple(map(_words, ("min reward", "mean reward", "max reward")))
+"""Whole names, the side aside, of the scores that a reward model gives such pairs while it learns to rank them."""
+
+RANKED_BESIDE: Final = ("margin", "acc")
+"""Whole names, the side aside, that such a log has, too; no log of deeds and their rewards has a share ranked right."""
 
 RANKED_RIGHT: Final = _words("rewards accuracies")
 """Words of the share of such pairs that are ranked right, `rewards/accuracies`: a metric."""
@@ -91,15 +119,17 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
         (r"err|error|errors", "min"),
         (r"b?acc\d*|accuracy|accuracies|top\d", "max"),
         (r"f1|fscore|f1score", "max"),
-        (r"m?auc|auroc|auprc|roc", "max"),
+        (r"m?auc|auroc|auprc|aucpr|roc", "max"),
         (r"m?ap\d*", "max"),
         (r"m?iou|m?dice|jaccard", "max"),
         (r"mcc|kappa", "max"),
         (r"s?bleu\d*|sacrebleu|rouge\w*|meteor|exact|em|chrf", "max"),
-        (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation", "max"),
-        (r"psnr|ssim|ndcg|mrr|hits|score|(si)?s[dn]ri?|pesq|e?stoi", "max"),
+        (r"pearsonr?|spearmanr?|r2|r2score|corr|correlation|corrcoef", "max"),
+        (r"psnr|ssim|ndcg|mrr|hits|(si)?s[dn]ri?|pesq|e?stoi", "max"),
+        (r"brier|eer|lpips|hd\d+|hausdorff|levenshtein|chamfer", "min"),
         (r"recall|precision|sensitivity|specificity", "max"),
-        (r"mae|mse|rmse|mape|smape|wer|cer|fid|l1", "min"),
+        (r"mae|r?mse|mape|smape|wer|cer|fid|l1|deviance|merror|crps|r?msle|wape|mase|rmspe|nrmse|mphe", "min"),
+        (r"score", "max"),
     )
 )
 """Metric words and their goals; the first match names the family, earlier families are preferred
@@ -108,7 +138,25 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
 EVAL_FAMILIES: Final = frozenset((4, 5, 7))
 """Families (index into METRICS) that are computed at evaluation only: mAP, IoU, BLEU."""
 
-_GLUED = re.compile(r"(train|val|valid|test|eval|tr|te|t|v)(loss|acc|accuracy)")
+TRADED: Final = re.compile(r"ece|calibration|[ft][pn]r\d*|fdr")
+"""Words of what does not get better as the loss falls: a net that knows nothing errs on one side only, and knows so."""
+
+FALLING: Final = tuple(map(_words, ("edit distance", "hamming distance", "frechet distance", "davies bouldin")))
+"""Words that, all of them in one name, make it a metric of which smaller is better."""
+
+PARTS: Final = _words(
+    "box cls dfl obj seg mask pose kobj rle bbox reg rpn centerness kl kld recon reconstruction rec perceptual style "
+    "content tv mlm nsp itc itm commit commitment vq codebook policy value actor critic entropy head heads aux task "
+    "encoder decoder student teacher pixel depth flow smooth contrastive distill distillation matching feature "
+    "semantic instance panoptic keypoint layer stage level scale block branch ctc attention att pde bc ic data "
+    "physics boundary residual initial"
+)
+"""Words that tell one part of a loss from another."""
+
+NOT_RUNS: Final = PARTS | ADVERSARIAL | NOISE | SPLITS.keys() | CADENCE.keys() | LOSS_WORDS.keys()
+"""Words of which alone no name of a run consists."""
+
+_GLUED = re.compile(r"(train|val|valid|test|eval|tr|va|te|t|v)(loss|acc|accuracy)")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 

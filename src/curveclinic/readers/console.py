@@ -14,7 +14,7 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.naming import parse
 from curveclinic.plurals import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of
+from curveclinic.readers.console_lines import ROUNDS, Row, are_rounds, lines_of, names_error, names_loss, rows_of
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -59,7 +59,7 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None or _JSON.match(head.lstrip()):
         return False
-    if len(_PRINTED.findall(text)) >= _MIN_ROWS or _TABLE.search(text):
+    if any(len(hint.findall(text)) >= _MIN_ROWS for hint in (_PRINTED, ROUNDS)) or _TABLE.search(text):
         lines = lines_of(text)
         if _is_log(lines, rows_of(lines)):
             return True
@@ -144,11 +144,15 @@ def _rows_by_pattern(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) 
 
 
 def _is_log(lines: Sequence[str], rows: Sequence[Row]) -> bool:
-    """Whether some loss stands in several rows, and the lines around are no program."""
-    losses = Counter(name for row in rows for name in row if parse(name).quantity == "loss")
+    """Whether some loss stands in several rows, and the lines around are no program.
+
+    An error may stand for it in the rounds of gradient boosting; elsewhere it may be anything.
+    """
+    boosted = are_rounds(lines, _MIN_ROWS)
+    losses = Counter(name for row in rows for name in row if parse(name).rank <= (2 if boosted else 1))
     if max(losses.values(), default=0) < _MIN_ROWS:
         return False
-    return not _is_code(lines, sum(map(names_loss, rows)))
+    return not _is_code(lines, sum(map(names_error if boosted else names_loss, rows)))
 
 
 def _is_code(lines: Sequence[str], n_rows: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from curveclinic.naming import parse
@@ -56,6 +57,13 @@ _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 
 _ROUND = re.compile(r"^\s*\[(\d+)\]\s")
 """`[7]  train-logloss:0.5`: the round of gradient boosting."""
+
+ROUNDS: Final = re.compile(r"^\s*\[\d+\](?:\s+|#011)[^\s:][^:\n]*:\s*[+\-.\dni]", re.MULTILINE)
+"""The beginning of such a line; SageMaker writes `#011` for a tab."""
+
+_OWNER = re.compile(r"cv_agg's |(?<=\w)('s )(?=\w)|#011")
+_SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
+"""In lines of LightGBM `valid_0's l2`, in those of cross-validation the deviation beside a mean, `0.5+0.01`."""
 
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
@@ -131,6 +139,16 @@ def names_loss(row: Row) -> bool:
     return any(parse(name).quantity == "loss" for name in row)
 
 
+def names_error(row: Row) -> bool:
+    """Says whether a row holds a loss or an error that stands in for one."""
+    return any(parse(name).rank <= 2 for name in row)
+
+
+def are_rounds(lines: Iterable[str], fewest: int) -> bool:
+    """Says whether so many lines are rounds of gradient boosting."""
+    return any(True for _ in islice(filter(ROUNDS.match, lines), fewest - 1, None))
+
+
 def _read(lines: Iterable[str]) -> Iterator[Line]:
     """Yields what the lines with numbers say; an epoch or a heading on a line of its own holds for the next ones."""
     epoch = side = ""
@@ -141,6 +159,8 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
         if not _DIGIT.search(line):
             header, side = _header(line) or header, _last_heading(line)
             continue
+        if ROUNDS.match(line):
+            line = _SPREAD.sub("", _OWNER.sub(lambda m: "-" if m[1] else " ", line))
         place, rest, own_side = _place(line)
         epoch = place.get("epoch", epoch)
         row = _table_row(line, header) or _pairs(rest, own_side or side)
@@ -169,7 +189,8 @@ def _settled(found: Sequence[Line]) -> list[Row]:
                 rows.append(row)
         else:
             rows.append({"step": str(line.done), **line.row})
-    first = next((i for i, row in enumerate(rows) if names_loss(row)), len(rows))
+    telling = names_loss if any(map(names_loss, rows)) else names_error
+    first = next((i for i, row in enumerate(rows) if telling(row)), len(rows))
     return rows[first:]  # what is printed before is the configuration
 
 

@@ -17,8 +17,10 @@ from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
-_OPENING = re.compile(rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[\s*(?:[\[{\"\]\d-]|true|false|null|NaN|Infinity|\Z))")
-"""How a document begins; `[section]` of a settings file and JSON with comments are none."""
+_OPENING = re.compile(
+    rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[(?!\s*[\d:.]+\][ \t]*[^\s,\]])\s*(?:[\[{\"\]\d-]|true|false|null|NaN|Infinity|\Z))"
+)
+"""How a document begins; `[section]` of a settings file, JSON with comments and `[0] rmse: 1` of a log are none."""
 
 
 def sniff(head: bytes) -> bool:

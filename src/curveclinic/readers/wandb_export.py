@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.charts import JOINT, is_bound, is_run_name
 from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid
@@ -15,13 +16,10 @@ from curveclinic.readers.delimited import n_within_quotes, quoted_note, unfit_no
 from curveclinic.readers.source import HEAD_BYTES, Source
 from curveclinic.run import Run
 
-_JOINT = " - "
-_BOUNDS = ("__MIN", "__MAX")
-
 
 def sniff(head: bytes) -> bool:
-    """Says whether every column but the first is named `<run> - <metric>`."""
-    if _JOINT.encode() not in head[: head.find(b"\n")]:
+    """Says whether every column but the first is named `<run> - <metric>`; `train - loss` is none."""
+    if JOINT.encode() not in head[: head.find(b"\n")]:
         return False
     first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     if not rest and len(head) >= HEAD_BYTES:
@@ -29,7 +27,9 @@ def sniff(head: bytes) -> bool:
     if not rest or b"," not in first or first[:1] in (b"{", b"["):
         return False
     names = _header(first.decode("utf-8", "replace"))
-    return len(names) > 1 and _JOINT not in names[0] and all(_JOINT in name for name in names[1:])
+    if len(names) < 2 or JOINT in names[0] or not all(JOINT in name for name in names[1:]):
+        return False
+    return any(is_run_name(name.rpartition(JOINT)[0]) for name in names[1:])
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -42,8 +42,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     step, columns, n_rows = _columns(source, notes)
     runs: dict[str, dict[str, Column]] = {}
     for name, column in columns.items():
-        run, _, metric = name.rpartition(_JOINT)
-        if not name.endswith(_BOUNDS):
+        run, _, metric = name.rpartition(JOINT)
+        if not is_bound(name):
             runs.setdefault(run, {})[metric] = column
     origin = Origin(
         path=source.path,
@@ -106,7 +106,7 @@ def _columns(source: Source, notes: list[str]) -> tuple[Column, dict[str, Column
     notes.extend(quoted_note(n_within_quotes(data, table.num_rows + len(bad))))
     first, *rest = table.column_names
     count = Counter(rest)
-    names = ["step", *(name if count[name] == 1 else f"run {k}{_JOINT}{name}" for k, name in enumerate(rest))]
+    names = ["step", *(name if count[name] == 1 else f"run {k}{JOINT}{name}" for k, name in enumerate(rest))]
     columns = dict(grid_from_frame(table.rename_columns(names)).columns)
     step = columns.pop("step", None)
     if step is None:
