@@ -362,6 +362,23 @@ def test_closed_pipe_is_quiet():
     assert (process.returncode, error) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("<&- -", 3), ("2>&- missing", 2)]
+)
+@pytest.mark.parametrize("command", ["diagnose", "scan -o out.csv"])
+def test_closed_streams_change_no_exit_code(logs, command, closed, code):
+    if os.name == "nt":
+        pytest.skip("closes streams as a POSIX shell does")
+    Path("log.csv").write_text("step,train_loss\n" + "".join(f"{k},{9 / (k + 1)}\n" for k in range(30)))
+    line = f'"$0" -X dev -m curveclinic {command} log.csv {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
+    if "2>&-" in closed:  # a complaint never lands among the data
+        assert "curveclinic:" not in done.stdout
+
+
 def test_ascii_stream_gets_ascii():
     done = run_cli("explain", "overfitting", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, b"")

@@ -39,6 +39,7 @@ _EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    _stand_in_for_closed_streams()
     _never_fail_on_encoding()
     args = build_parser().parse_args(argv)
     try:
@@ -278,6 +279,14 @@ def _complain_of_warning(
 ) -> None:
     """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
     commands.complain(f"warning: {message}")
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Opens what the shell closed (`>&-`) as the null device: nothing to read, and what is written goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            setattr(sys, name, open(null, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # as long as we run
 
 
 def _never_fail_on_encoding() -> None:
