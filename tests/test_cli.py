@@ -135,6 +135,8 @@ def test_json_holds_no_nan(logs, capsys, monkeypatch):
         (["ill.csv", "--fail-on", "divergence"], 0),
         (["ill.csv", "--fail-on", "divergence,overfitting"], 1),
         (["ill.csv", "--fail-on", "overfitting:severe"], 1),
+        (["ill.csv", "--fail-on", "overfitting", "--fail-on", "divergence"], 1),
+        (["ill.csv", "--fail-on", "divergence", "--fail-on", "overfitting"], 1),
         (["well.csv", "--fail-on", "overfitting"], 0),
         (["broken.csv"], 3),
         (["well.csv", "broken.csv"], 3),

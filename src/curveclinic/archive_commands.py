@@ -17,7 +17,7 @@ from curveclinic.archive.units import Job
 from curveclinic.classifier import load_classifier
 from curveclinic.commands import check_paths, complain, complain_of, finish, reading_options
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally
+from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
 from curveclinic.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
@@ -41,7 +41,7 @@ def scan(args: argparse.Namespace) -> int:
     if isinstance(args.output, str) or args.address:
         raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
     check_target(args.output)
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     groups = None if args.group_by is None else Groups(args.group_by)
     with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
         count = write_tables(counted_rows(state.tables(), tally, groups), args.output)

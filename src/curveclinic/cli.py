@@ -199,8 +199,9 @@ def _gate_option() -> argparse.ArgumentParser:
     """The argument of every command that can fail on what it finds."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
-        "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
-        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
+        "--fail-on", type=_gate, action="append", default=[], metavar="LABEL,...[:SEVERITY]",
+        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above; "
+        "may be given several times",
     )  # fmt: skip
     return parser
 

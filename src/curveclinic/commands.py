@@ -14,7 +14,7 @@ from curveclinic.archive.units import chunks
 from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
-from curveclinic.gate import EXIT_DONE, Tally
+from curveclinic.gate import EXIT_DONE, Tally, merged
 from curveclinic.lookup import looked_up
 from curveclinic.plurals import counted
 from curveclinic.predict import predict_runs
@@ -31,7 +31,7 @@ _ALL_CAUSES = "causes"
 
 def diagnose(args: argparse.Namespace) -> int:
     """Prints every run's diagnosis as text with a plot, or as JSON."""
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     outcomes = _counted(_judge(_read(args, tally)), tally)
     if args.json:
         _print_json(outcomes)
@@ -44,7 +44,7 @@ def cohort(args: argparse.Namespace) -> int:
     """Prints what runs of one configuration share, and which of them is odd."""
     from curveclinic.cohort import judge_cohort
 
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     outcomes = list(_counted(_judge(_read(args, tally)), tally))
     found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
     if args.json:

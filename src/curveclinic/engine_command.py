@@ -13,7 +13,7 @@ from curveclinic.commands import check_paths, finish, reading_options
 from curveclinic.engines import storage
 from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally
+from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
 from curveclinic.readers import find_sources
 from curveclinic.readers.source import Source
@@ -34,7 +34,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     if args.fresh:
         storage.make_folder(folder)
         storage.clear(folder, keep=())
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     groups = None if args.group_by is None else Groups(args.group_by)
     engine = load_engine(args.engine)
     with progress() as advance:
