@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from archive_cases import write_log
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 from reference_rows import row
 
@@ -49,7 +50,7 @@ def logs(tmp_path, monkeypatch):
         for path in map(Path, paths):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             yield from [content[file.name](file) for file in files if file.name in content] or [
-                ReadFailure(str(path), "", f"{path}: no run in this folder")
+                ReadFailure(str(path), "", f"{path}: no run in this folder", empty=True)
             ]
 
     def read_one(source, options):
@@ -353,6 +354,30 @@ def test_full_disk_is_one_line(logs, monkeypatch, capsys):
 
 def run_cli(*arguments, **kwargs):
     return subprocess.run([sys.executable, "-m", "curveclinic", *arguments], capture_output=True, check=False, **kwargs)
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder that holds a log and cannot be listed."""
+    listed = os.scandir
+
+    def refusing(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    (tmp_path / "locked").mkdir()
+    write_log(tmp_path / "log.csv", 1)
+    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("command", [["diagnose"], ["cohort"], ["scan", "-o", "out.csv"], ["check", "lr-range"]])
+def test_a_folder_that_cannot_be_listed_is_unreadable_not_empty(locked, capsys, command):
+    assert main([*command, "locked"]) == 3
+    assert "curveclinic: locked: Permission denied; this folder is not searched\n" in capsys.readouterr().err
+    if command[0] != "check":
+        assert main([*command, "log.csv", "locked"]) == 3
 
 
 def test_closed_pipe_is_quiet():

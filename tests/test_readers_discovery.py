@@ -10,10 +10,12 @@ from curveclinic.readers import (
     FORMATS,
     ReadFailure,
     ReadOptions,
+    exists,
     find_sources,
     read_file,
     read_runs,
     read_source,
+    read_sources,
     read_stdin,
 )
 from curveclinic.writers import error_row
@@ -99,10 +101,44 @@ def test_missing_paths_and_empty_folders_are_failures(tree):
     tree({"empty/readme.md": "nothing"})
     assert list(read_runs(["nowhere", "empty"])) == [
         ReadFailure("nowhere", "", "nowhere: no such file or folder"),
-        ReadFailure("empty", "", "empty: no run in this folder"),
+        ReadFailure("empty", "", "empty: no run in this folder", empty=True),
     ]
     with pytest.raises(LogError, match="nowhere: no such file or folder"):
         read_file("nowhere")
+
+
+def test_a_file_nobody_may_read_is_reported_even_in_a_folder(tree, monkeypatch):
+    tree({"logs/good.csv": CSV, "logs/locked.csv": CSV, "logs/readme.md": "# hello\n"})
+
+    def refusing(path, *arguments, **options):
+        if str(path).endswith("locked.csv"):
+            raise PermissionError(13, "Permission denied", path)
+        return open(path, *arguments, **options)
+
+    monkeypatch.setattr("curveclinic.readers.source.open", refusing, raising=False)
+    assert ids(["logs"]) == ["good.csv", "!logs/locked.csv: Permission denied"]
+
+
+def test_a_path_nobody_may_look_at_is_unreadable_not_missing(tree, monkeypatch):
+    tree({"logs/a.csv": CSV})
+    looked = os.stat
+
+    def refusing(path, *arguments, **options):
+        if str(path).startswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return looked(path, *arguments, **options)
+
+    monkeypatch.setattr("curveclinic.readers.discovery.os.stat", refusing)
+    assert [exists(path) for path in ("logs", "logs/a.csv", "locked/a.csv", "missing", "a\0b")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_file_that_has_gone_is_passed_over(tree):
+    tree({"logs/a.csv": CSV, "logs/b.csv": CSV})
+    _, source = find_sources("logs")
+    os.remove("logs/b.csv")
+    assert list(read_sources([source])) == []
 
 
 def trainer_state(last):

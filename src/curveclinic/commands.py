@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -46,7 +45,13 @@ def cohort(args: argparse.Namespace) -> int:
 
     tally = Tally(merged(args.fail_on))
     outcomes = list(_counted(_judge(_read(args, tally)), tally))
-    found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
+    try:
+        found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
+    except InputError as error:
+        if not tally.unreadable:
+            raise
+        complain(str(error))  # too few, because some could not be read
+        return finish(tally)
     if args.json:
         print(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
@@ -88,7 +93,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
     check_paths(args.paths)
     some = False
     for item in _items(args):
-        if isinstance(item, ReadFailure) and is_empty(item):
+        if isinstance(item, ReadFailure) and item.empty:
             tally.empty.append(item.path)
         else:
             some = True
@@ -134,11 +139,6 @@ def read_piped(options: ReadOptions) -> Iterable[Run | ReadFailure]:
         return read_stdin(sys.stdin.buffer.read(), options)
     except LogError as error:
         return [ReadFailure(STDIN, "stdin", str(error))]
-
-
-def is_empty(failure: ReadFailure) -> bool:
-    """Tells a folder without any run, which is a usage error, from a log that cannot be read."""
-    return not failure.format and os.path.isdir(failure.path)
 
 
 def _judge(items: Iterable[Run | ReadFailure]) -> Iterator[Outcome]:

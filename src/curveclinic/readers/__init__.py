@@ -32,7 +32,7 @@ from curveclinic.readers import (
 )
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
 from curveclinic.run import Run
 
 __all__ = [
@@ -181,11 +181,13 @@ class ReadFailure:
         path: where it is.
         format: name of its format, "" when it was not recognised.
         reason: what was found, what was expected, what to do.
+        empty: whether it is a folder that was searched and holds no run.
     """
 
     path: str
     format: str
     reason: str
+    empty: bool = False
 
 
 def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) -> list[Run]:
@@ -214,7 +216,7 @@ def read_runs(
             n_found += 1
             yield item
         if not n_found:
-            yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder")
+            yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder", empty=True)
 
 
 def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
@@ -279,7 +281,7 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
         for run in _iterate(found, source, options):
             yield run_or_failure(run)
     except LogError as error:
-        if source.named or (found is not None and not isinstance(error, NoCurvesError)):
+        if source.named or isinstance(error, UnreadableError) or (found and not isinstance(error, NoCurvesError)):
             yield ReadFailure(source.path, found.name if found else "", str(error))
 
 
@@ -330,7 +332,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     A format is known by the content; a text the user's patterns fit is a text log.
 
     Raises:
-        LogError: it is missing, empty, or of no known format.
+        LogError: it is missing, empty, or of no known format; an UnreadableError where nobody can tell.
     """
     if source.unreadable:
         raise LogError(f"{source.path}: {source.unreadable}")
@@ -344,7 +346,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
     except OSError as error:
-        raise LogError(f"{source.path}: {error.strerror or error}") from None
+        raise UnreadableError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
     if _fits(head, options):

@@ -22,10 +22,16 @@ _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
 def exists(path: str) -> bool:
-    """Says whether there is such a file or folder, here or in an object store."""
+    """Says whether there is such a file or folder, here or in an object store; one that nobody may look at is."""
     if remote.is_remote(path):
         return remote.is_folder(path.rstrip("/")) or remote.is_file(path)
-    return os.path.exists(path)
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
