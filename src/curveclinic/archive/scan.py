@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import Final
 
 from curveclinic.archive import units
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
-from curveclinic.archive.state import SUFFIX, Known, State
+from curveclinic.archive.state import Known, State, state_path
 from curveclinic.archive.units import Finished, Job, Message, Split, Task
 from curveclinic.archive.workers import Queue, Unit, done_by_workers, done_here
 from curveclinic.readers import find_sources
@@ -63,8 +64,10 @@ def update(
 
 def sources(paths: Sequence[str], *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:
     """Yields what is found under each path, but for the output itself and its state."""
-    names = (out.name, out.name + SUFFIX, f"{out.name}{SUFFIX}-wal")
-    own = {out.resolve().with_name(name) for name in names}
+    state = state_path(out)
+    given = (out, state, Path(f"{state}-wal"))
+    own = {Path(os.path.realpath(file)) for file in given}
+    names = tuple({file.name for file in (*given, *own)})
     for path in paths:
         if path == STDIN:
             yield path, Source(STDIN, STDIN, data=stdin())
