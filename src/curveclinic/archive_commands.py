@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.index import write_index
 from curveclinic.archive.scan import Pace, judge_of, sources, update
@@ -41,6 +42,7 @@ def scan(args: argparse.Namespace) -> int:
     if isinstance(args.output, str) or args.address:
         raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
     check_target(args.output)
+    check_free(args.output, "scan", args.paths)
     tally = Tally(merged(args.fail_on))
     groups = None if args.group_by is None else Groups(args.group_by)
     with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
@@ -55,6 +57,7 @@ def scan(args: argparse.Namespace) -> int:
 def index(args: argparse.Namespace) -> int:
     """Writes the curves of every run."""
     check_place(args.output, (".parquet",))
+    check_free(args.output, "index", args.paths)
     tally = Tally({})
     with _updated(args, Job("index", reading_options(args)), tally) as state:
         count = write_index(_complained(state.tables(), tally), state.layers(), args.output)

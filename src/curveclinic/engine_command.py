@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.scan import STDIN
 from curveclinic.archive_commands import counted_rows, progress
@@ -29,7 +30,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     if STDIN in args.paths:
         raise InputError("standard input cannot be read by the workers of an engine; name files or folders")
     check_paths(args.paths)
-    file = _file(args.output)
+    file = _file(args.output, args.paths)
     folder = f"{file}{SHARDS_SUFFIX}" if file else str(args.output)
     if args.fresh:
         storage.make_folder(folder)
@@ -59,11 +60,12 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     return finish(tally)
 
 
-def _file(output: Path | str) -> Path | None:
+def _file(output: Path | str, inputs: Sequence[str]) -> Path | None:
     """Returns OUT if it is a single file on this machine; None for a folder."""
     if isinstance(output, str) or output.suffix.lower() not in WRITERS or output.is_dir():
         return None
     check_target(output)
+    check_free(output, "scan", inputs)
     return output
 
 
