@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 from output_cases import diagnosis, overfit_run
@@ -165,6 +166,20 @@ def test_symbolic_link_loops_end(tree):
     os.symlink("..", "logs/a/up")
     os.symlink("missing", "logs/a/dangling.csv")
     assert ids(["logs"]) == ["a/run.csv"]
+
+
+def test_paths_that_overlap_give_each_run_once(tree, tmp_path):
+    tree({"logs/a.csv": CSV, "logs/b/c.csv": CSV, "empty/readme.md": "nothing"})
+    os.symlink("logs", "link")
+    assert ids(["logs", "logs/a.csv", tmp_path / "logs" / "b", "link", "./logs"]) == ["a.csv", "b/c.csv"]
+    assert ids(["logs/b/c.csv", "link/b", "empty"]) == ["logs/b/c.csv", "!empty: no run in this folder"]
+    assert ids(["missing", "./missing"]) == ["!missing: no such file or folder"]
+
+
+def test_a_folder_of_event_files_and_its_only_file_are_one_run(tree):
+    (file,) = (Path(__file__).parents[1] / "examples" / "digits-unshuffled").glob("*tfevents*")
+    tree({f"logs/{file.name}": file.read_bytes()})
+    assert len(ids(["logs", f"logs/{file.name}"])) == 1
 
 
 def test_a_pipe_is_read_by_content():

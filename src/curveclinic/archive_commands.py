@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.index import write_index
-from curveclinic.archive.scan import Pace, judge_of, sources, update
+from curveclinic.archive.scan import STDIN, Pace, judge_of, sources, update
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Job
 from curveclinic.classifier import load_classifier
@@ -20,6 +20,7 @@ from curveclinic.commands import check_paths, complain, complain_of, finish, rea
 from curveclinic.errors import InputError
 from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
+from curveclinic.readers.once import Once
 from curveclinic.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
 
@@ -74,7 +75,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         InputError: a path does not exist, or no path holds a run.
     """
     check_paths(args.paths)
-    found = sources(args.paths, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
+    once = Once([path for path in args.paths if path != STDIN])
+    found = sources(args.paths, once, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
     with open_state(state_path(args.output), judge_of(job), fresh=args.fresh) as state:
         remove_leftovers(args.output)
         try:
@@ -86,7 +88,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
             raise
         if not state.count():
             raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
-        tally.empty = [path for path in args.paths if os.path.isdir(path) and not state.count(path)]
+        folders = {path for path in args.paths if os.path.isdir(path)} - once.repeated
+        tally.empty = [path for path in args.paths if path in folders and not state.count(path)]
         if others := state.passed_over():
             complain(f"{counted(others, 'other file')} without curves passed over")
         yield state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.archive.earlier import check_free
@@ -16,7 +16,7 @@ from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.errors import InputError
 from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
-from curveclinic.readers import find_sources
+from curveclinic.readers.once import Once
 from curveclinic.readers.source import Source
 from curveclinic.text import printable
 from curveclinic.writers import WRITERS, check_target, write_tables
@@ -69,12 +69,13 @@ def _file(output: Path | str, inputs: Sequence[str]) -> Path | None:
     return output
 
 
-def _sources(paths: Iterable[str], tally: Tally) -> Iterator[Source]:
+def _sources(paths: Sequence[str], tally: Tally) -> Iterator[Source]:
     """Yields what is found under each path; folders with nothing in them are noted."""
+    once = Once(paths)
     for path in paths:
         n_found = 0
-        for source in find_sources(path):
+        for source in once.under(path):
             n_found += 1
             yield source
-        if not n_found:
+        if not n_found and path not in once.repeated:
             tally.empty.append(path)

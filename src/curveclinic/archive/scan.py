@@ -17,7 +17,7 @@ from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signat
 from curveclinic.archive.state import Known, State, state_path
 from curveclinic.archive.units import Finished, Job, Message, Split, Task
 from curveclinic.archive.workers import Queue, Unit, done_by_workers, done_here
-from curveclinic.readers import find_sources
+from curveclinic.readers.once import Once
 from curveclinic.readers.source import Source
 
 STDIN: Final = "-"
@@ -62,7 +62,7 @@ def update(
     state.drop_gone()
 
 
-def sources(paths: Sequence[str], *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:
+def sources(paths: Sequence[str], once: Once, *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:
     """Yields what is found under each path, but for the output itself and its state."""
     state = state_path(out)
     given = (out, state, Path(f"{state}-wal"))
@@ -72,7 +72,7 @@ def sources(paths: Sequence[str], *, stdin: Callable[[], bytes], out: Path) -> I
         if path == STDIN:
             yield path, Source(STDIN, STDIN, data=stdin())
             continue
-        for source in find_sources(path):
+        for source in once.under(path):
             if source.named or not (source.path.endswith(names) and Path(source.path).resolve() in own):
                 yield path, source
 
@@ -96,6 +96,8 @@ def _new(state: State, found: Iterable[tuple[str, Source]]) -> Iterator[Task]:
         if known is not None and known.met:
             continue  # named twice
         same = known is not None and before != UNREADABLE and known.found == before
+        if known is not None and known.done and source.named and not state.stored(known.key):
+            known = None  # passed over before the user named it: now it is to be told what it is
         if known is not None and (same or (known.done and _is_same(known, before, source))):
             state.keep(known.key, before, now=now)
             if not known.done:

@@ -32,6 +32,7 @@ from curveclinic.readers import (
 )
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
+from curveclinic.readers.once import Once
 from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
 from curveclinic.run import Run
 
@@ -208,15 +209,18 @@ def read_runs(
 ) -> Iterator[Run | ReadFailure]:
     """Yields every run under files and folders, and what could not be read.
 
-    A file met in a folder is passed over if it is no log; a file the user named is not.
+    A file met in a folder is passed over if it is no log; a file the user named is not. Of paths that overlap each
+    log is read once.
     """
-    for path in paths:
+    names = [os.fspath(path) for path in paths]
+    once = Once(names)
+    for name in names:
         n_found = 0
-        for item in read_sources(find_sources(path), options):
+        for item in read_sources(once.under(name), options):
             n_found += 1
             yield item
-        if not n_found:
-            yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder", empty=True)
+        if not n_found and name not in once.repeated:
+            yield ReadFailure(name, "", f"{name}: no run in this folder", empty=True)
 
 
 def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
