@@ -1,4 +1,8 @@
-"""What there is to read under the paths a user gives. A run may be a folder: TensorBoard, MLflow, DVCLive, W&B."""
+"""What there is to read under the paths a user gives. A run may be a folder: TensorBoard, MLflow, DVCLive, W&B.
+
+Of a run that is logged twice the worse copy is passed over, but only where a look at the better one says that it is
+one: it can be read, is of its format, and begins as a compressed copy does. In an object store it is only not empty.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
-from curveclinic.readers import dvclive, mlflow_files, neptune, remote, wandb_offline
-from curveclinic.readers.compressed import SUFFIXES
+from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, wandb_offline
+from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
@@ -268,13 +272,32 @@ def _is_twin(folder: str, name: str) -> bool:
     `gzip -k` leaves `T.log` beside `T.log.gz`.
     """
     stem, suffix = os.path.splitext(name)
-    if suffix in SUFFIXES and is_file(os.path.join(folder, stem)):
+    if suffix in SUFFIXES and _is_copy(os.path.join(folder, name), os.path.join(folder, stem)):
         return True
     twins = {
         ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
-    return bool(stem) and any(is_file(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+    return bool(stem) and any(_is_lines(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+
+
+def _is_copy(packed: str, plain: str) -> bool:
+    """Says whether a compressed file is likely a copy of a plain one, if there is one."""
+    if not is_file(plain):
+        return False
+    return remote.stat(plain).size > 0 if remote.is_remote(plain) else repeats(packed, plain)
+
+
+def _is_lines(path: str) -> bool:
+    """Says whether there is a file of JSON lines."""
+    if not is_file(path):
+        return False
+    if remote.is_remote(path):
+        return remote.stat(path).size > 0
+    try:
+        return json_lines.sniff(Source(path, path).head())
+    except OSError:
+        return False
 
 
 def _checkpoints(folder: str) -> Sequence[int]:
