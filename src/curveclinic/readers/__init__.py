@@ -136,7 +136,7 @@ FORMATS = (
     ),
     Format(
         "trainer_state",
-        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
+        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest whole one",
         trainer_state.sniff,
         trainer_state.read,
     ),

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
-from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, wandb_offline
+from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, trainer_state, wandb_offline
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
@@ -126,12 +126,12 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     prefix = _prefix(folder, root)
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
-        outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
+        newer = _newer_states(folder) if name == _TRAINER_STATE and folder != root else []
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif not is_event_file(name) and not outdated and not _is_twin(folder, name):
-            yield Source(path, prefix + name, named=False)
+        elif not is_event_file(name) and not any(map(trainer_state.is_whole, newer)) and not _is_twin(folder, name):
+            yield Source(path, prefix + name, named=False, note=_instead_of(newer))
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
@@ -254,15 +254,21 @@ def _split_folders(folder: str) -> list[str]:
     return list(sides) if {"train", "val"} <= set(sides.values()) or {"train", "test"} <= set(sides.values()) else []
 
 
-def _is_outdated(folder: str) -> bool:
-    """Says whether a newer checkpoint of the same run holds the same history and more."""
+def _newer_states(folder: str) -> list[str]:
+    """Returns the trainer states of newer checkpoints of the same run, which hold the same history and more."""
     parent, name = os.path.split(folder)
     own = _CHECKPOINT.fullmatch(name)
     if not own:
-        return False
-    if is_file(os.path.join(parent, _TRAINER_STATE)):
-        return True
-    return any(int(own.group(1)) < n for n in _checkpoints(parent))
+        return []
+    last = os.path.join(parent, _TRAINER_STATE)
+    newer = sorted((n, path) for n, path in _checkpoints(parent) if n > int(own.group(1)))
+    return ([last] if is_file(last) else []) + [path for _, path in reversed(newer)]
+
+
+def _instead_of(newer: Sequence[str]) -> str:
+    """What a checkpoint is to say of newer ones that are damaged."""
+    names = ", ".join(os.path.join(*Path(path).parts[-2:]) for path in newer)
+    return f"read because what is newer is cut off or damaged: {names}" if newer else ""
 
 
 def _is_twin(folder: str, name: str) -> bool:
@@ -300,6 +306,9 @@ def _is_lines(path: str) -> bool:
         return False
 
 
-def _checkpoints(folder: str) -> Sequence[int]:
-    found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
-    return [int(m.group(1)) for m, name in found if m and is_file(os.path.join(folder, name, _TRAINER_STATE))]
+def _checkpoints(folder: str) -> Iterator[tuple[int, str]]:
+    """Yields the number of each checkpoint in a folder, and its trainer state."""
+    for name in _folders(folder):
+        found, path = _CHECKPOINT.fullmatch(name), os.path.join(folder, name, _TRAINER_STATE)
+        if found and is_file(path):
+            yield int(found.group(1)), path
