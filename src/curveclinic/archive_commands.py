@@ -75,6 +75,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         InputError: a path does not exist, or no path holds a run.
     """
     check_paths(args.paths)
+    if args.workers == 1 and args.time_limit is not None:
+        complain("--time-limit needs two workers or more: with one, nothing ends a log that takes too long")
     once = Once([path for path in args.paths if path != STDIN])
     found = sources(args.paths, once, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
     with open_state(state_path(args.output), judge_of(job), fresh=args.fresh) as state:

@@ -214,8 +214,9 @@ def _archive_options() -> argparse.ArgumentParser:
         help="processes that read and judge; 1 uses no other process (default: %(default)s, one a core)",
     )  # fmt: skip
     parser.add_argument(
-        "--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S",
-        help="seconds one log may take, and one more for each MB; needs two workers or more (default: %(default)g)",
+        "--time-limit", type=_seconds, metavar="S",
+        help="seconds one log may take, and one more for each MB; needs two workers or more, and starts them also for "
+        f"an archive of less than 1 MB, which is else read without (default: {TIME_LIMIT:g})",
     )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier scan has kept beside OUT")
     return parser

@@ -10,7 +10,7 @@ from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.scan import STDIN
 from curveclinic.archive_commands import counted_rows, progress
-from curveclinic.commands import check_paths, finish, reading_options
+from curveclinic.commands import check_paths, complain, finish, reading_options
 from curveclinic.engines import storage
 from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.errors import InputError
@@ -30,6 +30,8 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     if STDIN in args.paths:
         raise InputError("standard input cannot be read by the workers of an engine; name files or folders")
     check_paths(args.paths)
+    if args.time_limit is not None:
+        complain("--time-limit does nothing here: an engine has limits of its own")
     file = _file(args.output, args.paths)
     folder = f"{file}{SHARDS_SUFFIX}" if file else str(args.output)
     if args.fresh:

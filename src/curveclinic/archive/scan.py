@@ -16,7 +16,7 @@ from curveclinic.archive import units
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
 from curveclinic.archive.state import Known, State, state_path
 from curveclinic.archive.units import Finished, Job, Message, Split, Task
-from curveclinic.archive.workers import Queue, Unit, done_by_workers, done_here
+from curveclinic.archive.workers import TIME_LIMIT, Queue, Unit, done_by_workers, done_here
 from curveclinic.readers.once import Once
 from curveclinic.readers.source import Source
 
@@ -32,11 +32,12 @@ class Pace:
 
     Attributes:
         workers: processes that read and judge; 1: this one.
-        time_limit: seconds a source may take, and more where it is large.
+        time_limit: seconds a source may take, and more where it is large, whatever the size of the archive; None:
+            `TIME_LIMIT`, but a small archive is done by this process, which nobody ends.
     """
 
     workers: int
-    time_limit: float
+    time_limit: float | None
 
 
 def update(
@@ -135,9 +136,9 @@ def _done(queue: Queue, job: Job, pace: Pace) -> Iterator[Message]:
         if unit is not None:
             queue.put(unit)
     small = second is None and sum(task.found.size for task in first or ()) < _SMALL_BYTES
-    if pace.workers == 1 or small:
+    if first is None or pace.workers == 1 or (small and pace.time_limit is None):
         return done_here(queue, units.work, job)
-    return done_by_workers(queue, units.work, job, workers=pace.workers, time_limit=pace.time_limit)
+    return done_by_workers(queue, units.work, job, workers=pace.workers, time_limit=pace.time_limit or TIME_LIMIT)
 
 
 def _split(state: State, message: Split, queue: Queue, slices: dict[int, int]) -> None:
