@@ -16,6 +16,8 @@ from archive_cases import log_text, rows, scan, stored, write_archive, write_log
 from curveclinic.archive import tables, units
 from curveclinic.archive.state import state_path
 from curveclinic.archive.units import UNIT_SOURCES, Job, work
+from curveclinic.archive.workers import done_here
+from curveclinic.cli import main
 from curveclinic.readers import discovery
 from curveclinic.readers.discovery import find_sources
 
@@ -144,6 +146,41 @@ def test_workers_write_what_one_process_writes(tmp_path, capsys):
     assert [row["path"] for row in rows(tmp_path / "one.parquet")] == sorted(
         row["path"] for row in rows(tmp_path / "one.parquet")
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [
+        ([], []),  # this process is faster
+        (["--time-limit", 7], [7.0]),
+        (["--time-limit", 7, "--workers", 1], []),
+    ],
+)
+def test_a_time_limit_holds_in_a_small_archive(tmp_path, monkeypatch, capsys, options, limits):
+    write_archive(tmp_path / "logs", 2)
+    seen = []
+
+    def by_workers(queue, work, job, *, workers, time_limit):
+        seen.append(time_limit)
+        return done_here(queue, work, job)
+
+    monkeypatch.setattr("curveclinic.archive.scan.done_by_workers", by_workers)
+    assert scan("logs", "-o", "out.csv", *(options if "--workers" in options else [*options, "--workers", 2])) == 0
+    assert seen == limits
+    told = capsys.readouterr().err
+    assert told.startswith("curveclinic: --time-limit needs two workers or more") == (1 in options)
+    assert scan("logs", "-o", "out.csv", "--workers", 2, "--time-limit", 7) == 0  # nothing is new: nobody is started
+    assert seen == limits
+
+
+def test_a_pattern_that_never_ends_is_an_error_row(tmp_path):
+    write_archive(tmp_path / "logs", 1)
+    (tmp_path / "logs" / "endless.log").write_text("a" * 60 + "b\n")
+    pattern = ["--pattern", "(?P<train_loss>(a+)+$)"]
+    assert scan("logs", "-o", "out.parquet", "--workers", 2, "--time-limit", 5, *pattern) == 3
+    assert [(r["status"], r["message"]) for r in rows(tmp_path / "out.parquet")][:1] == [
+        ("error", "logs/endless.log: not read within 5 s; see --time-limit")
+    ]
 
 
 def test_files_without_curves_are_counted(tmp_path, capsys):
@@ -298,12 +335,41 @@ def test_an_output_in_its_own_archive_is_no_log(tmp_path):
     assert not any("out.parquet" in path for path in stored(tmp_path / "logs" / "out.parquet"))
 
 
-def test_a_path_named_twice_is_read_once(tmp_path):
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["logs", "logs"],
+        ["logs", "logs/sweep_0/run_0.csv"],
+        ["logs", "./logs", "logs/sweep_1", "link"],
+        ["logs", "other.csv"],
+    ],
+)
+def test_paths_that_overlap_give_each_log_once(tmp_path, paths, capsys):
     write_archive(tmp_path / "logs", 2)
-    assert scan("logs", "logs", "logs/sweep_0/run_0.csv", "-o", "out.parquet") == 0
-    assert [r["run_id"] for r in rows(tmp_path / "out.parquet")] == [
-        "sweep_0/run_0.csv", "logs/sweep_0/run_0.csv", "sweep_1/run_1.csv",
-    ]  # fmt: skip
+    os.symlink("logs", "link")
+    os.symlink("logs/sweep_0/run_0.csv", "other.csv")
+    for _ in range(2):
+        assert scan(*paths, "-o", "out.parquet") == 0
+        assert [r["run_id"] for r in rows(tmp_path / "out.parquet")] == ["sweep_0/run_0.csv", "sweep_1/run_1.csv"]
+    assert capsys.readouterr().err == ""
+
+
+def test_of_overlapping_paths_the_first_gives_the_id_and_none_is_empty(tmp_path):
+    write_archive(tmp_path / "logs", 1)
+    assert scan("logs/sweep_0/run_0.csv", "logs", "-o", "out.parquet") == 0
+    assert [r["run_id"] for r in rows(tmp_path / "out.parquet")] == ["logs/sweep_0/run_0.csv"]
+
+
+def test_what_is_named_and_no_log_is_told_though_a_folder_passes_it_over(tmp_path, capsys):
+    write_archive(tmp_path / "logs", 1)
+    (tmp_path / "logs" / "notes.txt").write_text("a smaller model\n")
+    assert scan("logs", "-o", "out.parquet") == 0
+    for _ in range(2):
+        assert scan("logs", "logs/notes.txt", "-o", "out.parquet") == 3
+        assert [r["status"] for r in rows(tmp_path / "out.parquet")] == ["error", "ok"]
+    capsys.readouterr()
+    assert main(["diagnose", "logs", "logs/notes.txt", "--json"]) == 3
+    assert capsys.readouterr().out.count('"status"') == 2
 
 
 def test_units_are_bounded(tmp_path):

@@ -1,4 +1,7 @@
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from archive_cases import dying_once_work, faulty_work, killing_work, refusing_work, sleeping_work, write_log
@@ -80,6 +83,29 @@ def test_an_error_of_ours_reaches_the_caller(tmp_path):
         by_workers([unit(tmp_path, ["a"])], refusing_work)
     with pytest.raises(RuntimeError, match=r"(?s)a worker failed:.*KeyError: 'nothing'"):
         by_workers([unit(tmp_path, ["a"])], faulty_work)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
+def test_no_worker_hears_ctrl_c_before_it_can_ignore_it(tmp_path):
+    """In a process of its own: only the first worker of a process was not spared."""
+    code = """
+import re
+from pathlib import Path
+from curveclinic.archive.process import start
+from curveclinic.archive.units import Job, work
+
+if __name__ == "__main__":
+    for _ in range(2):
+        process, pipe, _place = start(work, Job("scan"))
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        print(int(re.search(r"SigBlk:\\s*(\\w+)", status).group(1), 16) >> 1 & 1)
+        process.kill()
+    status = Path("/proc/self/status").read_text()
+    print(int(re.search(r"SigBlk:\\s*(\\w+)", status).group(1), 16) >> 1 & 1)
+"""
+    (tmp_path / "starting.py").write_text(code)
+    done = subprocess.run([sys.executable, tmp_path / "starting.py"], capture_output=True, text=True)
+    assert done.stdout.split() == ["1", "1", "0"], done.stderr
 
 
 def test_workers_that_cannot_start_are_an_error(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from archive_cases import write_log
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 from reference_rows import row
 
@@ -49,7 +50,7 @@ def logs(tmp_path, monkeypatch):
         for path in map(Path, paths):
             files = sorted(path.iterdir()) if path.is_dir() else [path]
             yield from [content[file.name](file) for file in files if file.name in content] or [
-                ReadFailure(str(path), "", f"{path}: no run in this folder")
+                ReadFailure(str(path), "", f"{path}: no run in this folder", empty=True)
             ]
 
     def read_one(source, options):
@@ -135,6 +136,8 @@ def test_json_holds_no_nan(logs, capsys, monkeypatch):
         (["ill.csv", "--fail-on", "divergence"], 0),
         (["ill.csv", "--fail-on", "divergence,overfitting"], 1),
         (["ill.csv", "--fail-on", "overfitting:severe"], 1),
+        (["ill.csv", "--fail-on", "overfitting", "--fail-on", "divergence"], 1),
+        (["ill.csv", "--fail-on", "divergence", "--fail-on", "overfitting"], 1),
         (["well.csv", "--fail-on", "overfitting"], 0),
         (["broken.csv"], 3),
         (["well.csv", "broken.csv"], 3),
@@ -353,6 +356,30 @@ def run_cli(*arguments, **kwargs):
     return subprocess.run([sys.executable, "-m", "curveclinic", *arguments], capture_output=True, check=False, **kwargs)
 
 
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A folder that holds a log and cannot be listed."""
+    listed = os.scandir
+
+    def refusing(folder):
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    (tmp_path / "locked").mkdir()
+    write_log(tmp_path / "log.csv", 1)
+    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("command", [["diagnose"], ["cohort"], ["scan", "-o", "out.csv"], ["check", "lr-range"]])
+def test_a_folder_that_cannot_be_listed_is_unreadable_not_empty(locked, capsys, command):
+    assert main([*command, "locked"]) == 3
+    assert "curveclinic: locked: Permission denied; this folder is not searched\n" in capsys.readouterr().err
+    if command[0] != "check":
+        assert main([*command, "log.csv", "locked"]) == 3
+
+
 def test_closed_pipe_is_quiet():
     # A reader that leaves at once, as `head -0` does.
     code = "import time; time.sleep(.3); from curveclinic.cli import main; raise SystemExit(main(['explain']))"
@@ -360,6 +387,23 @@ def test_closed_pipe_is_quiet():
         process.stdout.close()
         error = process.stderr.read()
     assert (process.returncode, error) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), ("<&- -", 3), ("2>&- missing", 2)]
+)
+@pytest.mark.parametrize("command", ["diagnose", "scan -o out.csv"])
+def test_closed_streams_change_no_exit_code(logs, command, closed, code):
+    if os.name == "nt":
+        pytest.skip("closes streams as a POSIX shell does")
+    Path("log.csv").write_text("step,train_loss\n" + "".join(f"{k},{9 / (k + 1)}\n" for k in range(30)))
+    line = f'"$0" -X dev -m curveclinic {command} log.csv {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable], capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
+    if "2>&-" in closed:  # a complaint never lands among the data
+        assert "curveclinic:" not in done.stdout
 
 
 def test_ascii_stream_gets_ascii():

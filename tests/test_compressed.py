@@ -13,7 +13,16 @@ import pytest
 from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadFailure, ReadOptions, compressed, is_log, read_file, read_runs, read_stdin
+from curveclinic.readers import (
+    ReadFailure,
+    ReadOptions,
+    compressed,
+    find_sources,
+    is_log,
+    read_file,
+    read_runs,
+    read_stdin,
+)
 
 ROWS = [(k, 2 * 0.9**k + 0.001 * (k % 7)) for k in range(400)]
 CSV = ("epoch,loss\n" + "".join(f"{k},{v:.6f}\n" for k, v in ROWS)).encode()
@@ -142,6 +151,40 @@ def test_a_log_beside_its_compressed_copy_is_read_once(write, tmp_path):
     write("log.csv.gz", gzip.compress(CSV))
     write("other.csv.gz", gzip.compress(CSV))
     assert [run.run_id for run in read_runs([tmp_path])] == ["log.csv", "other.csv.gz"]
+
+
+LONG = CSV + b"".join(b"%d,%f\n" % (k, 400 / k) for k in range(401, 9000))
+"""More than is looked at of it."""
+
+
+@pytest.mark.parametrize(
+    ("plain", "inside", "once"),
+    [
+        (CSV, CSV, True),
+        (CSV + b"400,0.1\n", CSV, True),  # went on after it was packed
+        (LONG, LONG, True),
+        (b"", CSV, False),
+        (CSV[:-30], CSV, False),  # cut off
+        (LONG[:-30], LONG, False),
+        (b"epoch,loss\n0,3\n1,2\n2,1\n", CSV, False),  # the next run under the same name
+    ],
+)
+@pytest.mark.parametrize("suffix", PACK)
+def test_only_a_likely_copy_is_passed_over(write, tmp_path, plain, inside, once, suffix):
+    write("log.csv", plain)
+    write(f"log.csv{suffix}", PACK[suffix](inside))
+    if plain == LONG[:-30] and suffix != ".gz":
+        once = True  # only gzip tells its length without unpacking it all
+    found = [source.run_id for source in find_sources(tmp_path)]
+    assert found == ["log.csv"] + ([] if once else [f"log.csv{suffix}"])
+
+
+@pytest.mark.parametrize("plain", [CSV, LONG])
+@pytest.mark.parametrize("left", [0, 5, 200, -100])
+def test_a_damaged_copy_is_no_run_of_its_own(write, tmp_path, plain, left):
+    write("log.csv", plain)
+    write("log.csv.gz", gzip.compress(plain)[:left])
+    assert [run.run_id for run in read_runs([tmp_path])] == ["log.csv"]
 
 
 def test_a_store_is_asked_for_compressed_logs_but_not_for_compressed_data():

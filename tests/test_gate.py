@@ -2,7 +2,7 @@ import pytest
 from output_cases import diagnosis, finding, overfit_run, undetermined
 
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally, known_label, parse_gate, trips
+from curveclinic.gate import Tally, known_label, merged, parse_gate, trips
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,9 @@ from curveclinic.gate import Tally, known_label, parse_gate, trips
         ("overfitting,divergence:severe", {"overfitting": "severe", "divergence": "severe"}),
         ("overfitting:severe,divergence:mild", {"overfitting": "severe", "divergence": "mild"}),
         ("Overfitting,loss-spikes:mild", {"overfitting": "mild", "loss_spikes": "mild"}),
-        (" overfitting:mild , non_finite ,", {"overfitting": "mild", "non_finite": "notice"}),
+        (" overfitting:mild , non_finite ", {"overfitting": "mild", "non_finite": "notice"}),
+        ("overfitting : mild", {"overfitting": "mild"}),
+        ("overfitting:mild,overfitting:severe", {"overfitting": "mild"}),
     ],
 )
 def test_gate(text, gate):
@@ -31,11 +33,22 @@ def test_gate(text, gate):
         ("overfitting:sever", "unknown severity 'sever'; expected one of notice, mild, severe"),
         ("", "no label given"),
         (",", "no label given"),
+        ("overfitting,,", "no label given in 'overfitting,,'; expected LABEL"),
+        ("overfitting,", "no label given"),
+        (":mild", "no label given"),
+        ("overfitting:", "no severity given after a colon in 'overfitting:'; expected LABEL"),
+        ("overfitting:,divergence", "no severity given"),
     ],
 )
 def test_gate_that_cannot_be_read(text, message):
     with pytest.raises(InputError, match=message):
         parse_gate(text)
+
+
+def test_gates_together_fail_on_what_any_of_them_fails_on():
+    gates = [{"overfitting": "severe", "divergence": "mild"}, {"overfitting": "mild"}, {"divergence": "severe"}]
+    assert merged(gates) == {"overfitting": "mild", "divergence": "mild"}
+    assert merged([]) == {}
 
 
 def test_known_label():

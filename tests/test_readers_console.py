@@ -389,6 +389,17 @@ def test_twins_of_a_run_are_read_once():
         assert [name for name in found if name != "expected.json"] == ids
 
 
+@pytest.mark.parametrize("twin", ["", '{"lr": [1, 2]}\n', "no lines of JSON\n"])
+@pytest.mark.parametrize(("log", "lines"), [("T.log", "T.log.json"), ("T.log", "vis_data/scalars.json")])
+def test_a_text_log_is_read_where_its_twin_is_none(tmp_path, log, lines, twin):
+    (tmp_path / "vis_data").mkdir()
+    (tmp_path / lines).write_text(twin)
+    (tmp_path / log).write_text("".join(f"epoch {k} loss: {2.5 - k / 10:.2f}\n" for k in range(12)))
+    assert log in [source.run_id for source in find_sources(tmp_path)]
+    (tmp_path / lines).write_text("".join(f'{{"epoch": {k}, "loss": {2.5 - k / 10:.2f}}}\n' for k in range(12)))
+    assert [source.run_id for source in find_sources(tmp_path)] == [lines]
+
+
 def test_long_lines_and_many_words_take_no_time():
     for line in (
         b"a" * 200_000,

@@ -1,5 +1,6 @@
 import json
 import os
+from pathlib import Path
 
 import pytest
 from output_cases import diagnosis, overfit_run
@@ -10,10 +11,12 @@ from curveclinic.readers import (
     FORMATS,
     ReadFailure,
     ReadOptions,
+    exists,
     find_sources,
     read_file,
     read_runs,
     read_source,
+    read_sources,
     read_stdin,
 )
 from curveclinic.writers import error_row
@@ -99,10 +102,44 @@ def test_missing_paths_and_empty_folders_are_failures(tree):
     tree({"empty/readme.md": "nothing"})
     assert list(read_runs(["nowhere", "empty"])) == [
         ReadFailure("nowhere", "", "nowhere: no such file or folder"),
-        ReadFailure("empty", "", "empty: no run in this folder"),
+        ReadFailure("empty", "", "empty: no run in this folder", empty=True),
     ]
     with pytest.raises(LogError, match="nowhere: no such file or folder"):
         read_file("nowhere")
+
+
+def test_a_file_nobody_may_read_is_reported_even_in_a_folder(tree, monkeypatch):
+    tree({"logs/good.csv": CSV, "logs/locked.csv": CSV, "logs/readme.md": "# hello\n"})
+
+    def refusing(path, *arguments, **options):
+        if str(path).endswith("locked.csv"):
+            raise PermissionError(13, "Permission denied", path)
+        return open(path, *arguments, **options)
+
+    monkeypatch.setattr("curveclinic.readers.source.open", refusing, raising=False)
+    assert ids(["logs"]) == ["good.csv", "!logs/locked.csv: Permission denied"]
+
+
+def test_a_path_nobody_may_look_at_is_unreadable_not_missing(tree, monkeypatch):
+    tree({"logs/a.csv": CSV})
+    looked = os.stat
+
+    def refusing(path, *arguments, **options):
+        if str(path).startswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return looked(path, *arguments, **options)
+
+    monkeypatch.setattr("curveclinic.readers.discovery.os.stat", refusing)
+    assert [exists(path) for path in ("logs", "logs/a.csv", "locked/a.csv", "missing", "a\0b")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_file_that_has_gone_is_passed_over(tree):
+    tree({"logs/a.csv": CSV, "logs/b.csv": CSV})
+    _, source = find_sources("logs")
+    os.remove("logs/b.csv")
+    assert list(read_sources([source])) == []
 
 
 def trainer_state(last):
@@ -118,6 +155,33 @@ def test_only_the_newest_checkpoint_is_read(tree):
     assert ids(["out"]) == ["trainer_state.json"]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("left", [0, 0.5, -1, "row", "zeros"])
+def test_a_newest_checkpoint_that_is_torn_hides_no_sound_one(tree, indent, left):
+    states = {n: json.dumps(json.loads(trainer_state(n)), indent=indent) + "\n" for n in (90, 100, 200)}
+    whole = states[200].rstrip()
+    torn = {"row": whole[: whole.rindex("}", 0, -1) + 1], "zeros": whole[:50] + "\0" * 300}
+    states[200] = torn.get(left) or whole[: left if left == -1 else int(left * len(whole))]
+    tree({f"out/checkpoint-{n}/trainer_state.json": text for n, text in states.items()})
+    found = list(read_runs(["out"]))
+    (run,) = [item for item in found if not isinstance(item, ReadFailure)]
+    assert (run.run_id, run.n_points) == ("checkpoint-100/trainer_state.json", 10)
+    reason = "read because what is newer is cut off or damaged: checkpoint-200/trainer_state.json"
+    assert run.notes[-1] == reason
+    assert [f.path for f in found if isinstance(f, ReadFailure)] == (
+        ["out/checkpoint-200/trainer_state.json"] if torn_is_known(states[200]) else []
+    )
+    tree({"out/trainer_state.json": trainer_state(1100)})
+    assert [item.run_id for item in read_runs(["out"]) if not isinstance(item, ReadFailure)] == ["trainer_state.json"]
+    tree({"out/trainer_state.json": trainer_state(1100)[:-9]})
+    assert "out/trainer_state.json" in [f.path for f in read_runs(["out"]) if isinstance(f, ReadFailure)]
+
+
+def torn_is_known(text):
+    """Whether what is left of a trainer state is still known for one; an empty file is passed over as any."""
+    return bool(text)
+
+
 def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
     tree({f"out/checkpoint-{n}/trainer_state.json": trainer_state(n) for n in (90, 200)})
     assert ids(["out/checkpoint-90"]) == ["trainer_state.json"]
@@ -129,6 +193,20 @@ def test_symbolic_link_loops_end(tree):
     os.symlink("..", "logs/a/up")
     os.symlink("missing", "logs/a/dangling.csv")
     assert ids(["logs"]) == ["a/run.csv"]
+
+
+def test_paths_that_overlap_give_each_run_once(tree, tmp_path):
+    tree({"logs/a.csv": CSV, "logs/b/c.csv": CSV, "empty/readme.md": "nothing"})
+    os.symlink("logs", "link")
+    assert ids(["logs", "logs/a.csv", tmp_path / "logs" / "b", "link", "./logs"]) == ["a.csv", "b/c.csv"]
+    assert ids(["logs/b/c.csv", "link/b", "empty"]) == ["logs/b/c.csv", "!empty: no run in this folder"]
+    assert ids(["missing", "./missing"]) == ["!missing: no such file or folder"]
+
+
+def test_a_folder_of_event_files_and_its_only_file_are_one_run(tree):
+    (file,) = (Path(__file__).parents[1] / "examples" / "digits-unshuffled").glob("*tfevents*")
+    tree({f"logs/{file.name}": file.read_bytes()})
+    assert len(ids(["logs", f"logs/{file.name}"])) == 1
 
 
 def test_a_pipe_is_read_by_content():

@@ -12,7 +12,7 @@ from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
 from curveclinic.run import Run
 from curveclinic.text import printable
-from curveclinic.writers import ROW, WRITERS, check_target, error_row
+from curveclinic.writers import ROW, WRITERS, check_target, error_row, remove_leftovers
 
 NAMES = [name for name, _ in ROW]
 
@@ -179,3 +179,21 @@ def test_unusable_targets(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         check_target(tmp_path / "folder.csv")
+    (tmp_path / "null.csv").symlink_to(os.devnull)
+    with pytest.raises(InputError, match="is a pipe, socket or device; name a file"):
+        check_target(tmp_path / "null.csv")
+    (tmp_path / "lost.csv").symlink_to("no/out.csv")
+    with pytest.raises(InputError, match=r"lost\.csv: its folder does not exist"):
+        check_target(tmp_path / "lost.csv")
+
+
+def test_a_link_is_written_through(tmp_path):
+    (tmp_path / "disk").mkdir()
+    link, real = tmp_path / "out.csv", tmp_path / "disk" / "real.csv"
+    link.symlink_to(real)
+    (real.parent / ".real.csv.123.tmp").write_text("of a writer that was killed")
+    remove_leftovers(link)
+    assert write_rows([error_row("b", "", "broken")], link) == 1
+    assert link.is_symlink()
+    assert len(real.read_text().splitlines()) == 2
+    assert os.listdir(real.parent) == ["real.csv"]

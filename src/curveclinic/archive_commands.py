@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.index import write_index
-from curveclinic.archive.scan import Pace, judge_of, sources, update
+from curveclinic.archive.scan import STDIN, Pace, judge_of, sources, update
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Job
 from curveclinic.classifier import load_classifier
 from curveclinic.commands import check_paths, complain, complain_of, finish, reading_options
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally
+from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
+from curveclinic.readers.once import Once
 from curveclinic.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
 
@@ -41,7 +43,8 @@ def scan(args: argparse.Namespace) -> int:
     if isinstance(args.output, str) or args.address:
         raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
     check_target(args.output)
-    tally = Tally(args.fail_on)
+    check_free(args.output, "scan", args.paths)
+    tally = Tally(merged(args.fail_on))
     groups = None if args.group_by is None else Groups(args.group_by)
     with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
         count = write_tables(counted_rows(state.tables(), tally, groups), args.output)
@@ -55,6 +58,7 @@ def scan(args: argparse.Namespace) -> int:
 def index(args: argparse.Namespace) -> int:
     """Writes the curves of every run."""
     check_place(args.output, (".parquet",))
+    check_free(args.output, "index", args.paths)
     tally = Tally({})
     with _updated(args, Job("index", reading_options(args)), tally) as state:
         count = write_index(_complained(state.tables(), tally), state.layers(), args.output)
@@ -71,7 +75,10 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         InputError: a path does not exist, or no path holds a run.
     """
     check_paths(args.paths)
-    found = sources(args.paths, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
+    if args.workers == 1 and args.time_limit is not None:
+        complain("--time-limit needs two workers or more: with one, nothing ends a log that takes too long")
+    once = Once([path for path in args.paths if path != STDIN])
+    found = sources(args.paths, once, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
     with open_state(state_path(args.output), judge_of(job), fresh=args.fresh) as state:
         remove_leftovers(args.output)
         try:
@@ -83,7 +90,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
             raise
         if not state.count():
             raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
-        tally.empty = [path for path in args.paths if os.path.isdir(path) and not state.count(path)]
+        folders = {path for path in args.paths if os.path.isdir(path)} - once.repeated
+        tally.empty = [path for path in args.paths if path in folders and not state.count(path)]
         if others := state.passed_over():
             complain(f"{counted(others, 'other file')} without curves passed over")
         yield state

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from curveclinic.archive.scan import STDIN
-from curveclinic.commands import check_paths, complain_of, is_empty, read_piped
+from curveclinic.commands import check_paths, complain_of, read_piped
 from curveclinic.errors import InputError
 from curveclinic.gate import EXIT_DONE, EXIT_FOUND, EXIT_UNREADABLE
 from curveclinic.initial_loss import check_initial_loss
@@ -76,7 +76,7 @@ def _one_run(args: argparse.Namespace) -> Run | ReadFailure:
     check_paths([args.path])
     options = ReadOptions(train_loss=args.train_loss, num_classes=getattr(args, "num_classes", None))
     items = list(read_piped(options) if args.path == STDIN else read_runs([args.path], options))
-    if all(isinstance(item, ReadFailure) and is_empty(item) for item in items):
+    if all(isinstance(item, ReadFailure) and item.empty for item in items):
         raise InputError(f"{args.path}: no run found; expected the log of a test")
     if len(items) != 1:
         names = ", ".join(printable(item.run_id) for item in items if isinstance(item, Run))

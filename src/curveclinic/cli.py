@@ -39,6 +39,7 @@ _EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    _stand_in_for_closed_streams()
     _never_fail_on_encoding()
     args = build_parser().parse_args(argv)
     try:
@@ -198,8 +199,9 @@ def _gate_option() -> argparse.ArgumentParser:
     """The argument of every command that can fail on what it finds."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
-        "--fail-on", type=_gate, default={}, metavar="LABEL,...[:SEVERITY]",
-        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above",
+        "--fail-on", type=_gate, action="append", default=[], metavar="LABEL,...[:SEVERITY]",
+        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above; "
+        "may be given several times",
     )  # fmt: skip
     return parser
 
@@ -212,8 +214,9 @@ def _archive_options() -> argparse.ArgumentParser:
         help="processes that read and judge; 1 uses no other process (default: %(default)s, one a core)",
     )  # fmt: skip
     parser.add_argument(
-        "--time-limit", type=_seconds, default=TIME_LIMIT, metavar="S",
-        help="seconds one log may take, and one more for each MB; needs two workers or more (default: %(default)g)",
+        "--time-limit", type=_seconds, metavar="S",
+        help="seconds one log may take, and one more for each MB; needs two workers or more, and starts them also for "
+        f"an archive of less than 1 MB, which is else read without (default: {TIME_LIMIT:g})",
     )  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier scan has kept beside OUT")
     return parser
@@ -278,6 +281,14 @@ def _complain_of_warning(
 ) -> None:
     """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
     commands.complain(f"warning: {message}")
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Opens what the shell closed (`>&-`) as the null device: nothing to read, and what is written goes nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            setattr(sys, name, open(null, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # as long as we run
 
 
 def _never_fail_on_encoding() -> None:

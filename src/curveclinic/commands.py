@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from curveclinic.archive.units import chunks
 from curveclinic.causes import CAUSES
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError, LogError
-from curveclinic.gate import EXIT_DONE, Tally
+from curveclinic.gate import EXIT_DONE, Tally, merged
 from curveclinic.lookup import looked_up
 from curveclinic.plurals import counted
 from curveclinic.predict import predict_runs
@@ -31,7 +30,7 @@ _ALL_CAUSES = "causes"
 
 def diagnose(args: argparse.Namespace) -> int:
     """Prints every run's diagnosis as text with a plot, or as JSON."""
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     outcomes = _counted(_judge(_read(args, tally)), tally)
     if args.json:
         _print_json(outcomes)
@@ -44,9 +43,15 @@ def cohort(args: argparse.Namespace) -> int:
     """Prints what runs of one configuration share, and which of them is odd."""
     from curveclinic.cohort import judge_cohort
 
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     outcomes = list(_counted(_judge(_read(args, tally)), tally))
-    found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
+    try:
+        found = judge_cohort([outcome for outcome in outcomes if isinstance(outcome, Diagnosis)])
+    except InputError as error:
+        if not tally.unreadable:
+            raise
+        complain(str(error))  # too few, because some could not be read
+        return finish(tally)
     if args.json:
         print(json.dumps(found.to_dict(), indent=2, allow_nan=False))
     else:
@@ -88,7 +93,7 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
     check_paths(args.paths)
     some = False
     for item in _items(args):
-        if isinstance(item, ReadFailure) and is_empty(item):
+        if isinstance(item, ReadFailure) and item.empty:
             tally.empty.append(item.path)
         else:
             some = True
@@ -134,11 +139,6 @@ def read_piped(options: ReadOptions) -> Iterable[Run | ReadFailure]:
         return read_stdin(sys.stdin.buffer.read(), options)
     except LogError as error:
         return [ReadFailure(STDIN, "stdin", str(error))]
-
-
-def is_empty(failure: ReadFailure) -> bool:
-    """Tells a folder without any run, which is a usage error, from a log that cannot be read."""
-    return not failure.format and os.path.isdir(failure.path)
 
 
 def _judge(items: Iterable[Run | ReadFailure]) -> Iterator[Outcome]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.scan import STDIN
 from curveclinic.archive_commands import counted_rows, progress
-from curveclinic.commands import check_paths, finish, reading_options
+from curveclinic.commands import check_paths, complain, finish, reading_options
 from curveclinic.engines import storage
 from curveclinic.engines.archive import load_engine, scan_on
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally
+from curveclinic.gate import Tally, merged
 from curveclinic.plurals import counted
-from curveclinic.readers import find_sources
+from curveclinic.readers.once import Once
 from curveclinic.readers.source import Source
 from curveclinic.text import printable
 from curveclinic.writers import WRITERS, check_target, write_tables
@@ -29,12 +30,14 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     if STDIN in args.paths:
         raise InputError("standard input cannot be read by the workers of an engine; name files or folders")
     check_paths(args.paths)
-    file = _file(args.output)
+    if args.time_limit is not None:
+        complain("--time-limit does nothing here: an engine has limits of its own")
+    file = _file(args.output, args.paths)
     folder = f"{file}{SHARDS_SUFFIX}" if file else str(args.output)
     if args.fresh:
         storage.make_folder(folder)
         storage.clear(folder, keep=())
-    tally = Tally(args.fail_on)
+    tally = Tally(merged(args.fail_on))
     groups = None if args.group_by is None else Groups(args.group_by)
     engine = load_engine(args.engine)
     with progress() as advance:
@@ -59,20 +62,22 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     return finish(tally)
 
 
-def _file(output: Path | str) -> Path | None:
+def _file(output: Path | str, inputs: Sequence[str]) -> Path | None:
     """Returns OUT if it is a single file on this machine; None for a folder."""
     if isinstance(output, str) or output.suffix.lower() not in WRITERS or output.is_dir():
         return None
     check_target(output)
+    check_free(output, "scan", inputs)
     return output
 
 
-def _sources(paths: Iterable[str], tally: Tally) -> Iterator[Source]:
+def _sources(paths: Sequence[str], tally: Tally) -> Iterator[Source]:
     """Yields what is found under each path; folders with nothing in them are noted."""
+    once = Once(paths)
     for path in paths:
         n_found = 0
-        for source in find_sources(path):
+        for source in once.under(path):
             n_found += 1
             yield source
-        if not n_found:
+        if not n_found and path not in once.repeated:
             tally.empty.append(path)

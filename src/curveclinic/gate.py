@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ Gate = Mapping[str, Severity]
 _JOINT = ":"
 """Between a label and its severity; in neither of them."""
 
+_EXPECTED = "expected LABEL,...[:severity], for example overfitting,divergence:severe"
+
 EXIT_DONE, EXIT_FOUND, EXIT_USAGE, EXIT_UNREADABLE = 0, 1, 2, 3
 
 
@@ -31,20 +33,28 @@ def parse_gate(text: str) -> dict[str, Severity]:
     A severity holds for its label and for those before it that have none; without one, any severity fails.
 
     Raises:
-        InputError: unknown label or severity.
+        InputError: unknown label or severity, or none where one should be, as where a variable was empty.
     """
-    gate: dict[str, Severity] = {}
+    gates: list[Gate] = []
     waiting: list[str] = []
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        label, _, severity = part.partition(":")
+    for part in text.split(","):
+        label, colon, severity = (word.strip() for word in part.partition(_JOINT))
+        if not label:
+            raise InputError(f"no label given in {text!r}; {_EXPECTED}")
         waiting.append(known_label(label))
-        if severity:
-            gate |= dict.fromkeys(waiting, _known_severity(severity))
+        if colon:
+            gates.append(dict.fromkeys(waiting, _known_severity(severity, text)))
             waiting = []
-    gate |= dict.fromkeys(waiting, SEVERITIES[0])
-    if not gate:
-        raise InputError("no label given; expected LABEL,...[:severity], for example overfitting,divergence:severe")
-    return gate
+    return merged([*gates, dict.fromkeys(waiting, SEVERITIES[0])])
+
+
+def merged(gates: Iterable[Gate]) -> dict[str, Severity]:
+    """Returns the gate that fails on what any of these fails on."""
+    both: dict[str, Severity] = {}
+    for gate in gates:
+        for label, severity in gate.items():
+            both[label] = min(severity, both.get(label, severity), key=SEVERITIES.index)
+    return both
 
 
 def known_label(text: str) -> str:
@@ -52,7 +62,9 @@ def known_label(text: str) -> str:
     return looked_up(text, LABELS, what="label", hint="'curveclinic explain' lists all labels")
 
 
-def _known_severity(text: str) -> Severity:
+def _known_severity(text: str, whole: str) -> Severity:
+    if not text:
+        raise InputError(f"no severity given after a colon in {whole!r}; {_EXPECTED}")
     for severity in SEVERITIES:
         if text == severity:
             return severity

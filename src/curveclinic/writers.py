@@ -80,11 +80,15 @@ def write_tables(tables: Iterable[pa.Table], out: Path) -> int:
 
 
 def replaced(out: Path, write: Callable[[Path], int]) -> int:
-    """Lets `write` make a file beside another one, which it then replaces; returns what `write` returns."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}{_TEMPORARY}")
+    """Lets `write` make a file beside another one, which it then replaces; returns what `write` returns.
+
+    Of a link what it leads to is replaced.
+    """
+    real = Path(os.path.realpath(out))
+    temporary = real.with_name(f".{real.name}.{os.getpid()}{_TEMPORARY}")
     try:
         count = write(temporary)
-        os.replace(temporary, out)
+        os.replace(temporary, real)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -93,9 +97,10 @@ def replaced(out: Path, write: Callable[[Path], int]) -> int:
 
 def remove_leftovers(out: Path) -> None:
     """Removes what writers of a file left beside it when they were killed; none may be at work."""
-    for name in os.listdir(out.parent):
-        if name.startswith(f".{out.name}.") and name.endswith(_TEMPORARY):
-            (out.parent / name).unlink(missing_ok=True)
+    real = Path(os.path.realpath(out))
+    for name in os.listdir(real.parent):
+        if name.startswith(f".{real.name}.") and name.endswith(_TEMPORARY):
+            (real.parent / name).unlink(missing_ok=True)
 
 
 def check_target(out: Path) -> Callable[[Iterable[pa.Table], Path], int]:
@@ -110,7 +115,9 @@ def check_place(out: Path, suffixes: Sequence[str]) -> None:
         raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected {_one_of(suffixes)}")
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it")
-    if not os.access(out.parent, os.W_OK):
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out}: is a pipe, socket or device; name a file")
+    if not all(os.access(folder, os.W_OK) for folder in (out.parent, os.path.dirname(os.path.realpath(out)))):
         raise InputError(f"{out}: its folder does not exist or is read-only; create it or choose another")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -13,10 +14,10 @@ from typing import Final
 
 from curveclinic.archive import units
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
-from curveclinic.archive.state import SUFFIX, Known, State
+from curveclinic.archive.state import Known, State, state_path
 from curveclinic.archive.units import Finished, Job, Message, Split, Task
-from curveclinic.archive.workers import Queue, Unit, done_by_workers, done_here
-from curveclinic.readers import find_sources
+from curveclinic.archive.workers import TIME_LIMIT, Queue, Unit, done_by_workers, done_here
+from curveclinic.readers.once import Once
 from curveclinic.readers.source import Source
 
 STDIN: Final = "-"
@@ -31,11 +32,12 @@ class Pace:
 
     Attributes:
         workers: processes that read and judge; 1: this one.
-        time_limit: seconds a source may take, and more where it is large.
+        time_limit: seconds a source may take, and more where it is large, whatever the size of the archive; None:
+            `TIME_LIMIT`, but a small archive is done by this process, which nobody ends.
     """
 
     workers: int
-    time_limit: float
+    time_limit: float | None
 
 
 def update(
@@ -61,15 +63,17 @@ def update(
     state.drop_gone()
 
 
-def sources(paths: Sequence[str], *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:
+def sources(paths: Sequence[str], once: Once, *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:
     """Yields what is found under each path, but for the output itself and its state."""
-    names = (out.name, out.name + SUFFIX, f"{out.name}{SUFFIX}-wal")
-    own = {out.resolve().with_name(name) for name in names}
+    state = state_path(out)
+    given = (out, state, Path(f"{state}-wal"))
+    own = {Path(os.path.realpath(file)) for file in given}
+    names = tuple({file.name for file in (*given, *own)})
     for path in paths:
         if path == STDIN:
             yield path, Source(STDIN, STDIN, data=stdin())
             continue
-        for source in find_sources(path):
+        for source in once.under(path):
             if source.named or not (source.path.endswith(names) and Path(source.path).resolve() in own):
                 yield path, source
 
@@ -93,6 +97,8 @@ def _new(state: State, found: Iterable[tuple[str, Source]]) -> Iterator[Task]:
         if known is not None and known.met:
             continue  # named twice
         same = known is not None and before != UNREADABLE and known.found == before
+        if known is not None and known.done and source.named and not state.stored(known.key):
+            known = None  # passed over before the user named it: now it is to be told what it is
         if known is not None and (same or (known.done and _is_same(known, before, source))):
             state.keep(known.key, before, now=now)
             if not known.done:
@@ -130,9 +136,9 @@ def _done(queue: Queue, job: Job, pace: Pace) -> Iterator[Message]:
         if unit is not None:
             queue.put(unit)
     small = second is None and sum(task.found.size for task in first or ()) < _SMALL_BYTES
-    if pace.workers == 1 or small:
+    if first is None or pace.workers == 1 or (small and pace.time_limit is None):
         return done_here(queue, units.work, job)
-    return done_by_workers(queue, units.work, job, workers=pace.workers, time_limit=pace.time_limit)
+    return done_by_workers(queue, units.work, job, workers=pace.workers, time_limit=pace.time_limit or TIME_LIMIT)
 
 
 def _split(state: State, message: Split, queue: Queue, slices: dict[int, int]) -> None:

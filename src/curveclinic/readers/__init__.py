@@ -32,7 +32,8 @@ from curveclinic.readers import (
 )
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.once import Once
+from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
 from curveclinic.run import Run
 
 __all__ = [
@@ -135,7 +136,7 @@ FORMATS = (
     ),
     Format(
         "trainer_state",
-        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest",
+        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest whole one",
         trainer_state.sniff,
         trainer_state.read,
     ),
@@ -181,11 +182,13 @@ class ReadFailure:
         path: where it is.
         format: name of its format, "" when it was not recognised.
         reason: what was found, what was expected, what to do.
+        empty: whether it is a folder that was searched and holds no run.
     """
 
     path: str
     format: str
     reason: str
+    empty: bool = False
 
 
 def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) -> list[Run]:
@@ -206,15 +209,18 @@ def read_runs(
 ) -> Iterator[Run | ReadFailure]:
     """Yields every run under files and folders, and what could not be read.
 
-    A file met in a folder is passed over if it is no log; a file the user named is not.
+    A file met in a folder is passed over if it is no log; a file the user named is not. Of paths that overlap each
+    log is read once.
     """
-    for path in paths:
+    names = [os.fspath(path) for path in paths]
+    once = Once(names)
+    for name in names:
         n_found = 0
-        for item in read_sources(find_sources(path), options):
+        for item in read_sources(once.under(name), options):
             n_found += 1
             yield item
-        if not n_found:
-            yield ReadFailure(os.fspath(path), "", f"{os.fspath(path)}: no run in this folder")
+        if not n_found and name not in once.repeated:
+            yield ReadFailure(name, "", f"{name}: no run in this folder", empty=True)
 
 
 def read_sources(sources: Iterable[Source], options: ReadOptions | None = None) -> Iterator[Run | ReadFailure]:
@@ -279,7 +285,7 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
         for run in _iterate(found, source, options):
             yield run_or_failure(run)
     except LogError as error:
-        if source.named or (found is not None and not isinstance(error, NoCurvesError)):
+        if source.named or isinstance(error, UnreadableError) or (found and not isinstance(error, NoCurvesError)):
             yield ReadFailure(source.path, found.name if found else "", str(error))
 
 
@@ -330,7 +336,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     A format is known by the content; a text the user's patterns fit is a text log.
 
     Raises:
-        LogError: it is missing, empty, or of no known format.
+        LogError: it is missing, empty, or of no known format; an UnreadableError where nobody can tell.
     """
     if source.unreadable:
         raise LogError(f"{source.path}: {source.unreadable}")
@@ -344,7 +350,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
     except OSError as error:
-        raise LogError(f"{source.path}: {error.strerror or error}") from None
+        raise UnreadableError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
     if _fits(head, options):

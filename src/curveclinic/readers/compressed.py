@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,12 @@ SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
 
 _PIECE: Final = 1 << 20
 """Bytes unpacked at once."""
+
+_GZIP_LENGTH: Final = 4
+"""Bytes at the end of a gzip file that tell the length of what is inside."""
+
+_MOST_PACKED: Final = 1032
+"""Bytes that one byte of gzip can stand for."""
 
 _DAMAGE: Final = (EOFError, OSError, zlib.error, ImportError)
 """What is raised where data end too early or are broken, and by a Python that was built without a decoder."""
@@ -89,6 +96,41 @@ def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool]) -> 
         )
     note = f"the data compressed by {kind} are cut off or damaged: what comes before is read" if damage else ""
     return replace(source, data=data, known=None, note=note)
+
+
+def repeats(packed: str, plain: str) -> bool:
+    """Says whether a compressed file is likely the same log as a plain one, which may have grown since.
+
+    What its first bytes unpack to stand in the plain one, too, and that is not shorter than gzip says the log was.
+    """
+    try:
+        inside, damaged = _head_of(packed)
+        with open(plain, "rb") as file:
+            beginning = file.read(HEAD_BYTES)
+        length = 0 if damaged else _length(packed)
+        return bool(beginning) and beginning.startswith(inside) and os.path.getsize(plain) >= length
+    except OSError:
+        return False  # reading them says what is wrong
+
+
+def _head_of(path: str) -> tuple[bytes, bool]:
+    """Returns the first bytes of what a file holds, unpacked if it is compressed, and whether damage ended them."""
+    with open(path, "rb") as file:
+        kind = _kind(file.read(HEAD_BYTES))
+        file.seek(0)
+        return (file.read(HEAD_BYTES), False) if kind is None else _read(kind, file, HEAD_BYTES)
+
+
+def _length(packed: str) -> int:
+    """Returns how long gzip says its content is, of several pieces the last (and modulo 4 GB); 0 for other kinds."""
+    with open(packed, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size < _GZIP_LENGTH or _kind(file.read(4)) != "gzip":
+            return 0
+        file.seek(-_GZIP_LENGTH, os.SEEK_END)
+        length = int.from_bytes(file.read(), "little")
+    return length if length <= size * _MOST_PACKED else 0  # else the end of the file is lost
 
 
 def archive_in(head: bytes) -> str | None:

@@ -1,4 +1,8 @@
-"""What there is to read under the paths a user gives. A run may be a folder: TensorBoard, MLflow, DVCLive, W&B."""
+"""What there is to read under the paths a user gives. A run may be a folder: TensorBoard, MLflow, DVCLive, W&B.
+
+Of a run that is logged twice the worse copy is passed over, but only where a look at the better one says that it is
+one: it can be read, is of its format, and begins as a compressed copy does. In an object store it is only not empty.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.naming import parse
-from curveclinic.readers import dvclive, mlflow_files, neptune, remote, wandb_offline
-from curveclinic.readers.compressed import SUFFIXES
+from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, trainer_state, wandb_offline
+from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
 from curveclinic.vocabulary import SPLITS, tokens
@@ -22,10 +26,16 @@ _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
 def exists(path: str) -> bool:
-    """Says whether there is such a file or folder, here or in an object store."""
+    """Says whether there is such a file or folder, here or in an object store; one that nobody may look at is."""
     if remote.is_remote(path):
         return remote.is_folder(path.rstrip("/")) or remote.is_file(path)
-    return os.path.exists(path)
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
@@ -116,12 +126,12 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     prefix = _prefix(folder, root)
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
-        outdated = name == _TRAINER_STATE and folder != root and _is_outdated(folder)
+        newer = _newer_states(folder) if name == _TRAINER_STATE and folder != root else []
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif not is_event_file(name) and not outdated and not _is_twin(folder, name):
-            yield Source(path, prefix + name, named=False)
+        elif not is_event_file(name) and not any(map(trainer_state.is_whole, newer)) and not _is_twin(folder, name):
+            yield Source(path, prefix + name, named=False, note=_instead_of(newer))
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
@@ -244,15 +254,21 @@ def _split_folders(folder: str) -> list[str]:
     return list(sides) if {"train", "val"} <= set(sides.values()) or {"train", "test"} <= set(sides.values()) else []
 
 
-def _is_outdated(folder: str) -> bool:
-    """Says whether a newer checkpoint of the same run holds the same history and more."""
+def _newer_states(folder: str) -> list[str]:
+    """Returns the trainer states of newer checkpoints of the same run, which hold the same history and more."""
     parent, name = os.path.split(folder)
     own = _CHECKPOINT.fullmatch(name)
     if not own:
-        return False
-    if is_file(os.path.join(parent, _TRAINER_STATE)):
-        return True
-    return any(int(own.group(1)) < n for n in _checkpoints(parent))
+        return []
+    last = os.path.join(parent, _TRAINER_STATE)
+    newer = sorted((n, path) for n, path in _checkpoints(parent) if n > int(own.group(1)))
+    return ([last] if is_file(last) else []) + [path for _, path in reversed(newer)]
+
+
+def _instead_of(newer: Sequence[str]) -> str:
+    """What a checkpoint is to say of newer ones that are damaged."""
+    names = ", ".join(os.path.join(*Path(path).parts[-2:]) for path in newer)
+    return f"read because what is newer is cut off or damaged: {names}" if newer else ""
 
 
 def _is_twin(folder: str, name: str) -> bool:
@@ -262,15 +278,37 @@ def _is_twin(folder: str, name: str) -> bool:
     `gzip -k` leaves `T.log` beside `T.log.gz`.
     """
     stem, suffix = os.path.splitext(name)
-    if suffix in SUFFIXES and is_file(os.path.join(folder, stem)):
+    if suffix in SUFFIXES and _is_copy(os.path.join(folder, name), os.path.join(folder, stem)):
         return True
     twins = {
         ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
-    return bool(stem) and any(is_file(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+    return bool(stem) and any(_is_lines(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
 
 
-def _checkpoints(folder: str) -> Sequence[int]:
-    found = ((_CHECKPOINT.fullmatch(name), name) for name in _folders(folder))
-    return [int(m.group(1)) for m, name in found if m and is_file(os.path.join(folder, name, _TRAINER_STATE))]
+def _is_copy(packed: str, plain: str) -> bool:
+    """Says whether a compressed file is likely a copy of a plain one, if there is one."""
+    if not is_file(plain):
+        return False
+    return remote.stat(plain).size > 0 if remote.is_remote(plain) else repeats(packed, plain)
+
+
+def _is_lines(path: str) -> bool:
+    """Says whether there is a file of JSON lines."""
+    if not is_file(path):
+        return False
+    if remote.is_remote(path):
+        return remote.stat(path).size > 0
+    try:
+        return json_lines.sniff(Source(path, path).head())
+    except OSError:
+        return False
+
+
+def _checkpoints(folder: str) -> Iterator[tuple[int, str]]:
+    """Yields the number of each checkpoint in a folder, and its trainer state."""
+    for name in _folders(folder):
+        found, path = _CHECKPOINT.fullmatch(name), os.path.join(folder, name, _TRAINER_STATE)
+        if found and is_file(path):
+            yield int(found.group(1)), path

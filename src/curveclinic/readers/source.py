@@ -18,6 +18,10 @@ MAX_BYTES = 256 * 1024 * 1024
 """Largest file read into memory at once; Parquet and event files are not bound by it."""
 
 
+class UnreadableError(LogError):
+    """There is a file, but nobody lets us read it: nobody knows what is in it, so it is never passed over."""
+
+
 class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
 

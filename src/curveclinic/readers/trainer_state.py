@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import grid_from_rows
+from curveclinic.readers import remote
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
@@ -16,6 +18,20 @@ from curveclinic.run import Run
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a trainer state."""
     return head.lstrip()[:1] == b"{" and (b'"log_history"' in head or b'"best_model_checkpoint"' in head)
+
+
+def is_whole(path: str) -> bool:
+    """Says whether a trainer state goes to its end: whether all its braces are closed, which takes no parsing.
+
+    In an object store a file is there only when it is whole.
+    """
+    if remote.is_remote(path):
+        return True
+    try:
+        text = Path(path).read_bytes().strip()
+    except OSError:
+        return False
+    return text.endswith(b"}") and text.count(b"{") == text.count(b"}")
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
