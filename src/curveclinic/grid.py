@@ -251,10 +251,9 @@ def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Point
         split: whether rows whose steps start over may be several runs.
     """
     if grid.run_of is None:
-        runs = taken_apart(grid.columns) or {"": grid.columns}
-        return [
-            (name, *one) for name, own in runs.items() for one in _tables_in_order(replace(grid, columns=own), split)
-        ]
+        charted = taken_apart(grid.columns)
+        apart = {name: replace(grid, columns=own) for name, own in charted.items()} if charted else {"": grid}
+        return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split)]
     out = []
     for code, rows in enumerate(rows_by_run(grid.run_of, len(grid.run_names))):
         parts = _tables_in_order(rows_of(grid, rows), split)
