@@ -22,8 +22,8 @@ _MIN_ROWS = 3
 """Lines that must hold the same loss: prose and code hold one by chance."""
 
 _CODE_LINE = re.compile(
-    r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for .* in .*:$|with .*:$|#include"
-    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
+    r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for (?=.* in ).*:$|with .*:$"
+    r"|#include|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
     r"|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w"
     r"|\"[^\"]*\": )"
 )
@@ -38,11 +38,11 @@ _DELIMITER = re.compile(rb"[,;\t|]")
 _NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]*)+\r?")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?"
+    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w{0,60}['\"]?"
     r"[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r"^\s*(?:epoch|step|iter\w*)\s[^:\n]*loss", re.IGNORECASE | re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*(?:epoch|step|iter\w*)[ \t][^:\n]*loss", re.IGNORECASE | re.MULTILINE)
 """A quick look for a printed loss, and for the head of a printed table."""
 
 _JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")

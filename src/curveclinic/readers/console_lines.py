@@ -37,7 +37,7 @@ _PAIR = re.compile(
 _AXIS = re.compile(
     r"(?<![\w./\-])(?P<not>(?:max|total|num|warmup|per|every|best|last|of|from|until|after)[ _])?"
     r"(?P<axis>epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|s(?=:\d)|it(?=:\d))"
-    r"(?:\((?P<side>train|val|test)\))?['\"]?\s*[:=#]?\s*['\"]?\[?\s*(?P<at>\d+(?:\.\d+)?)(?:\s*/\s*\d+)?\s*\]?"
+    r"(?:\((?P<side>train|val|test)\))?['\"]?\s*(?:[:=#]\s*)?(?:['\"]\s*)?(?:\[\s*)?(?P<at>\d+(?:\.\d+)?)(?:\s*/\s*\d+)?\s*\]?"
     r"(?![\w%]|\.\d|:\d|,\d)",
     re.IGNORECASE,
 )
@@ -48,7 +48,7 @@ _AXIS_COLUMN = {
     **dict.fromkeys(("num updates", "num_updates"), "num_updates"),
 }
 
-_COUNT = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*(?:\(\s*\d+%\s*\))?\s*\]")
+_COUNT = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*(?:\(\s*\d+%\s*\)\s*)?\]")
 """`[640/60000 (1%)]`: how far the epoch is."""
 
 _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
