@@ -303,6 +303,28 @@ def test_encodings():
         assert channels(data)["train_loss"] == ([0, 1, 2, 3], [9.5, 8.5, 7.5, 6.5])
 
 
+COLOURS = {
+    "before the number": "loss: \x1b[31m{}\x1b[0m",
+    "around the pair": "\x1b[1;32mloss: {}\x1b[0m",
+    "around the name": "\x1b[36mloss\x1b[0m: {}",
+    "around each character": "\x1b[36mloss\x1b[39m\x1b[33m=\x1b[39m\x1b[1m{}\x1b[22m",
+    "256 colours": "loss: \x1b[38;5;208m{}\x1b[m",
+    "a title of the window": "\x1b]0;train.py\x07loss: {}",
+    "a link": "\x1b]8;;file://train.py\x1b\\loss: {}\x1b]8;;\x1b\\",
+}
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_colours_are_seen_through(name):
+    text = "".join(f"Epoch {k} " + COLOURS[name].format(f"{9 - k}.5") + "\n" for k in range(4))
+    assert channels(text)["train_loss"] == ([0, 1, 2, 3], [9.5, 8.5, 7.5, 6.5])
+
+
+def test_a_coloured_table_is_seen_through():
+    rows = "".join(f"{k}  \x1b[32m{9 - k}.5\x1b[0m  \x1b[35m{9 - k}.75\x1b[0m\n" for k in range(4))
+    assert channels("\x1b[1mepoch  train_loss  valid_loss\x1b[0m\n" + rows)["val_loss"][1] == [9.75, 8.75, 7.75, 6.75]
+
+
 def test_a_number_cut_short_is_left_out_and_said():
     (run,) = read_stdin(b"step 1 loss: 2.5\nstep 2 loss: 2.25\nstep 3 loss: 2.125\nstep 4 loss: 1.06")
     assert run.channels["train_loss"].values.tolist() == [2.5, 2.25, 2.125]

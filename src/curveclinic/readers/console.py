@@ -14,7 +14,7 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.naming import parse
 from curveclinic.plurals import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of
+from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of, without_escapes
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -166,10 +166,10 @@ def _without_cut_number(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _as_text(data: bytes) -> str | None:
-    """Returns bytes as text; None for binary data. Here and there a damaged character is no reason to give up."""
+    """Returns bytes as text without colours; None for binary data. A few damaged characters do not matter."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
+        return without_escapes(data.decode("utf-16", "replace"))
     if b"\0" in data[:65536]:
         return None
     text = data.decode("utf-8-sig", "replace")
-    return None if text.count("\ufffd") > 0.02 * len(text) + 4 else text
+    return None if text.count("\ufffd") > 0.02 * len(text) + 4 else without_escapes(text)

@@ -19,7 +19,7 @@ Row = dict[str, str]
 MAX_LINE = 20_000
 """Characters of the longest line looked at; a longer one is a dump of something else."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n\x08]+")
 
@@ -116,9 +116,14 @@ class Line:
     total: int | None = None
 
 
+def without_escapes(text: str) -> str:
+    """Returns a text without the sequences that colour it, move the cursor or name the window of a terminal."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
 def lines_of(text: str) -> list[str]:
-    """Returns what a terminal was sent, one item for each line or redrawn line, without escape sequences."""
-    return [line for line in _ENDS.split(_ESCAPES.sub("", text) if "\x1b" in text else text) if line.strip()]
+    """Returns the lines of a text, and what is drawn over one another in a line, but for blank ones."""
+    return [line for line in _ENDS.split(text) if line.strip()]
 
 
 def rows_of(lines: Iterable[str]) -> list[Row]:
