@@ -228,6 +228,40 @@ def test_a_quotation_mark_that_is_not_closed_is_noted(tmp_path):
     assert "left out 2 lines within quotation marks; is a mark damaged or not closed?" in run.notes
 
 
+TABLE = "epoch,loss,val_loss\n0,2.5,2.75\n1,1.5,1.75\n2,0.5,0.75\n"
+COMMENTS = {
+    "one": "# run 17\n",
+    "with commas": "# lr=0.1, batch=32, seed=3\n",
+    "many, and blank lines": "\n" + "# a line\n" * 30 + "\n  \n#\n",
+    "semicolon": "; run 17\n",
+    "slashes": "// run 17\r\n",
+    "percent": "% run 17\n",
+    "Excel's": "sep=,\n",
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+def test_comments_above_the_header_are_passed_over(read, name):
+    (run,) = read(COMMENTS[name] + TABLE)
+    assert (steps(run), values(run), values(run, "val_loss")) == ([0, 1, 2], [2.5, 1.5, 0.5], [2.75, 1.75, 0.75])
+    assert run.notes == read(TABLE)[0].notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# epoch,loss\n0,2.5\n1,1.5\n",
+        "# made by a tool, today\n# epoch,loss\n0,2.5\n1,1.5\n",
+        "#,loss\n0,2.5\n1,1.5\n",
+        ";epoch;loss\n0;0;2.5\n1;1;1.5\n",
+        "# loss\n2.5\n1.5\n",
+        "sep=;\nepoch;loss\n0;2.5\n1;1.5\n",
+    ],
+)
+def test_a_comment_with_the_names_is_the_header(read, text):
+    assert values(read(text)[0]) == [2.5, 1.5]
+
+
 def test_columns_without_a_name_get_one():
     assert column_names(["", "a", " a ", ""]) == ["index", "a", "a", "column 4"]
 

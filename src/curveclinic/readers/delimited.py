@@ -28,6 +28,8 @@ _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 8
 _SNIFFED_TEXT = 2048
 """Characters that nearly always hold so many lines."""
+_ABOVE_HEADER = ("#", ";", "//", "%", "sep=")
+"""How lines begin that may stand above a header: comments, and what Excel is told of the delimiter."""
 
 
 def sniff(head: bytes) -> bool:
@@ -35,6 +37,7 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
+    text = _from_header(text)
     lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
         lines = _first_lines(text)
@@ -93,7 +96,7 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
     text = _as_text(data)
     if text is None:
         raise LogError(f"{path}: found binary data, expected delimited text")
-    text = text.lstrip("\r\n ")
+    text = _from_header(text)
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
@@ -127,6 +130,23 @@ def _as_text(data: bytes) -> str | None:
     text = data.decode("latin-1")
     control = sum((c < " " and c not in "\t\r\n") or "\x7f" <= c < "\xa0" for c in text[:4096])
     return None if control > 0.01 * min(len(text), 4096) else text
+
+
+def _from_header(text: str) -> str:
+    """Returns a text without the blank lines and comments above its header; a comment with the names is the header."""
+    text = text.lstrip("\r\n ")
+    above = at = 0
+    while text.startswith(_ABOVE_HEADER, at):
+        above, at = at, text.find("\n", at) + 1 or len(text)
+        while text[at : at + 1].isspace() and text[at] != "\t":
+            at += 1
+    if not at:
+        return text
+    comment, row = text[above:].partition("\n")[0], text[at:].partition("\n")[0]
+    delimiter = _delimiter(comment)
+    names, cells = _cells(comment, delimiter), _cells(row, delimiter)
+    is_header = len(names) == len(cells) and any(map(is_number, cells))
+    return text[above:] if is_header or not row else text[at:]
 
 
 def _delimiter(header: str) -> str:
