@@ -44,14 +44,22 @@ def settled(
     out, notes = {}, []
     for name, meaning in told.items():
         if meaning == "neither" or (name in counters and meaning is Comma.POINT and Comma.POINT not in sure):
+            if all(map(is_with_comma, filter(None, columns[name]))):
+                shown = next(filter(None, columns[name]))
+                notes.append(f"{name}: what its commas mean is not told ({shown!r}) and the column is left out")
             continue
-        guessed = meaning == "thousands" or (meaning == "either" and likely is None)
+        guessed = likely is not Comma.GROUPS if meaning == "thousands" else meaning == "either" and likely is None
         found = meaning if isinstance(meaning, Comma) else Comma.GROUPS if meaning == "thousands" else likely or unclear
         out[name] = [_rewritten(cell, found) if cell and "," in cell else cell for cell in columns[name]]
         if guessed:
             shown = next(cell for cell in columns[name] if cell and _GROUPED.fullmatch(cell))
             notes.append(f"{name}: commas are taken for {found.value} ({shown!r} for {_rewritten(shown, found)})")
     return out, tuple(notes)
+
+
+def is_grouped(cell: str) -> bool:
+    """Says whether a cell is a number whose commas may part thousands."""
+    return _GROUPED.fullmatch(cell) is not None
 
 
 def is_with_comma(cell: str) -> bool:

@@ -14,7 +14,7 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.naming import parse
 from curveclinic.plurals import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of, without_escapes
+from curveclinic.readers.console_lines import Row, lines_of, names_loss, rows_of, without_commas, without_escapes
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -47,6 +47,10 @@ _TABLE = re.compile(r"^[ \t]*(?:epoch|step|iter\w*)[ \t][^:\n]*loss", re.IGNOREC
 
 _JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")
 """The start of JSON or XML; `{'loss': 1.2}` and `[12, 2000] loss: 1.2` are none."""
+
+
+_CUT = re.compile(r"(?:[\w.+\-]+(?:,\d[\w.+\-]*)*|(?<![\w.])\d+,)\Z")
+"""A number, or a word, at the very end of a text; `2,` may be the start of `2,05`."""
 
 
 def sniff(head: bytes) -> bool:
@@ -105,6 +109,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             raise NoCurvesError(f"{source.path}: no log in {counted(len(lines), 'line')} of text: {why}; {advice}")
     if not rows:
         raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
+    rows, guesses = without_commas(rows)
+    notes = (*notes, *guesses)
     origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
@@ -159,9 +165,9 @@ def _is_code(lines: Sequence[str], n_rows: int) -> bool:
 
 def _without_cut_number(text: str) -> tuple[str, tuple[str, ...]]:
     """Takes the number off the end of a text that stops in the middle of a line."""
-    if not text[-1:].isalnum() and text[-1:] not in (".", "+", "-"):
+    kept = _CUT.sub("", text[-200:])
+    if len(kept) == len(text[-200:]):
         return text, ()
-    kept = re.sub(r"[\w.+\-]+\Z", "", text[-200:])
     return text[:-200] + kept, ("the last line has no end: its last value may be cut short and is left out",)
 
 

@@ -241,8 +241,9 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
     names = column_names(table.column_names)
     columns, notes = _spelt_plainly(table.columns, names)
     grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
-    notes = (*grid.notes, *notes, *_text_notes(grid, columns, names))
-    return replace(grid, notes=notes), len(bad), n_within_quotes(data, table.num_rows + len(bad))
+    grid = replace(grid, notes=(*grid.notes, *notes))
+    grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
+    return grid, len(bad), n_within_quotes(data, table.num_rows + len(bad))
 
 
 def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], tuple[str, ...]]:
