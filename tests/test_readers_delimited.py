@@ -332,6 +332,16 @@ def test_what_a_comma_means_is_told_by_other_columns(read, other, expected):
     assert run.notes == ()
 
 
+def test_small_whole_numbers_do_not_outweigh_decimal_commas_beside_them(read):
+    (run,) = read(written([(0, "2,445", "0,5"), (1, "1,994", "0,25"), (2, "1", "0,75")], ";"))
+    assert values(run) == [2.445, 1.994, 1]
+
+
+def test_names_of_runs_keep_their_commas(read):
+    runs = read('run,step,loss\n"1,5",1,2\n"1,5",2,1\n"2,5",1,4\n"2,5",2,3\n')
+    assert [run.run_id for run in runs] == ["run.csv#1,5", "run.csv#2,5"]
+
+
 def test_a_comma_that_nothing_explains_is_left_out_and_said(read):
     (run,) = read(written([(0, "2.5", 3), (1, "2,25", 3), (2, "1.5", 3)], ";"))
     assert (steps(run), values(run)) == ([0, 2], [2.5, 1.5])

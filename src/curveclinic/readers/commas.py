@@ -48,8 +48,11 @@ def settled(
                 shown = next(filter(None, columns[name]))
                 notes.append(f"{name}: what its commas mean is not told ({shown!r}) and the column is left out")
             continue
-        guessed = likely is not Comma.GROUPS if meaning == "thousands" else meaning == "either" and likely is None
-        found = meaning if isinstance(meaning, Comma) else Comma.GROUPS if meaning == "thousands" else likely or unclear
+        found, guessed = likely or unclear, likely is None
+        if isinstance(meaning, Comma):
+            found, guessed = meaning, False
+        elif meaning == "thousands" and (name in counters or likely is not Comma.POINT):
+            found, guessed = Comma.GROUPS, likely is not Comma.GROUPS
         out[name] = [_rewritten(cell, found) if cell and "," in cell else cell for cell in columns[name]]
         if guessed:
             shown = next(cell for cell in columns[name] if cell and _GROUPED.fullmatch(cell))

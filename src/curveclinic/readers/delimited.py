@@ -24,7 +24,7 @@ from curveclinic.grid import Column, Grid, row_steps
 from curveclinic.naming import parse, quoted
 from curveclinic.plurals import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
-from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
+from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -255,7 +255,10 @@ def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[A
         for place, column in enumerate(columns)
         if pa.types.is_string(column.type)
     }
-    with_commas = {names[place]: place for place in reversed(texts) if _hold_commas(texts[place])}
+    with_commas: dict[str, int] = {}
+    for place, cells in texts.items():
+        if names[place] not in TELL_RUNS and any("," in cell for cell in cells if cell):
+            with_commas.setdefault(names[place], place)
     points = bool(with_commas) and (any(map(_is_fractional, columns)) or any(map(has_points, texts.values())))
     written, notes = settled({name: texts[place] for name, place in with_commas.items()}, Comma.POINT, points=points)
     numbers = {with_commas[name]: _as_numbers(cells) for name, cells in written.items()}
@@ -266,10 +269,6 @@ def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[A
 def _plain(cell: str) -> str:
     found = _FORTRAN.fullmatch(cell.strip()) if "D" in cell or "d" in cell else None
     return f"{found[1]}e{found[2]}" if found else cell.strip()
-
-
-def _hold_commas(cells: Sequence[str | None]) -> bool:
-    return any("," in cell for cell in cells if cell)
 
 
 def _is_fractional(column: Any) -> bool:
