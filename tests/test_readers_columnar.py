@@ -73,7 +73,7 @@ def test_a_bad_run_beside_good_ones_has_no_channels_and_says_why(read):
 def test_lists_of_texts_are_left_out_and_named_columns_found(read, tmp_path):
     (run,) = read({"train_loss": [[2.0, 1.0]], "words": [["a", "b"]]})
     assert values(run) == [2, 1]
-    with pytest.raises(LogError, match=r"curves.parquet: no loss column; found nothing"):
+    with pytest.raises(LogError, match=r"curves.parquet: no loss column; no column but the steps holds a number"):
         read({"train_loss": [["a", "b"]]})
     with pytest.raises(LogError, match=r"no loss column; found 'wiggle'"):
         read({"wiggle": [[2.0, 1.0]]})

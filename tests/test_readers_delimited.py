@@ -182,7 +182,8 @@ def test_all_nan_is_a_run(read):
         (bytes(range(128, 256)) * 9, "run.csv: no known log format"),
         (b"step,acc\n1,2\n", "run.csv: no loss column; found only metrics or rewards, 'acc'; log a loss, too"),
         (b"epoch,loss\n", "run.csv: no numbers in 0 rows"),
-        (b"epoch,loss\n0,a\n1,b\n", "run.csv: no loss column; found nothing"),
+        (b"epoch,loss\n0,a\n1,b\n", r"run.csv: no loss column; .*; loss: no cell is a number \('a', 'b'\)"),
+        (b"epoch,loss\n0,a\n1,b\n2,1\n", r"run.csv: no loss column; .*; loss: most cells are not numbers \('a', 'b'\)"),
     ],
 )
 def test_bad_files_say_what_is_wrong(read, content, message):
@@ -228,6 +229,40 @@ def test_a_quotation_mark_that_is_not_closed_is_noted(tmp_path):
     assert "left out 2 lines within quotation marks; is a mark damaged or not closed?" in run.notes
 
 
+TABLE = "epoch,loss,val_loss\n0,2.5,2.75\n1,1.5,1.75\n2,0.5,0.75\n"
+COMMENTS = {
+    "one": "# run 17\n",
+    "with commas": "# lr=0.1, batch=32, seed=3\n",
+    "many, and blank lines": "\n" + "# a line\n" * 30 + "\n  \n#\n",
+    "semicolon": "; run 17\n",
+    "slashes": "// run 17\r\n",
+    "percent": "% run 17\n",
+    "Excel's": "sep=,\n",
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+def test_comments_above_the_header_are_passed_over(read, name):
+    (run,) = read(COMMENTS[name] + TABLE)
+    assert (steps(run), values(run), values(run, "val_loss")) == ([0, 1, 2], [2.5, 1.5, 0.5], [2.75, 1.75, 0.75])
+    assert run.notes == read(TABLE)[0].notes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# epoch,loss\n0,2.5\n1,1.5\n",
+        "# made by a tool, today\n# epoch,loss\n0,2.5\n1,1.5\n",
+        "#,loss\n0,2.5\n1,1.5\n",
+        ";epoch;loss\n0;0;2.5\n1;1;1.5\n",
+        "# loss\n2.5\n1.5\n",
+        "sep=;\nepoch;loss\n0;2.5\n1;1.5\n",
+    ],
+)
+def test_a_comment_with_the_names_is_the_header(read, text):
+    assert values(read(text)[0]) == [2.5, 1.5]
+
+
 def test_columns_without_a_name_get_one():
     assert column_names(["", "a", " a ", ""]) == ["index", "a", "a", "column 4"]
 
@@ -246,3 +281,96 @@ def test_percentages_are_numbers(tmp_path):
     path.write_text("step,loss,val_acc\n0,2.0,23.3%\n1,1.5,24 %\n")
     (run,) = read_file(path)
     assert run.channels["val_metric"].values.tolist() == [23.3, 24.0]
+
+
+def test_a_loss_without_a_number_beside_another_is_said(read):
+    (run,) = read("epoch,loss,val_loss\n0,2,x\n1,1,y\n")
+    assert "val_loss: no cell is a number ('x', 'y')" in run.notes
+
+
+def written(rows, delimiter, quote=""):
+    lines = [delimiter.join(f"{quote}{cell}{quote}" for cell in row) for row in rows]
+    return "epoch,train_loss,val_loss\n".replace(",", delimiter) + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "quote"), [(";", ""), ("\t", ""), ("|", ""), (",", '"'), (";", '"'), ("\t", '"')]
+)
+def test_decimal_commas(read, delimiter, quote):
+    rows = [(0, "2,05", "2,1875"), (1, "1,5", "1,75e0"), (2, "0,125", "1"), (3, "1e-05", "-0,5")]
+    (run,) = read(written(rows, delimiter, quote))
+    assert values(run) == [2.05, 1.5, 0.125, 1e-5]
+    assert values(run, "val_loss") == [2.1875, 1.75, 1, -0.5]
+    assert run.notes == ()
+
+
+@pytest.mark.parametrize(("delimiter", "quote"), [(";", ""), (",", '"')])
+@pytest.mark.parametrize(
+    ("cells", "expected", "notes"),
+    [
+        (["12,445", "10,994", "1,200", "994"], [12445, 10994, 1200, 994], 1),
+        (["12,445.5", "10,994", "1,200", "994"], [12445.5, 10994, 1200, 994], 0),
+        (["1,112,445", "10,994", "1,200", "999,994"], [1112445, 10994, 1200, 999994], 0),
+        (["12,445", "10,994", "1,200", "994.5"], [12445, 10994, 1200, 994.5], 0),
+        (["2,445", "1,994", "1,200", "0,994"], [2.445, 1.994, 1.2, 0.994], 0),
+        (["12,445", "10,994", "1,200", "1,100"], [12.445, 10.994, 1.2, 1.1], 1),
+        (["2.445,5", "994,25", "20,5", "4"], [2445.5, 994.25, 20.5, 4], 0),
+    ],
+    ids=["few", "points", "groups", "a point", "a nought", "either", "points for thousands"],
+)
+def test_what_a_comma_means_is_told_by_the_column(read, delimiter, quote, cells, expected, notes):
+    rows = [(k, cell, k + 1) for k, cell in enumerate(cells)]
+    (run,) = read(written(rows, delimiter, quote))
+    assert values(run) == expected
+    assert len([note for note in run.notes if note.startswith("train_loss: commas are taken for ")]) == notes
+
+
+@pytest.mark.parametrize(("other", "expected"), [("0,5", 2.445), ("0.5", 2445)])
+def test_what_a_comma_means_is_told_by_other_columns(read, other, expected):
+    (run,) = read(written([(k, "2,445", other) for k in range(4)], ";"))
+    assert values(run) == [expected] * 4
+    assert run.notes == ()
+
+
+def test_small_whole_numbers_do_not_outweigh_decimal_commas_beside_them(read):
+    (run,) = read(written([(0, "2,445", "0,5"), (1, "1,994", "0,25"), (2, "1", "0,75")], ";"))
+    assert values(run) == [2.445, 1.994, 1]
+
+
+def test_names_of_runs_keep_their_commas(read):
+    runs = read('run,step,loss\n"1,5",1,2\n"1,5",2,1\n"2,5",1,4\n"2,5",2,3\n')
+    assert [run.run_id for run in runs] == ["run.csv#1,5", "run.csv#2,5"]
+
+
+def test_a_comma_that_nothing_explains_is_left_out_and_said(read):
+    (run,) = read(written([(0, "2.5", 3), (1, "2,25", 3), (2, "1.5", 3)], ";"))
+    assert (steps(run), values(run)) == ([0, 2], [2.5, 1.5])
+    assert "train_loss: left out 1 cell that is not a number ('2,25')" in run.notes
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["{:.2f}D+00", "{:.2f}d0", "tensor({})", "tensor({}, device='cuda:0')", "np.float32({})", "tensor([{}])"],
+)
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_numbers_of_fortran_torch_and_numpy(read, cell, quote):
+    rows = [(k, cell.format(4.5 - k), cell.format(5.5 - k)) for k in range(4)]
+    (run,) = read(written(rows, ",", quote))
+    assert (values(run), values(run, "val_loss")) == ([4.5, 3.5, 2.5, 1.5], [5.5, 4.5, 3.5, 2.5])
+
+
+@pytest.mark.parametrize(("end", "kept"), [("2;0,5", 2), ("2;0,", 2), ("2;0,5\n", 3)])
+def test_a_decimal_comma_cut_short_is_left_out(read, end, kept):
+    (run,) = read("epoch;loss\n0;2,5\n1;1,5\n" + end)
+    assert values(run) == [2.5, 1.5, 0.5][:kept]
+
+
+@pytest.mark.parametrize(("end", "kept"), [('"2","0,5', 2), ('"2","0,', 2), ('"2","0,5"', 3)])
+def test_a_quoted_cell_cut_short_is_left_out(read, end, kept):
+    (run,) = read('"epoch","loss"\n"0","2,5"\n"1","1,5"\n' + end)
+    assert values(run) == [2.5, 1.5, 0.5][:kept]
+
+
+def test_columns_of_decimal_commas_alone_are_recognised(read):
+    (run,) = read("train_loss;val_loss\n2,5;2,75\n1,5;1,75\n")
+    assert (values(run), values(run, "val_loss")) == ([2.5, 1.5], [2.75, 1.75])

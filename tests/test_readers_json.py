@@ -180,7 +180,9 @@ def test_a_line_being_written_is_left_out_and_said(read):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"loss": [1, 2', "log.json: broken JSON at line 1"),
+        ('{"loss": [1, 2}', "log.json: broken JSON at line 1"),
+        ('{"acc": [1, 2', "log.json: no loss column; found only metrics .*; the JSON is cut short at line 1"),
+        ('{"lo', "log.json: broken JSON at line 1"),
         ("[" * 100_000, "log.json: no readable JSON|broken JSON"),
         ('{"acc": [1, 2]}', "log.json: no loss column; found only metrics or rewards, 'acc'; log a loss, too"),
         ("[1, 2, 3]", "log.json: found a JSON list, expected"),
@@ -222,3 +224,77 @@ def test_settings_and_lines_of_a_log_are_no_json(text):
 )
 def test_documents_are_json(text):
     assert keras_history.sniff(text.encode())
+
+
+HISTORY = {"loss": [5.0, 4.0, 3.0, 2.0], "acc": [0.1, 0.2, 0.3, 0.4], "val_loss": [6.0, 5.5, 5.25, 5.125]}
+EPOCHS = [{"epoch": k, "loss": 5.0 - k, "note": 'a "[{,"', "val": {"loss": 6.0 - k}} for k in range(4)]
+
+
+def cut_before(document, end, **layout):
+    text = json.dumps(document, **layout)
+    return text[: text.index(end)]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_of_a_torn_history_the_values_before_the_cut_are_read(read, indent):
+    (run,) = read(cut_before(HISTORY, "5.125", indent=indent))
+    assert (values(run), values(run, "train_metric")) == ([5, 4, 3, 2], [0.1, 0.2, 0.3, 0.4])
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([1, 2, 3], [6, 5.5, 5.25])
+    line = 1 if indent is None else 17
+    assert f"the JSON is cut short at line {line}: what is whole before it is read" in run.notes
+
+
+@pytest.mark.parametrize("end", ["25,", "25", "5.25"])
+def test_a_number_that_may_be_cut_is_left_out(read, end):
+    (run,) = read(cut_before(HISTORY, end, separators=(",", ":")))
+    assert values(run, "val_loss") == [6, 5.5]
+    assert steps(run, "val_loss") == [1, 2]
+
+
+@pytest.mark.parametrize("end", ['"val_loss"', "al_loss", ": [6.0", "[6.0", "6.0", "0, 5.5, 5.25"])
+def test_of_a_torn_history_nothing_but_what_is_whole_is_read(read, end):
+    (run,) = read(cut_before(HISTORY, end))
+    assert set(run.channels) == {"train_loss", "train_metric"}
+
+
+@pytest.mark.parametrize("document", [HISTORY, EPOCHS], ids=["columns", "rows"])
+def test_only_the_last_bracket_is_missing(read, document):
+    (whole,), (run,) = read(document), read(json.dumps(document)[:-1])
+    assert (values(run), values(run, "val_loss")) == (values(whole), values(whole, "val_loss"))
+
+
+def test_a_torn_list_beside_lists_of_other_lengths_is_left_out(read):
+    (run,) = read(cut_before({"loss": [3.0, 2.0, 1.0], "grad_norm": [1.0] * 6, "val_loss": [4.0, 3.5, 9.0]}, "9.0"))
+    assert set(run.channels) == {"train_loss", "grad_norm"}
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("end", ['"epoch"', ': 3, "loss"', '"[{,', '"val"', '{"loss": 3.0', "3.0", "}}"])
+def test_of_torn_rows_the_whole_ones_are_read(read, indent, end):
+    text = json.dumps(EPOCHS, indent=indent)
+    (run,) = read(text[: text.rindex(end) if end in text else -9])
+    assert (steps(run), values(run), values(run, "val_loss")) == ([0, 1, 2], [5, 4, 3], [6, 5, 4])
+    assert any("cut short" in note for note in run.notes)
+
+
+def test_a_torn_trainer_state_is_read(read):
+    rows = [{"step": 10 * k, "loss": 5.0 - k} for k in range(1, 5)]
+    (run,) = read(cut_before(state(*rows), '"loss": 1.0', indent=2), "trainer_state.json")
+    assert (run.format, steps(run), values(run)) == ("trainer_state", [10, 20, 30], [4, 3, 2])
+    assert any("cut short" in note for note in run.notes)
+
+
+def test_torn_runs_by_name_are_read(read):
+    first, second = read(cut_before({"lstm": HISTORY, "gru": {"loss": [4.0, 3.0, 9.0]}}, "9.0"))
+    assert (values(first), values(second)) == ([5, 4, 3, 2], [4, 3])
+
+
+def test_a_long_torn_line_is_read(read):
+    (run,) = read(json.dumps({"train_loss": list(range(40_000)), "val_loss": [1, 2]})[:150_000])
+    assert values(run)[:3] == [0, 1, 2]
+    assert run.n_points > 20_000
+
+
+def test_a_torn_text_takes_time_in_proportion_to_its_length(read):
+    (run,) = read('{"loss": [2, 1], "text": "' + '\\"[' * 300_000)
+    assert values(run) == [2, 1]

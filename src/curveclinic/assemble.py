@@ -106,8 +106,10 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     scores = [n for n in names if n.quantity == "metric" or n.reinforced or REWARDS & set(tokens(n.raw))]
     if scores and len(scores) == len(names):
         return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
-    said = "".join(f"; {note}" for note in origin.notes) if not table else ""
-    return f"no loss column; found {quoted(table)}; {origin.advice}{said}"
+    if not table:
+        said = "".join(f"; {note}" for note in origin.notes)
+        return f"no loss column; no column but the steps holds a number; {origin.advice}{said}"
+    return f"no loss column; found {quoted(table)}; {origin.advice}"
 
 
 def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:

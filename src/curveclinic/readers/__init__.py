@@ -32,6 +32,7 @@ from curveclinic.readers import (
 )
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
+from curveclinic.readers.nul_bytes import mended, without_nul
 from curveclinic.readers.once import Once
 from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
 from curveclinic.run import Run
@@ -67,6 +68,7 @@ class Format:
         read: returns the runs of a source.
         holds: looks further into a file whose head does not tell (which database, which table); None: no need.
         iterate: yields the runs of a source that may hold very many; None: `read` will do.
+        is_text: its files are text, in which a NUL byte is damage.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Format:
     read: Callable[[Source, ReadOptions], list[Run]]
     holds: Callable[[Source], bool] | None = None
     iterate: Callable[[Source, ReadOptions], Iterator[Run]] | None = None
+    is_text: bool = True
 
 
 def _folder_only(head: bytes) -> bool:
@@ -89,6 +92,7 @@ FORMATS = (
         columnar.sniff,
         neptune.read,
         holds=neptune.holds,
+        is_text=False,
     ),
     Format(
         "parquet",
@@ -96,6 +100,7 @@ FORMATS = (
         "index` writes",
         columnar.sniff,
         columnar.read,
+        is_text=False,
     ),
     Format(
         "mlflow_db",
@@ -104,6 +109,7 @@ FORMATS = (
         mlflow_db.read,
         holds=mlflow_db.holds,
         iterate=mlflow_db.iterate,
+        is_text=False,
     ),
     Format(
         "trackio",
@@ -112,21 +118,30 @@ FORMATS = (
         trackio.read,
         holds=trackio.holds,
         iterate=trackio.iterate,
+        is_text=False,
     ),
     Format(
         "sqlite",
         "no runs: other databases are refused with what was found in them",
         sqlite_file.sniff,
         sqlite_file.read,
+        is_text=False,
     ),
     Format("mlflow", "run folders of MLflow's file store (`mlruns/`)", _folder_only, mlflow_files.read),
     Format("dvclive", "folders of DVCLive", _folder_only, dvclive.read),
-    Format("wandb", "`run-*.wandb`, the offline log of Weights & Biases", wandb_offline.sniff, wandb_offline.read),
+    Format(
+        "wandb",
+        "`run-*.wandb`, the offline log of Weights & Biases",
+        wandb_offline.sniff,
+        wandb_offline.read,
+        is_text=False,
+    ),
     Format(
         "tensorboard",
         "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars; a folder is a run",
         tensorboard.sniff,
         tensorboard.read,
+        is_text=False,
     ),
     Format(
         "jsonl",
@@ -319,7 +334,10 @@ def is_log(name: str, head: bytes) -> bool:
 
 
 def _is_known(head: bytes) -> bool:
-    return any(f.sniff(head) for f in FORMATS)
+    if any(f.sniff(head) for f in FORMATS):
+        return True
+    whole = without_nul(head)
+    return whole is not None and any(f.sniff(whole) for f in FORMATS if f.is_text)
 
 
 def run_or_failure(run: Run) -> Run | ReadFailure:
@@ -346,6 +364,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
         source = source.opened()
         head = source.head()
         source = unpacked(source, head, lambda inside: _is_known(inside) or _fits(inside, options))
+        source = _without_holes(source, head if source.held is None else source.head())
         head = head if source.held is None else source.head()
     except FileNotFoundError:
         raise LogError(f"{source.path}: no such file or folder") from None
@@ -367,6 +386,14 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
             else f"{source.path}: no known log format; expected one of {known}"
         )
     return found, source
+
+
+def _without_holes(source: Source, head: bytes) -> Source:
+    """Returns a text log without runs of NUL bytes; anything else as it is."""
+    if b"\0" not in head and not source.ends_with(b"\0"):
+        return source
+    is_binary = is_event_file(os.path.basename(source.path)) or any(f.sniff(head) for f in FORMATS if not f.is_text)
+    return source if is_binary else mended(source)
 
 
 def _fits(head: bytes, options: ReadOptions | None) -> bool:

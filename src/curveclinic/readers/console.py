@@ -14,7 +14,17 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.naming import parse
 from curveclinic.plurals import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import ROUNDS, Row, are_rounds, lines_of, names_error, names_loss, rows_of
+from curveclinic.readers.console_lines import (
+    ROUNDS,
+    Row,
+    are_rounds,
+    lines_of,
+    names_error,
+    names_loss,
+    rows_of,
+    without_commas,
+    without_escapes,
+)
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -22,8 +32,8 @@ _MIN_ROWS = 3
 """Lines that must hold the same loss: prose and code hold one by chance."""
 
 _CODE_LINE = re.compile(
-    r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for .* in .*:$|with .*:$|#include"
-    r"|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
+    r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for (?=.* in ).*:$|with .*:$"
+    r"|#include|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
     r"|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w"
     r"|\"[^\"]*\": )"
 )
@@ -38,15 +48,19 @@ _DELIMITER = re.compile(rb"[,;\t|]")
 _NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]*)+\r?")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w*['\"]?"
+    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w{0,60}['\"]?"
     r"[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r"^\s*(?:epoch|step|iter\w*)\s[^:\n]*loss", re.IGNORECASE | re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*(?:epoch|step|iter\w*)[ \t][^:\n]*loss", re.IGNORECASE | re.MULTILINE)
 """A quick look for a printed loss, and for the head of a printed table."""
 
 _JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")
 """The start of JSON or XML; `{'loss': 1.2}` and `[12, 2000] loss: 1.2` are none."""
+
+
+_CUT = re.compile(r"(?:[\w.+\-]+(?:,\d[\w.+\-]*)*|(?<![\w.])\d+,)\Z")
+"""A number, or a word, at the very end of a text; `2,` may be the start of `2,05`."""
 
 
 def sniff(head: bytes) -> bool:
@@ -105,6 +119,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             raise NoCurvesError(f"{source.path}: no log in {counted(len(lines), 'line')} of text: {why}; {advice}")
     if not rows:
         raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
+    rows, guesses = without_commas(rows)
+    notes = (*notes, *guesses)
     origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
@@ -163,17 +179,17 @@ def _is_code(lines: Sequence[str], n_rows: int) -> bool:
 
 def _without_cut_number(text: str) -> tuple[str, tuple[str, ...]]:
     """Takes the number off the end of a text that stops in the middle of a line."""
-    if not text[-1:].isalnum() and text[-1:] not in (".", "+", "-"):
+    kept = _CUT.sub("", text[-200:])
+    if len(kept) == len(text[-200:]):
         return text, ()
-    kept = re.sub(r"[\w.+\-]+\Z", "", text[-200:])
     return text[:-200] + kept, ("the last line has no end: its last value may be cut short and is left out",)
 
 
 def _as_text(data: bytes) -> str | None:
-    """Returns bytes as text; None for binary data. Here and there a damaged character is no reason to give up."""
+    """Returns bytes as text without colours; None for binary data. A few damaged characters do not matter."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
+        return without_escapes(data.decode("utf-16", "replace"))
     if b"\0" in data[:65536]:
         return None
     text = data.decode("utf-8-sig", "replace")
-    return None if text.count("\ufffd") > 0.02 * len(text) + 4 else text
+    return None if text.count("\ufffd") > 0.02 * len(text) + 4 else without_escapes(text)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 
 from curveclinic.naming import parse
+from curveclinic.readers.commas import Comma, has_points, is_grouped, is_with_comma, settled
 from curveclinic.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
 
 Row = dict[str, str]
@@ -20,17 +21,20 @@ Row = dict[str, str]
 MAX_LINE = 20_000
 """Characters of the longest line looked at; a longer one is a dump of something else."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n\x08]+")
 
 NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)"
+_COMMAS = r"(?:(?:,\d+)+(?:\.\d+)?(?:[eE][+-]?\d+)?)?"
+"""What a comma within a number leads to; whether it is within one, the numbers of the log tell together."""
+WRITTEN: Final = rf"(?:{NUMBER}){_COMMAS}"
 _END = r"(?![\w:]|\.\w|\+\d)"
 
 _PAIR = re.compile(
     r"(?<![\w@./\-])(?P<name>[A-Za-z_][\w@./\-]{0,60}(?: [A-Za-z_][\w@./\-]{0,60}){0,3})['\"]?"
     r"(?:\s*(?:[:=]|=>|->)\s*|\s+)['\"]?(?:tensor\(|np\.float\d+\()?"
-    rf"(?P<value>{NUMBER}){_END}(?P<of>/\d+)?(?:\s*\(\s*(?P<mean>{NUMBER})\s*\))?",
+    rf"(?P<value>{WRITTEN}){_END}(?P<of>/\d+(?:,\d{{3}})*)?(?:\s*\(\s*(?P<mean>{WRITTEN})\s*\))?",
     re.IGNORECASE,
 )
 """A name of one to four words and its number; `0.52 (0.61)` is a value and its running mean, `9800/10000` a share."""
@@ -38,7 +42,7 @@ _PAIR = re.compile(
 _AXIS = re.compile(
     r"(?<![\w./\-])(?P<not>(?:max|total|num|warmup|per|every|best|last|of|from|until|after)[ _])?"
     r"(?P<axis>epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|s(?=:\d)|it(?=:\d))"
-    r"(?:\((?P<side>train|val|test)\))?['\"]?\s*[:=#]?\s*['\"]?\[?\s*(?P<at>\d+(?:\.\d+)?)(?:\s*/\s*\d+)?\s*\]?"
+    r"(?:\((?P<side>train|val|test)\))?['\"]?\s*(?:[:=#]\s*)?(?:['\"]\s*)?(?:\[\s*)?(?P<at>\d+(?:,\d+)*(?:\.\d+)?)(?:\s*/\s*\d+(?:,\d+)*)?\s*\]?"
     r"(?![\w%]|\.\d|:\d|,\d)",
     re.IGNORECASE,
 )
@@ -49,7 +53,7 @@ _AXIS_COLUMN = {
     **dict.fromkeys(("num updates", "num_updates"), "num_updates"),
 }
 
-_COUNT = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*(?:\(\s*\d+%\s*\))?\s*\]")
+_COUNT = re.compile(r"\[\s*(\d+(?:,\d{3})*)\s*/\s*\d+(?:,\d{3})*\s*(?:\(\s*\d+%\s*\)\s*)?\]")
 """`[640/60000 (1%)]`: how far the epoch is."""
 
 _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
@@ -124,14 +128,33 @@ class Line:
     total: int | None = None
 
 
+def without_escapes(text: str) -> str:
+    """Returns a text without the sequences that colour it, move the cursor or name the window of a terminal."""
+    return _ESCAPES.sub("", text) if "\x1b" in text else text
+
+
 def lines_of(text: str) -> list[str]:
-    """Returns what a terminal was sent, one item for each line or redrawn line, without escape sequences."""
-    return [line for line in _ENDS.split(_ESCAPES.sub("", text) if "\x1b" in text else text) if line.strip()]
+    """Returns the lines of a text, and what is drawn over one another in a line, but for blank ones."""
+    return [line for line in _ENDS.split(text) if line.strip()]
 
 
 def rows_of(lines: Iterable[str]) -> list[Row]:
     """Returns the rows of named numbers in lines of console output; of a progress bar the last state."""
     return _settled(list(_read(lines)))
+
+
+def without_commas(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
+    """Returns rows with numbers spelt as in Python, as far as it is told what commas mean, and notes on guesses."""
+    names = {name for row in rows for name, cell in row.items() if "," in cell}
+    if not names:
+        return rows, ()
+    points = has_points([cell for row in rows for name, cell in row.items() if name not in names])
+    columns = {name: [row.get(name) for row in rows] for name in sorted(names)}
+    found, notes = settled(columns, Comma.GROUPS, points=points, counters=_AXIS_COLUMN.values())
+    return [
+        {name: found[name][k] or cell if name in found else cell for name, cell in row.items()}
+        for k, row in enumerate(rows)
+    ], notes
 
 
 def names_loss(row: Row) -> bool:
@@ -201,12 +224,17 @@ def _place(line: str) -> tuple[Row, str, str]:
     """
     place: Row = {}
     side = ""
+    parts, end = [], 0
     for match in _AXIS.finditer(line):
+        if match["not"]:
+            continue
+        parts.append(line[end : match.start()])
+        end = match.end()
         column = _AXIS_COLUMN[match["axis"].lower()]
-        if not match["not"] and column not in place:
+        if column not in place:
             place[column] = match["at"]
             side = side or (match["side"] or "")
-    rest = _AXIS.sub(lambda m: " | " if not m["not"] else m[0], line)
+    rest = " | ".join((*parts, line[end:]))
     pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest) or _ROUND.match(line)
     if pair:
         place.setdefault("epoch", pair[1])
@@ -216,7 +244,7 @@ def _place(line: str) -> tuple[Row, str, str]:
     if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
         place.pop("step", None)
     elif count and "global_step" not in place:
-        place.setdefault("step", count[1])
+        place.setdefault("step", count[1].replace(",", ""))
     return place, rest, side.lower()
 
 
@@ -247,10 +275,18 @@ def _pairs(line: str, side: str) -> Row:
 
 def _cell(match: re.Match[str], side: str) -> str:
     """The number of a pair: of an evaluation the mean beside the last batch, of a share the quotient."""
-    if match["of"] and float(match["of"][1:]):
-        return str(float(match["value"]) / float(match["of"][1:]))
+    value: str = match["value"]
+    whole = float(match["of"][1:].replace(",", "")) if match["of"] else 0.0
+    if whole and ("," not in value or is_grouped(value)):
+        return str(float(value.replace(",", "")) / whole)
     evaluated = SPLITS.get(side.lower(), "train") != "train"
-    return match["mean"] if match["mean"] and evaluated else match["value"]
+    return _first(match["mean"] if match["mean"] and evaluated else value)
+
+
+def _first(written: str) -> str:
+    """A number, with its commas if they may be within it: `0.5,0.9` are two."""
+    first, comma, _ = written.partition(",")
+    return first if comma and not first.lstrip("+-").isdigit() and not is_with_comma(written) else written
 
 
 def _trimmed(raw: str) -> str:
@@ -288,5 +324,5 @@ def _table_row(line: str, header: Sequence[str]) -> Row:
     if not header or len(cells) < len(header) or not re.fullmatch(r"\d+(/\d+)?", cells[0]):
         return {}
     named = {name: cell.rstrip(":") for name, cell in zip(header, cells, strict=False)}
-    row = {n: c for n, c in named.items() if parse(n).is_told and re.fullmatch(NUMBER, c, re.IGNORECASE)}
+    row = {n: c for n, c in named.items() if parse(n).is_told and re.fullmatch(WRITTEN, c, re.IGNORECASE)}
     return {_AXIS_COLUMN[header[0].lower()]: cells[0].partition("/")[0], **row} if row else {}

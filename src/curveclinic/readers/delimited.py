@@ -6,8 +6,11 @@ stand in different rows, and a second header starts a new block.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import Any
@@ -18,9 +21,10 @@ from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
 from curveclinic.grid import Column, Grid, row_steps
-from curveclinic.naming import parse
+from curveclinic.naming import parse, quoted
 from curveclinic.plurals import counted
-from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
+from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
+from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -28,6 +32,14 @@ _DELIMITERS = ",;\t|"
 _SNIFFED_LINES = 8
 _SNIFFED_TEXT = 2048
 """Characters that nearly always hold so many lines."""
+_SCALAR = re.compile(r"(?:tensor|(?:np|numpy)\.float\d+)\(\[?([^][(),\n]*)\]?(?:,[^()\n]*)?\)")
+"""`tensor(0.5, device='cuda:0')`."""
+_FORTRAN = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))[dD]([+-]?\d+)")
+"""`1.2D+00`."""
+_LOOKED_AT = 100
+"""Cells without a number among which a note looks for different ones."""
+_ABOVE_HEADER = ("#", ";", "//", "%", "sep=")
+"""How lines begin that may stand above a header: comments, and what Excel is told of the delimiter."""
 
 
 def sniff(head: bytes) -> bool:
@@ -35,6 +47,7 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
+    text = _from_header(_without_tensors(text))
     lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
         lines = _first_lines(text)
@@ -44,7 +57,7 @@ def sniff(head: bytes) -> bool:
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
     rows = (_cells(line, delimiter) for line in lines[1:])
-    return any(len(row) == len(names) and any(map(is_number, row)) for row in rows)
+    return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
 
 
 @lru_cache(maxsize=64)
@@ -79,7 +92,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         return runs_from_grid(grid, options, origin)
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 
 def _whole(source: Source) -> tuple[Grid, int, tuple[str, ...]]:
@@ -93,7 +106,7 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
     text = _as_text(data)
     if text is None:
         raise LogError(f"{path}: found binary data, expected delimited text")
-    text = text.lstrip("\r\n ")
+    text = _from_header(_without_tensors(text))
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
@@ -104,11 +117,12 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
 def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
     """Empties the last cell of a table whose last line has no end: `0.5` may be the start of `0.5e-3`."""
     rows, end, last = text.rpartition("\n")
-    cells, mark, cell = last.rpartition(delimiter)
-    if not end or not is_number(cell.strip(" \"'")):
+    is_open = last.count('"') % 2 == 1
+    cells, mark, cell = last.rpartition('"' if is_open else delimiter)
+    if not end or not (is_open or not cell.endswith('"')) or not _is_spelt_number(cell.strip(" '").rstrip(",")):
         return text, ()
     note = "the last line has no end: its last cell may be cut short and is left out"
-    return rows + end + cells + mark, (note,)
+    return rows + end + cells + ("" if is_open else mark), (note,)
 
 
 def _as_text(data: bytes) -> str | None:
@@ -129,12 +143,42 @@ def _as_text(data: bytes) -> str | None:
     return None if control > 0.01 * min(len(text), 4096) else text
 
 
+def _without_tensors(text: str) -> str:
+    """Returns a text with numbers where Python has written the scalars of torch and NumPy."""
+    return _SCALAR.sub(r"\1", text) if "tensor(" in text or ".float" in text else text
+
+
+def _from_header(text: str) -> str:
+    """Returns a text without the blank lines and comments above its header; a comment with the names is the header."""
+    text = text.lstrip("\r\n ")
+    above = at = 0
+    while text.startswith(_ABOVE_HEADER, at):
+        above, at = at, text.find("\n", at) + 1 or len(text)
+        while text[at : at + 1].isspace() and text[at] != "\t":
+            at += 1
+    if not at:
+        return text
+    comment, row = text[above:].partition("\n")[0], text[at:].partition("\n")[0]
+    delimiter = _delimiter(comment)
+    names, cells = _cells(comment, delimiter), _cells(row, delimiter)
+    is_header = len(names) == len(cells) and any(map(_is_spelt_number, cells))
+    return text[above:] if is_header or not row else text[at:]
+
+
 def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return [cell.strip().strip("\"'").strip() for cell in line.split(delimiter)]
+    cells = line.split(delimiter)
+    if '"' in line:
+        with suppress(csv.Error):
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+    return [cell.strip().strip("\"'").strip() for cell in cells]
+
+
+def _is_spelt_number(cell: str) -> bool:
+    return is_number(cell) or is_with_comma(cell) or _FORTRAN.fullmatch(cell) is not None
 
 
 def _blocks(text: str, delimiter: str) -> list[str]:
@@ -174,7 +218,7 @@ def quoted_note(n_lines: int) -> tuple[str, ...]:
 def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
     """Parses one block; returns its grid, how many lines do not fit its header, and how many are within quotes."""
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import csv as arrow_csv
 
     bad: list[Any] = []
 
@@ -184,30 +228,76 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
 
     data = block.encode()
     try:
-        table = csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.BufferReader(data),
-            read_options=csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
-            convert_options=csv.ConvertOptions(
+            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+            convert_options=arrow_csv.ConvertOptions(
                 null_values=NULLS, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
-    columns = [
-        pa.chunked_array([_plain(column.to_pylist(), delimiter)]) if pa.types.is_string(column.type) else column
-        for column in table.columns
-    ]
-    grid = grid_from_frame(pa.Table.from_arrays(columns, names=column_names(table.column_names)))
+    names = column_names(table.column_names)
+    columns, notes = _spelt_plainly(table.columns, names)
+    grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
+    grid = replace(grid, notes=(*grid.notes, *notes))
+    grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
     return grid, len(bad), n_within_quotes(data, table.num_rows + len(bad))
 
 
-def _plain(cells: list[str | None], delimiter: str) -> list[str | None]:
-    """Cells without padding; with `;` between cells a comma is a decimal point."""
-    stripped = [None if c is None else c.strip() for c in cells]
-    if delimiter != ";":
-        return stripped
-    return [c.replace(",", ".") if c and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", c) else c for c in stripped]
+def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], tuple[str, ...]]:
+    """Returns columns with texts stripped and numbers in them spelt as in Python, and notes on what was guessed."""
+    import pyarrow as pa
+
+    texts = {
+        place: [None if cell is None else _plain(cell) for cell in column.to_pylist()]
+        for place, column in enumerate(columns)
+        if pa.types.is_string(column.type)
+    }
+    with_commas: dict[str, int] = {}
+    for place, cells in texts.items():
+        if names[place] not in TELL_RUNS and any("," in cell for cell in cells if cell):
+            with_commas.setdefault(names[place], place)
+    points = bool(with_commas) and (any(map(_is_fractional, columns)) or any(map(has_points, texts.values())))
+    written, notes = settled({name: texts[place] for name, place in with_commas.items()}, Comma.POINT, points=points)
+    numbers = {with_commas[name]: _as_numbers(cells) for name, cells in written.items()}
+    plain = {place: pa.array(cells, pa.string()) for place, cells in texts.items()} | numbers
+    return [pa.chunked_array([plain[k]]) if k in plain else column for k, column in enumerate(columns)], notes
+
+
+def _plain(cell: str) -> str:
+    found = _FORTRAN.fullmatch(cell.strip()) if "D" in cell or "d" in cell else None
+    return f"{found[1]}e{found[2]}" if found else cell.strip()
+
+
+def _is_fractional(column: Any) -> bool:
+    """Whether a column of numbers has been written with decimal points."""
+    import pyarrow as pa
+
+    return pa.types.is_floating(column.type) and any(v % 1 for v in column.to_pylist() if v is not None and v - v == 0)
+
+
+def _as_numbers(cells: Sequence[str | None]) -> Any:
+    """Returns cells as an array of numbers where all are, else of texts."""
+    import pyarrow as pa
+
+    texts = pa.array(cells, pa.string())
+    try:
+        return texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return texts
+
+
+def _text_notes(grid: Grid, columns: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """Returns notes on columns that are named like a loss and hold nothing but text."""
+    said = " ".join(grid.notes)
+    notes = []
+    for name, column in zip(names, columns, strict=True):
+        texts = dict.fromkeys(cell for cell in column[:_LOOKED_AT].to_pylist() if isinstance(cell, str))
+        if texts and name not in grid.columns and parse(name).quantity == "loss" and f"{name}: " not in said:
+            notes.append(f"{name}: no cell is a number ({quoted(texts, limit=3)})")
+    return notes
 
 
 def _stacked(grids: Sequence[Grid]) -> Grid:

@@ -126,10 +126,13 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     prefix = _prefix(folder, root)
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
-        newer = _newer_states(folder) if name == _TRAINER_STATE and folder != root else []
+        is_state = name == _TRAINER_STATE
+        newer = _newer_states(folder) if is_state and folder != root else []
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
+        elif is_state and _is_torn_beside_whole(folder, root):
+            continue
         elif not is_event_file(name) and not any(map(trainer_state.is_whole, newer)) and not _is_twin(folder, name):
             yield Source(path, prefix + name, named=False, note=_instead_of(newer))
     parts = _part_folders(folder)
@@ -263,6 +266,23 @@ def _newer_states(folder: str) -> list[str]:
     last = os.path.join(parent, _TRAINER_STATE)
     newer = sorted((n, path) for n, path in _checkpoints(parent) if n > int(own.group(1)))
     return ([last] if is_file(last) else []) + [path for _, path in reversed(newer)]
+
+
+def _is_torn_beside_whole(folder: str, root: str) -> bool:
+    """Says whether a trainer state is damaged and an older one of the same run, which is read, is not."""
+    number = _number(folder)
+    beside = _checkpoints(os.path.dirname(folder) if number else folder)
+    older = [path for n, path in beside if not number or n < number]
+    if not older or (folder == root and number):
+        return False
+    own = os.path.join(folder, _TRAINER_STATE)
+    return not trainer_state.is_whole(own) and any(map(trainer_state.is_whole, older))
+
+
+def _number(folder: str) -> int:
+    """Step of a checkpoint's folder, 0 of any other."""
+    found = _CHECKPOINT.fullmatch(os.path.basename(folder))
+    return int(found.group(1)) if found else 0
 
 
 def _instead_of(newer: Sequence[str]) -> str:

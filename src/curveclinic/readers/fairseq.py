@@ -16,9 +16,9 @@ from curveclinic.plurals import counted
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
-_LINE = re.compile(rb"\| (\w+) \| (\{.*\})\s*$", re.MULTILINE)
+_LINE = re.compile(rb"\| (\w+) \| (\{[^|\n]*\})\s*$", re.MULTILINE)
 _SIGN = re.compile(rb"\| \w+ \| \{\"epoch\": \d+, ")
-_BROKEN = re.compile(rb"\| \w+ \| \{\"epoch\"[^}\n]*\Z")
+_BROKEN = re.compile(rb"\| \w+ \| \{\"epoch\"[^}|\n]*\Z")
 
 _UPDATES = ("num_updates", "train_num_updates", "valid_num_updates")
 _TRAIN = "train_"

@@ -15,6 +15,7 @@ from curveclinic.naming import parse
 from curveclinic.plurals import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_run_per_item
+from curveclinic.readers.keras_history import read as read_document
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 from curveclinic.vocabulary import SPLITS
@@ -47,6 +48,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     lines = [line for line in source.content().removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     rows = [row for row in map(_parsed, lines) if row is not None]
     n_bad = len(lines) - len(rows)
+    if not rows and n_bad == 1:
+        return read_document(source, options)  # a long line without an end: a document that is cut short
     if not rows or n_bad > len(rows):
         raise LogError(f"{source.path}: no JSON dict in {n_bad} of {counted(len(lines), 'line')}")
     notes = (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()

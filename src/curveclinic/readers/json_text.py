@@ -10,6 +10,7 @@ from typing import Any
 
 from curveclinic.errors import LogError
 from curveclinic.readers.source import Source
+from curveclinic.readers.torn_json import settle_last, whole_part
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -40,17 +41,38 @@ def parse_json(data: bytes) -> Any:
     return json.loads(data)
 
 
-def load_json(source: Source) -> Any:
-    """Returns the document of a source.
+def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
+    """Returns the document of a source, and the note on one that ends too early, of which it is what is whole.
 
     Raises:
         LogError: the bytes are no JSON.
     """
+    data = source.content().removeprefix(_BOM)
     try:
-        return parse_json(source.content().removeprefix(_BOM))
+        return parse_json(data), ()
     except json.JSONDecodeError as error:
-        raise LogError(
-            f"{source.path}: broken JSON at line {error.lineno} ({error.msg}); is it still written?"
-        ) from None
+        torn = _torn(data)
+        if torn is None:
+            raise LogError(
+                f"{source.path}: broken JSON at line {error.lineno} ({error.msg}); is it still written?"
+            ) from None
+        return torn, (f"the JSON is cut short at line {_n_lines(data):,}: what is whole before it is read",)
     except (ValueError, RecursionError) as error:
         raise LogError(f"{source.path}: no readable JSON ({type(error).__name__})") from None
+
+
+def _torn(data: bytes) -> Any:
+    """Returns what is whole in a document that ends too early; None where nothing is, and where it is broken."""
+    part = whole_part(data)
+    if part is None:
+        return None
+    try:
+        document = parse_json(part[0])
+    except (ValueError, RecursionError):
+        return None
+    settle_last(document, part[1])
+    return document or None
+
+
+def _n_lines(data: bytes) -> int:
+    return data.rstrip().count(b"\n") + 1

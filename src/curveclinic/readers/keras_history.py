@@ -34,13 +34,15 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no JSON, or holds no series of numbers, or no loss.
     """
-    document = load_json(source)
-    origin = Origin(run_id=source.run_id, path=source.path, format="keras_history", advice="name it with --train-loss")
+    document, notes = load_json(source)
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="keras_history", notes=notes, advice="name it with --train-loss"
+    )
     try:
         return runs_from_document(document, options, origin)
     except InputError as error:
         kind = LogError if has_series(document) else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        raise kind("; ".join((f"{source.path}: {error}", *notes))) from None
 
 
 def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> list[Run]:

@@ -30,8 +30,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no JSON or holds no loss.
     """
-    document = load_json(source)
-    origin = Origin(run_id=source.run_id, path=source.path, format="ludwig", advice="name it with --train-loss")
+    document, notes = load_json(source)
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="ludwig", notes=notes, advice="name it with --train-loss"
+    )
     try:
         return [run_from_table(dict(_series(document)), options, origin)]
     except InputError as error:

@@ -20,7 +20,7 @@ from curveclinic.run import Run
 _META = "meta.yaml"
 _META_BYTES = 65536
 _RUN_NAME = re.compile(r"[0-9a-f]{32}")
-_LINE = re.compile(r"^(\w+):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_LINE = re.compile(r"^(\w+):(.*)$", re.MULTILINE)
 
 
 def is_run_folder(folder: str) -> bool:
@@ -87,7 +87,7 @@ def meta(folder: str) -> Mapping[str, str]:
             text = file.read(_META_BYTES).decode("utf-8", "replace")
     except OSError:
         return {}
-    return {m.group(1): _unquoted(m.group(2)) for m in _LINE.finditer(text)}
+    return {m.group(1): _unquoted(m.group(2).strip(" \t")) for m in _LINE.finditer(text)}
 
 
 def _unquoted(value: str) -> str:

@@ -10,7 +10,7 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 
-_NUMBER = r"([+-]?(?:\d+\.?\d*(?:e[+-]?\d+)?|nan|inf))"
+_NUMBER = r"([+-]?(?:\d+(?:\.\d*)?(?:e[+-]?\d+)?|nan|inf))"
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?: *"
 _SIGN = re.compile(
     (_STAMP + r"(?:do_dummy_2d_data_aug:|train_loss [-\d]|train loss :|Current learning rate:|lr: |$)").encode(),

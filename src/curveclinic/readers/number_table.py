@@ -20,7 +20,7 @@ from curveclinic.points import MISSING_TEXT, FloatArray
 from curveclinic.readers.source import MAX_BYTES, Source
 from curveclinic.vocabulary import REPETITIONS
 
-_TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))
+TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))
 """Columns that may tell runs apart, which is left to `delimited`."""
 _TINY = 1 << 12
 """Bytes below which loading pyarrow, once a process, takes longer than there is to gain."""
@@ -85,7 +85,7 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
     delimiter = delimiter_of(text)
     raw = tuple(text.split(delimiter))
     first = raw[0].strip()
-    if first in _NULLS - {""} or is_number(first) or any(name.strip() in _TELL_RUNS for name in raw):
+    if first in _NULLS - {""} or is_number(first) or any(name.strip() in TELL_RUNS for name in raw):
         return None
     names = tuple(column_names(raw))
     return _Header(delimiter, raw, names, repeated_notes(names))

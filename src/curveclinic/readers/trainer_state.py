@@ -40,12 +40,14 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no JSON or its `log_history` holds no loss.
     """
-    state = load_json(source)
+    state, notes = load_json(source)
     history = state.get("log_history") if isinstance(state, Mapping) else None
     rows = step_rows(history)
     if not rows:
         raise LogError(f"{source.path}: the log_history is empty; the trainer has logged nothing yet")
-    origin = Origin(run_id=source.run_id, path=source.path, format="trainer_state", advice="name it with --train-loss")
+    origin = Origin(
+        run_id=source.run_id, path=source.path, format="trainer_state", notes=notes, advice="name it with --train-loss"
+    )
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
     except InputError as error:

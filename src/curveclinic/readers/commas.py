@@ -1,0 +1,95 @@
+"""What a comma within numbers means, a decimal point or a mark of thousands: the numbers of a log tell together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+Cells = Sequence[str | None]
+
+
+class Comma(Enum):
+    """What the commas of a column mean."""
+
+    POINT = "decimal points"
+    GROUPS = "marks of thousands"
+
+
+_GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_POINTED: Final = re.compile(r"[+-]?(?:\d*|[1-9]\d{0,2}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?")
+_WITH_POINT: Final = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_ONLY_GROUPED: Final = re.compile(r"^[+-]?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d*)?|,\d{3}\.\d*)$", re.MULTILINE)
+_SMALL: Final = re.compile(r"[+-]?\d{1,3}")
+"""A whole number that needs no mark of thousands."""
+
+
+def settled(
+    columns: Mapping[str, Cells], unclear: Comma, *, points: bool = False, counters: Collection[str] = ()
+) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
+    """Returns the columns that hold commas, written with points, and notes on what had to be guessed.
+
+    A cell that does not fit what the others tell stays as it is, no number.
+
+    Args:
+        columns: name -> cells, of which some hold commas.
+        unclear: what commas mean that could be both, where nothing else in the log tells.
+        points: whether there are decimal points in the log besides.
+        counters: columns of whole numbers, in which commas are decimal points only if they are in other columns.
+    """
+    told = {name: _told(cells) for name, cells in columns.items()}
+    sure = {meaning for name, meaning in told.items() if name not in counters}
+    likely = next((meaning for meaning in Comma if meaning in sure), Comma.GROUPS if points else None)
+    out, notes = {}, []
+    for name, meaning in told.items():
+        if meaning == "neither" or (name in counters and meaning is Comma.POINT and Comma.POINT not in sure):
+            if all(map(is_with_comma, filter(None, columns[name]))):
+                shown = next(filter(None, columns[name]))
+                notes.append(f"{name}: what its commas mean is not told ({shown!r}) and the column is left out")
+            continue
+        found, guessed = likely or unclear, likely is None
+        if isinstance(meaning, Comma):
+            found, guessed = meaning, False
+        elif meaning == "thousands" and (name in counters or likely is not Comma.POINT):
+            found, guessed = Comma.GROUPS, likely is not Comma.GROUPS
+        out[name] = [_rewritten(cell, found) if cell and "," in cell else cell for cell in columns[name]]
+        if guessed:
+            shown = next(cell for cell in columns[name] if cell and _GROUPED.fullmatch(cell))
+            notes.append(f"{name}: commas are taken for {found.value} ({shown!r} for {_rewritten(shown, found)})")
+    return out, tuple(notes)
+
+
+def is_grouped(cell: str) -> bool:
+    """Says whether a cell is a number whose commas may part thousands."""
+    return _GROUPED.fullmatch(cell) is not None
+
+
+def is_with_comma(cell: str) -> bool:
+    """Says whether a cell is a number with a comma in it."""
+    return "," in cell and (_POINTED.fullmatch(cell) or _GROUPED.fullmatch(cell)) is not None
+
+
+def has_points(cells: Cells) -> bool:
+    """Says whether a cell is a number with a decimal point."""
+    return any("." in cell and _WITH_POINT.fullmatch(cell) for cell in cells if cell)
+
+
+def _told(cells: Cells) -> Comma | str:
+    """What a column tells: for certain, "thousands" by its small whole numbers, "either" way, or "neither"."""
+    commas = [cell for cell in cells if cell and "," in cell]
+    only_grouped = _ONLY_GROUPED.search("\n".join(commas)) is not None
+    if any(_POINTED.fullmatch(cell) and not _GROUPED.fullmatch(cell) for cell in commas):
+        return "neither" if only_grouped or has_points(cells) else Comma.POINT
+    if not any(map(_GROUPED.fullmatch, commas)):
+        return "neither"
+    if only_grouped or has_points(cells):
+        return Comma.GROUPS
+    whole = [cell for cell in cells if cell and cell.lstrip("+-").isdigit()]
+    return "thousands" if whole and all(map(_SMALL.fullmatch, whole)) else "either"
+
+
+def _rewritten(cell: str, meaning: Comma) -> str:
+    if meaning is Comma.GROUPS:
+        return cell.replace(",", "") if _GROUPED.fullmatch(cell) else cell
+    return cell.replace(".", "").replace(",", ".") if _POINTED.fullmatch(cell) else cell

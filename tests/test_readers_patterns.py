@@ -1,0 +1,47 @@
+"""The readers' own regular expressions take time in proportion to the text, whatever the text."""
+
+import time
+import timeit
+
+import pytest
+
+from curveclinic.readers import console, console_lines, fairseq, mlflow_files, nnunet
+
+LONGER = 8
+MOST = 24
+"""Times as slow as a text of one eighth: 8 where the time is linear, 64 where it is quadratic."""
+
+TEXTS = {
+    "words of losses": (console._PRINTED, lambda n: "loss" * n),
+    "short words of losses": (console._PRINTED, lambda n: "ce" * n),
+    "blank lines before a table": (console._TABLE, lambda n: "\n" * n),
+    "code": (console._CODE_LINE, lambda n: "for " + " in " * n),
+    "blanks behind an axis": (console_lines._AXIS, lambda n: "epoch" + " " * n + "x"),
+    "blanks behind a place": (console_lines._AXIS, lambda n: "epoch 1 /" + " " * n + "x"),
+    "blanks in a count": (console_lines._COUNT, lambda n: "[1/1" + " " * n + "x"),
+    "brackets": (console_lines._COUNT, lambda n: "[ " * n),
+    "blanks behind a name": (console_lines._PAIR, lambda n: "a b c d" + " " * n + "x"),
+    "digits": (console_lines._PAIR, lambda n: "loss " + "1" * n + "x"),
+    "words": (console_lines._PAIR, lambda n: "abc " * n),
+    "commas": (console_lines._PAIR, lambda n: "loss " + "1,1" * n + "x"),
+    "headings": (console_lines._HEADING, lambda n: "train " + " " * n),
+    "bars": (console_lines._BAR, lambda n: "1%|" * n),
+    "escapes": (console_lines._ESCAPES, lambda n: "\x1b[" * n),
+    "titles": (console_lines._ESCAPES, lambda n: "\x1b]0;" * n),
+    "openings of fairseq": (fairseq._LINE, lambda n: b"| a | {" * n),
+    "broken lines of fairseq": (fairseq._BROKEN, lambda n: b'| a | {"epoch" ' * n),
+    "numbers of nnU-Net": (nnunet._LINES[0][1], lambda n: "2024-01-01 00:00:00: train_loss " + "1" * n + "x"),
+    "blanks in meta.yaml": (mlflow_files._LINE, lambda n: "a:" + "b" + " " * n + "c"),
+}
+
+
+def seconds(pattern, text, number):
+    return min(timeit.repeat(lambda: pattern.sub(text[:0], text), time.process_time, repeat=5, number=number))
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_time_grows_with_the_text(name):
+    pattern, text = TEXTS[name]
+    short, long = text(250), text(250 * LONGER)
+    number = max(1, round(2e-3 / (seconds(pattern, short, 3) / 3 + 1e-7)))
+    assert seconds(pattern, long, number) < MOST * seconds(pattern, short, number)
