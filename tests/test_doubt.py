@@ -228,3 +228,13 @@ def test_a_gradient_that_vanishes_explains_a_loss_of_one_value_or_of_slight_scat
         assert "vanishing_gradients" in d.labels, d.message
     alive = {"grad_norm": np.linspace(1.0, 0.8, 50)}
     assert predict_pathology({"train_loss": np.full(50, 1.2345)} | alive).verdict == "undetermined"
+
+
+def test_a_gradient_that_falls_as_in_any_training_explains_no_walk_and_no_wave():
+    falling = {"grad_norm": 10.0 ** np.linspace(0, -1.5, 200)}
+    walks = 10.0 + np.random.default_rng(0).standard_normal((10, 200)).cumsum(axis=1)
+    waves = [2.0 + 0.6 * np.sin(np.arange(200) / k) for k in (8.0, 12.0)]
+    found = predict_pathology([{"train_loss": loss} | falling for loss in (*walks, *waves)])
+    alone = predict_pathology([{"train_loss": loss} for loss in (*walks, *waves)])
+    assert [d.verdict for d in found] == [d.verdict for d in alone]
+    assert sum(d.verdict == "undetermined" for d in found) >= 10

@@ -56,6 +56,12 @@ def test_a_val_loss_of_one_point_changes_nothing_that_is_said_of_train():
     assert all("only 1 finite point" in d.unchecked["no_generalization"] for d in beside)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_lone_val_loss_that_is_not_finite_is_a_finding(value):
+    d = predict_pathology({"train_loss": np.linspace(2.0, 1.0, 60), "val_loss": ([59], [value])})
+    assert "non_finite" in d.labels
+
+
 def test_only_a_val_loss_of_one_point_beside_a_train_loss_is_left_out():
     runs = [
         {"train_loss": [2.0, 1.0], "val_loss": [1.0]},

@@ -107,8 +107,7 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     if scores and len(scores) == len(names):
         return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
     if not table:
-        said = "".join(f"; {note}" for note in origin.notes)
-        return f"no loss column; no column but the steps holds a number; {origin.advice}{said}"
+        return f"no loss column; no column but the steps holds a number; {origin.advice}"
     return f"no loss column; found {quoted(table)}; {origin.advice}"
 
 

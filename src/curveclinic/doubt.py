@@ -72,8 +72,12 @@ _QUARTILE_RANGE: Final = 1.349
 _CYCLES: Final = 0.1
 """Cycles of a logged learning rate from which a loss goes up and down with it."""
 
-_MOVED: Final = 1.0
-"""Powers of ten that a gradient norm must fall by to show that a loss without a course is a dead network's."""
+_DEAD: Final = (2.0, 2.0)
+"""Powers of ten that a gradient norm falls by at least, and that it ends below 1 by, where a network died: its loss may
+be one value, or scatter slightly without a course."""
+
+_SLIGHT: Final = 0.01
+"""Scatter over the level up to which it is slight."""
 
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
@@ -157,13 +161,13 @@ def _look(piece: Suspects) -> Doubts:
     spread, late = train.spread, piece.late
     clear = spread / np.maximum(train.error, EPS)
     constant, level = _constant(train, piece.val)
-    dying = q["grad_fall"] >= _MOVED
+    dying = (q["grad_fall"] >= _DEAD[0]) & (q["grad_end_log10"] <= -_DEAD[1])
     constant &= ~dying
     wave, legs = _wave(train, spread, clear)
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, train, lively)
     scatter = _scatter(piece)
-    moves = ~constant & ~dying & ~_falls(piece, wave | walk | scatter)
+    moves = ~constant & ~(dying & _is_slight(train)) & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
     lone = ~(q["swing_shared"] >= _SHARED)
@@ -171,6 +175,13 @@ def _look(piece: Suspects) -> Doubts:
         piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
         legs, late, *train.raw_ends(), level, train.count,
     )  # fmt: skip
+
+
+def _is_slight(train: Loss) -> BoolArray:
+    """(n,) all of the loss lies within a small share of its level."""
+    with np.errstate(all="ignore"):
+        out: BoolArray = (train.highest - train.lowest) <= _SLIGHT * np.where(train.log, 1.0, np.abs(train.lowest))
+    return out
 
 
 def _is_lively(train: Loss, spread: FloatArray, among: BoolArray) -> BoolArray:

@@ -28,9 +28,10 @@ def few(counts: IntArray) -> BoolArray:
 
 def without_lone_val(batch: Batch) -> Batch:
     """Returns the batch without val losses of one point beside a train loss: they have no course to judge train by."""
-    train, val = (batch.channels[name].lengths for name in ("train_loss", "val_loss"))
-    lone = (val == 1) & (train > 1)
+    train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
+    lone = (val.lengths == 1) & (train.lengths > 1)
     if not np.count_nonzero(lone):
         return batch
-    rest = batch.channels["val_loss"].where(np.repeat(~lone, val))
+    lone &= val.finite_lengths == 1  # NaN is a fact, however lone
+    rest = val.where(np.repeat(~lone, val.lengths))
     return replace(batch, channels={**batch.channels, "val_loss": rest})

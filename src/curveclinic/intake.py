@@ -236,7 +236,8 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
             data = {**inner, **{k: data[k] for k in ID_COLUMNS if k in data}}
     table, notes = _table_and_notes(data, (options.train_loss, options.val_loss))
     run_id = next((str(data[k]) for k in ID_COLUMNS if isinstance(data.get(k), (str, int))), "")
-    origin = replace(origin, run_id=origin.run_id or run_id, notes=(*origin.notes, *notes))
+    if notes or (run_id and not origin.run_id):
+        origin = replace(origin, run_id=origin.run_id or run_id, notes=(*origin.notes, *notes))
     return run_from_table(table, options, origin)
 
 
@@ -257,13 +258,14 @@ def _table_and_notes(
     single: list[InputError] = []
     notes: list[str] = []
     axis_name, axis = _shared_axis(data)
+    used = axis is None
     for raw, value in _series(data):
         if _is_axis(raw) or raw in RUN_COLUMNS:
             continue
-        known = parse(raw)
         try:
             steps, values = as_points(raw, value)
         except InputError as error:
+            known = parse(raw)
             if value is None or isinstance(value, (int, float, str)):
                 # not logged, a hyper-parameter (lr, the kind of loss), or a final score
                 single += [error] if known.quantity == "loss" else []
@@ -273,13 +275,14 @@ def _table_and_notes(
                 notes.append(f"left out {error}")
             continue
         if steps is None and axis is not None and len(axis) == len(values):
-            steps = axis
+            steps, used = axis, True
         elif steps is not None and axis is not None and not _has_steps(value):
+            used = True
             steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
         table[raw] = (steps, values)
     if single and not any(parse(raw).rank <= 1 for raw in table):
         raise single[0]
-    if axis is not None and not any(len(axis) == len(values) for _, values in table.values()):
+    if not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
     return table, tuple(notes)
 

@@ -27,6 +27,7 @@ from curveclinic.vocabulary import (
     REINFORCED,
     REINFORCED_PARTS,
     REWARDS,
+    SCORED,
     SPLITS,
     SQUARED,
     TRADED,
@@ -157,7 +158,7 @@ def _classify(words: Sequence[str], *, has_side: bool) -> Meaning:
         return 2, "min", len(METRICS), "metric"
     plain = [w for w in words if w != "l1" or not bag & PENALTIES]
     rank = min((LOSS_WORDS[w] for w in plain if w in LOSS_WORDS), default=9)
-    if _NEGATED in bag and (rank > 0 or "log" in bag):
+    if _NEGATED in bag and (rank == 2 or bag & SCORED):
         return _negated(plain)
     if rank <= 1:
         return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")

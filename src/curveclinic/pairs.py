@@ -110,18 +110,19 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     }
 
 
-def _deviations(both: FloatArray, losses: Level, size: FloatArray) -> FloatArray:
-    """(2 n, G), or (2 n, 1) where the same everywhere, how far deviations of the view lift raw levels.
+def _deviations(raw: FloatArray, losses: Level, size: FloatArray, unit: FloatArray) -> FloatArray:
+    """(k, G), or (k, 1) where the same everywhere, how far deviations of the view lift raw levels.
 
     Args:
-        both: (2 n, G) raw levels in the pair's unit.
-        losses: both levels.
-        size: (2 n,) the deviations in view units.
+        raw: (k, G) raw levels in the pair's unit.
+        losses: the levels.
+        size: (k,) the deviations in view units.
+        unit: (k,) what 1.0 of a linear view comes to in the pair's unit.
     """
-    linear: FloatArray = (size * view_unit(losses))[:, None]
+    linear: FloatArray = (size * unit)[:, None]
     if not np.count_nonzero(losses.log):
         return linear
-    return np.where(losses.log[:, None], both * np.expm1(np.minimum(size, 10.0))[:, None], linear)
+    return np.where(losses.log[:, None], raw * np.expm1(np.minimum(size, 10.0))[:, None], linear)
 
 
 def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quantities:
@@ -141,8 +142,10 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quanti
     unit[~positive] = np.inf
     np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
     margin = t - v
-    apart = margin / np.maximum(np.hypot(*halves(_deviations(pair.both, losses, losses.error))), EPS)
-    margin -= halves(_deviations(pair.both, losses, _FIFTH * losses.noise))[1]
+    errors = halves(_deviations(pair.both, losses, losses.error, view_unit(losses)))
+    apart = margin / np.maximum(np.hypot(*errors), EPS)
+    val = losses.part(len(t), 2 * len(t))
+    margin -= _deviations(v, val, _FIFTH * val.noise, view_unit(losses)[len(t) :])
     margin /= unit
     inside = margin >= 1.0
     ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])

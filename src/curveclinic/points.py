@@ -97,7 +97,8 @@ def _is_pair(data: Any) -> bool:
 def _column(name: str, data: Any) -> Any:
     """What holds the values of an Arrow array, whose nulls are missing, or of a table of one column."""
     if type(data).__module__.partition(".")[0] == "pyarrow" and hasattr(data, "null_count"):
-        return data.to_pylist() if data.null_count else data.to_numpy()
+        is_plain = not data.null_count and str(data.type).startswith(("double", "float", "int", "uint"))
+        return np.asarray(data) if is_plain else data.to_pylist()
     if type(data).__name__ == "DataFrame":
         columns = list(data.columns)
         if len(columns) != 1:
@@ -128,7 +129,7 @@ def _is_missing(value: Any) -> bool:
 
 def _numbers(name: str, data: Any) -> FloatArray:
     """Values as float64; missing ones are NaN here and are dropped by the caller."""
-    if getattr(getattr(data, "dtype", None), "kind", "f") == "M":
+    if getattr(getattr(data, "dtype", None), "kind", "f") in "Mm":
         raise InputError(f"{name}: found times among the values, expected numbers; times may be steps: (steps, values)")
     return with_inf(_array(name, data))
 

@@ -63,7 +63,7 @@ class Run:
         check_num_classes(self.num_classes)
         check_metric_goal(self.metric_goal)
         object.__setattr__(self, "channels", ReadOnlyDict(self.channels))
-        object.__setattr__(self, "run_id", str(self.run_id))
+        object.__setattr__(self, "run_id", "" if self.run_id is None else str(self.run_id))
 
     @classmethod
     def from_arrays(
@@ -174,9 +174,11 @@ def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> Flo
     Where it does not, its steps may be places in a list that had gaps.
     """
     longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
+    if not longest:
+        return None
     given = [raw[name][0] for name in ("train_loss", "val_loss") if name in raw]
     sound = (steps for steps in given if steps is not None and len(steps) and is_sound_axis(steps))
-    return next((steps for steps in sound if longest and steps[-1] > longest), None)
+    return next((steps for steps in sound if steps[-1] > longest), None)
 
 
 def _placed(values: FloatArray, longest: int, beside: FloatArray | None) -> tuple[Series, str]:
@@ -188,9 +190,9 @@ def _placed(values: FloatArray, longest: int, beside: FloatArray | None) -> tupl
     if count <= n <= _SPREAD_RATIO * count:
         note = "" if count == n else f"{counted(count, 'value')} without steps, on the first of the {n} steps logged"
         return Series(beside[:count], values), note
-    places = np.arange(1, count + 1) * (n / count)
     note = f"{counted(count, 'value')} without steps, spread over the {counted(n, 'step')} logged"
-    return Series(np.interp(places, np.arange(1, n + 1), beside), values), note
+    knots = np.append(beside[0] - (beside[-1] - beside[0]) / max(n - 1, 1), beside)  # a gap before the first, too
+    return Series(np.interp(np.arange(1, count + 1) * (n / count), np.arange(n + 1), knots), values), note
 
 
 def _implied_steps(count: int, longest: int) -> FloatArray:

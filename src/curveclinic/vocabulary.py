@@ -29,11 +29,11 @@ SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "v
 SHORT_VAL: Final = "va"
 """Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
 
-NUMBERED: Final = (*("run", "trial", "rep", "repeat", "replicate", "exp", "experiment"), *("fold", "seed"))
-"""Words that, with a number, name a run in the names of its series."""
-
 REPETITIONS: Final = ("fold", "seed")
-"""Words that number trainings of one configuration."""
+"""Words that number trainings of one configuration, as columns of a table, too."""
+
+NUMBERED: Final = ("run", "trial", "rep", "repeat", "replicate", "exp", "experiment", *REPETITIONS)
+"""Words that, with a number, name a run in the names of its series."""
 
 CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epoch"}
 """Word -> how often the series was written."""
@@ -72,6 +72,9 @@ NEVER: Final = _words(
     "throughput delta patience ratio count probability stdv stddev"
 )
 """Words that make a name with `loss` in it something else; `probability_loss_spikes` is a column of our own scans."""
+
+SCORED: Final = _words("log mean root median max brier")
+"""Words beside `neg` in scikit-learn's names of losses turned round; `neg_bce` is the loss of the negatives."""
 
 REWARDS: Final = _words("reward rewards return returns episode")
 """Words of reinforcement learning: a falling reward is no falling loss."""
