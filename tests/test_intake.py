@@ -491,3 +491,21 @@ def test_errors_of_train_and_test_show_overfitting_as_losses_do(measure, tmp_pat
     pd.DataFrame({f"train-{measure}-mean": train, f"test-{measure}-mean": test}).to_csv(path, index=False)
     for data in (history, read_file(path)[0]):
         assert predict_pathology(data).labels == ("overfitting",)
+
+
+def test_a_channel_longer_than_the_loss_with_steps_has_steps_that_increase():
+    run = one({"train_loss": (np.arange(10) * 1000, FALLING[:10]), "val_loss": FALLING})
+    steps = run.channels["val_loss"].steps
+    assert (np.diff(steps) > 0).all()
+    assert steps[-1] == 9000
+
+
+@pytest.mark.parametrize("data", [pa.array(["1.5", "0.5"]), pa.array([1, 0]), pa.array([True, False])])
+def test_arrow_arrays_of_any_type_are_read_or_refused_as_lists_are(data):
+    assert one({"train_loss": data}).channels["train_loss"].values.tolist() == [float(v) for v in data.to_pylist()]
+
+
+def test_steps_that_are_used_are_not_said_to_be_left_out():
+    run = one({"step": [10, 20, 30, 40], "loss": [3, None, 1, 0], "val_loss": [None, 2, None, 1]})
+    assert run.channels["train_loss"].steps.tolist() == [10, 30, 40]
+    assert not any("steps are counted" in note for note in run.notes)

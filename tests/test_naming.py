@@ -179,12 +179,18 @@ def test_folds_are_not_added_up(name):
 
 
 @pytest.mark.parametrize(
-    "names", [("a/loss", "b/loss"), ("run1_loss", "run2_loss"), ("brisk-sun-3/rmse", "calm-4/rmse")]
+    "names", [("a/loss", "b/loss", "a/lr", "b/lr"), ("run1_loss", "run2_loss"), ("brisk-sun-3/rmse", "calm-4/rmse")]
 )
 def test_series_of_different_runs_are_not_added_up(names):
     choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
     assert choice.channels["train_loss"][1].tolist() == [1.0, 1.0]
     assert choice.notes[0].startswith("several runs in one table: ")
+
+
+@pytest.mark.parametrize("names", [("image/loss", "text/loss"), ("classification/loss", "regression/loss", "lr")])
+def test_losses_in_folders_without_anything_else_there_are_parts_of_one(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
 
 
 def test_both_sides_of_a_run_stay_together_beside_another_run():

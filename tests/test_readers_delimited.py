@@ -263,6 +263,12 @@ def test_a_comment_with_the_names_is_the_header(read, text):
     assert values(read(text)[0]) == [2.5, 1.5]
 
 
+@pytest.mark.parametrize("mark", ["#", "# ", "// ", "%"])
+def test_a_comment_that_is_the_header_keeps_its_first_column(read, mark):
+    run = read(f"{mark}step,loss\n0,2.5\n100,1.5\n200,1.0\n")[0]
+    assert run.channels["train_loss"].steps.tolist() == [0.0, 100.0, 200.0]
+
+
 def test_columns_without_a_name_get_one():
     assert column_names(["", "a", " a ", ""]) == ["index", "a", "a", "column 4"]
 

@@ -44,4 +44,5 @@ def test_time_grows_with_the_text(name):
     pattern, text = TEXTS[name]
     short, long = text(250), text(250 * LONGER)
     number = max(1, round(2e-3 / (seconds(pattern, short, 3) / 3 + 1e-7)))
-    assert seconds(pattern, long, number) < MOST * seconds(pattern, short, number)
+    # a busy machine can spoil a comparison, not five: what is quadratic loses all of them
+    assert any(seconds(pattern, long, number) < MOST * seconds(pattern, short, number) for _ in range(5))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from string import digits
 from typing import Final, TypeVar
 
 from curveclinic.naming import parse
@@ -27,7 +28,8 @@ def labelled(name: str) -> tuple[str, str]:
 
 def is_run_name(label: str) -> bool:
     """Whether a word or two before the name of a metric may be that of a run: no side, no part of a loss."""
-    return not set(tokens(label)) <= NOT_RUNS
+    words = {word.strip(digits) for word in tokens(label)} - {""}
+    return bool(words) and not words <= NOT_RUNS
 
 
 def is_bound(name: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from string import digits
 from typing import Literal
 
+from curveclinic.charts import is_run_name
 from curveclinic.naming import Name, quoted
-from curveclinic.vocabulary import NOT_RUNS, NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, tokens
+from curveclinic.vocabulary import NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, tokens
 
 _NUMBERED = re.compile(rf"({'|'.join(NUMBERED)})(\d*)")
 
@@ -24,11 +24,12 @@ def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
 
 
 def _short_val(names: Sequence[Name]) -> list[Name]:
-    """Gives names with `va` their side where train logs the same loss by its side, and no loss is validation's."""
+    """Gives names with `va` their side where train logs the same loss by its side, and no loss is of neither."""
     losses = [n for n in names if n.rank < 9]
     of_train = {n.component for n in losses if n.split == "train"}
     shortened = [_without(n.component, (SHORT_VAL,)) for n in losses if not n.split and SHORT_VAL in n.component]
-    if any(n.split == "val" for n in losses) or of_train.isdisjoint(shortened):
+    others = any(n.split == "val" or (not n.split and SHORT_VAL not in n.component) for n in losses)
+    if others or of_train.isdisjoint(shortened):
         return list(names)
     return [_with_side(name, SHORT_VAL, "val") for name in names]
 
@@ -82,15 +83,19 @@ def _mark(component: Sequence[str]) -> Mark:
 
 
 def _by_folder(names: Sequence[Name]) -> dict[Name, Mark]:
-    """Marks by the first folder of a name, `a/loss` and `b/loss`, where it is all that tells losses apart.
+    """Marks by the first folder of a name, `a/loss` and `b/loss`, where each holds the same series of a run.
 
-    Words that are known to be parts of a loss (`box/loss`) mark nothing, and a loss outside of folders is their total.
+    Losses alone may be parts of one (`image/loss`, `text/loss`): a run logs a metric or a rate beside its own. A loss
+    outside of folders is the total.
     """
     marks = {name: _folder(name.raw) for name in names}
-    losses = [name for name in names if name.rank < 9]
-    same = {(name.split, _without(name.component, marks[name])) for name in losses}
-    per_folder = len(losses) / max(len(_told_apart(marks)), 1)
-    if not all(marks[name] for name in losses) or len(same) != per_folder:
+    held: dict[Mark, set[tuple[str, str, Mark]]] = {}
+    for name, mark in marks.items():
+        held.setdefault(mark, set()).add((name.split, name.quantity, _without(name.component, mark)))
+    of_none = {quantity for _, quantity, _ in held.pop((), set())}
+    series = next(iter(held.values()), set())
+    alike = all(own == series for own in held.values())
+    if not alike or "loss" in of_none or {quantity for _, quantity, _ in series} <= {"loss", ""}:
         return dict.fromkeys(names, ())
     return marks
 
@@ -98,8 +103,8 @@ def _by_folder(names: Sequence[Name]) -> dict[Name, Mark]:
 def _folder(raw: str) -> Mark:
     """The words of the first folder of a name; () where they name a side, a part of a loss, or nothing but a number."""
     first, slash, rest = raw.partition("/")
-    words = {word.strip(digits) for word in tokens(first)} - {""}
-    return tokens(first) if slash and rest and words - NOT_RUNS and not words & SPLITS.keys() else ()
+    words = tokens(first)
+    return words if slash and rest and is_run_name(first) and not SPLITS.keys() & set(words) else ()
 
 
 def _without(component: Sequence[str], mark: Sequence[str]) -> tuple[str, ...]:

@@ -50,12 +50,11 @@ def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
     data = source.content().removeprefix(_BOM)
     try:
         return parse_json(data), ()
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         torn = _torn(data)
         if torn is None:
-            raise LogError(
-                f"{source.path}: broken JSON at line {error.lineno} ({error.msg}); is it still written?"
-            ) from None
+            where = f" at line {error.lineno} ({error.msg})" if isinstance(error, json.JSONDecodeError) else ""
+            raise LogError(f"{source.path}: broken JSON{where}; is it still written?") from None
         return torn, (f"the JSON is cut short at line {_n_lines(data):,}: what is whole before it is read",)
     except (ValueError, RecursionError) as error:
         raise LogError(f"{source.path}: no readable JSON ({type(error).__name__})") from None

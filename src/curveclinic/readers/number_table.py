@@ -7,6 +7,7 @@ Whatever is not plain (quotes, texts, lines of other lengths, a second header) i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -46,6 +47,9 @@ class _Header(NamedTuple):
 
 Numbers = tuple[FloatArray, "npt.NDArray[np.bool_] | None"]
 """(cells,) numbers, row after row, and which of them are missing; None where none is."""
+
+_MARK = re.compile(r"^(?:[#%]+|//)\s*")
+"""Of a comment, before the names in it."""
 
 NULLS = sorted({spelt for t in MISSING_TEXT for spelt in (t, t.upper(), t.capitalize())} | {"N/A", "#N/A"})
 """Cells that are missing."""
@@ -92,8 +96,10 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
 
 
 def column_names(raw: Sequence[str]) -> list[str]:
-    """Stripped names; the nameless first column is pandas' index."""
-    return [name.strip() or ("index" if i == 0 else f"column {i + 1}") for i, name in enumerate(raw)]
+    """Stripped names, the first without the mark of a comment; the nameless first column is pandas' index."""
+    first = raw[0].strip() if raw else ""
+    names = [_MARK.sub("", first) or first, *(name.strip() for name in raw[1:])]
+    return [name or ("index" if i == 0 else f"column {i + 1}") for i, name in enumerate(names)]
 
 
 def _grid(header: _Header, rest: bytes) -> Grid | None:

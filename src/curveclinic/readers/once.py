@@ -22,27 +22,29 @@ class Once:
     def __init__(self, paths: Sequence[str]) -> None:
         self.repeated: set[str] = set()
         self._one = len(paths) < 2  # which repeats nothing: nothing is kept of it
-        self._met: set[int] = set()
+        self._met: set[int] = set()  # under earlier paths
         self._real_folder = lru_cache(maxsize=1024)(os.path.realpath)  # many files lie in one
         files = () if self._one else map(file_source, paths)
-        self._named = {self._place(source) for source in files if source is not None}
+        self._named = {place for source in files if source is not None for place in self._places(source)}
 
     def under(self, path: str) -> Iterator[Source]:
         """Yields what is found under one of the paths; a file that the user names, too, is marked so at once."""
+        here: set[int] = set()
         for source in find_sources(path):
             if self._one:
                 yield source
                 continue
-            place = self._place(source)
-            if place in self._met:
+            places = self._places(source)
+            if places <= self._met:
                 self.repeated.add(path)
-            else:
-                self._met.add(place)
-                yield replace(source, named=True) if place in self._named else source
+                continue
+            here |= places
+            yield replace(source, named=True) if len(places) == 1 and places <= self._named else source
+        self._met |= here
 
-    def _place(self, source: Source) -> int:
-        """Returns a number for the files of a source, wherever links lead: of a million, eight bytes each are kept."""
-        return hash(tuple(sorted({self._real(path) for _, path in source.parts} or {self._real(source.path)})))
+    def _places(self, source: Source) -> set[int]:
+        """Returns a number for each file of a source, wherever links lead: of a million, eight bytes each are kept."""
+        return {hash(self._real(path)) for path in [path for _, path in source.parts] or [source.path]}
 
     def _real(self, path: str) -> str:
         if remote.is_remote(path):

@@ -49,10 +49,12 @@ def settle_last(document: Any, depth: int) -> None:
     for _ in range(depth - 1):
         if isinstance(last, list):
             parent, last = None, last[-1]
+        elif not isinstance(last, dict):  # a key that stands twice
+            return
         else:
             parent, name = last, next(reversed(last))
             last = last[name]
-    if not isinstance(last, list) or parent is None or any(isinstance(value, Mapping) for value in last):
+    if not isinstance(last, list) or not isinstance(parent, dict) or any(isinstance(value, Mapping) for value in last):
         return
     lengths = {len(other) for key, other in parent.items() if key != name and isinstance(other, list)}
     if len(lengths) == 1 and last and max(lengths) >= len(last):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from curveclinic.grid import grid_from_rows
 from curveclinic.readers import remote
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
+from curveclinic.readers.torn_json import whole_part
 from curveclinic.run import Run
 
 
@@ -21,17 +24,23 @@ def sniff(head: bytes) -> bool:
 
 
 def is_whole(path: str) -> bool:
-    """Says whether a trainer state goes to its end: whether all its braces are closed, which takes no parsing.
+    """Says whether a trainer state goes to its end, which takes no parsing.
 
     In an object store a file is there only when it is whole.
     """
     if remote.is_remote(path):
         return True
     try:
-        text = Path(path).read_bytes().strip()
+        return _is_closed(path, os.stat(path).st_mtime_ns)
     except OSError:
         return False
-    return text.endswith(b"}") and text.count(b"{") == text.count(b"}")
+
+
+@lru_cache(maxsize=64)
+def _is_closed(path: str, _: int) -> bool:
+    """Whether all brackets of a file are closed; asked by each older checkpoint of the same newest one."""
+    text = Path(path).read_bytes().strip()
+    return text.endswith(b"}") and whole_part(text) is None
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
