@@ -463,6 +463,18 @@ def test_commas_that_nothing_explains_are_left_out_and_said():
     assert "loss: left out 2 cells that are not numbers ('4,25', '12,34,567')" in run.notes
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([f"{900 - 10 * k},{500 - 10 * k},{101 - k}" for k in range(4)], [900, 890, 880, 870]),
+        (["3,1.1", "0.5,0.4", ".3,.2"], [3, 0.5, 0.3]),
+    ],
+)
+def test_of_lists_of_numbers_the_first_is_read(cells, expected):
+    (run,) = read_stdin("".join(f"step {k} loss: {cell}\n" for k, cell in enumerate(cells)).encode())
+    assert run.channels["train_loss"].values.tolist() == expected
+
+
 def test_an_epoch_and_a_batch_are_no_decimal_number():
     text = "".join(f"epoch {e},{b} loss: {9 - e}.{b}\n" for e in (1, 2) for b in (1, 5))
     (run,) = read_stdin(text.encode())

@@ -26,7 +26,12 @@ _SMALL: Final = re.compile(r"[+-]?\d{1,3}")
 
 
 def settled(
-    columns: Mapping[str, Cells], unclear: Comma, *, points: bool = False, counters: Collection[str] = ()
+    columns: Mapping[str, Cells],
+    unclear: Comma,
+    *,
+    points: bool = False,
+    counters: Collection[str] = (),
+    apart: bool = False,
 ) -> tuple[dict[str, list[str | None]], tuple[str, ...]]:
     """Returns the columns that hold commas, written with points, and notes on what had to be guessed.
 
@@ -37,6 +42,8 @@ def settled(
         unclear: what commas mean that could be both, where nothing else in the log tells.
         points: whether there are decimal points in the log besides.
         counters: columns of whole numbers, in which commas are decimal points only if they are in other columns.
+        apart: whether commas may also part numbers, as in lines of text: where most of a column would be lost, the
+            first one is read.
     """
     told = {name: _told(cells) for name, cells in columns.items()}
     sure = {meaning for name, meaning in told.items() if name not in counters}
@@ -44,9 +51,13 @@ def settled(
     out, notes = {}, []
     for name, meaning in told.items():
         if meaning == "neither" or (name in counters and meaning is Comma.POINT and Comma.POINT not in sure):
-            if all(map(is_with_comma, filter(None, columns[name]))):
-                shown = next(filter(None, columns[name]))
-                notes.append(f"{name}: what its commas mean is not told ({shown!r}) and the column is left out")
+            some = list(filter(None, columns[name]))
+            first = apart and name not in counters and 2 * sum("," in cell for cell in some) > len(some)
+            if first:
+                out[name] = [cell and cell.partition(",")[0] for cell in columns[name]]
+            if first or all(map(is_with_comma, some)):
+                what = "what stands before them is read" if first else "the column is left out"
+                notes.append(f"{name}: what its commas mean is not told ({some[0]!r}) and {what}")
             continue
         found, guessed = likely or unclear, likely is None
         if isinstance(meaning, Comma):
@@ -84,7 +95,7 @@ def _told(cells: Cells) -> Comma | str:
     if not any(map(_GROUPED.fullmatch, commas)):
         return "neither"
     if only_grouped or has_points(cells):
-        return Comma.GROUPS
+        return Comma.GROUPS if all(map(_GROUPED.fullmatch, commas)) else "neither"
     whole = [cell for cell in cells if cell and cell.lstrip("+-").isdigit()]
     return "thousands" if whole and all(map(_SMALL.fullmatch, whole)) else "either"
 

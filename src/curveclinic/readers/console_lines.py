@@ -150,7 +150,7 @@ def without_commas(rows: list[Row]) -> tuple[list[Row], tuple[str, ...]]:
         return rows, ()
     points = has_points([cell for row in rows for name, cell in row.items() if name not in names])
     columns = {name: [row.get(name) for row in rows] for name in sorted(names)}
-    found, notes = settled(columns, Comma.GROUPS, points=points, counters=_AXIS_COLUMN.values())
+    found, notes = settled(columns, Comma.GROUPS, points=points, counters=_AXIS_COLUMN.values(), apart=True)
     return [
         {name: found[name][k] or cell if name in found else cell for name, cell in row.items()}
         for k, row in enumerate(rows)
@@ -285,8 +285,9 @@ def _cell(match: re.Match[str], side: str) -> str:
 
 def _first(written: str) -> str:
     """A number, with its commas if they may be within it: `0.5,0.9` are two."""
-    first, comma, _ = written.partition(",")
-    return first if comma and not first.lstrip("+-").isdigit() and not is_with_comma(written) else written
+    first, comma, rest = written.partition(",")
+    apart = comma and not is_with_comma(written) and ("." in rest or not first.lstrip("+-").isdigit())
+    return first if apart else written
 
 
 def _trimmed(raw: str) -> str:
