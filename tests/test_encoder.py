@@ -247,7 +247,8 @@ def test_a_run_is_the_same_in_any_batch() -> None:
 
 
 def reference_runs() -> Batch:
-    """Three fixed runs: a plain one with every channel, an overfit long one with few val points, a short broken one."""
+    """Four fixed runs: a plain one with every channel, an overfit long one with few val points, a short broken one, one
+    of a flat val loss and gradient norms of 0."""
     x, fine = np.arange(1.0, 81.0), np.arange(0.0, 6000.0, 5.0)
     wobble = np.sin(12.9898 * x) * 0.02
     full = {
@@ -263,7 +264,12 @@ def reference_runs() -> Batch:
         "val_loss": (fine[99::100], 0.5 + np.exp(-fine[99::100] / 500) + (fine[99::100] / 4000) ** 2),
     }
     broken = {"train_loss": [3.0, 2.0, 1.5, 2.5, 40.0, 1e5, np.inf, np.nan], "val_loss": [-1.0, -1.5, np.nan, -1.2]}
-    return batch_of(full, overfit, broken)
+    still = {
+        "train_loss": 0.02 * np.exp(-x / 30) + 0.001 * wobble,
+        "val_loss": np.full(80, 0.0004),
+        "grad_norm": np.where((x < 6) | (x % 9 == 0), 0.0, np.where(x < 50, 1.0, 1e-4)),
+    }
+    return batch_of(full, overfit, broken, still)
 
 
 def test_the_reference_is_met() -> None:

@@ -22,6 +22,9 @@ _NAMES = (
 _ZERO = -300.0
 """Power of ten that stands for a norm of exactly 0."""
 
+_DROP = 1.0
+"""Powers of ten that a norm falls by at least, within two cells, to have dropped."""
+
 _CYCLE = 0.01
 """Share of the peak below which a rise of the learning rate is rounding."""
 
@@ -59,7 +62,7 @@ def _course(cells: Cells) -> Quantities:
     counted &= base > _ZERO
     # in the cell in which a norm drops, the highest point is of before, the median of after
     before = np.concatenate([base[:, :1], base[:, :1], base[:, :-2]], axis=1)
-    burst = np.where(counted, raw - np.maximum(base, before), 0.0)
+    burst = np.where(counted, raw - np.where(before - base > _DROP, before, base), 0.0)
     growth = np.where(counted, base - lowest, 0.0)
     surge = np.maximum(burst, growth)
     high = surge > np.maximum(surge.max(axis=1, keepdims=True) - 1.0, 1.0)
