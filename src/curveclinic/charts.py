@@ -28,8 +28,9 @@ def labelled(name: str) -> tuple[str, str]:
 
 def is_run_name(label: str) -> bool:
     """Whether a word or two before the name of a metric may be that of a run: no side, no part of a loss."""
-    words = {word.strip(digits) for word in tokens(label)} - {""}
-    return bool(words) and not words <= NOT_RUNS
+    words = tokens(label)
+    named = {word.strip(digits) for word in words} - {""}
+    return bool(words) and (not named or not named <= NOT_RUNS)
 
 
 def is_bound(name: str) -> bool:

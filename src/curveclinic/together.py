@@ -104,7 +104,8 @@ def _folder(raw: str) -> Mark:
     """The words of the first folder of a name; () where they name a side, a part of a loss, or nothing but a number."""
     first, slash, rest = raw.partition("/")
     words = tokens(first)
-    return words if slash and rest and is_run_name(first) and not SPLITS.keys() & set(words) else ()
+    told = is_run_name(first) and not first.isdigit() and not SPLITS.keys() & set(words)
+    return words if slash and rest and told else ()
 
 
 def _without(component: Sequence[str], mark: Sequence[str]) -> tuple[str, ...]:
