@@ -8,8 +8,8 @@ near any sensible threshold; what a threshold decides is how many findings a run
 So there are two thresholds for all labels, and each label has the lower one if it is found at it on no more than a
 small share of such runs: what is never said of a healthy run may be said early, what is talkative must be surer.
 Positives have no say: few labels have enough of them, and thresholds that followed them did not hold on other families.
-A label goes to the rules where they beat the network by a clear margin, or, if all it does is compare two levels, by
-any; a price is paid for every run whose label changes when only every fourth point is kept. Every score printed here is
+A label goes to the rules where they beat the network by a clear margin, or, if all it does is compare levels, where they
+are as good; a price is paid for every run whose label changes when only every fourth point is kept. Every score printed here is
 family-out: a family's runs are judged with thresholds and deciders chosen without them. What it does not show: the
 rules' own cuts, and the constants below, were set with both yardsticks in sight.
 
@@ -54,8 +54,8 @@ is worth what a few positives can tell of the F1."""
 _MARGIN = 0.3
 """F1 by which the rules must beat the network before they decide a label: their cuts were set on these runs."""
 
-_MEASURED = frozenset({"val_below_train"})
-"""Labels that compare two levels, and judge no shape: the rules take them where they are better at all."""
+_MEASURED = frozenset({"val_below_train", "vanishing_gradients", "exploding_gradients"})
+"""Labels that compare levels, and judge no shape: the rules take them where they are as good."""
 
 _FEWEST = 3
 """Positives a label needs before the rules may take it."""
@@ -168,8 +168,8 @@ def choose(cells: Cells, twice: Thinned) -> tuple[FloatArray, BoolArray]:
     network -= _STEADY * twice.changed(threshold)
     rules -= _STEADY * twice.rule.mean(axis=0)
     enough = cells.hit.sum(axis=0) >= _FEWEST
-    margin = np.where(np.isin(LABELS, sorted(_MEASURED)), 0.0, _MARGIN)
-    return threshold, (rules > network + margin) & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
+    better = np.where(np.isin(LABELS, sorted(_MEASURED)), rules >= network, rules > network + _MARGIN)
+    return threshold, better & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
 
 
 def judged(cells: Cells, short: BoolArray, threshold: FloatArray, by_rule: BoolArray) -> BoolArray:

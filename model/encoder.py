@@ -22,7 +22,7 @@ from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.smoothing import halves, middle_of_three, other, row_median, row_min, twice
 
-ENCODER_VERSION: Final = "6"
+ENCODER_VERSION: Final = "7"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 TENSOR_CHANNELS: Final = (
