@@ -8,10 +8,10 @@ near any sensible threshold; what a threshold decides is how many findings a run
 So there are two thresholds for all labels, and each label has the lower one if it is found at it on no more than a
 small share of such runs: what is never said of a healthy run may be said early, what is talkative must be surer.
 Positives have no say: few labels have enough of them, and thresholds that followed them did not hold on other families.
-A label goes to the rules where they beat the network by a clear margin, or, if all it does is compare levels, where they
-are as good; a price is paid for every run whose label changes when only every fourth point is kept. Every score printed here is
-family-out: a family's runs are judged with thresholds and deciders chosen without them. What it does not show: the
-rules' own cuts, and the constants below, were set with both yardsticks in sight.
+A label goes to the rules where they beat the network by a clear margin, or, if all it does is compare levels, where
+they are as good; a price is paid for every run whose label changes when only every fourth point is kept. Every score
+printed here is family-out: a family's runs are judged with thresholds and deciders chosen without them. What it does
+not show: the rules' own cuts, and the constants below, were set with both yardsticks in sight.
 
 With --write the numbers chosen on all families go into the sidecar of the shipped weights.
 """
