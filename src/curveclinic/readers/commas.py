@@ -17,6 +17,14 @@ class Comma(Enum):
     GROUPS = "marks of thousands"
 
 
+class _Hint(Enum):
+    """What a column tells that tells no meaning for certain."""
+
+    SMALL_WHOLE = "its whole numbers without commas are below 1000, as beside thousands"
+    EITHER = "nothing"
+    NEITHER = "its commas cannot all be of one kind"
+
+
 _GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _POINTED: Final = re.compile(r"[+-]?(?:\d*|[1-9]\d{0,2}(?:\.\d{3})+),\d+(?:[eE][+-]?\d+)?")
 _WITH_POINT: Final = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -50,7 +58,7 @@ def settled(
     likely = next((meaning for meaning in Comma if meaning in sure), Comma.GROUPS if points else None)
     out, notes = {}, []
     for name, meaning in told.items():
-        if meaning == "neither" or (name in counters and meaning is Comma.POINT and Comma.POINT not in sure):
+        if meaning is _Hint.NEITHER or (name in counters and meaning is Comma.POINT and Comma.POINT not in sure):
             some = list(filter(None, columns[name]))
             first = apart and name not in counters and 2 * sum("," in cell for cell in some) > len(some)
             if first:
@@ -62,7 +70,7 @@ def settled(
         found, guessed = likely or unclear, likely is None
         if isinstance(meaning, Comma):
             found, guessed = meaning, False
-        elif meaning == "thousands" and (name in counters or likely is not Comma.POINT):
+        elif meaning is _Hint.SMALL_WHOLE and (name in counters or likely is not Comma.POINT):
             found, guessed = Comma.GROUPS, likely is not Comma.GROUPS
         out[name] = [_rewritten(cell, found) if cell and "," in cell else cell for cell in columns[name]]
         if guessed:
@@ -86,18 +94,18 @@ def has_points(cells: Cells) -> bool:
     return any("." in cell and _WITH_POINT.fullmatch(cell) for cell in cells if cell)
 
 
-def _told(cells: Cells) -> Comma | str:
-    """What a column tells: for certain, "thousands" by its small whole numbers, "either" way, or "neither"."""
+def _told(cells: Cells) -> Comma | _Hint:
+    """What a column tells by itself."""
     commas = [cell for cell in cells if cell and "," in cell]
     only_grouped = _ONLY_GROUPED.search("\n".join(commas)) is not None
     if any(_POINTED.fullmatch(cell) and not _GROUPED.fullmatch(cell) for cell in commas):
-        return "neither" if only_grouped or has_points(cells) else Comma.POINT
+        return _Hint.NEITHER if only_grouped or has_points(cells) else Comma.POINT
     if not any(map(_GROUPED.fullmatch, commas)):
-        return "neither"
+        return _Hint.NEITHER
     if only_grouped or has_points(cells):
-        return Comma.GROUPS if all(map(_GROUPED.fullmatch, commas)) else "neither"
+        return Comma.GROUPS if all(map(_GROUPED.fullmatch, commas)) else _Hint.NEITHER
     whole = [cell for cell in cells if cell and cell.lstrip("+-").isdigit()]
-    return "thousands" if whole and all(map(_SMALL.fullmatch, whole)) else "either"
+    return _Hint.SMALL_WHOLE if whole and all(map(_SMALL.fullmatch, whole)) else _Hint.EITHER
 
 
 def _rewritten(cell: str, meaning: Comma) -> str:
