@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -77,7 +78,8 @@ def choose(
     if runs and by_name:
         raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
-    names, notes = settled_names([parse(raw) for raw in size])
+    names, remarks = _understood(tuple(size))
+    notes = list(remarks)
     picked: dict[str, list[Name]] = {}
     train, val, why = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
@@ -119,6 +121,13 @@ def choose(
 def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
     """Whether a series is the band that W&B puts around another of the table."""
     return is_bound(raw) and without_bound(raw) in table
+
+
+@lru_cache(maxsize=4096)
+def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]]:
+    """What the names of a table mean beside each other, and remarks; tables of one archive are named alike."""
+    names, remarks = settled_names(list(map(parse, raw)))
+    return tuple(names), tuple(remarks)
 
 
 def _losses(

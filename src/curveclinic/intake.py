@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ def _history_of(value: Any) -> Any:
     """What a Keras history or a run keeps its curves in; anything else as it is."""
     if isinstance(value, Run):
         return {name: (series.steps, series.values) for name, series in value.channels.items()}
-    held = None if type(value) is np.ndarray else getattr(value, "history", None)
+    held = None if type(value) in (np.ndarray, list) else getattr(value, "history", None)
     return held if isinstance(held, Mapping) else value
 
 
@@ -311,7 +312,9 @@ def _has_steps(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
 
+@lru_cache(maxsize=1024)
 def _is_axis(name: Any) -> bool:
+    """Whether a name is that of a step column."""
     return isinstance(name, str) and name.strip().lower() in AXIS_NAMES
 
 

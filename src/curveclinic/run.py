@@ -100,7 +100,9 @@ class Run:
         beside = _axis_beside(raw)
         for name, (steps, values) in raw.items():
             if steps is None:
-                one, note = _placed(values, longest, beside)
+                one, note = Series(_implied_steps(len(values), longest), values), ""
+                if beside is not None and len(values):
+                    one, note = _placed(values, beside)
             elif steps is sound or is_sound_axis(steps):
                 sound, one, note = steps, Series(steps, values), ""
             else:
@@ -181,12 +183,9 @@ def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> Flo
     return next((steps for steps in sound if steps[-1] > longest), None)
 
 
-def _placed(values: FloatArray, longest: int, beside: FloatArray | None) -> tuple[Series, str]:
-    """A channel that came without steps: on those of a loss that has some, else on its own count."""
-    count = len(values)
-    if beside is None or not count:
-        return Series(_implied_steps(count, longest), values), ""
-    n = len(beside)
+def _placed(values: FloatArray, beside: FloatArray) -> tuple[Series, str]:
+    """A channel that came without steps, on those of a loss that has some, and the note on a guess."""
+    count, n = len(values), len(beside)
     if count <= n <= _SPREAD_RATIO * count:
         note = "" if count == n else f"{counted(count, 'value')} without steps, on the first of the {n} steps logged"
         return Series(beside[:count], values), note
