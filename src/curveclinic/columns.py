@@ -153,11 +153,13 @@ def _holds_lists(values: npt.NDArray[Any]) -> bool:
     return isinstance(first, (list, tuple, np.ndarray))
 
 
-def as_table(batch: Any) -> Any:
-    """Returns an Arrow record batch as a table."""
+def as_table(frame: Any) -> Any:
+    """Returns an Arrow record batch as a table, any other table as it is."""
+    if type(frame).__name__ != "RecordBatch":
+        return frame
     import pyarrow as pa
 
-    return pa.Table.from_batches([batch])
+    return pa.Table.from_batches([frame])
 
 
 def columns_of(frame: Any) -> dict[str, Cells]:

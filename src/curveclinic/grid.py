@@ -51,10 +51,10 @@ _FINE_COUNT = "_step"
 _TEXT_CELLS = 1000
 """After so many cells without a single number a column is taken for text."""
 
-_LOOKED_AT = 100
+LOOKED_AT = 100
 """Cells without a number among which a note looks for different ones."""
 
-_SHOWN = 3
+SHOWN = 3
 """Different cells without a number that a note shows."""
 
 OTHER_UNITS = 3.0
@@ -224,7 +224,7 @@ def text_notes(name: str, column: Column, bad: Sequence[Any]) -> list[str]:
     """Returns the note on cells of a column that hold no number; none for a column nobody reads numbers from."""
     if not bad or not _is_read(name):
         return []
-    shown = quoted(dict.fromkeys(str(cell) for cell in bad[:_LOOKED_AT]), limit=_SHOWN)
+    shown = quoted(dict.fromkeys(str(cell) for cell in bad[:LOOKED_AT]), limit=SHOWN)
     if not len(column.rows):
         return [f"{name}: most cells are not numbers ({shown}) and the column is left out"]
     cells = counted(len(bad), "cell that is not a number", "cells that are not numbers")

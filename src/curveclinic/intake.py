@@ -207,8 +207,7 @@ def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
 
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
     """One run of a wide table; many of a table with a run column or with lists in its cells."""
-    if type(frame).__name__ == "RecordBatch":
-        frame = as_table(frame)
+    frame = as_table(frame)
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [

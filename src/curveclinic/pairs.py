@@ -142,10 +142,11 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quanti
     unit[~positive] = np.inf
     np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
     margin = t - v
-    errors = halves(_deviations(pair.both, losses, losses.error, view_unit(losses)))
+    of_view = view_unit(losses)
+    errors = halves(_deviations(pair.both, losses, losses.error, of_view))
     apart = margin / np.maximum(np.hypot(*errors), EPS)
     val = losses.part(len(t), 2 * len(t))
-    margin -= _deviations(v, val, _FIFTH * val.noise, view_unit(losses)[len(t) :])
+    margin -= _deviations(v, val, _FIFTH * val.noise, of_view[len(t) :])
     margin /= unit
     inside = margin >= 1.0
     ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])

@@ -9,6 +9,7 @@ import numpy as np
 
 from curveclinic.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
 from curveclinic.assemble import ReadOptions
+from curveclinic.columns import as_table
 from curveclinic.errors import InputError
 from curveclinic.intake import check_options
 from curveclinic.judging import judged, shipped_classifier
@@ -77,8 +78,7 @@ def score_table(
         raise InputError(
             f"found {type(table).__name__}, expected a pyarrow table; predict_pathology takes all else with curves"
         )
-    if isinstance(table, pa.RecordBatch):
-        table = pa.Table.from_batches([table])
+    table = as_table(table)
     if not table.num_rows:
         return _columns(scored_schema().empty_table(), severities=severities)
     check_options(num_classes, metric_goal)

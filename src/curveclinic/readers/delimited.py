@@ -20,7 +20,7 @@ import numpy as np
 from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Column, Grid, row_steps
+from curveclinic.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
 from curveclinic.naming import parse, quoted
 from curveclinic.plurals import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
@@ -36,8 +36,6 @@ _SCALAR = re.compile(r"(?:tensor|(?:np|numpy)\.float\d+)\(\[?([^][(),\n]*)\]?(?:
 """`tensor(0.5, device='cuda:0')`."""
 _FORTRAN = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))[dD]([+-]?\d+)")
 """`1.2D+00`."""
-_LOOKED_AT = 100
-"""Cells without a number among which a note looks for different ones."""
 _ABOVE_HEADER = ("#", ";", "//", "%", "sep=")
 """How lines begin that may stand above a header: comments, and what Excel is told of the delimiter."""
 
@@ -294,9 +292,9 @@ def _text_notes(grid: Grid, columns: Sequence[Any], names: Sequence[str]) -> lis
     said = " ".join(grid.notes)
     notes = []
     for name, column in zip(names, columns, strict=True):
-        texts = dict.fromkeys(cell for cell in column[:_LOOKED_AT].to_pylist() if isinstance(cell, str))
+        texts = dict.fromkeys(cell for cell in column[:LOOKED_AT].to_pylist() if isinstance(cell, str))
         if texts and name not in grid.columns and parse(name).quantity == "loss" and f"{name}: " not in said:
-            notes.append(f"{name}: no cell is a number ({quoted(texts, limit=3)})")
+            notes.append(f"{name}: no cell is a number ({quoted(texts, limit=SHOWN)})")
     return notes
 
 

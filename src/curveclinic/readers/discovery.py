@@ -131,9 +131,9 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif is_state and _is_torn_beside_whole(folder, root):
+        elif is_event_file(name) or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
             continue
-        elif not is_event_file(name) and not any(map(trainer_state.is_whole, newer)) and not _is_twin(folder, name):
+        elif not (is_state and _is_torn_beside_whole(folder, root)):
             yield Source(path, prefix + name, named=False, note=_instead_of(newer))
     parts = _part_folders(folder)
     for name in parts:
@@ -259,30 +259,31 @@ def _split_folders(folder: str) -> list[str]:
 
 def _newer_states(folder: str) -> list[str]:
     """Returns the trainer states of newer checkpoints of the same run, which hold the same history and more."""
-    parent, name = os.path.split(folder)
-    own = _CHECKPOINT.fullmatch(name)
-    if not own:
+    parent, number = os.path.dirname(folder), _number(folder)
+    if number is None:
         return []
     last = os.path.join(parent, _TRAINER_STATE)
-    newer = sorted((n, path) for n, path in _checkpoints(parent) if n > int(own.group(1)))
+    newer = sorted((n, path) for n, path in _checkpoints(parent) if n > number)
     return ([last] if is_file(last) else []) + [path for _, path in reversed(newer)]
 
 
 def _is_torn_beside_whole(folder: str, root: str) -> bool:
     """Says whether a trainer state is damaged and an older one of the same run, which is read, is not."""
     number = _number(folder)
-    beside = _checkpoints(os.path.dirname(folder) if number else folder)
-    older = [path for n, path in beside if not number or n < number]
-    if not older or (folder == root and number):
+    if number is None:
+        older = [path for _, path in _checkpoints(folder)]
+    else:
+        older = [path for n, path in _checkpoints(os.path.dirname(folder)) if n < number and folder != root]
+    if not older:
         return False
     own = os.path.join(folder, _TRAINER_STATE)
     return not trainer_state.is_whole(own) and any(map(trainer_state.is_whole, older))
 
 
-def _number(folder: str) -> int:
-    """Step of a checkpoint's folder, 0 of any other."""
+def _number(folder: str) -> int | None:
+    """Step of a checkpoint's folder, None of any other."""
     found = _CHECKPOINT.fullmatch(os.path.basename(folder))
-    return int(found.group(1)) if found else 0
+    return int(found.group(1)) if found else None
 
 
 def _instead_of(newer: Sequence[str]) -> str:
@@ -329,6 +330,6 @@ def _is_lines(path: str) -> bool:
 def _checkpoints(folder: str) -> Iterator[tuple[int, str]]:
     """Yields the number of each checkpoint in a folder, and its trainer state."""
     for name in _folders(folder):
-        found, path = _CHECKPOINT.fullmatch(name), os.path.join(folder, name, _TRAINER_STATE)
-        if found and is_file(path):
-            yield int(found.group(1)), path
+        number, path = _number(name), os.path.join(folder, name, _TRAINER_STATE)
+        if number is not None and is_file(path):
+            yield number, path
