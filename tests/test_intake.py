@@ -1,4 +1,3 @@
-import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +11,8 @@ from curveclinic.intake import runs_from
 from curveclinic.predict import predict_pathology
 from curveclinic.readers import read_file
 from curveclinic.run import Run
+
+FALLING = np.linspace(2.0, 1.0, 60)
 
 
 def one(data, **options):
@@ -359,59 +360,11 @@ def test_nothing_heavy_is_imported_for_plain_data():
     assert out.stdout.strip() == "[]"
 
 
-FALLING = np.linspace(2.0, 1.0, 60)
-
-
-@pytest.mark.parametrize("first", [0, 100])
-def test_a_channel_without_steps_is_put_on_those_of_a_loss_that_has_some(first):
-    steps = first + 100 * np.arange(60)
-    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING})
-    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps)
-    run = one({"train_loss": FALLING, "val_loss": (steps, FALLING)})
-    np.testing.assert_array_equal(run.channels["train_loss"].steps, steps)
-    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[::2]})
-    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[1::2])
-    assert run.notes == ("val_loss: 30 values without steps, spread over the 60 steps logged",)
-    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[:50]})
-    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[:50])
-
-
-def test_nulls_of_arrow_are_missing_wherever_they_are():
-    nulls = pa.array([None if k in (5, 17) else float(v) for k, v in enumerate(FALLING)])
-    for data in (nulls, pa.chunked_array([nulls]), list(nulls)):
-        assert len(one({"train_loss": data}).channels["train_loss"]) == 58
-    np.testing.assert_array_equal(one({"train_loss": pa.array(FALLING)}).channels["train_loss"].values, FALLING)
-
-
-def test_what_the_caller_writes_later_changes_no_run():
-    train, steps = FALLING.copy(), np.arange(60.0)
-    frame = pd.DataFrame({"train_loss": FALLING})
-    runs = [one({"train_loss": train}), one({"train_loss": (steps, train)}), one(frame)]
-    train[:], steps[:], frame.loc[:, "train_loss"] = 7.0, -1.0, 7.0
-    for run in runs:
-        np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
-        assert run.channels["train_loss"].steps[-1] > 0
-
-
 def test_nan_in_the_first_cell_of_a_column_of_lists_is_one_missing_run():
     frame = pd.DataFrame({"run_id": ["a", "b"], "train_loss": [np.nan, FALLING.tolist()]})
     (first, second), _ = runs_from(frame)
     assert isinstance(first, InputError)
     assert len(second.channels["train_loss"]) == 60
-
-
-def test_a_table_of_one_column_is_a_series_and_one_of_more_is_not():
-    for data in (pd.DataFrame({"x": FALLING}), pl.DataFrame({"x": FALLING})):
-        assert len(one({"train_loss": data}).channels["train_loss"]) == 60
-    with pytest.raises(InputError, match="train_loss: found a table of 2 columns, expected one sequence"):
-        one({"train_loss": pd.DataFrame({"x": FALLING, "y": FALLING})})
-
-
-def test_what_is_no_curve_beside_good_losses_is_left_out_and_said():
-    run = one({"loss": FALLING, "f1_score": [np.zeros(3)] * 60, "lr": [[0.1, 0.01]] * 60})
-    assert list(run.channels) == ["train_loss"]
-    assert run.notes[0] == "left out f1_score: found an array of shape (60, 3), expected one dimension"
-    assert run.notes[1].startswith("left out lr: found an array of shape (60, 2)")
 
 
 def test_rows_with_a_list_a_histogram_or_nothing_are_rows_of_one_run():
@@ -421,12 +374,6 @@ def test_rows_with_a_list_a_histogram_or_nothing_are_rows_of_one_run():
     assert len(run.channels["train_loss"]) == 61
     histories = [{"loss": FALLING, "lr": 0.1}, {"loss": FALLING, "lr": 0.2}]
     assert len(runs_from(histories)[0]) == 2
-
-
-def test_none_is_a_channel_that_was_not_logged():
-    assert list(one({"train_loss": FALLING, "val_loss": None}).channels) == ["train_loss"]
-    with pytest.raises(InputError, match="train_loss: found NoneType, expected a sequence of numbers"):
-        one({"train_loss": None})
 
 
 def test_a_record_batch_is_a_table():
@@ -463,25 +410,6 @@ def test_histories_by_name_are_several_runs():
         one({"a": history, "b": history})
 
 
-@pytest.mark.parametrize(
-    ("data", "found"),
-    [
-        (FALLING + 1j, "loss: found complex numbers, expected real ones"),
-        (FALLING.astype("datetime64[s]"), "loss: found times among the values"),
-        (([0, "x"], [1.0, 2.0]), "loss, steps: found 'x' among the values"),
-    ],
-)
-def test_values_that_are_no_losses_are_refused(data, found):
-    with pytest.raises(InputError, match=re.escape(found)):
-        one({"loss": data})
-
-
-def test_a_run_holds_series_and_a_text_for_its_name():
-    with pytest.raises(InputError, match="train_loss: found list, expected a Series"):
-        Run({"train_loss": [2.0, 1.0]})
-    assert Run.from_arrays({"train_loss": FALLING}, run_id=5).run_id == "5"
-
-
 @pytest.mark.parametrize("measure", ["rmse", "mae", "error"])
 def test_errors_of_train_and_test_show_overfitting_as_losses_do(measure, tmp_path):
     rounds = np.arange(100)
@@ -491,18 +419,6 @@ def test_errors_of_train_and_test_show_overfitting_as_losses_do(measure, tmp_pat
     pd.DataFrame({f"train-{measure}-mean": train, f"test-{measure}-mean": test}).to_csv(path, index=False)
     for data in (history, read_file(path)[0]):
         assert predict_pathology(data).labels == ("overfitting",)
-
-
-def test_a_channel_longer_than_the_loss_with_steps_has_steps_that_increase():
-    run = one({"train_loss": (np.arange(10) * 1000, FALLING[:10]), "val_loss": FALLING})
-    steps = run.channels["val_loss"].steps
-    assert (np.diff(steps) > 0).all()
-    assert steps[-1] == 9000
-
-
-@pytest.mark.parametrize("data", [pa.array(["1.5", "0.5"]), pa.array([1, 0]), pa.array([True, False])])
-def test_arrow_arrays_of_any_type_are_read_or_refused_as_lists_are(data):
-    assert one({"train_loss": data}).channels["train_loss"].values.tolist() == [float(v) for v in data.to_pylist()]
 
 
 def test_steps_that_are_used_are_not_said_to_be_left_out():

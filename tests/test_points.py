@@ -1,0 +1,105 @@
+"""Whatever holds the numbers of a channel, and the steps of one that came without."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from curveclinic.errors import InputError
+from curveclinic.intake import runs_from
+from curveclinic.run import Run
+
+
+def one(data, **options):
+    runs, single = runs_from(data, **options)
+    assert single
+    assert len(runs) == 1
+    return runs[0]
+
+
+FALLING = np.linspace(2.0, 1.0, 60)
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_a_channel_without_steps_is_put_on_those_of_a_loss_that_has_some(first):
+    steps = first + 100 * np.arange(60)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps)
+    run = one({"train_loss": FALLING, "val_loss": (steps, FALLING)})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, steps)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[::2]})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[1::2])
+    assert run.notes == ("val_loss: 30 values without steps, spread over the 60 steps logged",)
+    run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[:50]})
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[:50])
+
+
+def test_nulls_of_arrow_are_missing_wherever_they_are():
+    nulls = pa.array([None if k in (5, 17) else float(v) for k, v in enumerate(FALLING)])
+    for data in (nulls, pa.chunked_array([nulls]), list(nulls)):
+        assert len(one({"train_loss": data}).channels["train_loss"]) == 58
+    np.testing.assert_array_equal(one({"train_loss": pa.array(FALLING)}).channels["train_loss"].values, FALLING)
+
+
+def test_what_the_caller_writes_later_changes_no_run():
+    train, steps = FALLING.copy(), np.arange(60.0)
+    frame = pd.DataFrame({"train_loss": FALLING})
+    runs = [one({"train_loss": train}), one({"train_loss": (steps, train)}), one(frame)]
+    train[:], steps[:], frame.loc[:, "train_loss"] = 7.0, -1.0, 7.0
+    for run in runs:
+        np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
+        assert run.channels["train_loss"].steps[-1] > 0
+
+
+def test_a_table_of_one_column_is_a_series_and_one_of_more_is_not():
+    for data in (pd.DataFrame({"x": FALLING}), pl.DataFrame({"x": FALLING})):
+        assert len(one({"train_loss": data}).channels["train_loss"]) == 60
+    with pytest.raises(InputError, match="train_loss: found a table of 2 columns, expected one sequence"):
+        one({"train_loss": pd.DataFrame({"x": FALLING, "y": FALLING})})
+
+
+def test_what_is_no_curve_beside_good_losses_is_left_out_and_said():
+    run = one({"loss": FALLING, "f1_score": [np.zeros(3)] * 60, "lr": [[0.1, 0.01]] * 60})
+    assert list(run.channels) == ["train_loss"]
+    assert run.notes[0] == "left out f1_score: found an array of shape (60, 3), expected one dimension"
+    assert run.notes[1].startswith("left out lr: found an array of shape (60, 2)")
+
+
+def test_none_is_a_channel_that_was_not_logged():
+    assert list(one({"train_loss": FALLING, "val_loss": None}).channels) == ["train_loss"]
+    with pytest.raises(InputError, match="train_loss: found NoneType, expected a sequence of numbers"):
+        one({"train_loss": None})
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (FALLING + 1j, "loss: found complex numbers, expected real ones"),
+        (FALLING.astype("datetime64[s]"), "loss: found times among the values"),
+        (([0, "x"], [1.0, 2.0]), "loss, steps: found 'x' among the values"),
+    ],
+)
+def test_values_that_are_no_losses_are_refused(data, found):
+    with pytest.raises(InputError, match=re.escape(found)):
+        one({"loss": data})
+
+
+def test_a_run_holds_series_and_a_text_for_its_name():
+    with pytest.raises(InputError, match="train_loss: found list, expected a Series"):
+        Run({"train_loss": [2.0, 1.0]})
+    assert Run.from_arrays({"train_loss": FALLING}, run_id=5).run_id == "5"
+
+
+def test_a_channel_longer_than_the_loss_with_steps_has_steps_that_increase():
+    run = one({"train_loss": (np.arange(10) * 1000, FALLING[:10]), "val_loss": FALLING})
+    steps = run.channels["val_loss"].steps
+    assert (np.diff(steps) > 0).all()
+    assert steps[-1] == 9000
+
+
+@pytest.mark.parametrize("data", [pa.array(["1.5", "0.5"]), pa.array([1, 0]), pa.array([True, False])])
+def test_arrow_arrays_of_any_type_are_read_or_refused_as_lists_are(data):
+    assert one({"train_loss": data}).channels["train_loss"].values.tolist() == [float(v) for v in data.to_pylist()]
