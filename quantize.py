@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from curveclinic.classifier import weights_folder
+from curveclinic.deciding.classifier import weights_folder
+from curveclinic.deciding.sidecar import INT8_NAME
 from curveclinic.model.encoder import Encoded, encode_measured, joined
 from curveclinic.model.int8 import write_int8
-from curveclinic.sidecar import INT8_NAME
 from curveclinic.synth.generate import BLOCK, generate
 
 _SEED = 11

@@ -29,6 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import quantize
 from curveclinic.labels import LABELS
+from curveclinic.measuring.quantities import Measured
 from curveclinic.model.blocks import Blocks, joined, paired, tensors
 from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
@@ -36,7 +37,6 @@ from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
-from curveclinic.quantities import Measured
 from curveclinic.ragged import IntArray
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate

@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.causes import NO_FAULT, OF_SIMULATED, SOUND_BUT
-from curveclinic.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.deciding.judging import opinions_on
+from curveclinic.deciding.merge import merge
+from curveclinic.deciding.ranking import cause_inputs
 from curveclinic.errors import WeightsError
-from curveclinic.judging import opinions_on
 from curveclinic.labels import LABELS
-from curveclinic.merge import merge
 from curveclinic.model.causes import fit_causes, write_causes
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.ranking import cause_inputs
 from curveclinic.synth.generate import BLOCK, Sample
 from curveclinic.synth.simulate.faults import FAULTS
 from curveclinic.synth.simulate.stream import Simulations

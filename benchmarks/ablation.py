@@ -42,14 +42,14 @@ from tables import Row, print_table, write_csv
 from yardstick import RESULTS, Record, load_records, shortest_loss
 
 import train
-from curveclinic.classifier import NetworkOpinion
+from curveclinic.deciding.classifier import NetworkOpinion
+from curveclinic.deciding.rules import RuleOpinion, judge, opinion_on
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import calibrate, probabilities
 from curveclinic.model.encoder import TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray, IntArray
-from curveclinic.rules import RuleOpinion, judge, opinion_on
 from curveclinic.run import Run
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, generate

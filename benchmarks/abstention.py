@@ -28,14 +28,14 @@ from nonsense import FRESH, LENGTHS, NONSENSE, SIZES, nonsense_runs
 from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of
 
-from curveclinic.classifier import load_classifier
+from curveclinic.deciding.classifier import load_classifier
+from curveclinic.deciding.doubt import doubts
+from curveclinic.deciding.judging import opinions_on
+from curveclinic.deciding.merge import merge
 from curveclinic.diagnosis import Diagnosis
-from curveclinic.doubt import doubts
-from curveclinic.judging import opinions_on
 from curveclinic.labels import LABELS
-from curveclinic.merge import merge
+from curveclinic.measuring.quantities import measured
 from curveclinic.predict import predict_runs
-from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.synth.generate import generate
 

@@ -34,12 +34,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # train_causes.py is a sc
 
 import train_causes
 from curveclinic.causes import NO_FAULT, SOUND_BUT, LikelyCause
-from curveclinic.classifier import Classifier
+from curveclinic.deciding.classifier import Classifier
+from curveclinic.deciding.ranking import MOST, by_experience, input_names, rank
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.ranking import MOST, by_experience, input_names, rank
 from curveclinic.symptoms import SYMPTOMS
 
 SEED: Final = 1

@@ -37,10 +37,10 @@ from streams import ABSENT, PRESENT, SHARES, Stream, logged_stream, synthetic_st
 from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of, without_positive
 
-from curveclinic.classifier import weights_folder
+from curveclinic.deciding.classifier import weights_folder
+from curveclinic.deciding.sidecar import SIDECAR_NAME, read_sidecar
 from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.sidecar import SIDECAR_NAME, read_sidecar
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import generate
 

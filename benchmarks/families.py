@@ -27,10 +27,10 @@ from yardstick import RESULTS
 sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of the repository, not of the package
 
 import train
-from curveclinic.classifier import Classifier, load_classifier
-from curveclinic.judging import opinions_on
+from curveclinic.deciding.classifier import Classifier, load_classifier
+from curveclinic.deciding.judging import opinions_on
+from curveclinic.deciding.merge import merge
 from curveclinic.labels import LABELS
-from curveclinic.merge import merge
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.synth.generate import BLOCK, Sample, generate
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.classifier import load_classifier
+from curveclinic.deciding.classifier import load_classifier
+from curveclinic.deciding.few_points import few
+from curveclinic.deciding.merge import NetworkOpinion, merge
+from curveclinic.deciding.rules import RuleOpinion, judge
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.few_points import few
 from curveclinic.labels import LABELS
-from curveclinic.merge import NetworkOpinion, merge
 from curveclinic.predict import predict_runs
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import RuleOpinion, judge
 from curveclinic.run import Run
 
 

@@ -41,9 +41,9 @@ from tables import Row, print_table, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic import __version__
+from curveclinic.deciding.rules import judge
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.rules import judge
 from curveclinic.run import Run
 
 

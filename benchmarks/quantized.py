@@ -27,10 +27,10 @@ from scores import f1, macro, resamples
 from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of
 
-from curveclinic.classifier import Classifier, load_classifier
-from curveclinic.intake import runs_from
-from curveclinic.judging import judged
-from curveclinic.kinds import Kinds
+from curveclinic.deciding.classifier import Classifier, load_classifier
+from curveclinic.deciding.judging import judged
+from curveclinic.deciding.kinds import Kinds
+from curveclinic.intake.door import runs_from
 from curveclinic.model.encoder import encode
 from curveclinic.ragged import Batch, BoolArray
 from curveclinic.run import Run

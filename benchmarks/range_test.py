@@ -30,7 +30,7 @@ from tables import Row, print_table, write_csv
 from torch import Tensor, nn
 from yardstick import RESULTS
 
-from curveclinic.lr_range import LrRangeTest, suggest_lr
+from curveclinic.checks.lr_range import LrRangeTest, suggest_lr
 from curveclinic.ragged import FloatArray
 
 RATES = np.geomspace(1e-6, 10.0, 100)

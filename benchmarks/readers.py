@@ -36,7 +36,7 @@ import numpy as np
 from tables import Row, print_table, write_csv
 from yardstick import RESULTS
 
-from curveclinic.assemble import Origin, ReadOptions, run_from_table, runs_from_grid
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table, runs_from_grid
 from curveclinic.readers import FORMATS, json_text, read_file, tensorboard
 from curveclinic.readers.delimited import _delimiter, _whole
 from curveclinic.readers.discovery import tensorboard_source

@@ -20,8 +20,8 @@ from marked import fill
 from readme_sections import NO_WEIGHTS, ROOT, table
 from tables import measured_with, shipped
 
+from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME
 from curveclinic.labels import LABELS
-from curveclinic.sidecar import INT8_NAME, ONNX_NAME
 
 RECIPE = {
     "encoder": "{encoder_version}",

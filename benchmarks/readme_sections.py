@@ -11,8 +11,8 @@ from typing import Any
 
 from yardstick import RESULTS
 
+from curveclinic.deciding.sidecar import SIDECAR_NAME
 from curveclinic.labels import LABELS
-from curveclinic.sidecar import SIDECAR_NAME
 
 ROOT = Path(__file__).parent.parent
 

@@ -26,7 +26,7 @@ from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records, truth_of
 
 import train
-from curveclinic.classifier import Classifier, load_classifier
+from curveclinic.deciding.classifier import Classifier, load_classifier
 from curveclinic.labels import LABELS
 from curveclinic.ragged import FloatArray
 from curveclinic.synth.families import TRENDS

@@ -24,10 +24,10 @@ from judges import Opinion, rules_alone, whole
 from tables import Row, print_table, write_scores
 from yardstick import LOSSES, default_out, load_records, shortest_loss
 
+from curveclinic.deciding.rules import judge
 from curveclinic.labels import LABELS
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.rules import judge
 from curveclinic.run import Run
 
 NOISE = 0.01

@@ -30,10 +30,10 @@ from speed import POINTS, curves_of, seconds
 from tables import Row, print_table, write_csv
 from yardstick import LOSSES, RESULTS
 
-from curveclinic.classifier import load_classifier
-from curveclinic.intake import runs_from
+from curveclinic.deciding.classifier import load_classifier
+from curveclinic.intake.door import runs_from
+from curveclinic.measuring.quantities import measured, places_of
 from curveclinic.model.encoder import encode_measured, joined
-from curveclinic.quantities import measured, places_of
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.readers import read_file
 from curveclinic.run import Run

@@ -40,14 +40,14 @@ from tables import Row, print_table, write_csv
 from yardstick import LOSSES, RESULTS
 
 from curveclinic import predict_pathology
-from curveclinic.classifier import load_classifier
-from curveclinic.intake import runs_from
+from curveclinic.deciding.classifier import load_classifier
+from curveclinic.deciding.rules import opinion_on
+from curveclinic.intake.door import runs_from
+from curveclinic.measuring.quantities import measured
 from curveclinic.model.encoder import encode, encode_measured
 from curveclinic.model.features import features_of
 from curveclinic.predict import predict_runs
-from curveclinic.quantities import measured
 from curveclinic.ragged import Batch, FloatArray, Ragged
-from curveclinic.rules import opinion_on
 from curveclinic.scoring import score_table
 from curveclinic.synth.generate import BLOCK, draw_plan, generate
 

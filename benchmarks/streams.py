@@ -9,9 +9,9 @@ import numpy as np
 
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.labels import LABELS
+from curveclinic.measuring.quantities import measure
 from curveclinic.points import Series
 from curveclinic.predict import predict_runs
-from curveclinic.quantities import measure
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.run import Run
 from curveclinic.synth.generate import Sample

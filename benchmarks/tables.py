@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curveclinic import definitions, rules
-from curveclinic.classifier import weights_folder
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
+from curveclinic.deciding import definitions, rules
+from curveclinic.deciding.classifier import weights_folder
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 
 MEASURED_WITH = "measured_with.json"
 """File beside the CSV files: name of each -> what `shipped` said when it was written."""

@@ -30,14 +30,14 @@ from robustness import thinned
 from tables import Row, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
-from curveclinic.classifier import Classifier, load_classifier, weights_folder
-from curveclinic.few_points import few
+from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.deciding.few_points import few
+from curveclinic.deciding.merge import ALWAYS_BY_RULE
+from curveclinic.deciding.rules import judge
+from curveclinic.deciding.sidecar import SIDECAR_NAME
 from curveclinic.labels import LABELS
-from curveclinic.merge import ALWAYS_BY_RULE
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.rules import judge
 from curveclinic.run import Run
-from curveclinic.sidecar import SIDECAR_NAME
 
 Names = npt.NDArray[np.str_]
 

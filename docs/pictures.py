@@ -22,17 +22,17 @@ from unittest.mock import patch
 import numpy as np
 
 from curveclinic import LABELS, Diagnosis, Finding, Run, predict_pathology
-from curveclinic.axis import Axis, axes
-from curveclinic.degrees import above, all_of, below
+from curveclinic.deciding.degrees import above, all_of, below
+from curveclinic.deciding.rules import judge
 from curveclinic.labels import CHANNELS
+from curveclinic.measuring.trends import Quantities
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.readers import read_file
-from curveclinic.rules import judge
-from curveclinic.svg import COLOURS, render_svg
+from curveclinic.report.axis import Axis, axes
+from curveclinic.report.svg import COLOURS, render_svg
+from curveclinic.report.text import finding_title, headline
 from curveclinic.synth import Sample, generate
-from curveclinic.text import finding_title, headline
-from curveclinic.trends import Quantities
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "examples" / "digits-overfit" / "training_log.csv"
@@ -289,7 +289,7 @@ def label_picture(label: str, run: Run, finding: Finding) -> str:
 
 def panel(run: Run, finding: Finding, *, from_zero: bool) -> str:
     """The plot that users see, on request with a value axis that begins at zero."""
-    with patch("curveclinic.svg.axes", axes_from_zero if from_zero else axes):
+    with patch("curveclinic.report.svg.axes", axes_from_zero if from_zero else axes):
         return render_svg(run, [finding])
 
 

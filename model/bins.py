@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.measures import Cells
+from curveclinic.measuring.measures import Cells
+from curveclinic.measuring.smoothing import alike, row_starts
 from curveclinic.ragged import FloatArray, IntArray, places
-from curveclinic.smoothing import alike, row_starts
 
 BINS: Final = 128
 

@@ -1,4 +1,4 @@
-"""Fits and writes the model behind `Diagnosis.likely_causes`; `curveclinic.ranking` reads it."""
+"""Fits and writes the model behind `Diagnosis.likely_causes`; `curveclinic.deciding.ranking` reads it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.deciding.ranking import CAUSES_FILE, CauseModel, input_names, standardised
 from curveclinic.errors import InputError
 from curveclinic.ragged import FloatArray
-from curveclinic.ranking import CAUSES_FILE, CauseModel, input_names, standardised
 
 STRENGTH: Final = 0.01
 """scikit-learn's C: best of 0.001 to 0.3 by a factor of three on families not fitted on."""

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.labels import CHANNELS
-from curveclinic.measures import Cells
+from curveclinic.measuring.measures import Cells
+from curveclinic.measuring.quantities import Measured, measured, places_of
+from curveclinic.measuring.smoothing import halves, middle_of_three, other, row_median, row_min, twice
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
-from curveclinic.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.smoothing import halves, middle_of_three, other, row_median, row_min, twice
 
 ENCODER_VERSION: Final = "7"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""

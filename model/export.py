@@ -14,9 +14,9 @@ import onnx
 import onnxruntime as ort
 import torch
 
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.model.bins import BINS
 from curveclinic.model.network import Calibrated
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 TOLERANCE = 1e-4
 """Largest allowed difference between torch's and onnxruntime's outputs."""
@@ -76,7 +76,7 @@ def write_weights(model: Calibrated, folder: Path, sidecar: Mapping[str, Any], c
     Args:
         model: calibrated network.
         folder: where the weights live.
-        sidecar: everything but the hash; see `curveclinic.sidecar`.
+        sidecar: everything but the hash; see `curveclinic.deciding.sidecar`.
         check: encoded tensor and features to compare torch and onnxruntime on.
 
     Returns:

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.measuring.quantities import Measured
+from curveclinic.measuring.trends import table_of
 from curveclinic.model.tsfresh_features import extract_selected, feature_names
-from curveclinic.quantities import Measured
-from curveclinic.trends import table_of
 
 _RATIOS = (
     "drop_rel", "drop_snr", "drop_noise", "end_fall", "end_fall_snr", "end_fall_rel",

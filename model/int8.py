@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from curveclinic.classifier import Classifier, load_classifier, onnx_session
+from curveclinic.deciding.classifier import Classifier, load_classifier, onnx_session
+from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Int8
 from curveclinic.errors import WeightsError
 from curveclinic.model.encoder import Encoded
 from curveclinic.model.int8_graph import int8_graph
-from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Int8
 
 
 def write_int8(folder: Path, calibration: Encoded, fresh: Encoded) -> Int8:

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 
 from curveclinic.kept import kept
+from curveclinic.measuring.smoothing import columns, numbers, row_starts
 from curveclinic.model.rows import Rows, row_sums
 from curveclinic.ragged import FloatArray, IntArray
-from curveclinic.smoothing import columns, numbers, row_starts
 
 FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
 ChunkAggregate = Literal["mean", "var", "min", "max"]

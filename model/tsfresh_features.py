@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.measures import View, segment_extremes
+from curveclinic.measuring.measures import View, segment_extremes
+from curveclinic.measuring.quantities import Measured
 from curveclinic.model import change_features, level_features, trend_features
 from curveclinic.model.rows import Rows
-from curveclinic.quantities import Measured
 from curveclinic.ragged import FloatArray, IntArray, Ragged, blocks
 
 Calculator = Callable[..., FloatArray]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.quantities import Measured, measure
+from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.ragged import Batch, FloatArray, IntArray
 from curveclinic.synth.families import EXTRAS, TRENDS
 from curveclinic.synth.logger import Logged, write_log

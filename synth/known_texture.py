@@ -8,15 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.jumps import visible_height
-from curveclinic.levels import Level
-from curveclinic.measures import CELLS, Cells
-from curveclinic.medians import from_middle
+from curveclinic.measuring.jumps import visible_height
+from curveclinic.measuring.levels import Level
+from curveclinic.measuring.measures import CELLS, Cells
+from curveclinic.measuring.medians import from_middle
+from curveclinic.measuring.smoothing import row_mean, row_median
+from curveclinic.measuring.texture import jitter_ratio
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import FloatArray
-from curveclinic.smoothing import row_mean, row_median
 from curveclinic.synth.swings import SWINGS
-from curveclinic.texture import jitter_ratio
-from curveclinic.trends import Quantities
 
 _TINY: Final = 1e-12
 

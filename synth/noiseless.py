@@ -12,17 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.extras import first_values, metric_quantities
-from curveclinic.gradients import gradient_quantities
-from curveclinic.layout import Layout
-from curveclinic.levels import Level, make_level
-from curveclinic.measures import CELLS, MAD_TO_STD, Cells, View, cell_means
-from curveclinic.quantities import Measured, trend_quantities
+from curveclinic.measuring.courses import first_values, metric_quantities
+from curveclinic.measuring.gradients import gradient_quantities
+from curveclinic.measuring.layout import Layout
+from curveclinic.measuring.levels import Level, make_level
+from curveclinic.measuring.measures import CELLS, MAD_TO_STD, Cells, View, cell_means
+from curveclinic.measuring.quantities import Measured, trend_quantities
+from curveclinic.measuring.smoothing import masked_median
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
-from curveclinic.smoothing import masked_median
 from curveclinic.synth.known_texture import texture_truth
 from curveclinic.synth.logger import Logged
-from curveclinic.trends import Quantities
 
 _LOSSES: Final = ("train_loss", "val_loss")
 

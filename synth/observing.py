@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curveclinic.measures import segment_min
+from curveclinic.measuring.measures import segment_min
 from curveclinic.ragged import offsets_of
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray

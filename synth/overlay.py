@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.measures import segment_max
+from curveclinic.measuring.measures import segment_max
 from curveclinic.ragged import BoolArray, offsets_of
 from curveclinic.synth import texture
 from curveclinic.synth.descent import FloatArray, IntArray

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.quantities import Measured, measure
+from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.truth import Truth, judge

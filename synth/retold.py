@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.definitions import degrees
+from curveclinic.deciding.definitions import degrees
 from curveclinic.labels import LABELS
-from curveclinic.quantities import Measured, Quantities, measure
+from curveclinic.measuring.quantities import Measured, Quantities, measure
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.prefix import highest_lift

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.axis import axes, losses
 from curveclinic.errors import InputError, MissingExtraError
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.points import Series
 from curveclinic.ragged import BoolArray, FloatArray
+from curveclinic.report.axis import axes, losses
+from curveclinic.report.svg import COLOURS
 from curveclinic.run import Run
-from curveclinic.svg import COLOURS
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, TREND_NAMES, Sample, generate
 

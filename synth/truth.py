@@ -11,18 +11,18 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.definitions import degrees
-from curveclinic.degrees import above
+from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.degrees import above
+from curveclinic.deciding.rules import overrule
+from curveclinic.deciding.severity import severities
+from curveclinic.deciding.spans import spans
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import CHANNELS, LABELS, REQUIRED
-from curveclinic.quantities import Measured
+from curveclinic.measuring.quantities import Measured
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.rules import overrule
-from curveclinic.severity import severities
-from curveclinic.spans import spans
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.noiseless import noiseless_quantities
-from curveclinic.trends import Quantities
 
 ARGUABLE_WEIGHT: Final = 0.5
 """Training weight of an arguable cell: what a careful reader would leave unsaid is learnt as such."""

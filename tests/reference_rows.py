@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curveclinic.axis import losses
 from curveclinic.diagnosis import Diagnosis
+from curveclinic.report.axis import losses
 from curveclinic.run import Run
 from curveclinic.writers import ROW, Row, schema, storable, write_tables
 

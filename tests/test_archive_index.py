@@ -7,8 +7,8 @@ import pytest
 from archive_cases import rows, scan, stored, write_archive, write_log
 
 from curveclinic.archive.tables import curves_table
-from curveclinic.arrow_series import is_index
 from curveclinic.cli import main
+from curveclinic.intake.arrow_series import is_index
 from curveclinic.readers import ReadFailure, read_file
 from curveclinic.readers.curve_table import layers_of, runs_from_table, schema, table_from_runs
 from curveclinic.run import Run

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from output_cases import NASTY_CURVES
 
-from curveclinic.axis import Axis, axes, non_finite_places, number, span, strokes
 from curveclinic.points import Series
+from curveclinic.report.axis import Axis, axes, non_finite_places, number, span, strokes
 from curveclinic.run import Run
 
 

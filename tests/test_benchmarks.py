@@ -23,12 +23,12 @@ from tables import measured_with, print_table, shipped, write_csv, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic.causes import CAUSES, LikelyCause
-from curveclinic.classifier import NetworkOpinion
+from curveclinic.deciding.classifier import NetworkOpinion
+from curveclinic.deciding.rules import judge
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch
-from curveclinic.rules import judge
 from curveclinic.run import Run
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 NAN = np.nan
 

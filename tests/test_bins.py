@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curveclinic.measures import Cells, cells_of, no_cells
+from curveclinic.measuring.measures import Cells, cells_of, no_cells
 from curveclinic.model.bins import BINS, bins_of
 from curveclinic.ragged import FloatArray, Ragged
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from output_cases import NASTY_CURVES, finding, overfit_run
 
-from curveclinic.canvas import ASCII, BRAILLE, BRAILLE_PLAIN, PLOT_ROWS, draw
+from curveclinic.report.canvas import ASCII, BRAILLE, BRAILLE_PLAIN, PLOT_ROWS, draw
 from curveclinic.run import Run
 
 

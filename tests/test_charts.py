@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from curveclinic.charts import taken_apart
 from curveclinic.errors import InputError
+from curveclinic.intake.charts import taken_apart
 from curveclinic.predict import predict_pathology
 from curveclinic.readers import read_file, read_stdin
 

@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
+from curveclinic.checks.initial_loss import check_initial_loss
+from curveclinic.checks.lr_range import suggest_lr
+from curveclinic.checks.small_batch import check_overfit_small_batch
 from curveclinic.cli import main
-from curveclinic.initial_loss import check_initial_loss
-from curveclinic.lr_range import suggest_lr
-from curveclinic.small_batch import check_overfit_small_batch
 
 RATES = np.geomspace(1e-7, 10.0, 100)
 SWEPT = 2.3 * (1 - 0.5 / (1 + np.exp(-3 * np.log10(RATES / 1e-3)))) + 10 ** (1.5 * np.log10(RATES / 1e-1))

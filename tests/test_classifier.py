@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from hand_curves import SHOWS, healthy
 
-from curveclinic.classifier import Classifier, load_classifier, onnx_session
+from curveclinic.deciding.classifier import Classifier, load_classifier, onnx_session
+from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Int8, read_sidecar
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
@@ -21,7 +22,6 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.run import Run
-from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Int8, read_sidecar
 
 onnx = pytest.importorskip("onnx")
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from curveclinic.clauses import Clause, Names, Program, above, all_of, any_of, below, holds, where_logged
-from curveclinic.degrees import above as degree_above
-from curveclinic.degrees import all_of as smallest
-from curveclinic.degrees import any_of as largest
-from curveclinic.degrees import below as degree_below
+from curveclinic.deciding.clauses import Clause, Names, Program, above, all_of, any_of, below, holds, where_logged
+from curveclinic.deciding.degrees import above as degree_above
+from curveclinic.deciding.degrees import all_of as smallest
+from curveclinic.deciding.degrees import any_of as largest
+from curveclinic.deciding.degrees import below as degree_below
 
 Q = Names()
 NUMBERS = {

@@ -13,10 +13,12 @@ from archive_cases import write_log
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 from reference_rows import row
 
-from curveclinic import __version__, archive_commands, commands
+from curveclinic import __version__
 from curveclinic.archive import tables, units
 from curveclinic.causes import CAUSES
 from curveclinic.cli import main
+from curveclinic.commands import archives as archive_commands
+from curveclinic.commands import runs as commands
 from curveclinic.errors import LogError
 from curveclinic.labels import LABELS
 from curveclinic.readers import ReadFailure, ReadOptions

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, SHOWS
 
-from curveclinic.definitions import DEFINITIONS, degrees
-from curveclinic.degrees import above, all_of, any_of, below
+from curveclinic.deciding.definitions import DEFINITIONS, degrees
+from curveclinic.deciding.degrees import above, all_of, any_of, below
 from curveclinic.labels import LABELS
-from curveclinic.quantities import measure
+from curveclinic.measuring.quantities import measure
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
 

@@ -10,14 +10,14 @@ import pytest
 from hand_curves import BENIGN, SHOWS, decay
 
 from curveclinic import predict_pathology
-from curveclinic.doubt import doubts
+from curveclinic.deciding.doubt import doubts
+from curveclinic.deciding.vouching import lone_rise
+from curveclinic.deciding.wandering import count_legs
 from curveclinic.labels import LABELS
+from curveclinic.measuring.quantities import measure
 from curveclinic.predict import predict_runs
-from curveclinic.quantities import measure
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
-from curveclinic.vouching import lone_rise
-from curveclinic.wandering import count_legs
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 

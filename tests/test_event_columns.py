@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.util.tensor_util import make_ndarray
 
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 from curveclinic.readers import event_columns
 from curveclinic.readers.crc import crc, masked_crc
 from curveclinic.readers.event_file import decode

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, noise
 
-from curveclinic.evidence import evidence
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_pathology
+from curveclinic.report.evidence import evidence
 from curveclinic.run import Run
 
 NUMBER = r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d+)?"

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from curveclinic import predict_pathology
-from curveclinic.few_points import SHORTEST_FOR_NETWORK, few, loss_points, without_lone_val
+from curveclinic.deciding.few_points import SHORTEST_FOR_NETWORK, few, loss_points, without_lone_val
+from curveclinic.deciding.rules import cautious, judge
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import Batch
-from curveclinic.rules import cautious, judge
 from curveclinic.run import Run
 
 

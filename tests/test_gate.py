@@ -1,8 +1,8 @@
 import pytest
 from output_cases import diagnosis, finding, overfit_run, undetermined
 
+from curveclinic.commands.gate import Tally, known_label, merged, parse_gate, trips
 from curveclinic.errors import InputError
-from curveclinic.gate import Tally, known_label, merged, parse_gate, trips
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curveclinic.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
-from curveclinic.restarts import goes_on
+from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
+from curveclinic.intake.restarts import goes_on
 
 
 def grid(**columns):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curveclinic import predict_pathology
-from curveclinic.hidden_nan import revealed
+from curveclinic.intake.hidden_nan import revealed
 
 
 def history(first_bad: int, rows: int = 60):

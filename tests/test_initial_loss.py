@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
+from curveclinic.checks.initial_loss import LOSS_NAMES, check_initial_loss
 from curveclinic.errors import InputError
-from curveclinic.initial_loss import LOSS_NAMES, check_initial_loss
 
 LN10 = math.log(10)
 

@@ -12,15 +12,15 @@ import pytest
 from archive_cases import rows, scan, write_archive
 
 import curveclinic.archive.scan as scanning
-import curveclinic.classifier as classifiers
+import curveclinic.deciding.classifier as classifiers
 from curveclinic import score_table
 from curveclinic.archive import units
-from curveclinic.classifier import load_classifier, weights_folder
+from curveclinic.deciding.classifier import load_classifier, weights_folder
+from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, read_sidecar
 from curveclinic.errors import WeightsError
 from curveclinic.model.rounding import LARGEST, rounded
 from curveclinic.run import Run
 from curveclinic.scoring import score_runs
-from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, read_sidecar
 from curveclinic.synth.generate import generate
 
 pytest.importorskip("onnx")

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from curveclinic.errors import InputError
-from curveclinic.intake import runs_from
+from curveclinic.intake.door import runs_from
 from curveclinic.predict import predict_pathology
 from curveclinic.readers import read_file
 from curveclinic.run import Run
@@ -353,7 +353,7 @@ def test_nothing_heavy_is_imported_for_plain_data():
     import sys
 
     code = (
-        "import sys; from curveclinic.intake import runs_from; runs_from({'loss': [1, 2]});"
+        "import sys; from curveclinic.intake.door import runs_from; runs_from({'loss': [1, 2]});"
         "print([m for m in ('pandas', 'polars', 'pyarrow', 'torch', 'keras') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,9 +6,9 @@ import pytest
 from doors import diagnoses, verdicts
 
 from curveclinic import predict_pathology
-from curveclinic.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
 from curveclinic.labels import LABELS
-from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
 from curveclinic.readers import read_stdin
 
 N = 60
@@ -145,7 +145,7 @@ def test_names_of_reinforcement_learning(raw, reinforced):
 
 
 def test_a_loss_named_by_the_user_is_judged_though_a_reward_stands_beside():
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
     from curveclinic.predict import predict_runs
 
     runs, _ = runs_from({"loss": RISE, "reward": REWARD}, train_loss="loss")

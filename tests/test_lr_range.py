@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from curveclinic.checks.lr_range import range_test_of, suggest_lr
 from curveclinic.errors import InputError
-from curveclinic.lr_range import range_test_of, suggest_lr
 from curveclinic.run import Run
 
 NAN, INF = np.nan, np.inf

@@ -3,13 +3,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from curveclinic.jumps import jumps_of
-from curveclinic.layout import Layout
-from curveclinic.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
-from curveclinic.medians import median3, median5, neighbours, running_median, wide_median
-from curveclinic.periods import autocorrelation_peak
-from curveclinic.ragged import Ragged, offsets_of, places
-from curveclinic.smoothing import (
+from curveclinic.measuring.jumps import jumps_of
+from curveclinic.measuring.layout import Layout
+from curveclinic.measuring.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
+from curveclinic.measuring.medians import median3, median5, neighbours, running_median, wide_median
+from curveclinic.measuring.periods import autocorrelation_peak
+from curveclinic.measuring.smoothing import (
     StepAxis,
     even_grid,
     masked_quantile,
@@ -23,6 +22,7 @@ from curveclinic.smoothing import (
     windows,
     windows_of,
 )
+from curveclinic.ragged import Ragged, offsets_of, places
 
 
 def ragged(*curves):

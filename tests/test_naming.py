@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from curveclinic.choosing import choose
 from curveclinic.errors import InputError
-from curveclinic.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, parse
+from curveclinic.intake.choosing import choose
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, parse
 
 
 def points(values, steps=None):

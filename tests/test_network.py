@@ -13,13 +13,13 @@ pytest.importorskip("onnxscript")
 import onnxruntime as ort
 import torch
 
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
 from curveclinic.model.bins import BINS
 from curveclinic.model.encoder import TENSOR_CHANNELS
 from curveclinic.model.export import TOLERANCE, export_onnx, largest_difference, write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import N_LABELS, Calibrated, CurveNet, Shape, loss_of, parameters_of
-from curveclinic.sidecar import ONNX_NAME, SIDECAR_NAME
 
 SHIPPED = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
 SMALL = Shape(3, 5, patches=4, width=4, scalars=8, hidden=8)

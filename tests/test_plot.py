@@ -6,7 +6,7 @@ import pytest
 from output_cases import HOSTILE, NASTY_CURVES, diagnosis, finding, overfit_run, undetermined
 
 from curveclinic.errors import InputError, MissingExtraError
-from curveclinic.plot import plot_diagnosis
+from curveclinic.report.plot import plot_diagnosis
 from curveclinic.run import Run
 
 pytest.importorskip("matplotlib")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from curveclinic.errors import InputError
-from curveclinic.intake import runs_from
+from curveclinic.intake.door import runs_from
 from curveclinic.run import Run
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 
-from curveclinic import Diagnosis, InputError, Run, judging, predict, predict_pathology
-from curveclinic.classifier import NetworkOpinion
+from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology
+from curveclinic.deciding import judging
+from curveclinic.deciding.classifier import NetworkOpinion
+from curveclinic.deciding.merge import rule_probability
 from curveclinic.diagnosis import SEVERITIES
+from curveclinic.intake.naming import ADVERSARIAL_NOTE
 from curveclinic.labels import LABELS
-from curveclinic.merge import rule_probability
-from curveclinic.naming import ADVERSARIAL_NOTE
 from curveclinic.predict import predict_runs
 from curveclinic.symptoms import SYMPTOMS
 
@@ -284,7 +285,7 @@ def test_rule_probability_is_monotone_and_half_at_the_cut():
 
 
 def test_absent_weights_are_said_once(monkeypatch):
-    from curveclinic import classifier
+    from curveclinic.deciding import classifier
 
     monkeypatch.setattr(classifier, "load_classifier", lambda **_: None)
     judging._warn_without_weights.cache_clear()

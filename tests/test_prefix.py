@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curveclinic.labels import LABELS
-from curveclinic.quantities import measure
+from curveclinic.measuring.quantities import measure
 from curveclinic.synth.generate import Sample, generate
 from curveclinic.synth.prefix import cut, loss_span, tell_early
 from curveclinic.synth.truth import Truth, judge

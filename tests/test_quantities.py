@@ -2,8 +2,17 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
-from curveclinic.measures import cells_of
-from curveclinic.quantities import Level, level_of, make_level, measure, measured, places_of, raw_pair, trend_quantities
+from curveclinic.measuring.measures import cells_of
+from curveclinic.measuring.quantities import (
+    Level,
+    level_of,
+    make_level,
+    measure,
+    measured,
+    places_of,
+    raw_pair,
+    trend_quantities,
+)
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.run import Run
 

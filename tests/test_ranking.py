@@ -9,12 +9,8 @@ from hand_curves import SHOWS, healthy
 
 from curveclinic import Run
 from curveclinic.causes import CAUSES, NO_FAULT
-from curveclinic.classifier import load_classifier, weights_folder
-from curveclinic.errors import InputError, WeightsError
-from curveclinic.labels import LABELS
-from curveclinic.model.causes import fit_causes, write_causes
-from curveclinic.predict import predict_runs
-from curveclinic.ranking import (
+from curveclinic.deciding.classifier import load_classifier, weights_folder
+from curveclinic.deciding.ranking import (
     CAUSES_FILE,
     FLOOR,
     MOST,
@@ -24,7 +20,11 @@ from curveclinic.ranking import (
     load_cause_model,
     rank,
 )  # fmt: skip
-from curveclinic.sidecar import ONNX_NAME
+from curveclinic.deciding.sidecar import ONNX_NAME
+from curveclinic.errors import InputError, WeightsError
+from curveclinic.labels import LABELS
+from curveclinic.model.causes import fit_causes, write_causes
+from curveclinic.predict import predict_runs
 from curveclinic.symptoms import SYMPTOMS
 
 NAMES = input_names()

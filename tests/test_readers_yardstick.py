@@ -109,7 +109,7 @@ def test_event_files_equal_tensorboards_own_reader():
 
 
 def test_every_record_is_taken_in_as_it_is(records):
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
 
     runs, single = runs_from([{"curves": curves} for curves in records.values()])
     assert not single

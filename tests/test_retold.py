@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curveclinic.definitions import degrees
+from curveclinic.deciding.definitions import degrees
 from curveclinic.labels import LABELS
-from curveclinic.quantities import measure
+from curveclinic.measuring.quantities import measure
 from curveclinic.synth.generate import Sample, generate
 from curveclinic.synth.retold import retell, thinned, thinned_log
 from curveclinic.synth.truth import ARGUABLE_TARGET, ARGUABLE_WEIGHT, judge

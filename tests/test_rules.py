@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy, noise
 
+from curveclinic.deciding.rules import OVERRULED, judge, overrule, why_unchecked, without
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch
-from curveclinic.rules import OVERRULED, judge, overrule, why_unchecked, without
 from curveclinic.run import Run
 
 

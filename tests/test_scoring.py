@@ -10,8 +10,8 @@ from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 from reference_rows import row
 
 from curveclinic import InputError, Run, score_table
-from curveclinic.arrow_series import INDEX_MARK
-from curveclinic.naming import ADVERSARIAL_NOTE
+from curveclinic.intake.arrow_series import INDEX_MARK
+from curveclinic.intake.naming import ADVERSARIAL_NOTE
 from curveclinic.points import Series
 from curveclinic.predict import predict_pathology, predict_runs
 from curveclinic.scoring import score_runs
@@ -249,7 +249,7 @@ def test_names_pass_the_alias_table():
     rows = score_table(table)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from curveclinic.intake import runs_from
+        from curveclinic.intake.door import runs_from
     assert differing(rows, rows_of(runs_from(table)[0])) == {}
     assert "train_loss <- loss" in rows["message"][0].as_py()
 
@@ -265,7 +265,7 @@ def test_names_that_compete_are_chosen_row_by_row():
         "val_f1": [[0.5], LOSS, LOSS, LOSS],
     }
     table = pa.table({name: pa.array(cells, pa.list_(pa.float64())) for name, cells in columns.items()})
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
 
     rows = score_table(table)
     assert differing(rows, rows_of(runs_from(table)[0])) == {}
@@ -283,7 +283,7 @@ def test_the_same_channel_from_different_columns():
 
 def test_norms_of_layers_are_not_lost():
     table = pa.table({"train_loss": [LOSS], "grad_norm": [LOSS], "grad_norm/a": [LOSS], "grad_norm/b": [[1.0] * 60]})
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
 
     assert differing(score_table(table), rows_of(runs_from(table)[0])) == {}
 

@@ -94,8 +94,8 @@ def test_the_sheet_command(records: Path, tmp_path: Path, capsys: pytest.Capture
 
 def test_axes_of_the_sheet(records: Path) -> None:
     pytest.importorskip("matplotlib")
+    from curveclinic.report.svg import COLOURS
     from curveclinic.run import Run
-    from curveclinic.svg import COLOURS
     from curveclinic.synth.sheet import Panel, draw_sheet, recorded_panels
 
     fall = {"train_loss": [100.0, 10.0, 1.0], "val_loss": [3.0, 2.0, 1.0], "lr": [0.1, 0.1, 0.1]}

@@ -23,7 +23,7 @@ import torch
 import train
 import train_causes
 from curveclinic.causes import OF_SIMULATED
-from curveclinic.definitions import swing_degree
+from curveclinic.deciding.definitions import swing_degree
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth.draws import Draw

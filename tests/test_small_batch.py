@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 
+from curveclinic.checks.small_batch import check_overfit_small_batch, small_batch_test_of
 from curveclinic.errors import InputError
 from curveclinic.run import Run
-from curveclinic.small_batch import check_overfit_small_batch, small_batch_test_of
 
 STEPS = np.arange(200.0)
 RNG = np.random.default_rng(0)

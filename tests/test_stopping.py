@@ -3,10 +3,10 @@ import pytest
 from hand_curves import SHOWS, decay, healthy
 
 from curveclinic import predict_pathology
+from curveclinic.deciding.stopping import averaged_points, stop_steps
 from curveclinic.ragged import Ragged
 from curveclinic.run import Run
 from curveclinic.scoring import score_runs
-from curveclinic.stopping import averaged_points, stop_steps
 
 
 def stop_step(values, low_step, averaged):

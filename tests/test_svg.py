@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from output_cases import HOSTILE, NASTY_CURVES, diagnosis, finding, overfit_run, undetermined
 
+from curveclinic.report.svg import COLOURS, render_html, render_svg
 from curveclinic.run import Run
-from curveclinic.svg import COLOURS, render_html, render_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from doors import verdicts
 
+from curveclinic.deciding.sweeps import notes_of_sweeps, sweep_notes
 from curveclinic.ragged import Ragged
-from curveclinic.sweeps import notes_of_sweeps, sweep_notes
 
 N = 60
 TEST = np.geomspace(1e-5, 10, N)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synth_samples import LOSSES, MAX_POINTS, present, sample_of
 
-from curveclinic.definitions import degrees
+from curveclinic.deciding.definitions import degrees
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth import Sample, generate
 from curveclinic.synth.families import TRENDS

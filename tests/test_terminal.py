@@ -4,9 +4,9 @@ import pytest
 from output_cases import HOSTILE, diagnosis, finding, overfit_run, undetermined
 from rich.console import Console
 
-from curveclinic.canvas import ASCII, BRAILLE, BRAILLE_PLAIN
-from curveclinic.terminal import choose_glyphs, open_console, render_terminal, to_ansi
-from curveclinic.text import render_text
+from curveclinic.report.canvas import ASCII, BRAILLE, BRAILLE_PLAIN
+from curveclinic.report.terminal import choose_glyphs, open_console, render_terminal, to_ansi
+from curveclinic.report.text import render_text
 
 
 def colour_console(**kwargs):

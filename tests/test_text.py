@@ -5,9 +5,7 @@ from output_cases import HOSTILE, diagnosis, finding, overfit_run, undetermined
 
 from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.labels import LABELS
-from curveclinic.run import Run
-from curveclinic.symptoms import SYMPTOMS
-from curveclinic.text import (
+from curveclinic.report.text import (
     explain_all,
     explain_cause,
     explain_causes,
@@ -17,6 +15,8 @@ from curveclinic.text import (
     render_text,
     span_text,
 )
+from curveclinic.run import Run
+from curveclinic.symptoms import SYMPTOMS
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from curveclinic.choosing import choose
 from curveclinic.errors import InputError
+from curveclinic.intake.choosing import choose
 
 
 def points(values, steps=None):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 import train
-from curveclinic.classifier import load_classifier
+from curveclinic.deciding.classifier import load_classifier
 from curveclinic.labels import LABELS
 from curveclinic.model.bins import BINS
 from curveclinic.model.encoder import TENSOR_CHANNELS

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from curveclinic import quantities
 from curveclinic.labels import CHANNELS
+from curveclinic.measuring import quantities
 from curveclinic.model.tsfresh_features import (
     CANDIDATES,
     SELECTED,

@@ -31,7 +31,7 @@ reveal_type(check_initial_loss(np.float32(2.3), loss="mse", target_variance=np.f
 reveal_type(check_initial_loss(np.ones(())[()], num_classes=10))
 """
 ONE, MANY = "curveclinic.diagnosis.Diagnosis", "list[curveclinic.diagnosis.Diagnosis]"
-CHECKS = [*["curveclinic.lr_range.LrRangeTest"] * 2, *["curveclinic.initial_loss.InitialLoss"] * 2]
+CHECKS = [*["curveclinic.checks.lr_range.LrRangeTest"] * 2, *["curveclinic.checks.initial_loss.InitialLoss"] * 2]
 REVEALED = [ONE, ONE, MANY, MANY, MANY, f"{ONE} | {MANY}", *CHECKS]
 
 

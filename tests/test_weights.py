@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from curveclinic import Diagnosis, Run
-from curveclinic.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
+from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.readers import read_runs
-from curveclinic.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
 from curveclinic.synth.generate import generate
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

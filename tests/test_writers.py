@@ -10,8 +10,8 @@ from reference_rows import row, write_rows
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
+from curveclinic.report.text import printable
 from curveclinic.run import Run
-from curveclinic.text import printable
 from curveclinic.writers import ROW, WRITERS, check_target, error_row, remove_leftovers
 
 NAMES = [name for name, _ in ROW]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from curveclinic.causes import LikelyCause
+from curveclinic.checks.initial_loss import InitialLoss, check_initial_loss
+from curveclinic.checks.lr_range import LrRangeTest, suggest_lr
+from curveclinic.checks.small_batch import SmallBatchTest, check_overfit_small_batch
 from curveclinic.cohort import Cohort, OddRun, Spread, judge_cohort
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.errors import CurveclinicError, InputError, LogError, MissingExtraError, WeightsError
-from curveclinic.initial_loss import InitialLoss, check_initial_loss
 from curveclinic.labels import LABELS, Label
-from curveclinic.lr_range import LrRangeTest, suggest_lr
 from curveclinic.predict import predict_pathology
 from curveclinic.run import Run
 from curveclinic.scoring import score_table
-from curveclinic.small_batch import SmallBatchTest, check_overfit_small_batch
 
 __all__ = [
     "LABELS",

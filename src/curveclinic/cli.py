@@ -18,14 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from curveclinic import __version__, archive_commands, check_commands, commands
+from curveclinic import __version__
 from curveclinic.archive.groups import parse_pattern
 from curveclinic.archive.workers import TIME_LIMIT, default_workers
+from curveclinic.checks.initial_loss import LOSS_NAMES
+from curveclinic.commands import archives, checks, runs
+from curveclinic.commands.gate import EXIT_USAGE, parse_gate
 from curveclinic.diagnosis import Severity
 from curveclinic.engines.archive import ENGINES
 from curveclinic.errors import CurveclinicError, InputError
-from curveclinic.gate import EXIT_USAGE, parse_gate
-from curveclinic.initial_loss import LOSS_NAMES
 from curveclinic.readers.console import compiled
 from curveclinic.readers.remote import is_remote
 
@@ -48,17 +49,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = args.command(args)
         sys.stdout.flush()
     except CurveclinicError as error:
-        commands.complain(str(error))
+        runs.complain(str(error))
         return EXIT_USAGE
     except KeyboardInterrupt:
-        commands.complain("interrupted")
+        runs.complain("interrupted")
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
         # What is still buffered goes nowhere; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that went away
-        commands.complain(str(error))
+        runs.complain(str(error))
         return EXIT_USAGE
     except Exception:  # Python would exit with 1, and a gate would take our bug for a finding
         traceback.print_exc()
@@ -81,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
     one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
-    one.set_defaults(command=commands.diagnose)
+    one.set_defaults(command=runs.diagnose)
 
     archive = _archive_options()
     many = subparsers.add_parser(
@@ -110,7 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="judge with the int8 network: about a third of the network's time is saved, and about one run in a "
         "hundred gets other labels; a scan that goes on with another network than before does all runs anew",
     )  # fmt: skip
-    many.set_defaults(command=archive_commands.scan)
+    many.set_defaults(command=archives.scan)
 
     once = subparsers.add_parser(
         "index", parents=[reading, archive], help="read the logs of an archive once, into one table of curves",
@@ -118,14 +119,14 @@ def build_parser() -> argparse.ArgumentParser:
         "faster than the logs and judges the same.",
     )  # fmt: skip
     once.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet")
-    once.set_defaults(command=archive_commands.index)
+    once.set_defaults(command=archives.index)
 
     together = subparsers.add_parser(
         "cohort", parents=[reading, gate], help="judge runs of one configuration together, such as several seeds",
         description="Prints what runs of one configuration share, how far they spread, and which of them is odd.",
     )  # fmt: skip
     together.add_argument("--json", action="store_true", help="print one JSON object")
-    together.set_defaults(command=commands.cohort)
+    together.set_defaults(command=runs.cohort)
 
     _add_checks(
         subparsers.add_parser("check", help="run a test made before training: range test, first loss, few samples")
@@ -136,7 +137,7 @@ def build_parser() -> argparse.ArgumentParser:
         "label", nargs="?", metavar="LABEL",
         help="name or code of a label, or id of a cause; without one all labels are listed, with `causes` all causes",
     )  # fmt: skip
-    words.set_defaults(command=commands.explain)
+    words.set_defaults(command=runs.explain)
     return parser
 
 
@@ -153,7 +154,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
         "lr-range", parents=[log, answer], help="suggest a learning rate from the log of a range test",
         description="Reads learning rate and training loss of a range test and suggests a rate, or says why it cannot.",
     )  # fmt: skip
-    rates.set_defaults(command=check_commands.lr_range)
+    rates.set_defaults(command=checks.lr_range)
 
     first = tests.add_parser(
         "initial-loss", parents=[answer], help="compare the loss before the first step with the cost of a guess",
@@ -164,7 +165,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
     first.add_argument("--batch-size", type=int, metavar="N", help="samples of a batch")
-    first.set_defaults(command=check_commands.initial_loss)
+    first.set_defaults(command=checks.initial_loss)
 
     few = tests.add_parser(
         "small-batch", parents=[log, answer], help="tell whether a few samples were learnt by heart",
@@ -172,7 +173,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     few.add_argument("--floor", type=float, default=0.0, metavar="X", help="lowest value the loss can reach (0)")
-    few.set_defaults(command=check_commands.small_batch)
+    few.set_defaults(command=checks.small_batch)
 
 
 def _reading_options() -> argparse.ArgumentParser:
@@ -280,7 +281,7 @@ def _complain_of_warning(
     line: str | None = None,
 ) -> None:
     """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
-    commands.complain(f"warning: {message}")
+    runs.complain(f"warning: {message}")
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -13,22 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.axis import number
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS
-from curveclinic.measures import MAD_TO_STD
+from curveclinic.measuring.measures import MAD_TO_STD
 from curveclinic.outliers import FEWEST, odd_findings, odd_levels
-from curveclinic.phrases import value
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted, value
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.read_only import ReadOnlyDict
+from curveclinic.report.axis import number
+from curveclinic.report.text import name as name_of
+from curveclinic.report.text import printable
+from curveclinic.report.trace import Trace, trace_of
 from curveclinic.run import MetricGoal
 from curveclinic.symptoms import SYMPTOMS
-from curveclinic.text import name as name_of
-from curveclinic.text import printable
-from curveclinic.trace import Trace, trace_of
 
 _SAME_LENGTH = 0.9
 """Shortest over longest run, in last steps, below which levels at the end are of different ages."""

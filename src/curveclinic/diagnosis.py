@@ -133,17 +133,17 @@ class Diagnosis:
 
     def plot(self) -> Figure:
         """Draws the curves with every finding's span shaded; needs the `plot` extra."""
-        from curveclinic.plot import plot_diagnosis
+        from curveclinic.report.plot import plot_diagnosis
 
         return plot_diagnosis(self)
 
     def __str__(self) -> str:
-        from curveclinic.text import render_text
+        from curveclinic.report.text import render_text
 
         return render_text(self)
 
     def _repr_html_(self) -> str:
-        from curveclinic.svg import render_html
+        from curveclinic.report.svg import render_html
 
         return render_html(self)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.labels import LABELS
-from curveclinic.measures import LOG_SPAN, MAD_TO_STD
+from curveclinic.measuring.measures import LOG_SPAN, MAD_TO_STD
 from curveclinic.phrases import value
 from curveclinic.ragged import BoolArray, FloatArray
 

@@ -1,11 +1,14 @@
-"""The small words of evidence: values, shares and how a level moved."""
+"""The small words of sentences: numbers of things, values, shares and how a level moved."""
 
 from __future__ import annotations
 
-from curveclinic.trace import Trace
-
 _FLAT = 0.005
 """Levels that differ by less than this share of the larger are called the same."""
+
+
+def counted(n: int, one: str, many: str = "") -> str:
+    """Returns a number and what is counted, `one` of it or `many`; without a word for many, `one` takes an s."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def value(x: float) -> str:
@@ -33,8 +36,3 @@ def change(before: float, after: float) -> str:
     if is_flat(before, after):
         return f"stayed at about {value(after)}"
     return f"{'fell' if after < before else 'rose'} from {value(before)} to {value(after)}"
-
-
-def course(trace: Trace) -> str:
-    """How a channel moved from its start to its end."""
-    return f"{trace.name} {change(trace.start, trace.end)}"

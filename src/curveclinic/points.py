@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.deciding.judging import FEWEST, Judged, judged, shipped_classifier
+from curveclinic.deciding.kinds import Kinds
+from curveclinic.deciding.ranking import by_experience, cause_inputs, rank
+from curveclinic.deciding.rules import why_unchecked
+from curveclinic.deciding.sweeps import sweep_notes
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
-from curveclinic.evidence import evidence
-from curveclinic.judging import FEWEST, Judged, judged, shipped_classifier
-from curveclinic.kinds import Kinds
 from curveclinic.labels import HEALTHY, LABELS
-from curveclinic.layers import silence_notes, silent_layers
-from curveclinic.plurals import counted
+from curveclinic.measuring.layers import silence_notes, silent_layers
+from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
-from curveclinic.ranking import by_experience, cause_inputs, rank
-from curveclinic.rules import why_unchecked
+from curveclinic.report.evidence import evidence
 from curveclinic.run import MetricGoal, Run
-from curveclinic.sweeps import sweep_notes
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
     from curveclinic.causes import LikelyCause
-    from curveclinic.classifier import Classifier
+    from curveclinic.deciding.classifier import Classifier
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
@@ -72,7 +72,7 @@ def predict_pathology(
     Raises:
         InputError: a single run that cannot be used; in a list it becomes an undetermined `Diagnosis`.
     """
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
 
     found, single = runs_from(curves, num_classes=num_classes, metric_goal=metric_goal)
     if single and isinstance(found[0], InputError):

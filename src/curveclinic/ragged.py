@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
-from curveclinic.layers import layer_ratio
+from curveclinic.measuring.layers import layer_ratio
 from curveclinic.run import Run
 
 FloatArray = npt.NDArray[np.float64]

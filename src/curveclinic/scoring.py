@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curveclinic.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
-from curveclinic.assemble import ReadOptions
-from curveclinic.columns import as_table
+from curveclinic.deciding.judging import judged, shipped_classifier
+from curveclinic.deciding.kinds import Kinds
 from curveclinic.errors import InputError
-from curveclinic.intake import check_options
-from curveclinic.judging import judged, shipped_classifier
-from curveclinic.kinds import Kinds
+from curveclinic.intake.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
+from curveclinic.intake.assemble import ReadOptions
+from curveclinic.intake.columns import as_table
+from curveclinic.intake.door import check_options
 from curveclinic.run import MetricGoal, Run
 from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
 from curveclinic.writers import error_row
@@ -21,7 +21,7 @@ from curveclinic.writers import error_row
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from curveclinic.classifier import Classifier
+    from curveclinic.deciding.classifier import Classifier
 
 __all__ = ["SEVERITIES_COLUMN", "score_runs", "score_table", "scored_schema"]
 
@@ -141,7 +141,7 @@ def _general(table: Any, options: ReadOptions, *, fast: bool) -> pa.Table:
     """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
     import pyarrow as pa
 
-    from curveclinic.intake import runs_from
+    from curveclinic.intake.door import runs_from
 
     found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
     judged_rows = _score_runs([item for item in found if isinstance(item, Run)], fast=fast)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from curveclinic.deciding.judging import Judged
+from curveclinic.deciding.merge import Verdicts
+from curveclinic.deciding.sweeps import notes_of_sweeps
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.judging import Judged
 from curveclinic.labels import CHANNELS, HEALTHY, LABELS
-from curveclinic.layers import layers_of, silence_notes, silent_layers
-from curveclinic.merge import Verdicts
+from curveclinic.measuring.layers import layers_of, silence_notes, silent_layers
 from curveclinic.points import Series
 from curveclinic.predict import no_verdict
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import Run
-from curveclinic.sweeps import notes_of_sweeps
 from curveclinic.symptoms import SYMPTOMS
 from curveclinic.writers import schema, storable
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
-from curveclinic.text import printable
+from curveclinic.report.text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

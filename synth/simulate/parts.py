@@ -13,16 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.jumps import jumps_of
-from curveclinic.measures import CELLS, Cells, cells_of, smooth, smoothing_width
-from curveclinic.quantities import Measured
+from curveclinic.measuring.jumps import jumps_of
+from curveclinic.measuring.measures import CELLS, Cells, cells_of, smooth, smoothing_width
+from curveclinic.measuring.quantities import Measured
+from curveclinic.measuring.smoothing import row_median
+from curveclinic.measuring.texture import marked_steps
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import FloatArray, Ragged
-from curveclinic.smoothing import row_median
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.views import row_of
 from curveclinic.synth.swings import SWINGS
-from curveclinic.texture import marked_steps
-from curveclinic.trends import Quantities
 
 _RESTLESS: Final = 0.1
 """Persistence below which a swing is another value at every point."""

@@ -10,11 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.definitions import degrees, swing_degree
+from curveclinic.deciding.definitions import degrees, swing_degree
+from curveclinic.deciding.rules import PRESENT, overrule
 from curveclinic.labels import LABELS
-from curveclinic.quantities import Measured, measure
+from curveclinic.measuring.quantities import Measured, measure
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.rules import PRESENT, overrule
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.generate import Sample
 from curveclinic.synth.logger import Logged
@@ -24,7 +25,6 @@ from curveclinic.synth.simulate.record import Cache, load, rows_where
 from curveclinic.synth.simulate.views import Views, views_of
 from curveclinic.synth.simulate.writing import Book, Written, draw_book, write
 from curveclinic.synth.truth import ARGUABLE_TARGET, Truth, judge
-from curveclinic.trends import Quantities
 
 _APART: Final = 0.7
 """Degrees that differ by more, between the view without noise and the log itself, are arguable."""

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from curveclinic.arrow_series import INDEX_MARK
 from curveclinic.errors import InputError
+from curveclinic.intake.arrow_series import INDEX_MARK
 from curveclinic.writers import ROW
 
 _LONGEST_LINE: Final = 1 << 20

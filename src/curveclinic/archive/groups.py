@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY
-from curveclinic.text import printable
+from curveclinic.report.text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -81,7 +81,7 @@ def sources(paths: Sequence[str], once: Once, *, stdin: Callable[[], bytes], out
 def judge_of(job: Job) -> str:
     """Returns all that rows depend on beside the logs: with another one they are done anew."""
     from curveclinic import __version__
-    from curveclinic.classifier import weights_folder
+    from curveclinic.deciding.classifier import weights_folder
 
     weights = hashlib.sha256()
     for file in sorted(weights_folder().glob("*.[oj]*")):  # the networks and their numbers

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from curveclinic.assemble import ReadOptions
 from curveclinic.errors import InputError, LogError
+from curveclinic.intake.assemble import ReadOptions
 from curveclinic.readers import (
     columnar,
     console,

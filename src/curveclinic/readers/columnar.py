@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from curveclinic.arrow_series import is_index
-from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
-from curveclinic.columns import grid_from_frame, tables_from_lists
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Grid, row_steps
-from curveclinic.naming import Points
+from curveclinic.intake.arrow_series import is_index
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
+from curveclinic.intake.columns import grid_from_frame, tables_from_lists
+from curveclinic.intake.grid import Grid, row_steps
+from curveclinic.intake.naming import Points
 from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.parquet_footer import values_of_groups
 from curveclinic.readers.source import NoCurvesError, Source

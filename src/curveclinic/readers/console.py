@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError
-from curveclinic.grid import grid_from_rows
-from curveclinic.naming import parse
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import grid_from_rows
+from curveclinic.intake.naming import parse
+from curveclinic.phrases import counted
 from curveclinic.readers import delimited
 from curveclinic.readers.console_lines import (
     ROUNDS,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from curveclinic.naming import parse
+from curveclinic.intake.naming import parse
+from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
 from curveclinic.readers.commas import Comma, has_points, is_grouped, is_with_comma, settled
-from curveclinic.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
 
 Row = dict[str, str]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curveclinic.arrow_series import INDEX_MARK
+from curveclinic.intake.arrow_series import INDEX_MARK
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.points import FloatArray, Series
 from curveclinic.run import Run

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
-from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
-from curveclinic.naming import parse, quoted
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.columns import grid_from_frame
+from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
+from curveclinic.intake.naming import parse, quoted
+from curveclinic.phrases import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
 from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
 from curveclinic.readers.source import NoCurvesError, Source

@@ -12,12 +12,12 @@ import stat
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
-from curveclinic.naming import parse
+from curveclinic.intake.naming import parse
+from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, trainer_state, wandb_offline
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import is_file
 from curveclinic.readers.source import Source
-from curveclinic.vocabulary import SPLITS, tokens
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _TRAINER_STATE = "trainer_state.json"

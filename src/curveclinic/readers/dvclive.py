@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
-from curveclinic.naming import Points, parse
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.intake.naming import Points, parse
+from curveclinic.phrases import counted
 from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source

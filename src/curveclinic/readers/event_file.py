@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_columns import POSITIONS, Piece, is_worthwhile, take
 from curveclinic.readers.event_frames import Bytes, IntArray, Paged, Walk, Window

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 from curveclinic.readers.crc import masked_crc
 
 IntArray = npt.NDArray[np.int64]

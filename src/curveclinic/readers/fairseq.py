@@ -9,10 +9,10 @@ import json
 import re
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import grid_from_rows
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import grid_from_rows
+from curveclinic.phrases import counted
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import grid_from_rows
-from curveclinic.intake import run_from_mapping
-from curveclinic.naming import parse
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.door import run_from_mapping
+from curveclinic.intake.grid import grid_from_rows
+from curveclinic.intake.naming import parse
+from curveclinic.intake.vocabulary import SPLITS
+from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_run_per_item
 from curveclinic.readers.keras_history import read as read_document
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
-from curveclinic.vocabulary import SPLITS
 
 _COUNTER = "iter"
 _MODES = ("mode", "phase", "split")

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import flatten, grid_from_rows
-from curveclinic.intake import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.naming import parse
-from curveclinic.orientations import rows_held
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
+from curveclinic.intake.grid import flatten, grid_from_rows
+from curveclinic.intake.naming import parse
+from curveclinic.intake.orientations import rows_held
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run

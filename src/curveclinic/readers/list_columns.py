@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from curveclinic.arrow_series import is_index, is_list
-from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import ID_COLUMNS
-from curveclinic.naming import parse
+from curveclinic.intake.arrow_series import is_index, is_list
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.intake.grid import ID_COLUMNS
+from curveclinic.intake.naming import parse
 from curveclinic.readers import remote
 from curveclinic.readers.columnar import MOST_UNPACKED, check_size, first_line, unpacked_bytes
 from curveclinic.readers.source import NoCurvesError, Source

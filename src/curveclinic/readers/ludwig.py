@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
-from curveclinic.naming import Points
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.intake.naming import Points
 from curveclinic.points import as_points
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table
 from curveclinic.errors import LogError
-from curveclinic.naming import parse, quoted
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.naming import parse, quoted
+from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, is_blind, on_steps

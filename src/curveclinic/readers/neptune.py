@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.assemble import Origin, ReadOptions, attempt, run_from_table, usable
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import IntArray
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, usable
+from curveclinic.intake.grid import IntArray
 from curveclinic.readers.columnar import check_size, first_line, opened
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import grid_from_rows
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import grid_from_rows
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 from curveclinic.readers.compressed import archive_in
 from curveclinic.readers.source import MAX_BYTES, Source
 

@@ -15,11 +15,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.columns import grid_from_frame
-from curveclinic.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
+from curveclinic.intake.columns import grid_from_frame
+from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
+from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import MISSING_TEXT, FloatArray
 from curveclinic.readers.source import MAX_BYTES, Source
-from curveclinic.vocabulary import REPETITIONS
 
 TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))
 """Columns that may tell runs apart, which is left to `delimited`."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from urllib.request import pathname2url
 
-from curveclinic.assemble import ReadOptions
 from curveclinic.errors import LogError
-from curveclinic.naming import quoted
+from curveclinic.intake.assemble import ReadOptions
+from curveclinic.intake.naming import quoted
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
 

@@ -10,15 +10,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.errors import InputError, LogError
-from curveclinic.naming import Points, parse
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
+from curveclinic.phrases import counted
 from curveclinic.points import FloatArray
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
-from curveclinic.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.run import Run
 
 _ZIGZAG = 100

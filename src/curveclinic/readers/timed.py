@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.naming import Points, parse
+from curveclinic.intake.naming import Points, parse
 from curveclinic.points import FloatArray
 
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Grid, column_from_cells, flatten, text_notes
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import Grid, column_from_cells, flatten, text_notes
+from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run

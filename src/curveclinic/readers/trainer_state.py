@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import grid_from_rows
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import grid_from_rows
 from curveclinic.readers import remote
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source

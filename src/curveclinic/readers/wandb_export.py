@@ -7,11 +7,11 @@ import io
 from collections import Counter
 from dataclasses import replace
 
-from curveclinic.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
-from curveclinic.charts import JOINT, is_bound, is_run_name
-from curveclinic.columns import grid_from_frame
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Column, Grid
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.charts import JOINT, is_bound, is_run_name
+from curveclinic.intake.columns import grid_from_frame
+from curveclinic.intake.grid import Column, Grid
 from curveclinic.readers.delimited import n_within_quotes, quoted_note, unfit_note
 from curveclinic.readers.source import HEAD_BYTES, Source
 from curveclinic.run import Run

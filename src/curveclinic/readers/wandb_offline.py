@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from curveclinic.assemble import Origin, ReadOptions, runs_from_grid
 from curveclinic.errors import InputError, LogError
-from curveclinic.grid import Column, Grid, IntArray, column_from_cells, flatten
-from curveclinic.naming import parse
-from curveclinic.plurals import counted
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.grid import Column, Grid, IntArray, column_from_cells, flatten
+from curveclinic.intake.naming import parse
+from curveclinic.phrases import counted
 from curveclinic.points import FloatArray
 from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from curveclinic.plurals import counted
+from curveclinic.phrases import counted
 from curveclinic.readers.protobuf import fields
 
 HEADER = b":W&B\xe1\xbe"

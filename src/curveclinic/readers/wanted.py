@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from curveclinic.assemble import ReadOptions
-from curveclinic.naming import parse
+from curveclinic.intake.assemble import ReadOptions
+from curveclinic.intake.naming import parse
 
 
 def is_wanted(name: str, options: ReadOptions) -> bool:

@@ -1,0 +1,1 @@
+"""Tests that people make by hand before or beside a training."""

@@ -1,0 +1,1 @@
+"""What the `curveclinic` command does: one function a sub-command."""

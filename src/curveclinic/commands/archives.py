@@ -1,0 +1,134 @@
+"""The commands for whole archives: `scan` judges every run, `index` keeps the curves of every run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from curveclinic.archive.earlier import check_free
+from curveclinic.archive.groups import Groups
+from curveclinic.archive.index import write_index
+from curveclinic.archive.scan import STDIN, Pace, judge_of, sources, update
+from curveclinic.archive.state import State, open_state, state_path
+from curveclinic.archive.units import Job
+from curveclinic.commands.gate import Tally, merged
+from curveclinic.commands.runs import check_paths, complain, complain_of, finish, reading_options
+from curveclinic.deciding.classifier import load_classifier
+from curveclinic.errors import InputError
+from curveclinic.phrases import counted
+from curveclinic.readers.once import Once
+from curveclinic.report.text import printable
+from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def scan(args: argparse.Namespace) -> int:
+    """Writes one row a run and prints a summary.
+
+    Raises:
+        WeightsError: the int8 network is asked for and is missing or damaged; better now than in every worker.
+    """
+    if args.fast:
+        load_classifier(fast=True)
+    if args.engine:
+        from curveclinic.commands.engines import scan_on_engine
+
+        return scan_on_engine(args)
+    if isinstance(args.output, str) or args.address:
+        raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
+    check_target(args.output)
+    check_free(args.output, "scan", args.paths)
+    tally = Tally(merged(args.fail_on))
+    groups = None if args.group_by is None else Groups(args.group_by)
+    with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
+        count = write_tables(counted_rows(state.tables(), tally, groups), args.output)
+    print(tally.render())
+    if groups is not None:
+        print(f"\n{groups.render()}")
+    print(f"\n{counted(count, 'row')} written to {printable(str(args.output))}")
+    return finish(tally)
+
+
+def index(args: argparse.Namespace) -> int:
+    """Writes the curves of every run."""
+    check_place(args.output, (".parquet",))
+    check_free(args.output, "index", args.paths)
+    tally = Tally({})
+    with _updated(args, Job("index", reading_options(args)), tally) as state:
+        count = write_index(_complained(state.tables(), tally), state.layers(), args.output)
+    runs = count - tally.unreadable
+    print(f"{counted(runs, 'run')} written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
+    return finish(tally)
+
+
+@contextmanager
+def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State]:
+    """Gives the state of the output, brought up to date; paths without runs are noted.
+
+    Raises:
+        InputError: a path does not exist, or no path holds a run.
+    """
+    check_paths(args.paths)
+    if args.workers == 1 and args.time_limit is not None:
+        complain("--time-limit needs two workers or more: with one, nothing ends a log that takes too long")
+    once = Once([path for path in args.paths if path != STDIN])
+    found = sources(args.paths, once, stdin=lambda: sys.stdin.buffer.read(), out=args.output)
+    with open_state(state_path(args.output), judge_of(job), fresh=args.fresh) as state:
+        remove_leftovers(args.output)
+        try:
+            with progress() as advance:
+                update(state, found, job, Pace(args.workers, args.time_limit), advance)
+        except KeyboardInterrupt:
+            if done := state.count():
+                complain(f"{done:,} rows are kept in {state.path}; the same command goes on from there")
+            raise
+        if not state.count():
+            raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
+        folders = {path for path in args.paths if os.path.isdir(path)} - once.repeated
+        tally.empty = [path for path in args.paths if path in folders and not state.count(path)]
+        if others := state.passed_over():
+            complain(f"{counted(others, 'other file')} without curves passed over")
+        yield state
+
+
+def counted_rows(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None) -> Iterator[pa.Table]:
+    """Passes rows on, counts them, and reports unreadable inputs on stderr."""
+    for table in tables:
+        tally.add_rows(table)
+        if groups is not None:
+            groups.add_rows(table)
+        _report(table, "message")
+        yield table
+
+
+def _complained(tables: Iterable[pa.Table], tally: Tally) -> Iterator[pa.Table]:
+    """Passes curves on, and reports and counts unreadable inputs."""
+    for table in tables:
+        tally.unreadable += table.num_rows - table["error"].null_count
+        _report(table, "error")
+        yield table
+
+
+def _report(table: pa.Table, reason: str) -> None:
+    """Prints one line for each row that is an error."""
+    import pyarrow.compute as pc
+
+    bad = pc.equal(table["status"], "error") if reason == "message" else pc.is_valid(table["error"])
+    errors = table.filter(bad)
+    for path, why in zip(errors["path"].to_pylist(), errors[reason].to_pylist(), strict=True):
+        complain_of(path, why)
+
+
+def progress() -> AbstractContextManager[Callable[[int], None]]:
+    """A count of runs on stderr where somebody looks at it."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda count: None)
+    from curveclinic.report.terminal import counter
+
+    return counter(sys.stderr)

@@ -1,0 +1,1 @@
+"""From measures to opinions: definitions, rules, the network, and who has the last word."""

@@ -1,0 +1,227 @@
+"""A batch of runs judged: both opinions, who decides, and which runs get no verdict at all. Arrays only.
+
+`predict` makes diagnoses of it, `verdict_rows` rows of a table.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from curveclinic.deciding.doubt import doubts_among
+from curveclinic.deciding.few_points import loss_points, without_lone_val
+from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.deciding.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
+from curveclinic.deciding.stopping import stops
+from curveclinic.deciding.suspects import Suspects, suspects_in
+from curveclinic.deciding.vouching import frozen_validation, lone_rise
+from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.measuring.peaks import peak_steps
+from curveclinic.measuring.quantities import Measured, measured, places_of
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from curveclinic.deciding.classifier import Classifier, NetworkOpinion
+    from curveclinic.model.encoder import Encoded
+
+FEWEST: Final = 5
+"""Finite points the train loss must have for a run to be called healthy."""
+
+_OVERFITTING: Final = LABELS.index("overfitting")
+
+_ITS_SHAPE: Final = "slow_start"
+"""Label that needs nothing but a train loss of `FEWEST` points."""
+
+_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in REQUIRED[label] for label in LABELS])
+"""Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
+
+_SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
+"""Labels of spikes, and the loss they are in."""
+
+_TRAIN: Final = CHANNELS.index("train_loss")
+
+_DIVERGENCE: Final = np.isin(LABELS, ["divergence"])
+
+_BACK: Final = 0.75
+"""Share of its depth below 0 at which a loss is on its way back."""
+
+_END: Final = 0.05
+"""Share of the points whose median is the level at the end."""
+
+
+@dataclass(eq=False)
+class Opinions:
+    """What is thought of a batch before anyone decides.
+
+    Attributes:
+        rules, network: both opinions; the network's is None without weights.
+        encoded: what the network was shown, features without curves; None without weights.
+        doubtful: row -> why a run is not judged at all.
+        counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
+    """
+
+    rules: RuleOpinion
+    network: NetworkOpinion | None
+    encoded: Encoded | None
+    doubtful: dict[int, str]
+    counts: IntArray
+
+
+@dataclass(eq=False)
+class Judged:
+    """What is decided about n runs.
+
+    Attributes:
+        verdicts: the final word.
+        rules: the rules' opinion on what can be judged.
+        counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
+        points: (n,) finite points of the longer loss, -1 where both are absent.
+        doubtful: row -> why a run is not judged at all.
+        undetermined: (n,) runs that get no verdict: the doubtful ones, and without a finding those of too few points,
+            and those of which hardly a label can be judged.
+        encoded: what the network was shown, features without curves; None without weights.
+        balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
+            that is fooled ever better, no divergence.
+        stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
+        onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
+    """
+
+    verdicts: Verdicts
+    rules: RuleOpinion
+    counts: IntArray
+    points: IntArray
+    doubtful: dict[int, str]
+    undetermined: BoolArray
+    encoded: Encoded | None
+    balancing: BoolArray
+    stop_at: FloatArray
+    onset: FloatArray
+    end: FloatArray
+
+
+def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
+    """Judges every run of a batch.
+
+    Args:
+        batch: n runs.
+        classifier: the network; None lets the rules decide alone.
+        kinds: what they are.
+    """
+    opinions = opinions_on(batch, classifier)
+    counts, unlike = opinions.counts, kinds.unlike
+    balancing, rules = np.zeros_like(unlike), opinions.rules
+    if np.count_nonzero(kinds.opposed | unlike):
+        balancing = _balancing(batch, kinds.opposed)
+        rules = without(rules, kinds.silent | balancing[:, None] & _DIVERGENCE)
+    by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
+    verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
+    doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
+    points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
+    ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
+    overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
+    doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
+    undetermined = (points < FEWEST) & (found == 0)
+    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
+    doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
+    if doubtful:
+        undetermined[list(doubtful)] = True
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
+    onset, end = _logged_spans(batch, verdicts)
+    onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
+    end[end < onset] = np.nan
+    return Judged(
+        verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
+    )
+
+
+def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
+    onset, end = verdicts.onset.copy(), verdicts.end.copy()
+    for label, loss in _SPIKES:
+        present, channel = verdicts.present[:, label], batch.channels[loss]
+        if np.count_nonzero(present):
+            for steps in (onset, end):
+                steps[:, label] = peak_steps(channel, present, steps[:, label])
+            end[:, label] = np.maximum(onset[:, label], end[:, label])
+    return onset, end
+
+
+def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:
+    """Returns row -> why it gets no verdict, for some (n,) runs of which too little of the train loss is checked."""
+    rows = (among & ~kinds.adversarial).nonzero()[0].tolist()
+    return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _hardly_judged(counts[row]) for row in rows}
+
+
+def _hardly_judged(counts: IntArray) -> str:
+    if counts[_TRAIN] < 0:
+        return "no train_loss was logged, so hardly a label could be judged; log it, too"
+    return f"hardly a label could be judged: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
+
+
+def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
+    """(n,) runs with opponents whose train loss is mostly below 0 and ends nearer to 0 than it was."""
+    train, out = batch.channels["train_loss"], np.zeros_like(opposed)
+    for row in np.flatnonzero(opposed):
+        values = train.values[train.offsets[row] : train.offsets[row + 1]]
+        values = values[np.isfinite(values)]
+        if len(values):
+            end = np.median(values[-max(1, int(_END * len(values))) :])
+            low = values.min()
+            out[row] = np.median(values) < 0 and _BACK * low < end < -low
+    return out
+
+
+def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
+    """Both opinions on a batch; every run is measured once."""
+    rules: list[RuleOpinion] = []
+    network: list[tuple[NetworkOpinion, Encoded]] = []
+    suspects: list[Suspects | None] = []
+    rows: list[IntArray] = []
+    for piece in measured(without_lone_val(batch)):
+        rules.append(opinion_on(piece))
+        if classifier is not None:
+            network.append(_network_opinion(piece, classifier))
+        suspects.append(suspects_in(piece))
+        rows.append(piece.rows)
+    doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
+    if classifier is None:
+        return Opinions(joined(rules, places), None, None, doubtful, counts)
+    from curveclinic.deciding.classifier import joined as joined_network
+    from curveclinic.model.encoder import joined as joined_encoded
+
+    said, shown = zip(*network, strict=True)
+    return Opinions(
+        joined(rules, places), joined_network(said, places), joined_encoded(shown, places), doubtful, counts
+    )  # fmt: skip
+
+
+def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
+    """What the network says of a piece, and what it was shown but for the curves."""
+    from curveclinic.model.encoder import encode_measured
+
+    encoded = encode_measured(piece)
+    return classifier.judge_encoded(encoded), encoded.without_curves()
+
+
+def shipped_classifier(*, fast: bool = False) -> Classifier | None:
+    """The shipped network, with `fast` the int8 one; None, with a warning, where the weights are not installed."""
+    from curveclinic.deciding.classifier import load_classifier
+
+    classifier = load_classifier(fast=fast)
+    if classifier is None:
+        _warn_without_weights()
+    return classifier
+
+
+@cache
+def _warn_without_weights() -> None:
+    warnings.warn(
+        "curveclinic's weights are not installed, the rules decide alone; reinstall curveclinic to get them",
+        UserWarning,
+        stacklevel=4,
+    )

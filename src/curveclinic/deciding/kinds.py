@@ -1,0 +1,80 @@
+"""Runs whose losses are not those of one net that descends: what can be said of them, told by the notes of a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT
+from curveclinic.labels import LABELS
+from curveclinic.ragged import BoolArray
+
+_OF_OPPONENTS: Final = ("divergence", "non_finite")
+"""All that can be said of two losses that play against each other."""
+
+_OF_ANY: Final = ("non_finite",)
+"""A fact whatever the loss."""
+
+_NOT_ADVERSARIAL: Final = ~np.isin(LABELS, _OF_OPPONENTS)
+_NOT_REINFORCED: Final = ~np.isin(LABELS, _OF_ANY)
+"""(20,) labels that cannot be said of such runs."""
+
+_ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
+_BALANCING_REASON: Final = f"{OPPONENTS} below 0 do not diverge on the way back to it"
+
+REINFORCEMENT_REASON: Final = f"{REINFORCEMENT} rise and fall with what the policy meets, so only non_finite is judged"
+"""Why nothing else is said of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds:
+    """What n runs are beside ordinary ones.
+
+    Attributes:
+        adversarial: (n,) runs whose losses play against each other, without a total.
+        opposed: (n,) these, and those with a total.
+        reinforced: (n,) runs of reinforcement learning.
+    """
+
+    adversarial: BoolArray
+    opposed: BoolArray
+    reinforced: BoolArray
+
+    @classmethod
+    def of(cls, notes: Iterable[Sequence[str]]) -> Kinds:
+        """Reads the notes of n runs."""
+        said = ["; ".join(own) if own else "" for own in notes]
+        found = [[words in text for text in said] for words in (ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT)]
+        return cls(*np.array(found, dtype=bool))
+
+    @property
+    def unlike(self) -> BoolArray:
+        """(n,) runs of which most labels, and the shape of the curve, say nothing."""
+        return self.adversarial | self.reinforced
+
+    @property
+    def silent(self) -> BoolArray:
+        """(n, 20) labels that cannot be said of a run of its kind."""
+        return self.adversarial[:, None] & _NOT_ADVERSARIAL | self.reinforced[:, None] & _NOT_REINFORCED
+
+    def reasons(self, i: int, known: dict[str, str], *, balancing: bool) -> dict[str, str]:
+        """Returns label -> why it is unchecked of one run.
+
+        Args:
+            i: the run.
+            known: why labels are unchecked of any run with its channels.
+            balancing: see `judging.Judged`.
+        """
+        if self.reinforced[i]:
+            return {label: REINFORCEMENT_REASON for label in LABELS if label not in _OF_ANY}
+        if not self.opposed[i]:
+            return known
+        alone = self.adversarial[i]
+        own = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in _OF_OPPONENTS}
+        if balancing:
+            own.setdefault("divergence", _BALANCING_REASON)
+        both = known | own
+        return {label: both[label] for label in LABELS if label in both}

@@ -1,0 +1,214 @@
+"""The rules' opinion on many runs at once: what the definitions say of the logged curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.few_points import few
+from curveclinic.deciding.severity import severities
+from curveclinic.deciding.spans import spans
+from curveclinic.deciding.stopping import READ
+from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.measuring.quantities import Measured, measured, places_of
+from curveclinic.measuring.trends import Quantities
+from curveclinic.phrases import counted
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+
+SeverityArray = npt.NDArray[np.int8]
+
+PRICE: Final = "first_over_chance"
+"""Quantity that is known where it is known what a chance prediction costs."""
+
+KEPT: Final = (*READ, PRICE)
+"""Quantities of a run that are still read when the rules have spoken."""
+
+PRESENT: Final = 0.5
+"""Degree from which a label is found: half way from clearly absent to clearly present."""
+
+_NEARLY_CLEAR: Final = 0.8
+"""Degree that counts as `PRESENT` in a run of few points: a wobble of one point in five or six reaches half way on many
+healthy runs."""
+
+_JUST_ABSENT: Final = float(np.nextafter(PRESENT, 0.0))
+"""The largest degree at which a label is not found."""
+
+_MIN_POINTS: Final = {
+    "non_finite": 1,
+    "divergence": 2,
+    "not_learning": 4,
+    "val_below_train": 4,
+    "oscillation": 12,
+    "periodic_loss": 16,
+}
+"""Finite points a label needs in each loss channel it reads, where that is not `_DEFAULT_POINTS`."""
+
+_DEFAULT_POINTS = 5
+
+_POINTS: Final = np.array([_MIN_POINTS.get(label, _DEFAULT_POINTS) for label in LABELS])
+"""(20,) points every label needs."""
+
+_ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values() for names in required))
+"""Every set of channels one of which a label needs."""
+
+_COLUMNS: Final = np.array([CHANNELS.index(name) for names in _ALTERNATIVES for name in names])
+"""The same as columns of `Batch.finite_counts`, one set after another."""
+
+_STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
+"""Where each set begins in `_COLUMNS`."""
+
+_NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
+"""(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
+
+_NON_FINITE: Final = LABELS.index("non_finite")
+_EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
+
+OVERRULED: Final = (
+    # a run that blows up is described by that
+    ("divergence", ("overfitting", "underfitting", "not_learning", "undertrained", "no_generalization", "slow_start")),
+    ("divergence", ("train_stalled_val_falls",)),  # a train loss that rises is not flat
+    # what never leaves its level has no shape to speak of
+    ("not_learning", ("overfitting", "underfitting", "undertrained", "slow_start", "no_generalization")),
+    # val that falls in the end did not stay bad; val that never fell did not turn
+    ("delayed_generalization", ("overfitting", "no_generalization")),
+    ("no_generalization", ("overfitting",)),
+    # flat train is the finding; that nothing is learnt is its consequence
+    ("train_stalled_val_falls", ("not_learning", "underfitting")),
+    ("underfitting", ("undertrained",)),
+    # where the level swings, its last turn is no trend
+    ("periodic_loss", ("oscillation", "loss_spikes", "undertrained")),
+    ("oscillation", ("undertrained",)),
+    ("noisy_validation", ("val_spikes",)),
+)
+"""(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
+
+_LOSERS: Final = tuple(
+    (LABELS.index(winner), np.array([LABELS.index(loser) for loser in losers])) for winner, losers in OVERRULED
+)
+"""The same as columns."""
+
+
+@dataclass(eq=False)
+class RuleOpinion:
+    """What the rules say of n runs; columns in the order of `labels.LABELS`.
+
+    Attributes:
+        degree: (n, 20) 0 clearly absent, 1 clearly present.
+        present: (n, 20) degree of at least `PRESENT` of a checked label.
+        checked: (n, 20) the channels are there and long enough.
+        onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
+        severity: (n, 20) index into `diagnosis.SEVERITIES`.
+        quantities: what is read of the measures later on, `KEPT`.
+    """
+
+    degree: FloatArray
+    present: BoolArray
+    checked: BoolArray
+    onset: FloatArray
+    end: FloatArray
+    severity: SeverityArray
+    quantities: Quantities
+
+
+def judge(batch: Batch) -> RuleOpinion:
+    """Judges every run of a batch by the definitions."""
+    parts, rows = zip(*[(opinion_on(piece), piece.rows) for piece in measured(batch)], strict=True)
+    return joined(parts, places_of(rows))
+
+
+def joined(parts: Sequence[RuleOpinion], places: IntArray) -> RuleOpinion:
+    """Returns the opinions on the pieces of a batch as one on all its runs, which are at these places (n,)."""
+    if len(parts) == 1:
+        return parts[0]
+    names = ("degree", "present", "checked", "onset", "end", "severity")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
+    quantities = {name: np.concatenate([part.quantities[name] for part in parts])[places] for name in KEPT}
+    return RuleOpinion(**arrays, quantities=quantities)
+
+
+def opinion_on(piece: Measured) -> RuleOpinion:
+    """Judges measured runs."""
+    quantities = piece.quantities
+    counts = piece.batch.finite_counts
+    checked = checked_labels(counts)
+    degree = overrule(np.where(checked, cautious(degrees(quantities), counts), 0.0))
+    onset, end = spans(quantities)
+    return RuleOpinion(
+        degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
+        {name: quantities[name] for name in KEPT},
+    )  # fmt: skip
+
+
+def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
+    """Degrees (n, 20) of which those of runs of few points are lowered, by their row (n, 6) of `Batch.finite_counts`.
+
+    What is clearly present, or clearly absent, stays, and so does everything about a run that has gone NaN: there one
+    doubtful word more makes nobody look who would not have looked.
+    """
+    short = (few(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
+    if not len(short):
+        return degree
+    out: FloatArray = degree.copy()
+    out[short] = np.interp(degree[short], [0.0, _NEARLY_CLEAR, 1.0], [0.0, PRESENT, 1.0])
+    return out
+
+
+def without(opinion: RuleOpinion, cells: BoolArray) -> RuleOpinion:
+    """Returns the opinion with the given (n, 20) cells unchecked."""
+    checked = opinion.checked & ~cells
+    degree = np.where(checked, opinion.degree, 0.0)
+    return replace(opinion, degree=degree, present=opinion.present & checked, checked=checked)
+
+
+def overrule(degree: FloatArray) -> FloatArray:
+    """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
+    columns = degree.T.copy()  # (20, n)
+    held = np.logical_or.reduce(columns, axis=1).tolist()  # where no run has the winner there is room for all
+    for winner, losers in _LOSERS:
+        if not held[winner]:
+            continue
+        room = 1.0 - columns[winner]
+        # at a degree of exactly one half the winner is present and the loser is not
+        room[room == 1.0 - PRESENT] = _JUST_ABSENT
+        columns[losers] = np.minimum(columns[losers], room)
+    return np.ascontiguousarray(columns.T)
+
+
+def checked_labels(counts: IntArray) -> BoolArray:
+    """(n, 20) labels whose channels hold enough finite points."""
+    best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
+    out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
+    # a loss of NaN from the first row on can be judged on that alone
+    out[:, _NON_FINITE] = best[:, _EITHER_LOSS] >= 0
+    return out
+
+
+def why_unchecked(counts: IntArray) -> list[dict[str, str]]:
+    """Returns for every run, by its row of `Batch.finite_counts`: label -> why it cannot be judged."""
+    return [dict(_reasons(tuple(row))) for row in np.minimum(counts, _POINTS.max()).tolist()]
+
+
+@cache
+def _reasons(counts: tuple[int, ...]) -> dict[str, str]:
+    checked = checked_labels(np.array([counts], dtype=np.int64))[0]
+    return {label: _reason(label, counts) for label, fine in zip(LABELS, checked, strict=True) if not fine}
+
+
+def _reason(label: str, counts: tuple[int, ...]) -> str:
+    found = dict(zip(CHANNELS, counts, strict=True))
+    for alternatives in REQUIRED[label]:
+        if all(found[name] < 0 for name in alternatives):
+            return f"no {' or '.join(alternatives)} was logged"
+    needed = int(_POINTS[LABELS.index(label)])
+    for alternatives in REQUIRED[label]:
+        name = max(alternatives, key=lambda name: found[name])
+        if found[name] < needed:
+            few = "no finite point" if not found[name] else f"only {counted(found[name], 'finite point')}"
+            return f"{name} has {few}, at least {needed} are needed"
+    raise AssertionError(f"{label} is checked")  # pragma: no cover

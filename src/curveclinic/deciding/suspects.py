@@ -1,0 +1,139 @@
+"""The runs of a batch that get a closer look: whether these are learning curves at all is asked in `doubt.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
+
+import numpy as np
+
+from curveclinic.kept import kept
+from curveclinic.measuring.levels import EPS, raw_of
+from curveclinic.measuring.measures import CELLS
+from curveclinic.measuring.quantities import Measured, Quantities
+from curveclinic.measuring.smoothing import row_median, row_spread
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+_LOOK: Final = 0.25
+"""Share of the range that is still covered in the second half, from which a run gets a closer look."""
+
+_READ: Final = ("grad_fall", "grad_end_log10", "lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop")
+"""Quantities that are read."""
+
+
+@dataclass(eq=False)
+class Loss:
+    """What is read of one loss of m runs: as little as can be, for it is copied.
+
+    Attributes:
+        view: (m, G) its smooth level, as in `Level`.
+        mean: (m, CELLS) means of its cells, as in `Cells`.
+        size, count, log, scale: (m,) as in `Cells`.
+        error, noise, bottom, top: (m,) as in `Level`.
+        lowest, highest: (m,) as in `Cells`.
+    """
+
+    view: FloatArray
+    mean: FloatArray
+    size: IntArray
+    count: IntArray
+    log: BoolArray
+    scale: FloatArray
+    error: FloatArray
+    noise: FloatArray
+    bottom: FloatArray
+    top: FloatArray
+    lowest: FloatArray
+    highest: FloatArray
+
+    @classmethod
+    def of(cls, piece: Measured, rows: IntArray) -> Loss:
+        """Returns some of the losses of a piece, of which val's come after train's."""
+        cells, level = piece.losses, piece.level
+        whole = cls(
+            level.view, cells.mean, cells.size, cells.count, cells.log, cells.scale, level.error, level.noise,
+            level.bottom, level.top, cells.lowest, cells.highest,
+        )  # fmt: skip
+        return whole.take(rows)
+
+    def take(self, rows: IntArray) -> Loss:
+        """Returns the given runs, in that order."""
+        return Loss(*[values.take(rows, axis=0) for values in _FIELDS(self)])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Loss]) -> Loss:
+        """Returns the runs of several pieces one after another."""
+        return cls(*map(np.concatenate, zip(*map(_FIELDS, parts), strict=True)))
+
+    @kept
+    def spread(self) -> FloatArray:
+        """(m,) highest less lowest of the level, `EPS` at least."""
+        return np.maximum(self.top - self.bottom, EPS)
+
+    @kept
+    def real(self) -> BoolArray:
+        """(m, CELLS) True at real cells."""
+        return self.size[:, None] > np.arange(CELLS)
+
+    def raw_level(self) -> FloatArray:
+        """(m,) median of the level in the loss's own unit."""
+        linear, unit = raw_of(self.view, self.log, self.scale, self.bottom, self.top)
+        return row_median(linear) * unit
+
+    def raw_ends(self) -> tuple[FloatArray, FloatArray]:
+        """(m,) lowest and highest point in the loss's own unit."""
+        with np.errstate(over="ignore"):
+            low, high = (np.where(self.log, np.exp(end), end * self.scale) for end in (self.lowest, self.highest))
+        return low, high
+
+
+_FIELDS: Final = attrgetter(*(f.name for f in fields(Loss)))
+"""The arrays of a `Loss` as a tuple, in the order they are declared."""
+
+
+@dataclass(eq=False)
+class Suspects:
+    """What was measured on the runs that get a closer look.
+
+    Attributes:
+        rows: (m,) their rows among all runs.
+        late: (m,) share of train's range that is still covered in the second half.
+        quantities: those that are read.
+        train, val: both losses.
+    """
+
+    rows: IntArray
+    late: FloatArray
+    quantities: Quantities
+    train: Loss
+    val: Loss
+
+    @classmethod
+    def joined(cls, parts: Sequence[Suspects]) -> Suspects:
+        """Returns the suspects of several pieces as those of one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.late for part in parts]),
+            {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
+            Loss.joined([part.train for part in parts]),
+            Loss.joined([part.val for part in parts]),
+        )
+
+
+def suspects_in(piece: Measured) -> Suspects | None:
+    """Returns the runs of a piece that get a closer look, None for none."""
+    n, q = piece.batch.size, piece.quantities
+    level = piece.level
+    whole, half = (level.top - level.bottom)[:n], row_spread(level.view[:n, level.view.shape[1] // 2 :])
+    not_finite = (q["t_bad"] > 0) | (q["v_bad"] > 0)
+    # most trainings have done nearly everything by half of their time: they need no closer look
+    rows = (~not_finite & ((half >= _LOOK * whole) | (whole == 0))).nonzero()[0]
+    if not len(rows):
+        return None
+    late = half[rows] / np.maximum(whole[rows], EPS)
+    quantities = {name: q[name][rows] for name in _READ}
+    return Suspects(piece.rows[rows], late, quantities, Loss.of(piece, rows), Loss.of(piece, rows + n))

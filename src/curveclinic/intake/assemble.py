@@ -1,0 +1,206 @@
+"""From raw series to a `Run`: names are chosen, axes are brought together, and what was done is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from curveclinic.errors import InputError
+from curveclinic.intake.choosing import choose
+from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
+from curveclinic.intake.hidden_nan import revealed
+from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.padding import settled
+from curveclinic.intake.vocabulary import REWARDS, tokens
+from curveclinic.phrases import counted
+from curveclinic.run import MetricGoal, Run, is_sound_axis, on_steps
+
+_JUDGED = ("train_loss", "val_loss", "grad_norm")
+"""Channels of which one must be logged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What the user knows better than the names in a log.
+
+    Attributes:
+        train_loss: name of the train loss, or a regular expression found in it.
+        val_loss: the same for the validation loss.
+        num_classes: number of classes of a classifier.
+        metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
+        patterns: regular expressions for text logs; what their named groups find in a line are its columns.
+        verify_crc: whether to check also the records of event files that hold no scalars (images, texts).
+    """
+
+    train_loss: str | None = None
+    val_loss: str | None = None
+    num_classes: int | None = None
+    metric_goal: MetricGoal | None = None
+    patterns: tuple[str, ...] = ()
+    verify_crc: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where raw series came from; `advice` tells the user of this origin how to name a column."""
+
+    run_id: str = ""
+    path: str = ""
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    advice: str = "call it 'train_loss'"
+
+
+def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, one_axis: bool = False) -> Run:
+    """Returns the run made of the channels chosen from a table of raw series.
+
+    Args:
+        table: raw name -> points.
+        options: what the user knows better.
+        origin: where the series came from.
+        one_axis: all steps come from one column, so a series that ends early ended early.
+
+    Raises:
+        InputError: no loss is found in the table.
+    """
+    choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
+    if choice.channels.keys().isdisjoint(_JUDGED):
+        raise InputError(_no_loss(table, origin))
+    # `from_arrays` does both, too; `revealed` needs to know which norms are NaN because they were not logged
+    placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
+    placed, gaps = settled(placed) if "grad_norm" in placed else (placed, ())
+    channels, hidden = revealed(placed)
+    channels, notes = (channels, ()) if one_axis else share_axis(channels)
+    return Run.from_arrays(
+        {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
+        run_id=origin.run_id,
+        num_classes=options.num_classes,
+        metric_goal=choice.metric_goal,
+        path=origin.path,
+        format=origin.format,
+        notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
+    )
+
+
+def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
+    """Leaves out the points of channels whose step can be none."""
+    out, notes = dict(channels), []
+    for name, (steps, values) in channels.items():
+        if steps is None or is_sound_axis(steps):
+            continue
+        steps, values, note = on_steps(steps, values)
+        if note:
+            out[name] = (steps, values)
+            notes.append(f"{name}: {note}")
+    return out, tuple(notes)
+
+
+def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
+    empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
+    if empty:
+        return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
+    names = [parse(name) for name in table]
+    scores = [n for n in names if n.quantity == "metric" or n.reinforced or REWARDS & set(tokens(n.raw))]
+    if scores and len(scores) == len(names):
+        return f"no loss column; found only metrics or rewards, {quoted(table)}; log a loss, too"
+    if not table:
+        return f"no loss column; no column but the steps holds a number; {origin.advice}"
+    return f"no loss column; found {quoted(table)}; {origin.advice}"
+
+
+def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:
+    """Returns the runs held by the rows of a log, one or several.
+
+    Args:
+        grid: the rows.
+        options: what the user knows better.
+        origin: where the rows came from.
+        split: whether rows whose steps start over may be several runs.
+
+    Raises:
+        InputError: there are no rows, or none of the runs has a loss.
+    """
+    if not grid.columns:
+        raise InputError(
+            f"no numbers in {counted(grid.n_rows, 'row')}; expected columns such as 'step', 'train_loss', 'val_loss'"
+        )
+    found = tables(grid, split=split)
+    runs: list[Run | InputError] = []
+    for k, (name, table, notes) in enumerate(found, 1):
+        here = replace(
+            origin,
+            run_id=_numbered_id(origin, name or (str(k) if len(found) > 1 else "")),
+            notes=(*origin.notes, *grid.notes, *notes),
+        )
+        runs.append(attempt(run_from_table, table, options, here, one_axis=True))
+    return usable(runs, [_numbered_id(origin, name or str(k)) for k, (name, _, _) in enumerate(found, 1)], origin)
+
+
+def _numbered_id(origin: Origin, name: str) -> str:
+    if not name or not origin.run_id:
+        return name or origin.run_id
+    return f"{origin.run_id}#{name}"
+
+
+def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | InputError:
+    """Returns what `make` makes, or the InputError it raises."""
+    try:
+        return make(*args, **options)
+    except InputError as error:
+        return error
+
+
+def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
+    """Returns the runs of one source; beside good ones a bad one is a run without channels that notes why.
+
+    Raises:
+        InputError: none is usable; the reason is the first one's.
+    """
+    reasons = [item for item in found if isinstance(item, InputError)]
+    if reasons and len(reasons) == len(found):
+        raise reasons[0]
+    return [
+        Run({}, run_id=run_id, path=origin.path, format=origin.format, notes=(str(item),))
+        if isinstance(item, InputError)
+        else item
+        for item, run_id in zip(found, run_ids, strict=True)
+    ]
+
+
+def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """Brings validation channels counted in other units onto the axis of the train loss."""
+    out = dict(channels)
+    train = channels.get("train_loss")
+    if train is None or train[0] is None or len(train[0]) < 2:
+        return out, ()
+    last = float(train[0].max())
+    notes = []
+    for name in ("val_loss", "val_metric", "train_metric", "lr"):
+        points = channels.get(name)
+        if points is None or points[0] is None or len(points[0]) < 2:
+            continue
+        if not _other_units(last, float(points[0].max())):
+            continue
+        out[name] = (_rescaled(points, train), points[1])
+        notes.append(f"{name} is counted in other units than train_loss and is spread over its steps")
+    return out, tuple(notes)
+
+
+def _other_units(last: float, own_last: float) -> bool:
+    """Whether two last steps are so far apart that they count different things."""
+    return min(last, own_last) > 0 and max(last, own_last) / min(last, own_last) > OTHER_UNITS
+
+
+def _rescaled(points: Points, train: Points) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Steps such that the last point falls on train's last step and the first one gap after its start."""
+    steps = points[0]
+    assert steps is not None
+    assert train[0] is not None
+    low, high = float(np.min(steps)), float(np.max(steps))
+    gap = (high - low) / max(len(np.unique(steps)) - 1, 1)
+    share = (steps - low + gap) / (high - low + gap)
+    result: np.ndarray[tuple[int], np.dtype[np.float64]] = share * float(np.max(train[0]))
+    return result

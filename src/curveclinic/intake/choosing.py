@@ -1,0 +1,424 @@
+"""Raw series -> channels: which one is the train loss, which the validation loss, and why.
+
+The total is preferred to the sum of the components logged on both sides, and that to a single component.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from curveclinic.errors import InputError
+from curveclinic.intake.charts import is_bound, taken_apart, without_bound
+from curveclinic.intake.naming import (
+    ADVERSARIAL_NOTE,
+    OPPONENTS_NOTE,
+    PERPLEXITY,
+    REINFORCEMENT,
+    Name,
+    Points,
+    parse,
+    quoted,
+)
+from curveclinic.intake.together import settled_names
+from curveclinic.intake.vocabulary import (
+    ADVERSARIAL,
+    EVAL_FAMILIES,
+    PREFERRED,
+    RANKED_BESIDE,
+    RANKED_REWARDS,
+    SPLITS,
+    tokens,
+)
+from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.points import FloatArray
+from curveclinic.run import MetricGoal
+
+_MIN_EPOCH_POINTS = 8
+"""An `_epoch` series shorter than this says less than the `_step` series beside it."""
+
+_TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
+
+_STAND_INS = (2, PERPLEXITY)
+"""Ranks of what stands in for a loss; where it does, that of another set is no metric beside it."""
+
+_OURS = frozenset(CHANNELS)
+"""Names that mean themselves: where there are no others, nothing is to be chosen."""
+
+Part = tuple[str, ...]
+"""Words that tell one part of a loss from another; () is the total."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The channels taken from a table of raw series.
+
+    Attributes:
+        channels: canonical channel -> points.
+        notes: what was chosen and why, one sentence each.
+        metric_goal: inferred from the metric's name; None without a metric.
+    """
+
+    channels: dict[str, Points]
+    notes: tuple[str, ...]
+    metric_goal: MetricGoal | None
+
+
+def choose(
+    table: Mapping[str, Points],
+    *,
+    train_loss: str | None = None,
+    val_loss: str | None = None,
+    metric_goal: MetricGoal | None = None,
+) -> Choice:
+    """Returns the canonical channels of a table of raw series.
+
+    Args:
+        table: raw name -> points, in the order logged.
+        train_loss: name of the train loss, or a regular expression found in it; None: by the alias table.
+        val_loss: the same for the validation loss.
+        metric_goal: overrides the goal inferred from the metric's name.
+
+    Raises:
+        InputError: `train_loss` or `val_loss` matches nothing, or both match the same series; or the table has a
+            column for every run of several.
+    """
+    by_name = train_loss is None and val_loss is None
+    if by_name and table.keys() <= _OURS:
+        ours = {channel: table[channel] for channel in CHANNELS if channel in table and len(table[channel][1])}
+        return Choice(ours, (), metric_goal)
+    runs = taken_apart(table)
+    if runs and by_name:
+        raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
+    size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
+    names, remarks = _understood(tuple(size))
+    notes = list(remarks)
+    picked: dict[str, list[Name]] = {}
+    train, val, why = _losses(names, size, table)
+    asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
+    if asked or val_asked:
+        if any(name in val for name in asked):
+            val = _losses([n for n in names if n not in asked], size, table)[1]
+        if any(name in train for name in val_asked):
+            train = _losses([n for n in names if n not in val_asked], size, table)[0]
+        train, val = asked or train, val_asked or val
+        if train and train == val:
+            raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
+    train, val, logs = _with_perplexity(train, val, names, table)
+    if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
+        why = [_TEST_NOTE, *why]
+    picked["train_loss"], picked["val_loss"] = train, val
+    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank in _STAND_INS}
+    others = [n for n in names if n.raw not in used and not (n.rank in _STAND_INS and _kind(n) in judged)]
+    metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
+    picked.update(metrics)
+    picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
+    norms = _norms(names)
+    picked.update(norms)
+    if norms and "grad_norm" not in norms:
+        notes.append("norms of single layers are not judged without that of the whole net; log grad_norm, too")
+    channels = {}
+    for channel, sources in picked.items():
+        if sources:
+            channels[channel] = _total(sources, table)
+            if channel in logs:
+                steps, values = channels[channel]
+                channels[channel] = steps, np.log(values)
+                notes.append(f"{channel} <- logarithm of {sources[0].raw}")
+            elif [n.raw for n in sources] != [channel]:
+                notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+    why = _of_rewards(names, why)
+    return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
+
+
+def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
+    """Whether a series is the band that W&B puts around another of the table."""
+    return is_bound(raw) and without_bound(raw) in table
+
+
+@lru_cache(maxsize=4096)
+def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]]:
+    """What the names of a table mean beside each other, and remarks; tables of one archive are named alike."""
+    names, remarks = settled_names(list(map(parse, raw)))
+    return tuple(names), tuple(remarks)
+
+
+def _losses(
+    names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
+) -> tuple[list[Name], list[Name], list[str]]:
+    """Returns the names to add up for the train loss, for the validation loss, and remarks."""
+    lossy = [n for n in names if n.rank < 9]
+    train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
+    notes = []
+    test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
+    if test:
+        val, notes = test, [_TEST_NOTE]
+    train, val = _same_tier(train, val)
+    parts, val_parts = _by_component(train), _by_component(val)
+    shared = [c for c in parts if c in val_parts]
+    wanted: list[Part]
+    val_wanted: list[Part]
+    if () in shared or (() in parts and not val) or (() in val_parts and not train):
+        wanted = val_wanted = [()]
+    elif shared:
+        wanted = val_wanted = _addable(shared, parts, val_parts, size, table)
+    else:
+        wanted = [()] if () in parts else _addable(list(parts), parts, {}, size, table)
+        val_wanted = [()] if () in val_parts else list(val_parts)[:1]
+        if () not in val_parts and len(val_parts) > 1:
+            others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
+            notes.append(f"several evaluation sets: the first is judged, not {others}")
+    if any(ADVERSARIAL & set(c) for c in wanted):
+        notes.append(ADVERSARIAL_NOTE)
+    elif any(ADVERSARIAL & set(c) for c in parts):
+        notes.append(OPPONENTS_NOTE)
+    chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
+    n_val = max((size[n.raw] for n in chosen_val), default=0)
+    chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
+    if not chosen_val or not any(n.split == "test" for n in chosen_val):
+        notes = [n for n in notes if n != _TEST_NOTE]
+    return chosen, chosen_val, notes
+
+
+def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
+    """Test losses to take for the missing validation: losses by name, else errors where train logs the same as well."""
+    if any(n.rank < 2 for n in val):
+        return []
+    if any(n.rank < 2 for n in test):
+        return test
+    if val or any(n.rank < 2 for n in train):
+        return []
+    kinds = {_kind(n) for n in train}
+    return [n for n in test if _kind(n) in kinds]
+
+
+def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
+    """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
+    words = [set(tokens(n.raw)) & PREFERRED for n in told]
+    return (all(words) and any("rejected" in own for own in words)) or _of_reward_model(told, names)
+
+
+def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
+    """Whether all rewards are the scores of a model that learns to rank pairs: TRL's `RewardTrainer`."""
+    scores = {frozenset(tokens(n.raw)).difference(SPLITS) for n in told}
+    return scores == set(RANKED_REWARDS) and {(word,) for word in RANKED_BESIDE} <= {n.component for n in names}
+
+
+def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
+    """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
+    told = [n for n in names if n.reinforced]
+    if not told or _of_pairs(told, names):
+        return notes
+    others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
+    return [*others, f"{REINFORCEMENT}, told by {quoted((n.raw for n in told), limit=3)}"]
+
+
+def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
+    """Losses of the training set; a bare `loss` counts unless a real `train_loss` series is beside it.
+
+    Hugging Face logs `loss` all along and one final `train_loss`, the average of the run.
+    """
+    named = [n for n in lossy if n.split == "train"]
+    bare = [n for n in lossy if n.split == ""]
+    longest_bare = max((size[n.raw] for n in bare), default=0)
+    total = any(n.rank == 0 and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
+    bare_total = any(n.rank <= 1 and not n.component for n in bare)
+    if named and (total or not bare_total):
+        return named
+    return [n for n in named if size[n.raw] >= min(3, longest_bare)] + bare
+
+
+def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], list[Name]]:
+    """Keeps the best kind of loss that both sides log, else the best of each side."""
+
+    def of(side: Sequence[Name], rank: int) -> list[Name]:
+        return [n for n in side if n.rank == rank]
+
+    for rank in (0, 1):
+        if of(train, rank) and of(val, rank):
+            return of(train, rank), of(val, rank)
+    if any(n.rank <= 1 for n in (*train, *val)):
+        return of(train, 0) or of(train, 1), of(val, 0) or of(val, 1)
+    for rank in (2, 3):
+        if of(train, rank) or of(val, rank):
+            return _like_first(of(train, rank), of(val, rank))
+    return [], []
+
+
+def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
+    """Keeps one kind of error of several: the first one that both sides log, else the first one of each."""
+    evaluated = {_kind(n) for n in val}
+    kind = next((_kind(n) for n in train if _kind(n) in evaluated), _kind((train or val)[0]))
+    same = [n for n in val if _kind(n) == kind]
+    return [n for n in train if _kind(n) == kind], same or val[:1]
+
+
+def _kind(name: Name) -> Part:
+    """What an error measures, whatever the number of its set: `validation_0-rmse` and `train-rmse` measure the same."""
+    return tuple(word for word in name.component if not word.isdigit())
+
+
+def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
+    groups: dict[Part, list[Name]] = {}
+    for name in names:
+        groups.setdefault(name.component, []).append(name)
+    return groups
+
+
+def _addable(
+    wanted: list[Part],
+    parts: Mapping[Part, list[Name]],
+    val_parts: Mapping[Part, list[Name]],
+    size: Mapping[str, int],
+    table: Mapping[str, Points],
+) -> list[Part]:
+    """Returns the components to add up: all that share their steps, else the longest alone."""
+    for side in (parts, val_parts):
+        sources = [_by_cadence(side[c], size, 0) for c in wanted if c in side]
+        if not all(_same_steps(table[sources[0].raw], table[s.raw]) for s in sources[1:]):
+            return [max(wanted, key=lambda c: max(size[n.raw] for n in parts[c]))]
+    return wanted
+
+
+def _same_steps(a: Points, b: Points) -> bool:
+    if a[0] is None or b[0] is None:
+        return a[0] is b[0] and len(a[1]) == len(b[1])
+    return np.array_equal(a[0], b[0])
+
+
+def _by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> Name:
+    """Of the series of one quantity: `_epoch` where validation is per epoch, else the longest."""
+    if len(names) == 1:
+        return names[0]
+    epoch = next((n for n in names if n.cadence == "epoch"), None)
+    if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
+        return epoch
+    return max(names, key=lambda n: size[n.raw])
+
+
+def _total(sources: Sequence[Name], table: Mapping[str, Points]) -> Points:
+    steps, values = table[sources[0].raw]
+    for other in sources[1:]:
+        if _same_steps(table[sources[0].raw], table[other.raw]):
+            values = values + table[other.raw][1]
+    return steps, values
+
+
+def _metrics(
+    names: Sequence[Name], size: Mapping[str, int], *, bare_is_train: bool
+) -> tuple[dict[str, list[Name]], MetricGoal | None]:
+    """Returns the metric to judge, on both sides where both log it, and its goal."""
+    metrics = [n for n in names if n.quantity == "metric"]
+    if not metrics:
+        return {}, None
+    val_split = "val" if any(n.split == "val" for n in metrics) else "test"
+    sides: dict[tuple[str, ...], dict[str, list[Name]]] = {}
+    evaluated = {n.component for n in metrics if n.split == val_split}
+    for name in metrics:
+        side = _metric_side(name, val_split, name.component in evaluated, bare_is_train)
+        if side:
+            sides.setdefault(name.component, {}).setdefault(side, []).append(name)
+    if not sides:
+        return {}, None
+
+    def cost(item: tuple[tuple[str, ...], dict[str, list[Name]]]) -> tuple[bool, bool, bool, int, int]:
+        key, found = item
+        first = next(iter(found.values()))[0]
+        short = all(size[n.raw] < 2 for group in found.values() for n in group)
+        return short, len(found) < 2, "val" not in found, first.family, len(key)
+
+    _, found = min(sides.items(), key=cost)
+    n_val = max((size[n.raw] for n in found.get("val", [])), default=0)
+    picked = {f"{side}_metric": [_by_cadence(found[side], size, n_val)] for side in ("train", "val") if side in found}
+    return picked, next(iter(found.values()))[0].goal
+
+
+def _metric_side(name: Name, val_split: str, evaluated: bool, bare_is_train: bool) -> str:
+    """Side of a metric; one without a split is the train side if validation logs it too."""
+    if name.split == "train":
+        return "train"
+    if name.split == val_split:
+        return "val"
+    if name.split:
+        return ""
+    if evaluated or (bare_is_train and name.family not in EVAL_FAMILIES):
+        return "train"
+    return "val"
+
+
+def _is_bare(train: Sequence[Name]) -> bool:
+    return bool(train) and all(n.split == "" for n in train)
+
+
+def _first_group(names: Sequence[Name]) -> list[Name]:
+    """The learning rate: the plainest name, the first parameter group."""
+    if not names:
+        return []
+    group: Callable[[Name], tuple[int, str]] = lambda n: (  # noqa: E731  # a key, used once
+        len(n.component),
+        "".join(c for c in "".join(n.component) if c.isdigit()),
+    )
+    return [min(names, key=group)]
+
+
+def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
+    norms = [n for n in names if n.quantity == "grad_norm"]
+    beside_l1 = any(re.fullmatch(r"l\d+", n.component[0]) for n in norms if n.component)
+    picked: dict[str, list[Name]] = {}
+    whole = []
+    for n in norms:
+        if beside_l1 and n.raw.endswith("/l2"):  # beside l1 and l3 a layer, not the L2 norm of the net
+            picked[f"{LAYER_PREFIX}l2"] = [n]
+        elif n.component:
+            picked[LAYER_PREFIX + n.component[0]] = [n]
+        else:
+            whole.append(n)
+    if whole:
+        picked["grad_norm"] = [min(whole, key=lambda n: len(tokens(n.raw)))]
+    return picked
+
+
+def _with_perplexity(
+    train: list[Name], val: list[Name], names: Sequence[Name], table: Mapping[str, Points]
+) -> tuple[list[Name], list[Name], list[str]]:
+    """Returns both losses and the channels that are logarithms: of a perplexity where a side logs no loss."""
+    sides, logs = {"train_loss": train, "val_loss": val}, list[str]()
+    logged = {channel: side[0] for channel, side in sides.items() if side}
+    if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
+        return train, val, list(logged)
+    for channel, other, splits in (("val_loss", train, ("val", "test")), ("train_loss", val, ("train",))):
+        if not other or any(n.rank > 1 for n in other):
+            continue
+        known = [n for split in splits for n in names if n.split == split and n.rank == PERPLEXITY]
+        found = sides[channel] or [n for n in known if n.split != "test" or len(table[n.raw][1]) > 1]
+        if found and found[0].rank == PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
+            sides[channel] = found[:1]
+            logs.append(channel)
+    return sides["train_loss"], sides["val_loss"], logs
+
+
+def _is_perplexity(values: FloatArray) -> bool:
+    return bool(np.isfinite(values).any()) and not (values < 1).any()
+
+
+def _named(wanted: str | None, table: Mapping[str, Points], keyword: str) -> list[Name]:
+    """The series a user named, none if he did not."""
+    return [] if wanted is None else [_match(wanted, table, keyword)]
+
+
+def _match(wanted: str, table: Mapping[str, Points], keyword: str) -> Name:
+    """The series a user named: by its exact name, else the first one the pattern is found in."""
+    if wanted in table:
+        return parse(wanted)
+    try:
+        pattern = re.compile(wanted)
+    except re.error as error:
+        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
+    found = next((raw for raw in table if pattern.search(raw)), None)
+    if found is None:
+        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(table)}")
+    return parse(found)

@@ -1,0 +1,321 @@
+"""Tables of other libraries (pandas, polars, pyarrow) as a `Grid`, or as one table of series per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.errors import InputError
+from curveclinic.intake.grid import (
+    AXIS_NAMES,
+    ID_COLUMNS,
+    RUN_COLUMNS,
+    Column,
+    Grid,
+    cell_text,
+    column_from_cells,
+    numbered,
+    repeated_notes,
+    rows_by_run,
+    run_column,
+    select,
+    text_notes,
+)
+from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.vocabulary import REPETITIONS
+from curveclinic.phrases import counted
+from curveclinic.points import as_points
+
+Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
+"""Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
+
+_LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
+_VALUE_COLUMNS = ("value", "float_value")
+_FEW_GAPS = 0.2
+"""Share of a column's rows up to which NaN stands out."""
+
+STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
+"""List columns that hold the steps of all others."""
+
+
+def grid_from_frame(frame: Any) -> Grid:
+    """Returns the grid of a wide or long table; see `_settle_nans` for what pandas cannot tell apart."""
+    cells = columns_of(frame)
+    n_rows = max((len(values) for values, _ in cells.values()), default=0)
+    may_tell = {k: _texts(cells[k]) for k in (*RUN_COLUMNS, *REPETITIONS) if k in cells}
+    key = run_column(may_tell)
+    run_of, run_names = (None, ()) if key is None else numbered(may_tell[key])
+    columns: dict[str, Column] = {}
+    notes = [*repeated_notes(_names_of(frame))]
+    every = np.arange(n_rows)
+    for name, (values, missing) in cells.items():
+        if name == key:
+            continue
+        column, bad = _column(values, missing, every)
+        if len(column.rows):
+            columns[name] = column
+        notes += text_notes(name, column, bad)
+    columns = _unstacked(cells, columns)
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        settled = _settle_runs(columns, run_of, len(run_names), n_rows)
+        notes += _gap_notes(columns, settled)
+        columns = settled
+    return Grid(columns, n_rows, run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _texts(cells: Cells) -> list[str]:
+    """Returns the cells of a column as texts; "" for a missing one."""
+    values, missing = cells
+    texts = list(map(cell_text, values.tolist()))
+    return texts if missing is None else ["" if gap else text for text, gap in zip(texts, missing, strict=True)]
+
+
+def _column(
+    values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]
+) -> tuple[Column, list[Any]]:
+    """The numbers of a column, and its cells that hold none; `every` are all rows, shared by columns without gaps."""
+    if missing is None:
+        return column_from_cells(enumerate(values.tolist()))
+    if not missing.any():
+        return Column(every[: len(values)], values.astype(np.float64, copy=False)), []
+    rows = np.flatnonzero(~missing)
+    return Column(rows, values[rows].astype(np.float64, copy=False)), []
+
+
+def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[str, Column]:
+    """Gives each metric of a long table (`name`, `value`) a column of its own."""
+    lower = {name.strip().lower(): name for name in reversed(list(cells))}
+    label = next((lower[k] for k in _LABEL_COLUMNS if k in lower and lower[k] not in columns), None)
+    value = next((lower[k] for k in _VALUE_COLUMNS if lower.get(k) in columns), None)
+    if label is None or value is None:
+        return columns
+    out = {name: column for name, column in columns.items() if name != value}
+    codes, names = numbered([str(v) for v in cells[label][0].tolist()])
+    own = codes[columns[value].rows]
+    for code, name in enumerate(names):
+        here = own == code
+        if here.any():
+            out[name] = Column(columns[value].rows[here], columns[value].values[here])
+    return out
+
+
+def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
+    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not."""
+    cells = {name: values for name, (values, _) in columns_of(frame).items()}
+    lists = {name for name, values in cells.items() if _holds_lists(values)}
+    scalar_loss = any(parse(name).quantity == "loss" for name in cells if name not in lists)
+    if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
+        return None
+    key = next((k for k in ID_COLUMNS if k in cells and k not in lists), None)
+    n_rows = max(len(values) for values in cells.values())
+    return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
+
+
+def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
+    """Returns the series in one row; a list of anything but numbers is left out."""
+    table: dict[str, Points] = {}
+    for name in cells:
+        value = cells[name][row] if name in lists else None
+        if value is None or isinstance(value, float) or name.lower() in STEP_LISTS or is_axis_of(name, lists):
+            continue
+        axis = _axis_of(name, cells, lists, row)
+        with suppress(InputError):
+            table[name] = as_points(name, value if axis is None or len(axis) != len(value) else (axis, value))
+    return table
+
+
+def is_axis_of(name: str, lists: set[str]) -> bool:
+    """Whether a list column holds the steps of another."""
+    return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
+
+
+def axes_of(name: str) -> tuple[str, ...]:
+    """Names of list columns that may hold the steps of another, the best first."""
+    return (f"{name}_step", f"{name}_steps", f"{name}/step", *STEP_LISTS)
+
+
+def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
+    """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
+    for key in axes_of(name):
+        if key in lists and cells[key][row] is not None:
+            return cells[key][row]
+    return None
+
+
+def _holds_lists(values: npt.NDArray[Any]) -> bool:
+    if values.dtype != object:
+        return False
+    first = next((v for v in values if v is not None and not (isinstance(v, float) and v != v)), None)
+    return isinstance(first, (list, tuple, np.ndarray))
+
+
+def as_table(frame: Any) -> Any:
+    """Returns an Arrow record batch as a table, any other table as it is."""
+    if type(frame).__name__ != "RecordBatch":
+        return frame
+    import pyarrow as pa
+
+    return pa.Table.from_batches([frame])
+
+
+def columns_of(frame: Any) -> dict[str, Cells]:
+    """Returns name -> cells of a table; of columns with the same name the first."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(_names_of(frame)):
+        places.setdefault(name, place)
+    module = type(frame).__module__.partition(".")[0]
+    if module == "pyarrow":
+        return {name: _from_arrow(frame.column(i)) for name, i in places.items()}
+    if module == "polars":
+        return {name: _from_polars(frame.get_column(name)) for name in places}
+    cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
+    axis = frame.index.name
+    if isinstance(axis, str) and axis.strip().lower() in AXIS_NAMES and axis not in cells:
+        cells[axis] = _from_pandas(frame.index.to_series())
+    return cells
+
+
+def _names_of(frame: Any) -> list[str]:
+    module = type(frame).__module__.partition(".")[0]
+    return list(map(str, frame.column_names if module == "pyarrow" else frame.columns))
+
+
+def _from_arrow(column: Any) -> Cells:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind) and (
+        pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+    ):
+        return _object_array([text for chunk in column.chunks for text in _shared_texts(chunk)]), None
+    if pa.types.is_dictionary(kind):
+        column = pc.cast(column, kind.value_type)
+        kind = column.type
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        if not column.null_count:
+            return column.to_numpy(zero_copy_only=False), np.zeros(len(column), dtype=bool)
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        return column.fill_null(0).to_numpy(zero_copy_only=False), missing
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _object_array([_list_values(v) for v in column]), None
+    try:
+        return _object_array(column.to_pylist()), None
+    except (OverflowError, ValueError):  # times before the year 1 or after 9999
+        return _object_array([None] * len(column)), None
+
+
+def _shared_texts(array: Any) -> Iterator[str | None]:
+    """Yields the texts of a dictionary array; equal ones are one object, however long and often repeated."""
+    texts = [*array.dictionary.to_pylist(), None]
+    return (texts[place] for place in array.indices.fill_null(len(texts) - 1).to_pylist())
+
+
+def _list_values(scalar: Any) -> Any:
+    """One list cell as an array, without a Python object per number unless some are missing."""
+    inner = scalar.values
+    if inner is None:
+        return None
+    return inner.to_pylist() if inner.null_count else inner.to_numpy(zero_copy_only=False)
+
+
+def _from_polars(column: Any) -> Cells:
+    if column.dtype.is_numeric():
+        exact = column if column.dtype.is_integer() else column.cast(float)  # a run id may not fit a float
+        return exact.fill_null(0).to_numpy(), column.is_null().to_numpy()
+    return _object_array(column.to_list()), None
+
+
+def _from_pandas(column: Any) -> Cells:
+    """Nullable columns know what is missing; float columns do not, and keep their NaN."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu":
+        return column.to_numpy(), np.zeros(len(column), dtype=bool)
+    if hasattr(column.array, "isna") and getattr(column.dtype, "kind", "O") in "fiu":
+        missing = np.asarray(column.isna(), dtype=bool)
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), missing
+    return _object_array(list(column)), None
+
+
+def _object_array(values: list[Any]) -> npt.NDArray[Any]:
+    out = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        out[i] = value
+    return out
+
+
+def _gap_notes(before: Mapping[str, Column], after: Mapping[str, Column]) -> list[str]:
+    """The notes on a few NaN that were read as not logged, in columns that have a number in nearly every row."""
+    out = []
+    for name, column in before.items():
+        lost = len(column.rows) - len(after[name].rows) if name in after else 0
+        if 0 < lost <= _FEW_GAPS * len(column.rows) and parse(name).quantity:
+            out.append(f"{name}: NaN in {counted(lost, 'row')} is read as not logged, which pandas writes so, too")
+    return out
+
+
+def _settle_runs(
+    columns: dict[str, Column], run_of: npt.NDArray[np.int64] | None, n_runs: int, n_rows: int
+) -> dict[str, Column]:
+    """Applies `_settle_nans` to each run's own rows."""
+    if run_of is None:
+        return _settle_nans(columns, n_rows)
+    kept: dict[str, list[Column]] = {name: [] for name in columns}
+    for rows in rows_by_run(run_of, n_runs):
+        own = {name: select(column, rows) for name, column in columns.items()}
+        for name, column in _settle_nans({n: c for n, c in own.items() if len(c.rows)}, len(rows)).items():
+            kept[name].append(Column(rows[column.rows], column.values))
+    return {name: _joined(parts) for name, parts in kept.items() if parts}
+
+
+def _joined(parts: list[Column]) -> Column:
+    rows = np.concatenate([p.rows for p in parts])
+    order = np.argsort(rows, kind="stable")
+    return Column(rows[order], np.concatenate([p.values for p in parts])[order])
+
+
+def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column]:
+    """Tells missing cells from real NaN in float columns, where pandas writes NaN for both.
+
+    A NaN with a later finite value in its column is missing. A block of NaN at the end is real if it is
+    longer than the column's usual gap; of it, the rows the column's cadence leads to are kept. A column
+    of nothing but NaN is real if it is the run's only train loss.
+    """
+    finite = {name: column.rows[~np.isnan(column.values)] for name, column in columns.items()}
+    rare = [rows for rows in finite.values() if 0 < len(rows) <= max(1, n_rows // 20) and rows[-1] >= n_rows - 2]
+    summary = set(np.concatenate(rare).tolist()) if rare else set()
+    out = {}
+    for name, column in columns.items():
+        is_nan = np.isnan(column.values)
+        keep = ~is_nan
+        if len(finite[name]):
+            keep |= _real_nans(column, finite[name], summary)
+        else:
+            keep |= _is_dead_loss(name, finite)
+        if keep.any():
+            out[name] = Column(column.rows[keep], column.values[keep])
+    return out
+
+
+def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> bool:
+    """Whether a column of NaN is a train loss, not one that only other runs of a concatenated frame log."""
+
+    def part(name: str) -> tuple[str, ...] | None:
+        known = parse(name)
+        return known.component if known.quantity == "loss" and known.split in ("train", "") else None
+
+    return part(name) is not None and not any(len(rows) and part(name) == part(other) for other, rows in finite.items())
+
+
+def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
+    is_nan = np.isnan(column.values)
+    gaps = np.diff(finite)
+    widest, usual = (int(gaps.max()), int(np.median(gaps))) if len(gaps) else (int(finite[-1]) + 1, int(finite[-1]) + 1)
+    trailing = is_nan & (column.rows > finite[-1])
+    trailing &= ~np.isin(column.rows, np.array(sorted(summary), dtype=np.int64))
+    if trailing.sum() < widest:
+        return np.zeros(len(is_nan), dtype=bool)
+    return np.asarray(trailing & ((column.rows - finite[-1]) % max(usual, 1) == 0))

@@ -1,0 +1,330 @@
+"""The door for curves held in memory: mappings, tables, Keras histories, Hugging Face log histories.
+
+Nothing here imports pandas, polars or keras; their objects are known by their module and what they can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from curveclinic.errors import InputError
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
+from curveclinic.intake.columns import as_table, grid_from_frame, tables_from_lists
+from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.orientations import points_held, rows_held
+from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, tokens
+from curveclinic.points import as_points
+from curveclinic.run import MetricGoal, Run, check_metric_goal, check_num_classes
+
+_EXPECTED = (
+    "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
+    "a Keras History, a log_history, or a list of these"
+)
+_NOWHERE = Origin()
+_TABLES = ("pandas", "polars", "pyarrow")
+
+
+def runs_from(
+    data: Any,
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
+    train_loss: str | None = None,
+    val_loss: str | None = None,
+) -> tuple[list[Run | InputError], bool]:
+    """Returns the runs held by whatever the caller has, and whether that was a single run.
+
+    Args:
+        data: one run, a table of one or many, or a list of runs (see DESIGN, section 2).
+        num_classes: number of classes, where known.
+        metric_goal: "max" or "min"; None: inferred from the metric's name.
+        train_loss: name of the train loss, or a regular expression found in it.
+        val_loss: the same for the validation loss.
+
+    Raises:
+        InputError: `data` is no run, or a single unusable one. In a list the error takes the run's place.
+    """
+    check_options(num_classes, metric_goal)
+    options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal, train_loss=train_loss, val_loss=val_loss)
+    if _is_one(data):
+        runs, single = _one(data, options)
+        return list(runs), single
+    if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)) or hasattr(data, "__fspath__"):
+        raise InputError(_refusal(data))
+    items = list(data)
+    if items and not isinstance(data, (list, tuple)) and not all(_is_one(item) or _is_log(item) for item in items):
+        raise InputError(_refusal(data))
+    if _is_log(items):
+        runs, single = _from_rows(items, options)
+        return list(runs), single
+    if items and all(np.isscalar(item) or item is None for item in items):
+        raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
+    return [_listed(item, options) for item in items], False
+
+
+def check_options(num_classes: Any, metric_goal: Any) -> None:
+    """Raises an InputError for what is no number of classes or no goal."""
+    check_metric_goal(metric_goal)
+    check_num_classes(num_classes)
+
+
+def _refusal(data: Any) -> str:
+    found = type(data).__name__
+    if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
+        return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
+    if hasattr(data, "collect"):
+        return f"found {found}; call .collect() on it first"
+    return f"found {found}, {_EXPECTED}"
+
+
+def _is_one(data: Any) -> bool:
+    if isinstance(data, (Run, Mapping)) or _is_table(data):
+        return True
+    return isinstance(getattr(data, "history", None), Mapping) or _log_rows(data) is not None
+
+
+def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
+    """The rows of one run that something holds, each of numbers; None where there are none."""
+    rows = rows_held(data)
+    return rows if rows is not None and _is_log(rows) else None
+
+
+def _is_table(data: Any) -> bool:
+    names = ("DataFrame", "Table", "RecordBatch")
+    return type(data).__module__.partition(".")[0] in _TABLES and type(data).__name__ in names
+
+
+def _is_log(data: Any) -> bool:
+    """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`.
+
+    Beside a loss that is a number, a list or a histogram is a cell like another.
+    """
+    if not isinstance(data, (list, tuple)) or not all(isinstance(row, Mapping) for row in data) or not any(data):
+        return False
+    cells = [cell for row in data for cell in flatten(row)]
+    if all(_is_scalar(value) for _, value in cells):
+        return True
+    losses = [value for name, value in cells if parse(str(name)).rank <= 1]
+    numbers = [value for value in losses if value is not None]
+    return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, (list, tuple)) or _is_one(value):
+        return False
+    return getattr(value, "ndim", 0) == 0
+
+
+def _listed(item: Any, options: ReadOptions) -> Run | InputError:
+    """Returns one run of a list, or the reason why there is none."""
+    try:
+        if _is_log(item):
+            runs, _ = _from_rows(item, options)
+        elif _is_one(item):
+            runs, _ = _one(item, options)
+        else:
+            return InputError(_refusal(item))
+    except InputError as error:
+        return error
+    if len(runs) != 1:
+        return InputError(f"this element holds {len(runs)} runs, expected one; hand it over by itself")
+    return runs[0]
+
+
+def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    if isinstance(data, Run):
+        return [_completed(data, options)], True
+    if _is_table(data):
+        return _from_frame(data, options)
+    rows = _log_rows(data)
+    if rows is not None:
+        return _from_rows(rows, options)
+    if not isinstance(data, Mapping):
+        epochs = getattr(data, "epoch", None)
+        history = dict(data.history)
+        if isinstance(epochs, list) and "epoch" not in history:
+            history["epoch"] = epochs
+        return [run_from_mapping(history, options, _NOWHERE)], True
+    named = runs_by_name(data)
+    if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
+        raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
+    return [run_from_mapping(data, options, _NOWHERE)], True
+
+
+def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Returns name -> history of a mapping that holds several; empty if it is one run."""
+    parts = {str(name): held for name, value in data.items() if _is_mapping(held := _history_of(value))}
+    if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
+        return {}
+    return parts if all(_is_history(part) for part in parts.values()) else {}
+
+
+def _history_of(value: Any) -> Any:
+    """What a Keras history or a run keeps its curves in; anything else as it is."""
+    if isinstance(value, Run):
+        return {name: (series.steps, series.values) for name, series in value.channels.items()}
+    held = None if type(value) in (np.ndarray, list) else getattr(value, "history", None)
+    return held if isinstance(held, Mapping) else value
+
+
+def _is_mapping(value: Any) -> bool:
+    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
+    return type(value) is not np.ndarray and isinstance(value, Mapping)
+
+
+def _is_history(part: Mapping[str, Any]) -> bool:
+    return any(
+        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == 0
+        for name, value in part.items()
+    )
+
+
+def _completed(run: Run, options: ReadOptions) -> Run:
+    return replace(
+        run,
+        num_classes=options.num_classes if options.num_classes is not None else run.num_classes,
+        metric_goal=options.metric_goal or run.metric_goal,
+    )
+
+
+def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    """One run of rows, many where a column tells runs apart."""
+    grid = grid_from_rows(rows)
+    runs = runs_from_grid(grid, options, _NOWHERE, split=False)
+    return _in_place(runs), grid.run_of is None
+
+
+def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
+    """Puts the reason in the place of a run that cannot be used beside others."""
+    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs]
+
+
+def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    """One run of a wide table; many of a table with a run column or with lists in its cells."""
+    frame = as_table(frame)
+    lists = tables_from_lists(frame)
+    if lists is not None:
+        made = [
+            attempt(run_from_table, table, options, Origin(run_id=name or str(k)))
+            for k, (name, table) in enumerate(lists)
+        ]
+        return made, False
+    grid = grid_from_frame(frame)
+    runs = runs_from_grid(grid, options, _NOWHERE, split=False)
+    return _in_place(runs), grid.run_of is None and len(runs) == 1
+
+
+def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:
+    """Returns the run of a mapping name -> values or (steps, values); a lone `history` key is looked into.
+
+    Raises:
+        InputError: a channel holds no numbers, or there is no loss.
+    """
+    if not data:
+        raise InputError(f"found an empty mapping, {_EXPECTED}")
+    for wrapper in ("history", "curves", "channels"):
+        if wrapper in data and isinstance(data[wrapper], Mapping):
+            inner = dict(data[wrapper])
+            if "epoch" in data and "epoch" not in inner:
+                inner["epoch"] = data["epoch"]
+            data = {**inner, **{k: data[k] for k in ID_COLUMNS if k in data}}
+    table, notes = _table_and_notes(data, (options.train_loss, options.val_loss))
+    run_id = next((str(data[k]) for k in ID_COLUMNS if isinstance(data.get(k), (str, int))), "")
+    if notes or (run_id and not origin.run_id):
+        origin = replace(origin, run_id=origin.run_id or run_id, notes=(*origin.notes, *notes))
+    return run_from_table(table, options, origin)
+
+
+def table_from_mapping(data: Mapping[str, Any]) -> dict[str, Points]:
+    """Returns the raw series of a mapping; entries that are no series are passed over.
+
+    Raises:
+        InputError: an entry named like a loss holds no numbers, or the only loss is a single number.
+    """
+    return _table_and_notes(data, ())[0]
+
+
+def _table_and_notes(
+    data: Mapping[str, Any], forced: Sequence[str | None]
+) -> tuple[dict[str, Points], tuple[str, ...]]:
+    """The raw series of a mapping, and what was left out of those that it names like a channel."""
+    table: dict[str, Points] = {}
+    single: list[InputError] = []
+    notes: list[str] = []
+    axis_name, axis = _shared_axis(data)
+    used = axis is None
+    for raw, value in _series(data):
+        if _is_axis(raw) or raw in RUN_COLUMNS:
+            continue
+        try:
+            steps, values = as_points(raw, value)
+        except InputError as error:
+            known = parse(raw)
+            if value is None or isinstance(value, (int, float, str)):
+                # not logged, a hyper-parameter (lr, the kind of loss), or a final score
+                single += [error] if known.quantity == "loss" else []
+            elif known.quantity == "loss" or raw in forced:
+                raise
+            elif known.quantity:
+                notes.append(f"left out {error}")
+            continue
+        if steps is None and axis is not None and len(axis) == len(values):
+            steps, used = axis, True
+        elif steps is not None and axis is not None and not _has_steps(value):
+            used = True
+            steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
+        table[raw] = (steps, values)
+    if single and not any(parse(raw).rank <= 1 for raw in table):
+        raise single[0]
+    if not used and any(steps is None for steps, _ in table.values()):
+        notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
+    return table, tuple(notes)
+
+
+def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yields (name, values) of a mapping that may be nested.
+
+    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
+    series each.
+    """
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if not _is_mapping(value):
+            yield name, value
+        elif (points := points_held(value)) is not None:
+            yield name, points
+        elif value and set(value) <= {"step", "steps", "value", "values"} and {"value", "values"} & set(value):
+            values = value.get("value", value.get("values"))
+            steps = value.get("step", value.get("steps"))
+            yield name, values if steps is None else (steps, values)
+        else:
+            yield from _series(value, f"{name}/")
+
+
+def _has_steps(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_axis(name: Any) -> bool:
+    """Whether a name is that of a step column."""
+    return isinstance(name, str) and name.strip().lower() in AXIS_NAMES
+
+
+def _shared_axis(data: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
+    named = {str(name).strip().lower(): name for name in data if _is_axis(name)}
+    for key in (name for name in AXIS_NAMES if name in named):
+        try:
+            steps, values = as_points(key, data[named[key]])
+        except InputError:
+            continue
+        if steps is None and np.isfinite(values).all():
+            return key, values
+    return "", None

@@ -1,0 +1,400 @@
+"""`Grid`: rows of a log with named columns; its step axis, and where one run ends and the next begins."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.intake.charts import taken_apart
+from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.restarts import cut
+from curveclinic.intake.vocabulary import REPETITIONS
+from curveclinic.phrases import counted
+from curveclinic.points import FloatArray, as_number, with_inf
+
+IntArray = npt.NDArray[np.int64]
+
+Cells = tuple[Sequence[int], Sequence[Any]]
+"""Rows and the cells in them."""
+
+RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
+"""Columns that tell the runs of a long table apart, the first one found counts."""
+
+ID_COLUMNS = (*RUN_COLUMNS, "id")
+"""Columns that name the run of a row, where one row is one run."""
+
+AXIS_NAMES = (
+    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
+    *("num_updates", "train_num_updates", "current_steps"),
+    "epoch",
+    "epochs",
+    "round",
+    "_step",
+    "index",
+    "idx",
+)
+"""Step columns, the finest first; W&B's `_step` counts log calls."""
+
+_NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx")
+"""Counters that some loggers (mmcv) start anew in each epoch."""
+
+_COARSE = ("epoch", "epochs", "round")
+_FINE_COUNT = "_step"
+"""Where it is logged, an epoch that most rows share with the row before is not the axis."""
+
+_TEXT_CELLS = 1000
+"""After so many cells without a single number a column is taken for text."""
+
+LOOKED_AT = 100
+"""Cells without a number among which a note looks for different ones."""
+
+SHOWN = 3
+"""Different cells without a number that a note shows."""
+
+OTHER_UNITS = 3.0
+"""Last steps that differ by more than this factor are counted in different units (steps, epochs)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column, missing cells left out: the rows it has values in, and the values."""
+
+    rows: IntArray
+    values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Rows of a log.
+
+    Attributes:
+        columns: name -> column, in the order logged; columns without a number are left out.
+        n_rows: number of rows.
+        breaks: rows before which the writer started over (a second header).
+        run_of: number of the run each row belongs to, None when all rows are one run's.
+        run_names: names of these runs.
+        notes: what had to be repaired.
+    """
+
+    columns: Mapping[str, Column]
+    n_rows: int
+    breaks: tuple[int, ...] = ()
+    run_of: IntArray | None = None
+    run_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+
+def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (name, value) of nested mappings, names joined by a slash."""
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}/")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
+    cells = _cells_by_name(rows)
+    columns, notes = {}, []
+    for name, parts in cells.items():
+        column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
+        if len(column.rows):
+            columns[name] = column
+        notes += text_notes(name, column, bad)
+    run_of: IntArray | None = None
+    run_names: tuple[str, ...] = ()
+    key = run_column({name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells})
+    if key:
+        columns.pop(key, None)
+        run_of, run_names = numbered(_texts(cells[key], len(rows)))
+    return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
+    """Returns name -> its cells, a part for each kind of row; rows with the same keys are one kind."""
+    kinds: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for index, row in enumerate(rows):
+        indices, values = kinds.setdefault(tuple(row), ([], []))
+        indices.append(index)
+        values.append(row.values())
+    cells: dict[str, list[Cells]] = {}
+    for keys, (indices, values) in kinds.items():
+        for key, column in zip(keys, zip(*values, strict=True), strict=True):
+            if any(issubclass(kind, Mapping) for kind in set(map(type, column))):
+                for index, cell in zip(indices, column, strict=True):
+                    for name, value in flatten({key: cell}):
+                        cells.setdefault(name, []).append(([index], (value,)))
+            else:
+                cells.setdefault(str(key), []).append((indices, column))
+    return cells
+
+
+def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
+    """Returns (row, cell) pairs in the order of rows."""
+    return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
+
+
+def _texts(parts: Sequence[Cells], n_rows: int) -> list[str]:
+    """Returns the cells of a column as texts, one for each row; "" for a missing one."""
+    named = dict(_pairs(parts))
+    return [cell_text(named.get(row)) for row in range(n_rows)]
+
+
+def cell_text(value: Any) -> str:
+    """Returns a cell of a column of names as text, "" for a missing one."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return "" if value is None or is_nan or type(value).__name__ == "NAType" else str(value)
+
+
+def run_column(texts: Mapping[str, Sequence[str]]) -> str | None:
+    """Returns which of the columns tells the runs of a table apart, None where there is but one run.
+
+    A fold or a seed does where every row has one and they differ; beside one configuration it is a setting.
+
+    Args:
+        texts: name -> cells, for the columns that may tell them; "" for a missing cell.
+    """
+    known = next((name for name in RUN_COLUMNS if name in texts), None)
+    if known is not None:
+        return known
+    return next(
+        (name for name in REPETITIONS if name in texts and all(texts[name]) and len(set(texts[name])) > 1), None
+    )
+
+
+def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
+    """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
+    if not all(set(map(type, values)) <= {float, int} for _, values in parts):
+        return None
+    rows = np.fromiter((row for indices, _ in parts for row in indices), dtype=np.int64)
+    try:
+        numbers = np.array([value for _, values in parts for value in values], dtype=np.float64)
+    except OverflowError:
+        return None
+    if len(parts) > 1:
+        order = np.argsort(rows, kind="stable")
+        rows, numbers = rows[order], numbers[order]
+    return Column(rows, with_inf(numbers)), []
+
+
+def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
+    """Returns the number of each name, in order of first appearance, and the names."""
+    known: dict[str, int] = {}
+    codes = np.fromiter((known.setdefault(n, len(known)) for n in names), dtype=np.int64, count=len(names))
+    return codes, tuple(known)
+
+
+def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, list[Any]]:
+    """Returns the column of (row, cell) pairs and the cells that hold no number.
+
+    A column that is mostly text comes back empty; one of nothing but text holds no cells that should be numbers.
+    """
+    rows: list[int] = []
+    values: list[float] = []
+    bad: list[Any] = []
+    for row, cell in pairs:
+        if isinstance(cell, (bool, list, tuple)):
+            bad.append(cell)
+            continue
+        try:
+            number = as_number(cell)
+        except ValueError:
+            bad.append(cell)
+            if len(bad) > _TEXT_CELLS and not values:
+                break
+            continue
+        if number is not None:
+            rows.append(row)
+            values.append(number)
+    if not values:
+        return Column(np.array([], dtype=np.int64), np.array([])), []
+    if len(bad) > len(values):
+        rows, values = [], []
+    return Column(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64)), bad
+
+
+def text_notes(name: str, column: Column, bad: Sequence[Any]) -> list[str]:
+    """Returns the note on cells of a column that hold no number; none for a column nobody reads numbers from."""
+    if not bad or not _is_read(name):
+        return []
+    shown = quoted(dict.fromkeys(str(cell) for cell in bad[:LOOKED_AT]), limit=SHOWN)
+    if not len(column.rows):
+        return [f"{name}: most cells are not numbers ({shown}) and the column is left out"]
+    cells = counted(len(bad), "cell that is not a number", "cells that are not numbers")
+    return [f"{name}: left out {cells} ({shown})"]
+
+
+def repeated_notes(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns notes on names that several columns have, of which one is read; none for columns nobody reads."""
+    if len(set(names)) == len(names):
+        return ()
+    twice = [name for name, count in Counter(names).items() if count > 1 and _is_read(name)]
+    return tuple(f"{names.count(name)} columns are named {name!r}: the first is read" for name in twice)
+
+
+def _is_read(name: str) -> bool:
+    return bool(parse(name).quantity) or name.strip().lower() in AXIS_NAMES
+
+
+def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
+    """Returns one (id or "", table, notes) for each run in the grid.
+
+    Args:
+        grid: the rows of one or many runs.
+        split: whether rows whose steps start over may be several runs.
+    """
+    if grid.run_of is None:
+        charted = taken_apart(grid.columns)
+        apart = {name: replace(grid, columns=own) for name, own in charted.items()} if charted else {"": grid}
+        return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split)]
+    out = []
+    for code, rows in enumerate(rows_by_run(grid.run_of, len(grid.run_names))):
+        parts = _tables_in_order(rows_of(grid, rows), split)
+        for k, (table, notes) in enumerate(parts, 1):
+            name = grid.run_names[code]
+            out.append((name if len(parts) == 1 else f"{name}#{k}", table, notes))
+    return out
+
+
+def rows_by_run(run_of: IntArray, n_runs: int) -> list[IntArray]:
+    """Returns the rows of each run, ascending."""
+    order = np.argsort(run_of, kind="stable")
+    return np.split(order, np.searchsorted(run_of[order], np.arange(1, n_runs)))
+
+
+def rows_of(grid: Grid, rows: IntArray) -> Grid:
+    """Returns the grid of some rows (ascending), renumbered from 0."""
+    chosen = {name: select(column, rows) for name, column in grid.columns.items()}
+    return Grid({name: column for name, column in chosen.items() if len(column.rows)}, len(rows))
+
+
+def select(column: Column, rows: IntArray) -> Column:
+    """Returns the part of a column in some rows (ascending), renumbered from 0."""
+    at = np.searchsorted(column.rows, rows)
+    hit = np.flatnonzero(at < len(column.rows))
+    hit = hit[column.rows[at[hit]] == rows[hit]]
+    return Column(hit, column.values[at[hit]])
+
+
+def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
+    main = _main_column(grid)
+    axis_name, steps = row_steps(grid, main)
+    starts: list[int] = [0]
+    notes = _unfit_notes(grid, axis_name)
+    if main is not None:
+        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+        notes = (*notes, *said)
+    out = []
+    for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
+        table: dict[str, Points] = {}
+        for name, column in grid.columns.items():
+            inside = _between(column, start, stop)
+            if name != axis_name and len(inside.rows):
+                is_dense = len(inside.rows) == grid.n_rows
+                table[name] = (steps if is_dense else steps[inside.rows], inside.values)
+        out.append((_anchor(table, grid, steps, main, start, stop), notes))
+    return out
+
+
+def _between(column: Column, start: int, stop: int) -> Column:
+    """The part of a column in the rows from `start` to before `stop`."""
+    rows = column.rows
+    if not len(rows) or (rows[0] >= start and rows[-1] < stop):
+        return column
+    low, high = rows.searchsorted((start, stop)).tolist()
+    return Column(rows[low:high], column.values[low:high])
+
+
+def _main_column(grid: Grid) -> Column | None:
+    """The column whose rows tell where a run starts over: a train loss, else the longest one."""
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        known = parse(name)
+        return known.rank > 2, known.split in ("val", "test"), -len(grid.columns[name].rows)
+
+    best = min(grid.columns, key=rank, default=None)
+    return None if best is None else grid.columns[best]
+
+
+def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
+    """Returns the name of the axis column and the step of each row; without one, rows are counted from 1."""
+    found = {name.strip().lower(): name for name in reversed(list(grid.columns))}
+    for key in AXIS_NAMES:
+        name = found.get(key)
+        if name is None:
+            continue
+        column = grid.columns[name]
+        rows = main.rows if main is not None else column.rows
+        dense = len(column.rows) == grid.n_rows
+        covered = len(rows) if dense else len(np.intersect1d(column.rows, rows))
+        if 2 * covered < len(rows) or _is_constant(column.values) or not np.isfinite(column.values).all():
+            continue
+        steps = _filled(column, grid.n_rows)
+        if key in _COARSE and _FINE_COUNT in found and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
+            continue
+        if key in _NESTED_STEPS and "epoch" in found:
+            steps = _unnest(steps, _filled(grid.columns[found["epoch"]], grid.n_rows), rows)
+        return name, steps
+    return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
+
+
+def _unfit_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
+    """The note on a step column that would have been the axis, but holds NaN or Inf."""
+    if axis_name:
+        return ()
+    names = (name for name in grid.columns if name.strip().lower() in AXIS_NAMES)
+    unfit = [name for name in names if 0 < np.isfinite(grid.columns[name].values).mean() < 1]
+    return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",) if unfit else ()
+
+
+def _is_constant(values: FloatArray) -> bool:
+    return len(values) > 1 and bool(values[0] == values[-1]) and bool(np.all(values == values[0]))
+
+
+def _filled(column: Column, n_rows: int) -> FloatArray:
+    """Spreads a column over all rows; a row without a value takes the one before it."""
+    if len(column.rows) == n_rows:
+        return column.values
+    before = np.clip(np.searchsorted(column.rows, np.arange(n_rows), side="right") - 1, 0, None)
+    filled: FloatArray = column.values[before]
+    return filled
+
+
+def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
+    """Makes a counter that starts anew in each epoch run on through the epochs."""
+    back = np.diff(steps[rows]) <= 0
+    if not back.any():
+        return steps
+    forward = np.diff(epochs[rows]) > 0
+    if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
+        return steps
+    own = steps[rows]
+    from_zero = float(np.median(np.diff(own)[~back])) if own.min() == 0 and not back.all() else 0.0
+    unnested: FloatArray = steps + (epochs - epochs[rows[0]]) * (own.max() + from_zero)
+    return unnested
+
+
+def _anchor(
+    table: dict[str, Points], grid: Grid, steps: FloatArray, main: Column | None, start: int, stop: int
+) -> dict[str, Points]:
+    """Moves rows that count in another unit (mmengine: epochs) to the train row written before them."""
+    if main is None:
+        return table
+    rows = _between(main, start, stop).rows
+    if len(rows) < 2:
+        return table
+    for name in list(table):
+        own = _between(grid.columns[name], start, stop).rows
+        if not len(own) or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
+            continue
+        before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
+        if steps[own].max() * OTHER_UNITS < steps[before].max():
+            table[name] = (steps[before], table[name][1])
+    return table

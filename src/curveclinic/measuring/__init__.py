@@ -1,0 +1,1 @@
+"""What is measured on curves: levels, noise, jumps, periods, gradients. Numbers only, no opinions."""

@@ -1,0 +1,206 @@
+"""What the smooth levels of both losses say together: gaps, val below train, val that falls late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.measuring.levels import EPS, Level, raw_pair, view_unit
+from curveclinic.measuring.smoothing import (
+    halves,
+    reduced_from,
+    row_count,
+    row_extremes,
+    row_mean,
+    row_median,
+    row_numbers,
+    row_spread,
+)
+from curveclinic.measuring.trends import Quantities, without
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+
+_FIFTH = 0.84
+"""Standard deviations that a fifth of normal deviates exceed."""
+
+_FIT = 0.15
+"""A train loss within this share of its range from its lowest level is low."""
+
+
+@dataclass(eq=False)
+class _Pair:
+    """Both raw levels on common steps, in one unit.
+
+    Attributes:
+        grid: (n, G) the steps.
+        both: (2 n, G) the levels, train's and then val's.
+        t, v: (n, G) these.
+        t_low, t_high, v_low, v_high: (n,) how low and how high they get.
+        t_range, v_range: (n,) from there to there, `EPS` at least.
+        row: (n,) 0, 1, 2, ...
+    """
+
+    grid: FloatArray
+    both: FloatArray
+    t: FloatArray
+    v: FloatArray
+    t_low: FloatArray
+    t_high: FloatArray
+    v_low: FloatArray
+    v_high: FloatArray
+    t_range: FloatArray
+    v_range: FloatArray
+    row: IntArray
+
+    @classmethod
+    def of(cls, losses: Level) -> _Pair:
+        grid, both = raw_pair(losses)
+        n, (low, high) = len(grid), row_extremes(both)
+        span = np.maximum(high - low, EPS)
+        return cls(
+            grid, both, both[:n], both[n:], low[:n], high[:n], low[n:], high[n:], span[:n], span[n:], row_numbers(n)
+        )  # fmt: skip
+
+
+def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
+    """Everything that depends on the smooth levels of both losses; NaN where one of them has a point at most.
+
+    Args:
+        losses: train's n runs, then val's.
+        log: (n,) either is looked at in logarithms.
+    """
+    n = len(log)
+    pair, few = _Pair.of(losses), losses.count <= 1
+    v_positive = losses.positive[n:]
+    positive = losses.positive[:n] & v_positive
+    q = (
+        _gap_quantities(pair, positive)
+        | _below_quantities(pair, positive, losses)
+        | _late_quantities(pair, log & v_positive, losses.error[n:] / losses.spread[n:])
+    )
+    return without(q, few[:n] | few[n:])
+
+
+def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
+    """The gap between val and train at the val minimum, half way and at the end."""
+    t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
+    last, half = slice(-max(width // 20, 1), None), width // 2
+    t_end, v_end = halves(row_mean(pair.both[:, last]))
+    t_at_low = t[pair.row, v.argmin(axis=1)]
+    gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
+    growth = gap_end - gap_low
+    t_first, t_half, t_last = (np.maximum(t[:, place], EPS) for place in (0, half, -1))
+    t_end_size, v_end_size = halves(np.maximum(np.abs(pair.both[:, -1]), EPS))
+    v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
+    return {
+        "gap_end": gap_end,
+        "gap_growth_v": growth / v_range,
+        "gap_growth_t": growth / t_range,
+        "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
+        "gap_level": np.abs(gap_end) / v_end_size,
+        # below 1: what val logs first is better than what train began with, so it has improved before
+        "val_over_train_start": known * v[:, 0] / t_first,
+        "val_over_train_end": v_last / t_end_size,
+        "val_over_train_mid": known * v[:, half] / t_half,
+        "v_flat_late": row_spread(v[:, half:]) / v_range,
+        "t_late_fall": (t[:, half] - t[:, -1]) / t_range,
+        "t_late_log_fall": np.log(t_half / t_last),
+        "t_after_low": (t_at_low - t_end) / t_range,
+        "t_floor": (t_end - pair.t_low) / t_range,
+    }
+
+
+def _deviations(raw: FloatArray, losses: Level, size: FloatArray, unit: FloatArray) -> FloatArray:
+    """(k, G), or (k, 1) where the same everywhere, how far deviations of the view lift raw levels.
+
+    Args:
+        raw: (k, G) raw levels in the pair's unit.
+        losses: the levels.
+        size: (k,) the deviations in view units.
+        unit: (k,) what 1.0 of a linear view comes to in the pair's unit.
+    """
+    linear: FloatArray = (size * unit)[:, None]
+    if not np.count_nonzero(losses.log):
+        return linear
+    return np.where(losses.log[:, None], raw * np.expm1(np.minimum(size, 10.0))[:, None], linear)
+
+
+def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quantities:
+    """By how much val lies below train at four fifths of the points, at three fifths, and on average in the last fifth.
+
+    In units of DESIGN's visible margin; single points count, so what a fifth of val's exceed by chance is taken off.
+    Beside it, half way, in standard errors of both levels.
+
+    Args:
+        pair: both raw levels.
+        positive: all values of both are above 0.
+        losses: both levels as they are.
+    """
+    t, v, width = pair.t, pair.v, pair.t.shape[1]
+    span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
+    unit = np.maximum(0.03 * np.abs(t), EPS)
+    unit[~positive] = np.inf
+    np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
+    margin = t - v
+    of_view = view_unit(losses)
+    errors = halves(_deviations(pair.both, losses, losses.error, of_view))
+    apart = margin / np.maximum(np.hypot(*errors), EPS)
+    val = losses.part(len(t), 2 * len(t))
+    margin -= _deviations(v, val, _FIFTH * val.noise, of_view[len(t) :])
+    margin /= unit
+    inside = margin >= 1.0
+    ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
+    first, last = pair.grid[pair.row, ends]
+    late = row_mean(margin[:, -(width // 5) :])
+    margin.sort(axis=1)
+    return {
+        "below": margin[:, int(0.2 * (width - 1))],
+        "below_mostly": margin[:, int(0.4 * (width - 1))],
+        "below_late": late,
+        "below_snr": row_median(apart),
+        "below_first": first,
+        "below_last": last,
+    }
+
+
+def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantities:
+    """Train is low, val still bad: how long, and how far val falls after it.
+
+    Args:
+        pair: both raw levels.
+        log: val is looked at in logarithms.
+        error: standard error of val's level as a share of its range.
+    """
+    t, v, row, width, v_range = pair.t, pair.v, pair.row, pair.t.shape[1], pair.v_range
+    column = row_numbers(width)
+    rows = log.nonzero()[0]
+    if len(rows):
+        v, v_range = v.copy(), v_range.copy()
+        v[rows] = np.log(np.maximum(v[rows], EPS))
+        v_range[rows] = np.maximum(row_spread(v[rows]), EPS)
+    fit_at = (t <= (pair.t_low + _FIT * pair.t_range)[:, None]).argmax(axis=1)
+    fitted = column >= fit_at[:, None]
+    worst_at = np.where(fitted, v, -np.inf).argmax(axis=1)
+    worst = pair.v[row, worst_at]
+    peak = v[row, worst_at] if len(rows) else worst
+    low = reduced_from(np.minimum, v, worst_at)
+    fall = peak - low
+    bad = fitted & (v > (low + 0.6 * fall)[:, None])
+    halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
+    halved[:, -1] = True  # it lasts to the end where there is none
+    relative = fall / np.maximum(np.abs(peak), EPS)
+    if len(rows):
+        relative[rows] = -np.expm1(-fall[rows])
+    fit_step, fall_step = pair.grid[row, np.array([fit_at, halved.argmax(axis=1)])]
+    return {
+        "fit_at": fit_at / (width - 1),
+        "refit": (reduced_from(np.maximum, t, fit_at) - pair.t_low) / pair.t_range,
+        "late_fall": fall / v_range,
+        "late_fall_rel": relative,
+        "late_fall_error": fall / np.maximum(error * v_range, EPS),
+        "bad_share": row_count(bad) / width,
+        "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
+        "late_fall_at": worst_at / (width - 1),
+        "fit_step": fit_step,
+        "late_fall_step": fall_step,
+    }

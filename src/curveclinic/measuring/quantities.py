@@ -1,0 +1,130 @@
+"""The numbers the definitions speak of, for logged runs; the generator fills the same names from what it drew.
+
+Trends come from smooth levels (`trends.py`, `pairs.py`), texture from the points about them (`texture.py`), the rest
+from the optional channels (`extras.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.kept import kept
+from curveclinic.labels import CHANNELS
+from curveclinic.measuring.courses import channel_quantities
+from curveclinic.measuring.levels import Level, in_log, level_of, make_level, raw_pair
+from curveclinic.measuring.measures import Cells, View, cells_in, no_cells
+from curveclinic.measuring.pairs import pair_quantities
+from curveclinic.measuring.smoothing import other, row_numbers
+from curveclinic.measuring.texture import texture_quantities
+from curveclinic.measuring.trends import Quantities, loss_quantities
+from curveclinic.ragged import Batch, IntArray, Ragged
+
+__all__ = [
+    "Level",
+    "Measured",
+    "Quantities",
+    "channel_quantities",
+    "level_of",
+    "make_level",
+    "measure",
+    "measured",
+    "places_of",
+    "raw_pair",
+    "texture_quantities",
+    "trend_quantities",
+]
+
+_LOSSES = ("train_loss", "val_loss")
+_BESIDE = tuple(name for name in CHANNELS if name not in _LOSSES)
+
+_CHUNK = 128
+"""Runs measured together: a hundred or two keep every (runs of both losses, cells) array in the processor's cache."""
+
+
+@dataclass(eq=False)
+class Measured:
+    """Runs with everything measured on them: what the rules judge and the encoder encodes.
+
+    Attributes:
+        batch: the runs.
+        rows: (n,) which runs these are of the batch that was cut into pieces.
+        quantities: name -> (n,).
+        companions: the channels beside the losses reduced to cells.
+        losses: both losses reduced to cells as one channel: train's n runs, then val's.
+        level: smooth levels of both losses, in the same order.
+        view: the points of both losses in their view, in the same order.
+    """
+
+    batch: Batch
+    rows: IntArray
+    quantities: Quantities
+    companions: dict[str, Cells]
+    losses: Cells
+    level: Level
+    view: View
+
+    @kept
+    def cells(self) -> dict[str, Cells]:
+        """Every channel reduced to cells."""
+        n = self.batch.size
+        return {"train_loss": self.losses.part(0, n), "val_loss": self.losses.part(n, 2 * n)} | self.companions
+
+
+def measure(batch: Batch, rows: IntArray | None = None) -> Measured:
+    """Measures logged runs as one piece; `measured` cuts a large batch into pieces that stay in the cache.
+
+    Args:
+        batch: n runs.
+        rows: (n,) which runs these are of another batch.
+    """
+    n, channels = batch.size, batch.channels
+    # all channels are reduced in one go: for a single run it is calls that cost
+    beside = [name for name in _BESIDE if len(channels[name].values)]
+    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in (*_LOSSES, *beside)]))
+    together = cells_in(view)
+    companions = dict.fromkeys(_BESIDE, no_cells(n))
+    for k, name in enumerate(beside, len(_LOSSES)):
+        companions[name] = together.part(k * n, (k + 1) * n)
+    losses = together.part(0, 2 * n)
+    level = level_of(losses)
+    of_channels = channel_quantities(batch, losses, level, companions)
+    q = trend_quantities(level) | texture_quantities(view.points.part(0, n), losses) | of_channels
+    rows = row_numbers(n) if rows is None else rows
+    return Measured(batch, rows, q, companions, losses, level, view.part(0, 2 * n))
+
+
+def trend_quantities(losses: Level) -> Quantities:
+    """Everything that depends on smooth levels alone; names carry t_ for train, v_ for val.
+
+    One run has one view: where either loss spans decades, both are looked at in logarithms.
+
+    Args:
+        losses: train's n runs, then val's.
+    """
+    own = losses.log & (losses.count > 0)
+    log = own | other(own)
+    one_view = in_log(losses, log) if np.count_nonzero(log) else losses
+    return loss_quantities(one_view) | pair_quantities(losses, log[: len(log) // 2])
+
+
+def measured(batch: Batch) -> Iterator[Measured]:
+    """Yields the batch in measured pieces; one empty piece for an empty batch.
+
+    Runs of one shape come together, as little then depends on the run; `Measured.rows` says where they belong.
+    """
+    if batch.size <= _CHUNK:
+        yield measure(batch)
+        return
+    order = batch.by_shape()
+    for start in range(0, batch.size, _CHUNK):
+        rows = order[start : start + _CHUNK]
+        yield measure(batch.take(rows), rows)
+
+
+def places_of(pieces: Iterable[IntArray]) -> IntArray:
+    """(n,) place of every run of a batch among the runs of its pieces, by their `Measured.rows`."""
+    parts = list(pieces)
+    return parts[0] if len(parts) == 1 else np.argsort(np.concatenate(parts))

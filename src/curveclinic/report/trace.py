@@ -1,0 +1,181 @@
+"""`Trace`: one logged channel of one run, asked for the plain numbers a sentence quotes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from curveclinic.measuring.measures import CELLS
+from curveclinic.ragged import FloatArray
+from curveclinic.run import Run
+
+_EDGE = 0.05
+"""Share of the points that "at the start" and "at the end" are the median of (at least one point)."""
+
+_FEW = 32
+"""Values up to which Python sorts faster than NumPy is called."""
+
+_CANDIDATES = 32
+"""Points looked at more closely in search of the largest jump."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The finite points of a channel.
+
+    Attributes:
+        name: as a reader would call it: "train loss".
+        steps, values: (n,) finite points only, n >= 1.
+    """
+
+    name: str
+    steps: FloatArray
+    values: FloatArray
+
+    @property
+    def start(self) -> float:
+        """Median of the first points."""
+        return median(self.values[: self._edge])
+
+    @property
+    def end(self) -> float:
+        """Median of the last points."""
+        return median(self.values[-self._edge :])
+
+    @property
+    def _edge(self) -> int:
+        return max(1, int(len(self.values) * _EDGE))
+
+    @property
+    def lowest(self) -> tuple[float, float]:
+        """Smallest value and its step."""
+        at = int(self.values.argmin())
+        return float(self.values[at]), float(self.steps[at])
+
+    @property
+    def highest(self) -> tuple[float, float]:
+        """Largest value and its step."""
+        at = int(self.values.argmax())
+        return float(self.values[at]), float(self.steps[at])
+
+    def near(self, step: float) -> float:
+        """Median of the points around a step: the nearest, and as many on both sides as an edge has."""
+        at = int(np.abs(self.steps - step).argmin())
+        half = self._edge // 2
+        return median(self.values[max(at - half, 0) : at + half + 1])
+
+    def since(self, step: float) -> Trace:
+        """The points from a step on; the last one where there is none."""
+        keep = self.steps >= step
+        if not keep.any():
+            keep[-1] = True
+        return Trace(self.name, self.steps[keep], self.values[keep])
+
+    def until(self, step: float) -> Trace:
+        """The points up to a step; the first one where there is none."""
+        keep = self.steps <= step
+        if not keep.any():
+            keep[0] = True
+        return Trace(self.name, self.steps[keep], self.values[keep])
+
+    def step_at(self, share: float) -> float:
+        """First logged step at or after a share of the range of steps."""
+        at = int(self.steps.searchsorted(self._at(share)))
+        return float(self.steps[min(at, len(self.steps) - 1)])
+
+    def step_before(self, share: float) -> float:
+        """Last logged step at or before a share of the range of steps."""
+        after = int(self.steps.searchsorted(self._at(share), side="right"))
+        return float(self.steps[max(after - 1, 0)])
+
+    def _at(self, share: float) -> float:
+        return float(self.steps[0] + share * (self.steps[-1] - self.steps[0]))
+
+    def jitter(self) -> float:
+        """Median distance of a point from the middle of its neighbours."""
+        half = self.values / 2  # the range of two doubles can overflow
+        return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
+
+    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float]:
+        """Index of the top of the spike that stands out most, and the medians of up to five points on either side.
+
+        Args:
+            onset, end: steps between which, give or take a cell, it is looked for; None for no bound.
+        """
+        cell, values = self._cell, self.values
+        best, height, base = len(values) - 1, -math.inf, 0.0
+        for i in self._candidates(onset, end):
+            sides = values[max(i - cell - 4, 0) : max(i - cell + 1, 1)], values[i + cell : i + cell + 5]
+            level = max(median(side) for side in sides if len(side))
+            if values[i] / 2 - level / 2 > height:
+                best, height, base = i, float(values[i] / 2 - level / 2), level
+        if height == -math.inf:
+            return best, self.start, self.end
+        high = values / 2 > base / 2 + height / 4
+        high[best] = True
+        low, top = max(best - cell, 0), min(best + cell, len(values) - 1)
+        first = best - int((~high[low : best + 1])[::-1].argmax() or best - low + 1) + 1
+        last = best + int((~high[best : top + 1]).argmax() or top - best + 1) - 1
+        best = first + int(values[first : last + 1].argmax())
+        before, after = (
+            median(side) if len(side) else float(values[best])
+            for side in (values[max(first - 5, 0) : first], values[last + 1 : last + 6])
+        )
+        return best, before, after
+
+    @property
+    def _cell(self) -> int:
+        """Points of a cell, within which a spike stays."""
+        return -(-len(self.values) // CELLS)
+
+    def _candidates(self, onset: float | None, end: float | None) -> list[int]:
+        """Inner points that lie highest over the mean of what is around their cell."""
+        n, cell = len(self.values), self._cell
+        if n < 3:
+            return []
+        low = 0 if onset is None else int(self.steps.searchsorted(onset)) - cell
+        high = n if end is None else int(self.steps.searchsorted(end, side="right")) + cell
+        low, high = max(low, 1), min(high, n - 1)
+        if low >= high:
+            low, high = 1, n - 1
+        scaled = self.values / max(float(np.abs(self.values).max()), 1e-300)
+        reach = cell + 4
+        total = np.cumsum(np.append(0.0, scaled[np.clip(np.arange(-reach, n + reach), 0, n - 1)]))
+        around = (total[2 * reach + 1 :] - total[: -2 * reach - 1]) / (2 * reach + 1)
+        order = np.argsort((around - scaled)[low:high], kind="stable")[:_CANDIDATES]
+        return sorted((order + low).tolist())
+
+
+def trace_of(run: Run, channel: str) -> Trace | None:
+    """The finite points of a channel, None where there are none."""
+    series = run.channels.get(channel)
+    if series is None:
+        return None
+    steps, values = series.steps, series.values
+    finite = np.isfinite(values)
+    if not finite.all():
+        steps, values = steps[finite], values[finite]
+    return Trace(channel.replace("_", " "), steps, values) if len(values) else None
+
+
+def median(values: FloatArray) -> float:
+    """Lower median: always a logged value, and safe at 1e308."""
+    if len(values) <= _FEW:
+        return _middle(values.tolist())
+    middle = (len(values) - 1) // 2
+    return float(np.partition(values, middle)[middle])
+
+
+def _middle(values: list[float]) -> float:
+    """Lower median of a few values."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def share(part: float, whole: float) -> float | None:
+    """part / whole as a ratio; None where that means nothing."""
+    if whole == 0 or not (math.isfinite(part) and math.isfinite(whole)):
+        return None
+    ratio = part / whole
+    return ratio if math.isfinite(ratio) else None
