@@ -48,6 +48,7 @@ TRENDS: Final[dict[str, Family]] = {
     "negative": Family(1.0, healthy.negative),
     "overfit": Family(6.0, val_faults.overfit),
     "overfit_memorise": Family(3.0, val_faults.overfit_memorise),
+    "overfit_likelihood": Family(1.5, val_faults.overfit_likelihood),
     "overfit_after_drop": Family(1.0, val_faults.overfit_after_drop),
     "overfit_after_plateau": Family(2.0, val_faults.overfit_after_plateau),
     "underfit": Family(6.0, train_faults.underfit),
@@ -59,6 +60,7 @@ TRENDS: Final[dict[str, Family]] = {
     "slow_start": Family(3.5, train_faults.slow_start),
     "warmup_start": Family(1.0, train_faults.warmup_start),
     "drift_up": Family(3.4, train_faults.drift_up),
+    "climbs_back": Family(1.0, train_faults.climbs_back),
     "blow_up": Family(1.8, train_faults.blow_up),
     "exponential_blow_up": Family(1.2, train_faults.exponential_blow_up),
     "slow_turn": Family(0.8, train_faults.slow_turn),
@@ -78,6 +80,7 @@ TRENDS: Final[dict[str, Family]] = {
 
 EXTRAS: Final[dict[str, Family]] = {
     "spikes": Family(0.09, riders.spikes),
+    "setbacks": Family(0.025, riders.setbacks),
     "val_jumps": Family(0.06, riders.val_jumps),
     "shaky_val": Family(0.07, riders.shaky_val),
     "unshuffled": Family(0.055, riders.unshuffled),

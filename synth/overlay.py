@@ -75,7 +75,7 @@ def _known(plan: Plan) -> dict[str, FloatArray]:
         "period_size": plan.period_size,
         "cost": plan.start * plan.unit,
         "idle": (plan.train_mode == 1).astype(float),
-        "jumped": ((plan.jump_by > 0) & (plan.blow_kind == 0)).astype(float),
+        "jumped": ((plan.jump_by != 0) & (plan.blow_kind == 0)).astype(float),
     }
 
 

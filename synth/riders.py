@@ -21,6 +21,19 @@ def spikes(rng: Rng, n: int) -> Draw:
     }
 
 
+def setbacks(rng: Rng, n: int) -> Draw:
+    """Much of what was learnt is lost at once and learnt again: pruning, a reset head, other data, a bad restart."""
+    points = np.clip(log_uniform(rng, 25, 2500, n), 5, 30_000).astype(int)
+    return {
+        "points": points,
+        "spikes": 1 + (rng.random(n) < 0.3),
+        "spike_size": log_uniform(rng, 0.4, 5.0, n),
+        "spike_tail": points * log_uniform(rng, 0.015, 0.12, n),
+        "spike_shared": np.where(rng.random(n) < 0.8, rng.uniform(0.5, 1.1, n), 0.0),
+        "noise": log_uniform(rng, 3e-4, 0.15, n),
+    }
+
+
 def val_jumps(rng: Rng, n: int) -> Draw:
     """Single bad evaluations."""
     return {

@@ -13,8 +13,11 @@ from curveclinic.synth.descent import FloatArray, IntArray
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
 """Lag-one correlations of the noise."""
 
-_RECOVERY: Final = 24
-"""Points after which a spike has gone."""
+_GONE: Final = 0.03
+"""Share of its height at which a spike has gone."""
+
+_SLOW: Final = 9.0
+"""Recovery, in points, from which a spike is a setback: it comes early enough to be made good."""
 
 
 def correlated(rng: np.random.Generator, counts: IntArray, rho: IntArray, skew: FloatArray) -> FloatArray:
@@ -77,14 +80,15 @@ def spike_train(
     if not len(row):
         return out, first, last
     room = np.where(early[row] > 0, np.maximum(lengths[row] // 5, 3), lengths[row])
+    room -= np.where(tail[row] > _SLOW, np.rint(2.5 * tail[row]), 0).astype(np.int64)
     at = 1 + np.floor(rng.random(len(row)) * np.maximum(np.minimum(room, lengths[row] - 2) - 1, 1)).astype(np.int64)
     at = np.minimum(at, lengths[row] - 2)
     height = size[row] * np.exp(rng.normal(0, 0.35, len(row)))
     np.fmin.at(first, row, at.astype(float))
     np.fmax.at(last, row, at.astype(float))
-    later = np.arange(_RECOVERY)
+    later = np.arange(int(-np.log(_GONE) * np.max(tail[row], initial=0.0)) + 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         fade = np.where(later > 0, np.exp(-later / tail[row, None]), 1.0)
-    spike, k = np.nonzero((fade > 0.03) & (at[:, None] + later < lengths[row, None]))
+    spike, k = np.nonzero((fade > _GONE) & (at[:, None] + later < lengths[row, None]))
     np.maximum.at(out, (offsets[row] + at)[spike] + k, height[spike] * fade[spike, k])
     return out, first, last

@@ -164,6 +164,21 @@ def drift_up(rng: Rng, n: int) -> Draw:
     }
 
 
+def climbs_back(rng: Rng, n: int) -> Draw:
+    """Learns for a while, then loses it again little by little: lr that grows, regularisation that grows, drift."""
+    return {
+        "blow_kind": ints(n, 1),
+        "blow_at": rng.uniform(0.05, 0.6, n),
+        "blow_by": log_uniform(rng, 0.2, 3.5, n),
+        "blow_val": np.where(rng.random(n) < 0.7, rng.uniform(0.8, 1.05, n), rng.uniform(0, 1, n)),
+        "rate": log_uniform(rng, 10, 200, n),
+        "floor": log_uniform(rng, 0.02, 0.6, n),
+        "metric_kind": pick(rng, {0: 2, 1: 1}, n),
+        "noise": log_uniform(rng, 3e-4, 0.15, n),
+        "val_noise": log_uniform(rng, 3e-4, 0.06, n),
+    }
+
+
 def blow_up(rng: Rng, n: int) -> Draw:
     """Trains, jumps and never comes back; often frozen at a constant."""
     return {

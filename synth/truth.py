@@ -27,7 +27,7 @@ from curveclinic.synth.noiseless import noiseless_quantities
 ARGUABLE_WEIGHT: Final = 0.5
 """Training weight of an arguable cell: what a careful reader would leave unsaid is learnt as such."""
 
-ARGUABLE_TARGET: Final = 0.15
+ARGUABLE_TARGET: Final = 0.05
 """Training target of an arguable cell: silence, not denial."""
 
 LOOKALIKE_WEIGHT: Final = 0.5

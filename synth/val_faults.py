@@ -38,6 +38,21 @@ def overfit_memorise(rng: Rng, n: int) -> Draw:
     }
 
 
+def overfit_likelihood(rng: Rng, n: int) -> Draw:
+    """A likelihood grows too sure of itself: val climbs in ever taller bursts, far above where it began."""
+    return overfit(rng, n) | {
+        "rise": log_uniform(rng, 0.3, 20.0, n),
+        "shift": np.where(rng.random(n) < 0.6, rng.uniform(0.4, 1.3, n), 0.0),
+        "val_noise": log_uniform(rng, 0.1, 0.9, n),
+        "val_rho": pick(rng, [1, 1, 3, 2], n),
+        "val_skew": rng.uniform(0.4, 1.0, n),
+        "val_noise_power": rng.uniform(1.0, 1.8, n),
+        "noise": log_uniform(rng, 3e-4, 0.08, n),
+        "has_val": full(n, 1.0),
+        "metric_kind": ints(n, 0),
+    }
+
+
 def overfit_after_drop(rng: Rng, n: int) -> Draw:
     """Val falls at an lr drop and climbs afterwards."""
     return overfit(rng, n) | {

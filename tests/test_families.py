@@ -59,7 +59,7 @@ INJECTED = {
 SHARES = {
     "delayed_generalization": 0.12,
     "train_stalled_val_falls": 0.25,
-    "underfitting": 0.2,
+    "underfitting": 0.18,
     "slow_start": 0.25,
     "undertrained": 0.25,
     "no_generalization": 0.4,

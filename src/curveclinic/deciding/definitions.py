@@ -152,9 +152,13 @@ def _divergence(q: Names) -> Statement:
     mostly_lost = all_of(
         above(q["t_rise_drop"], 0.5, 0.7), above(q["t_rise_rel"], 1.0, 2.0), above(q["t_above_start_rel"], -0.5, -0.3)
     )
+    # for most of the run the only way is up
+    climbs = all_of(
+        above(q["t_rise_drop"], 0.25, 0.45), above(q["t_rise_rel"], 0.6, 1.2), below(q["t_low_at"], 0.4, 0.55)
+    )
     far_past = above(q["t_above_start_rel"], 0.1, 0.3)
     return all_of(
-        any_of(back_at_start, mostly_lost),
+        any_of(back_at_start, mostly_lost, climbs),
         above(q["t_rise_rel"], 0.04, 0.1),
         above(q["t_rise_snr"], 4.0, 8.0),
         above(q["t_rise_noise"], 1.0, 2.5),
@@ -252,6 +256,7 @@ def _no_generalization(q: Names) -> Statement:
     return all_of(
         above(q["t_drop_rel"], 0.08, 0.2),
         above(q["t_drop_snr"], 5.0, 10.0),
+        above(q["t_fall_beside"], 0.05, 0.15),
         any_of(below(q["v_drop_rel"], 0.02, 0.06), hidden),
         above(q["v_count"], 3.0, 4.0),
         below(q["t_above_start_rel"], -0.05, 0.0),

@@ -107,6 +107,8 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         "t_late_log_fall": np.log(t_half / t_last),
         "t_after_low": (t_at_low - t_end) / t_range,
         "t_floor": (t_end - pair.t_low) / t_range,
+        # what val can be held against: train's fall since val was first looked at
+        "t_fall_beside": (t[:, 0] - pair.t_low) / np.maximum(np.abs(t[:, 0]), EPS),
     }
 
 
