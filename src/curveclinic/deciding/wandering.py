@@ -28,6 +28,10 @@ _EVEN: Final = 2.5
 _TALL: Final = 14.0
 """Largest squared step of a walk over their mean: stages of a training change its level in single jumps."""
 
+_SAME_WAY: Final = (11, 18)
+"""Steps in a row in one direction that no walk makes (1 or 2 in a hundred do), of single points and of their means,
+which remember a quarter of the last step."""
+
 _LEARNT: Final = 0.02
 """Share of its first level that a loss stays below in its second half when it has learnt: what it does there, however
 wild in logarithms, is the rest of a training."""
@@ -100,7 +104,19 @@ def is_walk(loss: Loss) -> BoolArray:
             out[rows] = (ratio >= least) & (ratio <= most)
     rows = out.nonzero()[0]
     if len(rows):
-        out[rows] = ~_is_straight(view[rows], loss.size[rows])
+        most = np.where(loss.count[rows] <= loss.size[rows], *_SAME_WAY)
+        out[rows] = ~_is_straight(view[rows], loss.size[rows]) & (_longest_course(view[rows], loss.size[rows]) < most)
+    return out
+
+
+def _longest_course(view: FloatArray, size: IntArray) -> IntArray:
+    """(n,) most steps in a row that go the same way, of curves (n, CELLS) of each size (n,)."""
+    way = np.sign(view[:, 1:] - view[:, :-1]) * (np.arange(1, view.shape[1]) < size[:, None])
+    place = np.arange(way.shape[1])
+    turned = np.ones(way.shape, dtype=bool)
+    np.not_equal(way[:, 1:], way[:, :-1], out=turned[:, 1:])
+    begin = np.maximum.accumulate(np.where(turned, place, 0), axis=1)
+    out: IntArray = np.where(way != 0, place - begin + 1, 0).max(axis=1)
     return out
 
 
