@@ -131,6 +131,8 @@ def _undertrained(q: Names) -> Statement:
         above(q["t_end_fall_rel"], 0.001, 0.003),
         # the slow noisy decline of fine-tuning is its nature
         any_of(below(q["t_noise_drop"], 0.15, 0.35), all_of(below(q["t_noise_drop"], 0.3, 0.6), val_tells)),
+        # what ends in NaN was not stopped too early
+        1.0 - holds(q["dies"]),
     )
 
 
@@ -345,7 +347,11 @@ def _vanishing_gradients(q: Names) -> Statement:
 
 
 def _exploding_gradients(q: Names) -> Statement:
-    return any_of(above(q["grad_burst"], 1.6, 2.0), above(q["grad_growth"], 1.8, 2.3))
+    # a loss that leaves its plateau and learns has gradients again: they have come back, not exploded
+    learns_late = all_of(
+        above(q["t_fallen_at"], 0.05, 0.1), above(q["t_drop_snr"], 8.0, 16.0), below(q["t_rise_drop"], 0.1, 0.3)
+    )
+    return any_of(above(q["grad_burst"], 1.6, 2.0), all_of(above(q["grad_growth"], 1.8, 2.3), 1.0 - learns_late))
 
 
 def _delayed_generalization(q: Names) -> Statement:
@@ -416,6 +422,7 @@ def _derived(q: Quantities) -> Quantities:
         "t_fallen_points": q["t_fallen_at"] * q["t_count"],
         # speed of the fall after the plateau over the speed on it
         "t_quickening": after / before,
+        "dies": (np.isfinite(q["bad_first_step"]) & np.isnan(q["bad_last_step"])).astype(np.float64),
         "jump_beside": q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9),
         # the best of many lags of pure noise reaches the more the fewer points there are
         "period_excess": q["period_strength"] - 0.8 / np.sqrt(np.maximum(q["t_count"], 1.0)),

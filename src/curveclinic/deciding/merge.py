@@ -15,6 +15,7 @@ from curveclinic.labels import LABELS
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _FACT: Final = LABELS.index("non_finite")
+_TOO_SHORT: Final = LABELS.index("undertrained")
 
 ALWAYS_BY_RULE: Final = frozenset({"non_finite"})
 """Labels that are facts of the log, not matters of judgement."""
@@ -109,6 +110,8 @@ def merge(
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _columns(_PRICED)
     by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
     found = (network.probability >= network.threshold) & rules.checked
+    dead = rules.present[:, _FACT] & np.isnan(rules.end[:, _FACT])
+    found[dead, _TOO_SHORT] = False  # what ends in NaN was not stopped too early
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _columns(_SEVERITY_BY_RULE)
     judged = long_enough & rules.checked
