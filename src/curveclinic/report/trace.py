@@ -14,6 +14,9 @@ from curveclinic.run import Run
 _EDGE = 0.05
 """Share of the points that "at the start" and "at the end" are the median of (at least one point)."""
 
+_FAR = 3.0
+"""Distances of neighbours, see `Trace.jitter`, that a point of the same level is seldom away."""
+
 _FEW = 32
 """Values up to which Python sorts faster than NumPy is called."""
 
@@ -36,8 +39,9 @@ class Trace:
 
     @property
     def start(self) -> float:
-        """Median of the first points."""
-        return median(self.values[: self._edge])
+        """Median of the first points; the first one where it lies too far from them for noise, as on a steep descent."""
+        first, middle = float(self.values[0]), median(self.values[: self._edge])
+        return middle if abs(first / 2 - middle / 2) <= _FAR * self.jitter() / 2 else first
 
     @property
     def end(self) -> float:
