@@ -332,7 +332,7 @@ def _high_initial_loss(q: Names) -> Statement:
     )
     costly = all_of(above(q["first_over_chance"], 2.2, 3.2), above(q["first_over_near"], 1.3, 2.0))
     # where the price of chance is known, a first value near it is an ordinary one
-    ordinary = below(q["first_over_chance"], 1.3, 1.8)
+    ordinary = below(q["first_over_chance"], 1.5, 2.2)
     return any_of(all_of(stick, 1.0 - ordinary), costly)
 
 
