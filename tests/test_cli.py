@@ -184,7 +184,7 @@ def test_error_messages_say_what_to_do(logs, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "curveclinic: missing.csv: no such file or folder",
         "curveclinic: empty: no run found; expected logs of training runs",
-        "curveclinic: out.xlsx: unknown suffix '.xlsx'; expected one of .parquet, .csv, .jsonl",
+        "curveclinic: out.xlsx: unknown suffix '.xlsx'; expected .parquet, .csv or .jsonl",
     ]
     with pytest.raises(SystemExit):
         main(["diagnose", "ill.csv", "--fail-on", "overfiting"])

@@ -27,8 +27,10 @@ from curveclinic.commands.gate import EXIT_USAGE, parse_gate
 from curveclinic.diagnosis import Severity
 from curveclinic.engines.archive import ENGINES
 from curveclinic.errors import CurveclinicError, InputError
+from curveclinic.phrases import either
 from curveclinic.readers.console import compiled
 from curveclinic.readers.remote import is_remote
+from curveclinic.writers import WRITERS
 
 _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -92,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     many.add_argument(
         "-o", "--output", type=_output, required=True, metavar="OUT",
-        help="file to write: .parquet, .csv or .jsonl; with --engine also a folder, here or as s3://bucket/folder",
+        help=f"file to write: {either(WRITERS)}; with --engine also a folder, here or as s3://bucket/folder",
     )  # fmt: skip
     many.add_argument(
         "--engine", choices=tuple(ENGINES), help="scan on a cluster: workers write one Parquet file a shard"
