@@ -67,6 +67,12 @@ def test_import_is_light() -> None:
     assert loaded.isdisjoint({*HEAVY, "curveclinic.synth", "curveclinic.model.network"})
 
 
+def test_a_command_loads_what_it_needs() -> None:
+    code = "import sys; from curveclinic.cli import main; main(['explain', 'overfitting']); print('\\n'.join(sys.modules))"
+    others = {f"curveclinic.{name}" for name in ("readers", "archive.scan", "engines.archive", "commands.runs")}
+    assert set(_python(code).split()).isdisjoint({*HEAVY, *others, "sqlite3", "multiprocessing"})
+
+
 def test_every_module_imports_without_extras() -> None:
     """One interpreter for all of them; a name set to None in sys.modules cannot be imported."""
     code = (

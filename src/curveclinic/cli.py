@@ -20,16 +20,14 @@ from typing import TextIO
 
 from curveclinic import __version__
 from curveclinic.archive.groups import parse_pattern
-from curveclinic.archive.workers import TIME_LIMIT, default_workers
+from curveclinic.archive.pace import TIME_LIMIT, default_workers
 from curveclinic.checks.initial_loss import LOSS_NAMES
-from curveclinic.commands import archives, checks, runs
+from curveclinic.commands.complaints import complain
 from curveclinic.commands.gate import EXIT_USAGE, parse_gate
 from curveclinic.diagnosis import Severity
-from curveclinic.engines.archive import ENGINES
+from curveclinic.engines.known import ENGINES
 from curveclinic.errors import CurveclinicError, InputError
 from curveclinic.phrases import either
-from curveclinic.readers.console import compiled
-from curveclinic.readers.remote import is_remote
 from curveclinic.writers import WRITERS
 
 _EXIT_BUG = 70
@@ -48,25 +46,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _complain_of_warning
-            code: int = args.command(args)
+            code = _run(args)
         sys.stdout.flush()
     except CurveclinicError as error:
-        runs.complain(str(error))
+        complain(str(error))
         return EXIT_USAGE
     except KeyboardInterrupt:
-        runs.complain("interrupted")
+        complain("interrupted")
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
         # What is still buffered goes nowhere; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that went away
-        runs.complain(str(error))
+        complain(str(error))
         return EXIT_USAGE
     except Exception:  # Python would exit with 1, and a gate would take our bug for a finding
         traceback.print_exc()
         return _EXIT_BUG
     return code
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Runs the command; what only other commands need is not loaded."""
+    match args.command:
+        case "diagnose":
+            from curveclinic.commands.runs import diagnose as command
+        case "cohort":
+            from curveclinic.commands.runs import cohort as command
+        case "scan" if args.engine:
+            from curveclinic.commands.engines import scan_on_engine as command
+        case "scan":
+            from curveclinic.commands.archives import scan as command
+        case "index":
+            from curveclinic.commands.archives import index as command
+        case "check":
+            from curveclinic.commands.checks import check as command
+        case _:
+            from curveclinic.commands.explain import explain as command
+    return command(args)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,7 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="curveclinic", description="Reads training and validation curves and says what is wrong with a run."
     )
     parser.add_argument("--version", action="version", version=f"curveclinic {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     reading, gate = _reading_options(), _gate_option()
 
     one = subparsers.add_parser(
@@ -84,7 +102,6 @@ def build_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
     one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
-    one.set_defaults(command=runs.diagnose)
 
     archive = _archive_options()
     many = subparsers.add_parser(
@@ -113,7 +130,6 @@ def build_parser() -> argparse.ArgumentParser:
         help="judge with the int8 network: about a third of the network's time is saved, and about one run in a "
         "hundred gets other labels; a scan that goes on with another network than before does all runs anew",
     )  # fmt: skip
-    many.set_defaults(command=archives.scan)
 
     once = subparsers.add_parser(
         "index", parents=[reading, archive], help="read the logs of an archive once, into one table of curves",
@@ -121,14 +137,12 @@ def build_parser() -> argparse.ArgumentParser:
         "faster than the logs and judges the same.",
     )  # fmt: skip
     once.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet")
-    once.set_defaults(command=archives.index)
 
     together = subparsers.add_parser(
         "cohort", parents=[reading, gate], help="judge runs of one configuration together, such as several seeds",
         description="Prints what runs of one configuration share, how far they spread, and which of them is odd.",
     )  # fmt: skip
     together.add_argument("--json", action="store_true", help="print one JSON object")
-    together.set_defaults(command=runs.cohort)
 
     _add_checks(
         subparsers.add_parser("check", help="run a test made before training: range test, first loss, few samples")
@@ -139,7 +153,6 @@ def build_parser() -> argparse.ArgumentParser:
         "label", nargs="?", metavar="LABEL",
         help="name or code of a label, or id of a cause; without one all labels are listed, with `causes` all causes",
     )  # fmt: skip
-    words.set_defaults(command=runs.explain)
     return parser
 
 
@@ -152,11 +165,10 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     log.add_argument("path", metavar="FILE", help="log of the test; - is stdin")
     log.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
 
-    rates = tests.add_parser(
+    tests.add_parser(
         "lr-range", parents=[log, answer], help="suggest a learning rate from the log of a range test",
         description="Reads learning rate and training loss of a range test and suggests a rate, or says why it cannot.",
     )  # fmt: skip
-    rates.set_defaults(command=checks.lr_range)
 
     first = tests.add_parser(
         "initial-loss", parents=[answer], help="compare the loss before the first step with the cost of a guess",
@@ -167,7 +179,6 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
     first.add_argument("--batch-size", type=int, metavar="N", help="samples of a batch")
-    first.set_defaults(command=checks.initial_loss)
 
     few = tests.add_parser(
         "small-batch", parents=[log, answer], help="tell whether a few samples were learnt by heart",
@@ -175,7 +186,6 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     few.add_argument("--floor", type=float, default=0.0, metavar="X", help="lowest value the loss can reach (0)")
-    few.set_defaults(command=checks.small_batch)
 
 
 def _reading_options() -> argparse.ArgumentParser:
@@ -227,6 +237,8 @@ def _archive_options() -> argparse.ArgumentParser:
 
 def _output(text: str) -> Path | str:
     """A path, or the URI of a folder as it is."""
+    from curveclinic.readers.remote import is_remote
+
     return text if is_remote(text) else Path(text)
 
 
@@ -260,6 +272,8 @@ def _class_count(text: str) -> int:
 
 
 def _pattern(text: str) -> str:
+    from curveclinic.readers.console import compiled
+
     try:
         compiled([text])
     except InputError as error:
@@ -283,7 +297,7 @@ def _complain_of_warning(
     line: str | None = None,
 ) -> None:
     """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
-    runs.complain(f"warning: {message}")
+    complain(f"warning: {message}")
 
 
 def _stand_in_for_closed_streams() -> None:
