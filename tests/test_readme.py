@@ -105,12 +105,6 @@ def test_the_run_of_a_picture_is_found_again(label, monkeypatch) -> None:
     assert ("grad_norm" in picture) == (label == "vanishing_gradients")
 
 
-def test_an_axis_from_zero_leaves_logarithms_alone() -> None:
-    level, decades = (pictures.Run.from_arrays({"train_loss": values}) for values in ([3.0, 2.9], [3.0, 0.003]))
-    low = [pictures.axes_from_zero(list(run.channels.values()))[1].low for run in (level, decades)]
-    assert low == [0.0, 0.003]
-
-
 def test_there_are_two_headline_commands() -> None:
     commands = re.findall(r"```sh\n(pip install .*)\n```", README)
     assert commands == [
