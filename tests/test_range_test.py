@@ -1,14 +1,10 @@
 """The parts of benchmarks/range_test.py that no training is needed for."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
 import range_test
 from range_test import RATES, TRAINED, Case
 

@@ -1,23 +1,18 @@
 """README.md and the model card say what the code says: written blocks are current, links and pictures exist."""
 
 import re
-import sys
 from pathlib import Path
-
-import pytest
-
-from curveclinic import LABELS
-from curveclinic.synth.families import TRENDS
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import marked
 import pictures
+import pytest
 import readme_scores
 import readme_sections
 import scale_page
 import session
+
+from curveclinic import LABELS
+from curveclinic.synth.families import TRENDS
 
 ROOT = Path(__file__).parent.parent
 README = session.README.read_text(encoding="utf-8")
