@@ -124,7 +124,6 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV), but for
 `change_quantiles`: an eighth of their time, and shuffled among runs it raised the network's loss by under 1 %."""
 
-
 _LOSSES: Final = ("train_loss", "val_loss")
 _LOSS_FEATURES: Final = tuple(SELECTED[name] for name in _LOSSES)
 
