@@ -8,7 +8,7 @@ at the suggested rate exceeds the one at the best rate, interpolated between the
 on the tests that `suggest_lr` calls usable; the share it calls useless is a row of its own, and so is the share of
 those where some rate lowers the loss by a tenth or more after all.
 
-- steepest, lowest / 10, blow-up / 10: what `suggest_lr` reads off, taken as it is (blow-up where it was reached)
+- lowest / 10, blow-up / 10: of other rates that `suggest_lr` reads off (blow-up where it was reached)
 - longest valley: the middle of the longest falling subsequence of the raw losses (fastai's default)
 
 What it does not show: large models, other data, schedules, long trainings (where smaller rates win).
@@ -146,7 +146,6 @@ def longest_valley(losses: FloatArray) -> float:
 
 RULES: dict[str, Callable[[Case, LrRangeTest], float | None]] = {
     "suggest_lr": lambda _, found: found.suggestion,
-    "steepest": lambda _, found: found.steepest,
     "lowest / 10": lambda _, found: found.lowest and found.lowest / 10,
     "blow-up / 10": lambda _, found: found.blow_up and found.blow_up / 10,
     "longest valley": lambda case, _: longest_valley(case.losses),

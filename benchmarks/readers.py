@@ -47,6 +47,10 @@ from curveclinic.readers.source import Source
 DISTINCT = 3
 """Different files written; the rest of a folder are copies."""
 
+ROUNDS = 7
+ENOUGH = 1.0
+"""How often a call is timed, unless it has taken this many CPU seconds."""
+
 Reader = Callable[[Path], object]
 Write = Callable[[Path, int, np.random.Generator], None]
 
@@ -264,13 +268,13 @@ def _all_of(read: Reader, paths: Sequence[Path]) -> Callable[[], object]:
     return call
 
 
-def best_times(calls: dict[str, Callable[[], object]], *, least: float = 1.0, rounds: int = 7) -> dict[str, float]:
-    """CPU seconds of each call: the best of up to `rounds`, fewer (two at least) for those that last long."""
+def best_times(calls: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """CPU seconds of each call: the best of up to `ROUNDS`, fewer (two at least) for those that last long."""
     best = dict.fromkeys(calls, np.inf)
     spent = dict.fromkeys(calls, 0.0)
-    for k in range(rounds):
+    for k in range(ROUNDS):
         for name, call in calls.items():
-            if k > 1 and spent[name] > least:
+            if k > 1 and spent[name] > ENOUGH:
                 continue
             began = time.process_time()
             call()

@@ -23,6 +23,7 @@ from curveclinic.readers import read_runs
 FIXTURES = Path(__file__).parent.parent / "tests" / "fixtures"
 KEYS = ("train/loss", "val/loss")
 REPEATS = 3
+CLIENT_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,9 @@ def best_of(reader: str, read: Callable[[], int], repeats: int = REPEATS) -> Spe
     return Speed(reader, n_points, min(times))
 
 
-def fill_mlflow_db(path: Path, n_runs: int, n_points: int, seed: int = 0) -> list[str]:
+def fill_mlflow_db(path: Path, n_runs: int, n_points: int) -> list[str]:
     """Makes an `mlflow.db` of drawn runs, two metrics of `n_points` each, and returns their ids."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     path.write_bytes(gzip.decompress((FIXTURES / "mlflow_db" / "mlflow.db.gz").read_bytes()))
     ids = [rng.bytes(16).hex() for _ in range(n_runs)]
     with sqlite3.connect(path) as connection:
@@ -93,14 +94,14 @@ def mlflow_client(path: Path, ids: list[str]) -> int:
     return sum(len(client.get_metric_history(run, key)) for run in ids for key in KEYS)
 
 
-def mlflow_db_speeds(n_runs: int = 200, n_points: int = 2000, n_client_runs: int = 20) -> list[Speed]:
+def mlflow_db_speeds(n_runs: int = 200, n_points: int = 2000) -> list[Speed]:
     """Returns the speeds of our reader on a whole database, and of MLflow's client on some of its runs."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mlflow.db")
         ids = fill_mlflow_db(path, n_runs, n_points)
         mlflow_client(path, ids[:1])  # the first call checks the schema and imports the store
         speeds = [best_of("curveclinic", lambda: ours(path))]
-        return [*speeds, best_of("MlflowClient", lambda: mlflow_client(path, ids[:n_client_runs]))]
+        return [*speeds, best_of("MlflowClient", lambda: mlflow_client(path, ids[:CLIENT_RUNS]))]
 
 
 def wandb_speed() -> Speed:

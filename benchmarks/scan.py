@@ -58,6 +58,9 @@ print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).
 """
 """A small process between this one and a scan: on Linux a peak is at least that of the process it was forked from."""
 
+LOGS = 300
+"""CSV logs read."""
+
 PROFILED = 4_096
 """Runs whose stages are timed."""
 
@@ -133,15 +136,15 @@ def stage_rows(path: Path, known: dict[str, FloatArray]) -> Iterator[Row]:
         yield _row(f"stage: {name}", PROFILED, value * 1e6, "us/run")
 
 
-def log_rows(folder: Path, known: dict[str, FloatArray], count: int = 300) -> Iterator[Row]:
+def log_rows(folder: Path, known: dict[str, FloatArray]) -> Iterator[Row]:
     """The cost of reading a run from a CSV log of its own instead of a table."""
-    for k in range(count):
+    for k in range(LOGS):
         values = np.column_stack([np.arange(1, POINTS + 1), *(known[name][k] for name in LOSSES)])
         np.savetxt(folder / f"{k}.csv", values, delimiter=",", header=f"step,{','.join(LOSSES)}", comments="")
     paths = sorted(folder.glob("*.csv"))
     taken = seconds(lambda: [read_file(path) for path in paths], times=3)
-    yield _row("CSV log: read", count, taken / count * 1e6, "us/run")
-    yield _row("CSV log on disk", count, sum(path.stat().st_size for path in paths) / count, "bytes/run")
+    yield _row("CSV log: read", LOGS, taken / LOGS * 1e6, "us/run")
+    yield _row("CSV log on disk", LOGS, sum(path.stat().st_size for path in paths) / LOGS, "bytes/run")
 
 
 def _row(what: str, runs: int, value: float, unit: str) -> Row:

@@ -11,9 +11,10 @@
    correlation above `SAME`), follow the number of logged points (`DRIFT`, `GROWTH`), or are
    relevant for no label.
 
-The printed tuples go into `SELECTED` of `model/tsfresh_features.py`. What this does not show: whether the network,
-which also sees the curves, needs a feature; that is an ablation of `train.py`. Rerun after every change of the
-generator; runs longer than `POINTS` are thinned, so period features are judged on shorter periods than real ones.
+The printed tuples go into `SELECTED` of `model/tsfresh_features.py`; a calculator that `CALCULATORS` there lacks is to
+be written. What this does not show: whether the network, which also sees the curves, needs a feature; that is an
+ablation of `train.py`. Rerun after every change of the generator; runs longer than `POINTS` are thinned, so period
+features are judged on shorter periods than real ones.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tsfresh import extract_features
 from tsfresh.feature_selection.relevance import calculate_relevance_table
 
 from curveclinic.labels import LABELS
-from curveclinic.model.tsfresh_features import extract, normalise
+from curveclinic.model.tsfresh_features import normalise
 from curveclinic.ragged import Batch, FloatArray, Ragged
 
 QUOTA = {"train_loss": 16, "val_loss": 16, "train_metric": 6, "val_metric": 6, "grad_norm": 6}
@@ -135,7 +136,7 @@ def select(sample: Sample) -> pd.DataFrame:
     channels = {name: thinned(sample.batch.channels[name].finite(), POINTS) for name in QUOTA}
     tables = {name: tsfresh_table(channel, name) for name, channel in channels.items()}
     p_values, relevant = relevance(tables, sample)
-    result = pd.concat([stability(channels[name], table) for name, table in tables.items()])
+    result = pd.concat([stability(channels[name], table, name) for name, table in tables.items()])
     result.insert(0, "labels_tested", p_values.notna().sum(axis=1))
     result.insert(1, "labels_relevant", relevant.sum(axis=1))
     result.insert(2, "importance", importance(tables, relevant, sample))
@@ -195,13 +196,12 @@ def importance(tables: dict[str, pd.DataFrame], relevant: pd.DataFrame, sample: 
     return (pd.concat(scores, axis=1).reindex(relevant.index).fillna(0.0) ** 2).mean(axis=1) ** 0.5
 
 
-def stability(channel: Ragged, table: pd.DataFrame) -> pd.DataFrame:
+def stability(channel: Ragged, table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Drift, growth (upper quartile of |a| where a feature ~ points^a) and size of every feature, by thinning."""
-    names = [feature.split("__", 1)[1] for feature in table.columns]
-    long = channel.take(np.flatnonzero(channel.lengths >= 20 * THINNING))
-    position = np.arange(len(long.values)) - np.repeat(long.offsets[:-1], long.lengths)
-    sparse = long.where(position % THINNING == 0)
-    before, after = (pd.DataFrame(extract(c, names), columns=table.columns) for c in (long, sparse))
+    long = table.index[channel.lengths[table.index] >= 20 * THINNING]
+    points = channel.take(long.to_numpy())
+    position = np.arange(len(points.values)) - np.repeat(points.offsets[:-1], points.lengths)
+    before, after = table.loc[long], tsfresh_table(points.where(position % THINNING == 0), name).set_index(long)
     ratio = (before / after).abs().where((before != 0.0) & (after != 0.0))
     growth = np.log(ratio).abs().quantile(0.75) / np.log(THINNING)
     spread = (before.quantile(0.75) - before.quantile(0.25)).clip(lower=1e-9)

@@ -17,7 +17,6 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
@@ -26,10 +25,8 @@ from curveclinic.deciding.degrees import above, all_of, below
 from curveclinic.deciding.rules import judge
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.trends import Quantities
-from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.readers import read_file
-from curveclinic.report.axis import Axis, axes
 from curveclinic.report.svg import COLOURS, render_svg
 from curveclinic.report.text import finding_title, headline
 from curveclinic.synth import Sample, generate
@@ -280,23 +277,11 @@ def finding_of(sample: Sample, row: int, label: str) -> Finding:
 def label_picture(label: str, run: Run, finding: Finding) -> str:
     """The losses with the span of the finding; below them the channel that shows it, where that is another."""
     shown = SHOWN[label]
-    panels = [panel(run, finding, from_zero=shown.from_zero)]
+    panels = [render_svg(run, [finding], from_zero=shown.from_zero)]
     if shown.below:
-        other = panel(Run({"train_loss": run.channels[shown.below]}), finding, from_zero=shown.from_zero)
+        other = render_svg(Run({"train_loss": run.channels[shown.below]}), [finding], from_zero=shown.from_zero)
         panels.append(other.replace("train_loss", shown.below).replace(COLOURS["train_loss"], COLOURS["undetermined"]))
     return for_an_image(stacked(panels, heights=[PANEL] * len(panels)), font=16)
-
-
-def panel(run: Run, finding: Finding, *, from_zero: bool) -> str:
-    """The plot that users see, on request with a value axis that begins at zero."""
-    with patch("curveclinic.report.svg.axes", axes_from_zero if from_zero else axes):
-        return render_svg(run, [finding])
-
-
-def axes_from_zero(series: Sequence[Series]) -> tuple[Axis, Axis]:
-    """The axes that hold all series, a linear value axis from zero on."""
-    x, y = axes(series)
-    return x, y if y.log else replace(y, low=min(y.low, 0.0))
 
 
 def clearest_picture(label: str) -> str:

@@ -13,6 +13,7 @@ from curveclinic.ragged import FloatArray
 MAX_FALSE_ALARM: Final = 0.004
 """Highest share of clearly-absent cells a threshold may report, per label: 20 labels stay below 8 % of runs."""
 
+_BINS = 10
 _MIN_POSITIVES = 15
 _FLOOR, _CEILING = 0.35, 0.9
 
@@ -75,11 +76,11 @@ def choose_thresholds(probability: FloatArray, degree: FloatArray, checked: Floa
     return out
 
 
-def reliability(probability: FloatArray, present: FloatArray, bins: int = 10) -> float:
+def reliability(probability: FloatArray, present: FloatArray) -> float:
     """Expected calibration error over equal-width bins."""
-    place = np.minimum((probability * bins).astype(int), bins - 1)
+    place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     total = 0.0
-    for b in range(bins):
+    for b in range(_BINS):
         here = place == b
         if here.any():
             total += here.mean() * abs(float(probability[here].mean()) - float(present[here].mean()))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.kept import kept
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
@@ -171,31 +170,11 @@ class Rows:
         total: FloatArray = np.add.accumulate(self.points, axis=1)
         return total
 
-    @kept
-    def spectrum(self) -> npt.NDArray[np.complex128]:
-        """(m, L // 2 + 1) Fourier coefficients of the unpadded points, 0 past a run's highest frequency.
-
-        One transform for each distinct length: padding would move the frequencies.
-        """
-        m, width = self.values.shape
-        spectrum = np.zeros((m, width // 2 + 1), dtype=np.complex128)
-        for length in np.unique(self.lengths):
-            same = self.lengths == length
-            spectrum[same, : length // 2 + 1] = np.fft.rfft(self.values[same, :length], axis=1)
-        return spectrum
-
-    @kept
-    def frequencies(self) -> IntArray:
-        """(m,) number of Fourier coefficients."""
-        return self.lengths // 2 + 1
-
     def quantile(self, q: float | FloatArray) -> FloatArray:
         """(m,) linear quantile with NumPy's own rounding, so that ties at a quantile fall on the same side.
 
         (k, m) for several, q (k, 1).
         """
-        if self.full and isinstance(q, float):
-            return self._quantile_of_full(q)
         position = (self.n - 1.0) * q
         below = position.astype(np.int64)
         weight = position - below
@@ -203,12 +182,3 @@ class Rows:
         low = self.ordered[row, below]
         step = self.ordered[row, np.minimum(below + 1, self.lengths - 1)] - low
         return np.where(weight >= 0.5, low + step - step * (1.0 - weight), low + step * weight)
-
-    def _quantile_of_full(self, q: float) -> FloatArray:
-        """`quantile` of rows without padding."""
-        most = self.values.shape[1] - 1
-        below, weight = int(most * q), most * q % 1.0
-        low = self.ordered[:, below]
-        step = self.ordered[:, min(below + 1, most)] - low
-        value: FloatArray = low + step - step * (1.0 - weight) if weight >= 0.5 else low + step * weight
-        return value

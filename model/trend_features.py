@@ -1,4 +1,4 @@
-"""tsfresh's features of a curve's course: straight-line fits, energy by segment, spectrum.
+"""tsfresh's features of a curve's course: straight-line fits and energy by segment.
 
 Every function here is tsfresh's calculator of the same name and parameters, for all rows at once.
 """
@@ -13,11 +13,10 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.measuring.smoothing import columns, numbers, row_starts
-from curveclinic.model.rows import Rows, row_sums
+from curveclinic.model.rows import Rows
 from curveclinic.ragged import FloatArray, IntArray
 
-FitAttribute = Literal["slope", "intercept", "rvalue", "stderr"]
-ChunkAggregate = Literal["mean", "var", "min", "max"]
+FitAttribute = Literal["slope", "intercept", "rvalue"]
 
 _KEPT = 16
 """Widths for which what depends on nothing else is kept; a batch has as many in turn."""
@@ -66,12 +65,6 @@ class Fit:
         """Correlation of the points with their places."""
         return np.minimum(np.maximum(self.covariance / np.sqrt(self.place_variance * self.variance), -1.0), 1.0)
 
-    @property
-    def stderr(self) -> FloatArray:
-        """Standard error of the slope."""
-        residual = (1.0 - self.rvalue**2) * self.variance / self.place_variance
-        return np.where(self.n == 2, 0.0, np.sqrt(residual / np.where(self.n > 2, self.n - 2.0, np.nan)))
-
 
 def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     """An attribute of the line through the points."""
@@ -80,44 +73,21 @@ def linear_trend(rows: Rows, *, attr: FitAttribute) -> FloatArray:
     return value
 
 
-def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: ChunkAggregate) -> FloatArray:
-    """An attribute of the line through the aggregates of chunks; NaN for runs no longer than a chunk."""
-    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunks(rows, chunk_len, f_agg)))
+def agg_linear_trend(rows: Rows, *, attr: FitAttribute, chunk_len: int, f_agg: Literal["mean"]) -> FloatArray:
+    """An attribute of the line through the means of chunks; NaN for runs no longer than a chunk."""
+    line: Fit = rows.once(("fit", chunk_len, f_agg), lambda: Fit.of(_chunk_means(rows, chunk_len)))
     value: FloatArray = getattr(line, attr)
     return np.where(rows.lengths > chunk_len, value, np.nan)
 
 
-def _chunks(rows: Rows, size: int, f_agg: ChunkAggregate) -> Rows:
-    """Aggregates of the chunks of every row; the last real one may be of a partial chunk."""
-    return Rows(_aggregates(rows, size, f_agg), -(-rows.lengths // size))
-
-
-def _aggregates(rows: Rows, size: int, f_agg: ChunkAggregate) -> FloatArray:
-    """(m, K) aggregate of every chunk; those after the last real one mean nothing."""
-    m, width = rows.values.shape
-    if f_agg == "mean":
-        return _chunk_means(rows, size)
-    whole = -(-width // size) * size
-    real = (np.arange(whole) < rows.lengths[:, None]).reshape(m, -1, size)
-    # Padded with the last point, which the last chunk holds anyway.
-    cells = rows.values.take(np.minimum(np.arange(whole), width - 1), axis=1).reshape(m, -1, size)  # (m, K, size)
-    result: FloatArray
-    if f_agg in ("min", "max"):
-        result = cells.min(axis=2) if f_agg == "min" else cells.max(axis=2)
-        return result
-    spread = np.where(real, cells - _chunk_means(rows, size)[:, :, None], 0.0)
-    result = (spread * spread).sum(axis=2) / np.maximum(real.sum(axis=2), 1)
-    return result
-
-
-def _chunk_means(rows: Rows, size: int) -> FloatArray:
-    """(m, K) means of the chunks, from running sums."""
+def _chunk_means(rows: Rows, size: int) -> Rows:
+    """Means of the chunks of every row, from running sums; the last real one may be of a partial chunk."""
     width = rows.values.shape[1]
     last, count = _chunk_ends(width, size) if rows.full else _ends_of(width, size, rows.lengths[:, None])
     means = columns(rows.total, last)
     means[:, 1:] -= means[:, :-1]
     means /= count
-    return means
+    return Rows(means, -(-rows.lengths // size))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -169,24 +139,3 @@ def _edges_of(lengths: IntArray, segments: int) -> tuple[IntArray, FloatArray]:
     part = np.arange(segments + 1)
     edges = part * size + np.minimum(part, longer)
     return edges, (edges[:, 1:] > edges[:, :-1]).astype(np.float64)
-
-
-def fft_coefficient(rows: Rows, *, coeff: int, attr: Literal["abs", "real", "imag"]) -> FloatArray:
-    """A Fourier coefficient; NaN past a run's highest frequency."""
-    if coeff >= rows.spectrum.shape[1]:
-        return np.full_like(rows.n, np.nan)
-    value = rows.spectrum[:, coeff]
-    part = np.abs(value) if attr == "abs" else value.real if attr == "real" else value.imag
-    return np.where(coeff < rows.frequencies, part, np.nan)
-
-
-def fft_aggregated(rows: Rows, *, aggtype: Literal["centroid", "variance"]) -> FloatArray:
-    """Centroid or variance of the absolute spectrum; NaN for an all-zero row."""
-    centroid = _spectral_moment(rows, 1)
-    return centroid if aggtype == "centroid" else _spectral_moment(rows, 2) - centroid**2
-
-
-def _spectral_moment(rows: Rows, power: int) -> FloatArray:
-    height: FloatArray = rows.once(("spectrum",), lambda: np.abs(rows.spectrum))
-    moment = row_sums(height * np.arange(height.shape[1], dtype=np.float64) ** power, rows.frequencies)
-    return moment / row_sums(height, rows.frequencies)

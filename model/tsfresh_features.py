@@ -4,7 +4,7 @@ A feature of a channel is what tsfresh's calculator of that name returns for the
 `normalise`. A full name, `<channel>__<calculator>__<param>_<value>`, is tsfresh's column name, so
 `tsfresh.feature_extraction.settings.from_columns` turns `feature_names()` into settings that recompute every value;
 `tests/test_tsfresh_features.py` does just that. Where tsfresh returns NaN (too short, constant), `measure` returns NaN
-and `extract` returns 0.
+and `extract_selected` returns 0.
 """
 
 from __future__ import annotations
@@ -33,51 +33,23 @@ _SLAB_CELLS = 1 << 16
 _FEW = 8
 """Curves up to which it costs less to work out what is not asked for than to pick those that are asked about."""
 
-CANDIDATES: Final[dict[str, Calculator]] = {
+CALCULATORS: Final[dict[str, Calculator]] = {
     calculator.__name__: calculator
     for calculator in (
-        level_features.mean,
-        level_features.median,
         level_features.quantile,
-        level_features.variance,
         level_features.standard_deviation,
-        level_features.variation_coefficient,
-        level_features.root_mean_square,
-        level_features.skewness,
-        level_features.kurtosis,
-        level_features.mean_n_absolute_max,
-        level_features.ratio_beyond_r_sigma,
         level_features.count_above,
-        level_features.count_below,
-        level_features.count_above_mean,
-        level_features.count_below_mean,
-        level_features.longest_strike_above_mean,
-        level_features.longest_strike_below_mean,
         level_features.first_location_of_maximum,
         level_features.last_location_of_maximum,
         level_features.first_location_of_minimum,
         level_features.last_location_of_minimum,
         level_features.index_mass_quantile,
-        level_features.binned_entropy,
-        level_features.ratio_value_number_to_time_series_length,
-        level_features.percentage_of_reoccurring_values_to_all_values,
-        level_features.percentage_of_reoccurring_datapoints_to_all_datapoints,
-        change_features.absolute_sum_of_changes,
         change_features.mean_abs_change,
-        change_features.mean_change,
-        change_features.mean_second_derivative_central,
-        change_features.cid_ce,
-        change_features.change_quantiles,
         change_features.autocorrelation,
         change_features.c3,
-        change_features.time_reversal_asymmetry_statistic,
-        change_features.number_crossing_m,
-        change_features.number_peaks,
         trend_features.linear_trend,
         trend_features.agg_linear_trend,
         trend_features.energy_ratio_by_chunks,
-        trend_features.fft_coefficient,
-        trend_features.fft_aggregated,
     )
 }
 """tsfresh calculator -> the same for all rows; each O(n log n) in a run's length or better."""
@@ -152,7 +124,6 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV), but for
 `change_quantiles`: an eighth of their time, and shuffled among runs it raised the network's loss by under 1 %."""
 
-
 _LOSSES: Final = ("train_loss", "val_loss")
 _LOSS_FEATURES: Final = tuple(SELECTED[name] for name in _LOSSES)
 
@@ -169,24 +140,15 @@ def feature_names() -> tuple[str, ...]:
 
 
 def extract_selected(piece: Measured) -> FloatArray:
-    """Returns the selected features of every run, (n, len(feature_names())), finite."""
+    """Returns the selected features of every run, (n, len(feature_names())), 0 where one is not defined."""
     channels, out = piece.batch.channels, np.zeros((piece.batch.size, _STOPS[-1]))
     for name, values in zip(_LOSSES, _measure(_of_losses(piece), _LOSS_FEATURES), strict=True):
         out[:, _COLUMNS[name]] = values
     for name, features in SELECTED.items():
         if name not in _LOSSES and len(channels[name].values):
             out[:, _COLUMNS[name]] = measure(channels[name], features)
-    return _defined(out)
-
-
-def extract(channel: Ragged, names: Sequence[str]) -> FloatArray:
-    """Returns `measure` with 0 for what is not defined: (n, len(names)), finite."""
-    return _defined(measure(channel, names))
-
-
-def _defined(values: FloatArray) -> FloatArray:
-    values[~np.isfinite(values)] = 0.0
-    return values
+    out[~np.isfinite(out)] = 0.0
+    return out
 
 
 def measure(channel: Ragged, names: Sequence[str]) -> FloatArray:
@@ -315,10 +277,10 @@ def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
 def _parse(name: str) -> tuple[Calculator, dict[str, Any]]:
     """Splits a feature name as tsfresh does: `c3__lag_2` -> (c3, {"lag": 2})."""
     calculator, *parts = name.split("__")
-    if calculator not in CANDIDATES:
-        raise ValueError(f"no feature {name!r}; expected one of {', '.join(CANDIDATES)}, with tsfresh's parameters")
+    if calculator not in CALCULATORS:
+        raise ValueError(f"no feature {name!r}; expected one of {', '.join(CALCULATORS)}, with tsfresh's parameters")
     pairs = (part.rsplit("_", 1) for part in parts)
-    return CANDIDATES[calculator], {key: ast.literal_eval(value) for key, value in pairs}
+    return CALCULATORS[calculator], {key: ast.literal_eval(value) for key, value in pairs}
 
 
 def _at_once(names: Sequence[str]) -> list[list[str]]:

@@ -5,13 +5,13 @@ The pieces share one generator and draw in the order they are called in: another
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from curveclinic.ragged import BoolArray
 from curveclinic.synth.descent import FloatArray, IntArray
-from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+from curveclinic.synth.draws import Draw, Rng, chance, full, log_uniform, pick
 from curveclinic.synth.plan import LOGGING, Plan
 
 _NEVER: Final = 2.0
@@ -25,8 +25,7 @@ def draw_healthy(rng: Rng, n: int) -> Plan:
     """Draws n plain healthy runs: joint descent, ordinary noise, an ordinary logger."""
     points = draw_points(rng, n)
     classes, regression, start = _task(rng, n)
-    # Any: a field is an array of floats or of integers, which only its name tells
-    values: dict[str, Any] = {"points": points, "classes": classes, "start": start, **_descent(rng, n)}
+    values: Draw = {"points": points, "classes": classes, "start": start, **_descent(rng, n)}
     logging = _logging(rng, points)
     values |= {"logging": logging, "noise": _noise(rng, logging)}
     values |= {"ratio": _ratio(rng, logging <= LOGGING.index("eval"))}
@@ -35,7 +34,7 @@ def draw_healthy(rng: Rng, n: int) -> Plan:
     values |= _blow_ups(rng, n) | _noise_details(rng, n) | _textures(n)
     values |= _window(rng, points, logging, whole) | _axis(rng, logging) | _writing(rng, n)
     values |= _companions(rng, regression)
-    return Plan(**values)
+    return Plan.of(values)
 
 
 def draw_points(rng: Rng, n: int) -> IntArray:
@@ -99,9 +98,6 @@ def _shape(rng: Rng, n: int) -> Draw:
     return {
         "shape": rng.random(n),
         "stick_rate": log_uniform(rng, 100, 3000, n),
-        **_zeros(n, "plateau", "stick", "catapult"),
-        **_int_zeros(n, "train_mode"),
-        **_zeros(n, "train_drift"),
     }
 
 
@@ -115,7 +111,6 @@ def _schedule(rng: Rng, n: int) -> Draw:
         "lr_floor": np.where(u(n) < 0.6, log_uniform(rng, 1e-3, 0.25, n), 0.0),
         "lr_peak": log_uniform(rng, 1e-6, 0.5, n),
         "jump_at": full(n, _NEVER),
-        **_zeros(n, "jump_by", "jump_val"),
     }
 
 
@@ -129,8 +124,6 @@ def _validation(rng: Rng, n: int) -> Draw:
         "rise_kind": rng.integers(0, 5, n),
         "late_at": full(n, 1.0),
         "late_width": full(n, 1.0),
-        **_zeros(n, "rise", "late_drop", "hump", "val_drift"),
-        **_int_zeros(n, "val_mode"),
     }
 
 
@@ -141,8 +134,6 @@ def _blow_ups(rng: Rng, n: int) -> Draw:
         "nan_at": full(n, _NEVER),
         "nan_kind": pick(rng, [8, 1, 1], n),
         "nan_where": pick(rng, [6, 2, 1], n),
-        **_zeros(n, "blow_by", "freeze"),
-        **_int_zeros(n, "blow_kind"),
     }
 
 
@@ -165,9 +156,6 @@ def _noise_details(rng: Rng, n: int) -> Draw:
 def _textures(n: int) -> Draw:
     """None: spikes, swings and patterns come with a family."""
     return {
-        **_int_zeros(n, "spikes", "val_spikes", "swing_kind"),
-        **_zeros(n, "spike_size", "spike_tail", "spike_shared", "spike_early", "val_spike_size"),
-        **_zeros(n, "swing", "swing_from", "period", "period_size"),
         "swing_cycles": full(n, 1.0),
         "swing_val": full(n, 1.0),
     }
@@ -201,7 +189,6 @@ def _writing(rng: Rng, n: int) -> Draw:
     return {
         "digits": pick(rng, {99: 6, 6: 1, 4: 3, 3: 0.7, 2: 0.15}, n),
         "unit": np.where(u(n) < 0.93, 1.0, 10.0 ** rng.uniform(-7, 8, n)),
-        "shift": np.zeros(n),
         "missing": np.where(u(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0),
         "restored": chance(rng, 0.02, n),
         "has_val": chance(rng, 0.88, n),
@@ -221,14 +208,4 @@ def _companions(rng: Rng, regression: BoolArray) -> Draw:
         "grad_kind": pick(rng, {0: 5, 4: 1.5}, n),
         "grad_level": log_uniform(rng, 0.02, 30, n),
         "grad_noise": log_uniform(rng, 0.07, 0.9, n),
-        **_zeros(n, "grad_size", "metric_start"),
-        **_int_zeros(n, "grad_oddity"),
     }
-
-
-def _zeros(n: int, *names: str) -> Draw:
-    return {name: np.zeros(n) for name in names}
-
-
-def _int_zeros(n: int, *names: str) -> Draw:
-    return {name: ints(n, 0) for name in names}

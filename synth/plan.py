@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,14 @@ class Plan:
     grad_level: FloatArray
     grad_noise: FloatArray
     grad_size: FloatArray
+
+    @classmethod
+    def of(cls, values: Draw) -> Plan:
+        """Returns the plan of what was drawn for a plain healthy run; what comes with a family only is 0."""
+        zero = {"FloatArray": np.zeros_like(values["start"]), "IntArray": np.zeros_like(values["points"])}
+        # Any: a field is an array of floats or of integers, which only its name tells
+        drawn: dict[str, Any] = {field.name: zero[str(field.type)].copy() for field in fields(cls)}
+        return cls(**drawn | values)
 
     @property
     def size(self) -> int:

@@ -77,6 +77,19 @@ def test_a_result_is_replaced(suffix):
     check_free(Path("new.csv"), "scan", ["new.csv"])
 
 
+def test_one_entry_is_all_that_a_format_needs(monkeypatch, capsys):
+    monkeypatch.setitem(WRITERS, ".jsn", WRITERS[".jsonl"])
+    write_log(Path("a.csv"), 1)
+    for _ in range(2):
+        assert scan("a.csv", "-o", "out.jsn") == 0
+        assert len(Path("out.jsn").read_text().splitlines()) == 1
+    Path("other.jsn").write_text("step,loss\n1,2\n")
+    assert scan("a.csv", "-o", "other.jsn") == 2
+    with pytest.raises(SystemExit):
+        main(["scan", "--help"])
+    assert "file to write: .parquet, .csv, .jsonl or .jsn;" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_result_of_another_version_is_replaced():
     """It may have had other labels, and a spreadsheet may have put a mark before it."""
     names = [name for name, _ in ROW if name != "probability_overfitting"] + ["probability_boredom"]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from archive_cases import dying_once_work, faulty_work, killing_work, refusing_work, sleeping_work, write_log
 
+from curveclinic.archive.pace import default_workers
 from curveclinic.archive.signatures import signature
 from curveclinic.archive.units import Finished, Job, Task, work
-from curveclinic.archive.workers import Queue, default_workers, done_by_workers, done_here
+from curveclinic.archive.workers import Queue, done_by_workers, done_here
 from curveclinic.errors import WeightsError
 from curveclinic.readers.source import Source
 

@@ -31,6 +31,11 @@ def test_zero_on_a_log_axis_is_drawn_at_the_smallest_positive_value():
     assert axis.fraction(np.array([0.0, 0.1])).tolist() == [0.0, 0.0]
 
 
+def test_an_axis_from_zero_leaves_logarithms_alone():
+    low = [axes([series(values)], from_zero=True)[1].low for values in ([3.0, 2.9], [-1.0, 2.0], [3.0, 0.003])]
+    assert low == [0.0, -1.0, 0.003]
+
+
 def test_ticks():
     assert Axis(0.0, 1.0).ticks(5) == [(0.0, "0"), (0.5, "0.5"), (1.0, "1")]
     assert [text for _, text in Axis(0.0, 1.0).ticks(6)] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]

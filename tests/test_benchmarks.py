@@ -7,13 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
 import accuracy
 import causes
+import numpy as np
+import pytest
 import realism
 import robustness
 import scores

@@ -13,12 +13,11 @@ from archive_cases import write_log
 from output_cases import HOSTILE, diagnosis, finding, overfit_run
 from reference_rows import row
 
-from curveclinic import __version__
+from curveclinic import __version__, chunks
 from curveclinic.archive import tables, units
 from curveclinic.causes import CAUSES
 from curveclinic.cli import main
-from curveclinic.commands import archives as archive_commands
-from curveclinic.commands import runs as commands
+from curveclinic.commands import archives, inputs, runs
 from curveclinic.errors import LogError
 from curveclinic.labels import LABELS
 from curveclinic.readers import ReadFailure, ReadOptions
@@ -59,8 +58,8 @@ def logs(tmp_path, monkeypatch):
         path = Path(source.path)
         return [content[path.name](path)]
 
-    monkeypatch.setattr(commands, "read_runs", read)
-    monkeypatch.setattr(commands, "predict_runs", judge)
+    monkeypatch.setattr(runs, "read_runs", read)
+    monkeypatch.setattr(runs, "predict_runs", judge)
     monkeypatch.setattr(units, "runs_or_failure", read_one)
     monkeypatch.setattr(tables, "score_runs", judge_rows)
     monkeypatch.chdir(tmp_path)
@@ -95,7 +94,7 @@ def test_diagnose(logs, capsys):
 
 def test_verbose_names_channels_and_notes(logs, capsys, monkeypatch):
     run = Run.from_arrays({"train_loss": ([1, 1, 2], [3.0, 2.0, 1.0])}, notes=["'loss' read as train_loss"])
-    monkeypatch.setattr(commands, "read_runs", lambda paths, options: iter([run]))
+    monkeypatch.setattr(runs, "read_runs", lambda paths, options: iter([run]))
     assert main(["diagnose", "ill.csv", "-v"]) == 0
     out = capsys.readouterr().out
     assert "  channels: train_loss (2 points)" in out
@@ -123,7 +122,7 @@ def test_json_of_several_runs_is_an_array_that_names_failures(logs, capsys):
 
 def test_json_holds_no_nan(logs, capsys, monkeypatch):
     bad = finding(onset=float("nan"), end=float("inf"))
-    monkeypatch.setattr(commands, "predict_runs", lambda runs: [diagnosis(r, bad) for r in runs])
+    monkeypatch.setattr(runs, "predict_runs", lambda runs: [diagnosis(r, bad) for r in runs])
     assert main(["diagnose", "--json", "ill.csv"]) == 0
     out = capsys.readouterr().out
     assert "NaN" not in out
@@ -184,7 +183,7 @@ def test_error_messages_say_what_to_do(logs, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "curveclinic: missing.csv: no such file or folder",
         "curveclinic: empty: no run found; expected logs of training runs",
-        "curveclinic: out.xlsx: unknown suffix '.xlsx'; expected one of .parquet, .csv, .jsonl",
+        "curveclinic: out.xlsx: unknown suffix '.xlsx'; expected .parquet, .csv or .jsonl",
     ]
     with pytest.raises(SystemExit):
         main(["diagnose", "ill.csv", "--fail-on", "overfiting"])
@@ -193,7 +192,7 @@ def test_error_messages_say_what_to_do(logs, capsys):
 
 def test_options_reach_the_reader(logs, monkeypatch):
     seen = []
-    monkeypatch.setattr(commands, "read_runs", lambda paths, options: seen.append((paths, options)) or iter(()))
+    monkeypatch.setattr(runs, "read_runs", lambda paths, options: seen.append((paths, options)) or iter(()))
     arguments = ["--train-loss", "a", "--val-loss", "b", "--num-classes", "10", "--metric-goal", "min"]
     main(["diagnose", "ill.csv", *arguments])
     assert seen == [(["ill.csv"], ReadOptions(train_loss="a", val_loss="b", num_classes=10, metric_goal="min"))]
@@ -226,11 +225,11 @@ def test_scan_of_nothing_writes_nothing(logs):
 
 def test_scan_judges_in_bounded_chunks(logs, monkeypatch):
     sizes = []
-    monkeypatch.setattr(units, "CHUNK_RUNS", 3)
+    monkeypatch.setattr(chunks, "CHUNK_RUNS", 3)
     monkeypatch.setattr(units, "runs_or_failure", lambda source, options: [well("ill.csv") for _ in range(8)])
     monkeypatch.setattr(tables, "score_runs", lambda runs, **_: sizes.append(len(runs)) or judge_rows(runs))
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 0
-    monkeypatch.setattr(units, "CHUNK_POINTS", 6)  # two runs of three points
+    monkeypatch.setattr(chunks, "CHUNK_POINTS", 6)  # two runs of three points
     assert main(["scan", "ill.csv", "-o", "out.csv", "--fresh"]) == 0
     assert sizes == [3, 3, 2, 2, 2, 2, 2]
 
@@ -242,8 +241,8 @@ class Stdin:
 
 def test_stdin(logs, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", Stdin(b"step,loss"))
-    monkeypatch.setattr(commands, "read_stdin", lambda data, options: [ill("-")] if data == b"step,loss" else [])
-    monkeypatch.setattr(commands, "read_runs", lambda paths, options: iter([ill(path) for path in paths]))
+    monkeypatch.setattr(inputs, "read_stdin", lambda data, options: [ill("-")] if data == b"step,loss" else [])
+    monkeypatch.setattr(runs, "read_runs", lambda paths, options: iter([ill(path) for path in paths]))
     assert main(["diagnose", "-", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["labels"] == ["overfitting"]
     assert main(["diagnose", "-"]) == 2  # nothing left to read
@@ -255,14 +254,14 @@ def test_unreadable_stdin(logs, monkeypatch, capsys):
         raise LogError("stdin: found no loss column")
 
     monkeypatch.setattr(sys, "stdin", Stdin(b""))
-    monkeypatch.setattr(commands, "read_stdin", fail)
+    monkeypatch.setattr(inputs, "read_stdin", fail)
     assert main(["diagnose", "-"]) == 3
     assert "stdin: found no loss column" in capsys.readouterr().err
 
 
 def test_hostile_names_stay_text(logs, monkeypatch, capsys):
     items = [overfit_run(run_id=f"ill {HOSTILE}", path="ill.csv"), ReadFailure("\x1b[2J", "", "bad\x1b[31m\ntag")]
-    monkeypatch.setattr(commands, "read_runs", lambda paths, options: iter(items))
+    monkeypatch.setattr(runs, "read_runs", lambda paths, options: iter(items))
     monkeypatch.setattr(units, "runs_or_failure", lambda source, options: items)
     assert main(["diagnose", "ill.csv", "-v"]) == 3
     assert main(["diagnose", "ill.csv", "--json"]) == 3
@@ -329,7 +328,7 @@ def test_interrupt(logs, monkeypatch, capsys):
 
 
 def test_bug_is_no_finding(logs, monkeypatch, capsys):
-    monkeypatch.setattr(commands, "predict_runs", lambda runs: 1 / 0)
+    monkeypatch.setattr(runs, "predict_runs", lambda runs: 1 / 0)
     assert main(["diagnose", "ill.csv", "--fail-on", "overfitting"]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 
@@ -340,7 +339,7 @@ def test_warning_is_one_line(logs, monkeypatch, capsys):
         warnings.warn("no weights", stacklevel=2)
         return judge(runs)
 
-    monkeypatch.setattr(commands, "predict_runs", warn)
+    monkeypatch.setattr(runs, "predict_runs", warn)
     assert main(["diagnose", "ill.csv"]) == 0
     assert capsys.readouterr().err == "curveclinic: warning: no weights\n"
 
@@ -349,7 +348,7 @@ def test_full_disk_is_one_line(logs, monkeypatch, capsys):
     def full(tables, out):
         raise OSError(28, "No space left on device", str(out))
 
-    monkeypatch.setattr(archive_commands, "write_tables", full)
+    monkeypatch.setattr(archives, "write_tables", full)
     assert main(["scan", "ill.csv", "-o", "out.csv"]) == 2
     assert capsys.readouterr().err == "curveclinic: [Errno 28] No space left on device: 'out.csv'\n"
 
@@ -431,6 +430,6 @@ def test_checksums_are_verified_on_request(logs, monkeypatch, flags, expected):
         seen.append(options.verify_crc)
         return [well(path) for path in paths]
 
-    monkeypatch.setattr(commands, "read_runs", read)
+    monkeypatch.setattr(runs, "read_runs", read)
     assert main(["diagnose", "well.csv", *flags]) == 0
     assert seen == [expected]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hand_curves import BENIGN, SHOWS, decay
+from nonsense import NONSENSE, nonsense_runs
 
 from curveclinic import predict_pathology
 from curveclinic.deciding.doubt import doubts
@@ -18,10 +16,6 @@ from curveclinic.measuring.quantities import measure
 from curveclinic.predict import predict_runs
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
-from nonsense import NONSENSE, nonsense_runs
 
 X = np.linspace(0, 1, 200)
 WAVE = 1.5 + np.sin(2 * np.pi * 5 * X)

@@ -14,7 +14,8 @@ import pytest
 from curveclinic import scoring
 from curveclinic.cli import main
 from curveclinic.engines import storage
-from curveclinic.engines.archive import load_engine, scan_on
+from curveclinic.engines.archive import scan_on
+from curveclinic.engines.known import load_engine
 from curveclinic.engines.shards import Done, Work, from_text, plan, score_shard, to_text
 from curveclinic.readers import ReadOptions, find_sources
 from curveclinic.scoring import score_table

@@ -1,9 +1,8 @@
 """The columns against the reference decoder, and both against TensorBoard's own message classes."""
 
-import struct
-
 import numpy as np
 import pytest
+from event_cases import event, record, scalar
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,27 +11,13 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from curveclinic.phrases import counted
 from curveclinic.readers import event_columns
-from curveclinic.readers.crc import crc, masked_crc
+from curveclinic.readers.crc import crc
 from curveclinic.readers.event_file import decode
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     event_columns._known_layouts.cache_clear()
-
-
-def record(event):
-    data = event if isinstance(event, bytes) else event.SerializeToString()
-    header = struct.pack("<Q", len(data))
-    return header + struct.pack("<I", masked_crc(header)) + data + struct.pack("<I", masked_crc(data))
-
-
-def event(step, *summary_values, wall=1.0):
-    return event_pb2.Event(wall_time=wall, step=step, summary=summary_pb2.Summary(value=summary_values))
-
-
-def simple(tag, value):
-    return summary_pb2.Summary.Value(tag=tag, simple_value=value)
 
 
 def tensor(tag, value, dtype=types_pb2.DT_FLOAT, *, as_content=True, metadata=False):
@@ -105,7 +90,7 @@ def one_value(draw):
     tag, value = draw(st.sampled_from(TAGS)), draw(VALUES)
     kind = draw(st.sampled_from(["simple"] * 6 + ["content", "val", "double", "int", "metadata", "empty", "histogram"]))
     return {
-        "simple": lambda: simple(tag, value),
+        "simple": lambda: scalar(tag, value),
         "content": lambda: tensor(tag, value),
         "val": lambda: tensor(tag, value, as_content=False),
         "double": lambda: tensor(tag, value, types_pb2.DT_DOUBLE),
@@ -123,7 +108,7 @@ def event_files(draw):
     for _ in range(draw(st.integers(1, 6))):
         tags = draw(st.lists(st.sampled_from(TAGS), min_size=1, max_size=3))
         as_tensor, together = draw(st.booleans()), draw(st.booleans())
-        make = tensor if as_tensor else simple
+        make = tensor if as_tensor else scalar
         first, wall = draw(STEPS), draw(WALLS)
         for k in range(draw(st.integers(1, 40))):
             step = min(first + k, 2**63 - 1)
@@ -222,13 +207,13 @@ def test_flipped_bits_never_make_a_wrong_number(records, flips):
 
 def test_equal_lengths_of_different_kinds_are_told_apart():
     """The length of a record says nothing of what is in it: a version record may be as long as a scalar."""
-    scalar_length = len(event(5, simple("loss/a", 1.0)).SerializeToString())
+    scalar_length = len(event(5, scalar("loss/a", 1.0)).SerializeToString())
     version = event_pb2.Event(wall_time=1.0, file_version="v")
     version.file_version += "v" * (scalar_length - len(version.SerializeToString()))
     assert len(version.SerializeToString()) == scalar_length
     records = [record(version)]
     for k in range(1, 100):
-        records += [record(event(k, simple("loss/a", k))), record(version), record(event(k, simple("loss/b", -k)))]
+        records += [record(event(k, scalar("loss/a", k))), record(version), record(event(k, scalar("loss/b", -k)))]
     tags = check(b"".join(records)).tags
     assert tags["loss/a"][2].tolist() == list(range(1, 100))
     assert tags["loss/b"][2].tolist() == [-k for k in range(1, 100)]
@@ -241,7 +226,7 @@ def test_many_tags_of_one_length_are_told_apart():
     for step in range(12):
         for tag in rng.permutation(tags):
             value = float(np.float32(rng.normal()))
-            data.append(record(event(step, simple(str(tag), value))))
+            data.append(record(event(step, scalar(str(tag), value))))
             expected[tag].append(value)
     found = check(b"".join(data)).tags
     assert {tag: columns[2].tolist() for tag, columns in found.items()} == expected
@@ -249,7 +234,7 @@ def test_many_tags_of_one_length_are_told_apart():
 
 def test_tags_that_mix_to_one_number_go_to_the_reference(monkeypatch):
     monkeypatch.setattr(event_columns, "_MIX", np.uint64(0))  # every tag but the first mixes to zero
-    data = b"".join(record(event(k, simple(f"loss/{'abc'[k % 3]}", k))) for k in range(1, 100))
+    data = b"".join(record(event(k, scalar(f"loss/{'abc'[k % 3]}", k))) for k in range(1, 100))
     tags = check(data).tags
     assert {tag: columns[1].tolist() for tag, columns in tags.items()} == {
         f"loss/{name}": list(range(k, 100, 3)) for name, k in (("b", 1), ("c", 2), ("a", 3))
@@ -257,19 +242,19 @@ def test_tags_that_mix_to_one_number_go_to_the_reference(monkeypatch):
 
 
 def test_several_numbers_of_one_tag_in_one_event_keep_their_order():
-    data = b"".join(record(event(k, simple("loss", 2 * k), simple("loss", 2 * k + 1))) for k in range(1, 50))
+    data = b"".join(record(event(k, scalar("loss", 2 * k), scalar("loss", 2 * k + 1))) for k in range(1, 50))
     assert check(data).tags["loss"][2].tolist() == list(range(2, 100))
 
 
 def test_the_tags_of_one_event_stay_in_order():
-    late = [record(event(k, simple("b", 1.0))) for k in range(200, 240)]
-    both = [record(event(k, simple("a", 1.0), simple("b", 2.0))) for k in range(1, 40)]
+    late = [record(event(k, scalar("b", 1.0))) for k in range(200, 240)]
+    both = [record(event(k, scalar("a", 1.0), scalar("b", 2.0))) for k in range(1, 40)]
     assert list(check(b"".join([*both, *late])).tags) == ["a", "b"]
 
 
 @pytest.mark.parametrize("n_bad", [1, 5, 100])
 def test_damaged_records_are_counted_and_left_out(n_bad):
-    records = [bytearray(record(event(k, simple("loss", k)))) for k in range(1, 129)]
+    records = [bytearray(record(event(k, scalar("loss", k)))) for k in range(1, 129)]
     for item in records[:n_bad]:
         item[-6] ^= 4  # within the value
     found = check(b"".join(records))
@@ -279,7 +264,7 @@ def test_damaged_records_are_counted_and_left_out(n_bad):
 
 def test_columns_are_used_at_all(monkeypatch):
     """Or the tests above compare the reference with itself."""
-    data = b"".join(record(event(k, simple("loss", k), simple("acc", 1.0))) for k in range(128, 1000))
+    data = b"".join(record(event(k, scalar("loss", k), scalar("acc", 1.0))) for k in range(128, 1000))
     seen = []
     original = event_columns.take
 

@@ -7,15 +7,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from event_cases import record
 
 from curveclinic.readers import ReadOptions, event_frames, read_file
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_file import decode
-
-
-def record(data):
-    header = struct.pack("<Q", len(data))
-    return header + struct.pack("<I", masked_crc(header)) + data + struct.pack("<I", masked_crc(data))
 
 
 def part(number, data):

@@ -67,6 +67,13 @@ def test_import_is_light() -> None:
     assert loaded.isdisjoint({*HEAVY, "curveclinic.synth", "curveclinic.model.network"})
 
 
+def test_a_command_loads_what_it_needs() -> None:
+    explain = "from curveclinic.cli import main; main(['explain', 'overfitting'])"
+    others = {f"curveclinic.{name}" for name in ("readers", "archive.scan", "engines.archive", "commands.runs")}
+    loaded = set(_python(f"import sys; {explain}; print('\\n'.join(sys.modules))").split())
+    assert loaded.isdisjoint({*HEAVY, *others, "sqlite3", "multiprocessing"})
+
+
 def test_every_module_imports_without_extras() -> None:
     """One interpreter for all of them; a name set to None in sys.modules cannot be imported."""
     code = (

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import shutil
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +22,6 @@ from curveclinic.scoring import score_runs
 from curveclinic.synth.generate import generate
 
 pytest.importorskip("onnx")
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import onnx
 

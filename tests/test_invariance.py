@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
+from streams import runs_of
 
 from curveclinic.labels import LABELS
 from curveclinic.points import Series
 from curveclinic.predict import predict_runs
 from curveclinic.run import Run
 from curveclinic.synth.generate import generate
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
-from streams import runs_of
 
 RUNS = 300
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
 import onsets
+import pytest
 
 from curveclinic.labels import LABELS
 from curveclinic.run import Run

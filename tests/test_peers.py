@@ -3,15 +3,11 @@
 import csv
 import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
 import peer_adapters
 import peers
+import pytest
 from peer_adapters import PEERS, Code, DeclinedError, Peer, paired
 from yardstick import Record
 

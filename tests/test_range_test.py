@@ -1,14 +1,10 @@
 """The parts of benchmarks/range_test.py that no training is needed for."""
 
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-
 import range_test
 from range_test import RATES, TRAINED, Case
 
@@ -36,16 +32,9 @@ def test_regret_is_one_at_the_best_rate_and_a_ratio_elsewhere():
 def test_what_is_said_of_the_suggestion_is_what_was_measured():
     with (ROOT / "benchmarks" / "results" / "range_test.csv").open(newline="") as file:
         found = {(r["rule"], r["measure"]): r for r in csv.DictReader(file)}
-    code, readme = (
-        " ".join((ROOT / p).read_text().split()) for p in ("src/curveclinic/checks/lr_range.py", "README.md")
-    )
-    ours, steepest = (found[rule, "regret, geometric mean"] for rule in ("suggest_lr", "steepest"))
-    nine = [found[rule, "regret, nine of ten below"]["value"] for rule in ("suggest_lr", "steepest")]
-    assert f"on {ours['n']} tests of" in code
-    assert f"is {ours['value']} times the best one (geometric mean; nine of ten below {nine[0]})" in code
-    assert f"at the steepest rate as it is {steepest['value']} times ({nine[1]})" in code
+    ours = found["suggest_lr", "regret, geometric mean"]
+    readme = " ".join((ROOT / "README.md").read_text().split())
     assert f"is {ours['value']} times the best one ({ours['n']} tests, geometric mean)" in readme
-    assert f"no better than at the rate of the steepest fall ({steepest['value']})" in readme
 
 
 def test_useless_tests_are_counted_and_not_scored():

@@ -3,6 +3,7 @@ import struct
 
 import numpy as np
 import pytest
+from event_cases import event, record, scalar
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboardX import SummaryWriter
@@ -29,20 +30,6 @@ def write(folder, series, *, first=0, wall=None, suffix=""):
             writer.add_scalar(tag, value, first + k, walltime=None if wall is None else wall + k)
     writer.close()
     return sorted(p for p in folder.iterdir() if "tfevents" in p.name)[-1]
-
-
-def record(event):
-    data = event if isinstance(event, bytes) else event.SerializeToString()
-    header = struct.pack("<Q", len(data))
-    return header + struct.pack("<I", masked_crc(header)) + data + struct.pack("<I", masked_crc(data))
-
-
-def event(step, *summary_values, wall=1.0):
-    return event_pb2.Event(wall_time=wall, step=step, summary=summary_pb2.Summary(value=summary_values))
-
-
-def scalar(tag, value):
-    return summary_pb2.Summary.Value(tag=tag, simple_value=value)
 
 
 def test_the_checksum_is_the_writers(tmp_path):

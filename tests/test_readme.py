@@ -1,23 +1,18 @@
 """README.md and the model card say what the code says: written blocks are current, links and pictures exist."""
 
 import re
-import sys
 from pathlib import Path
-
-import pytest
-
-from curveclinic import LABELS
-from curveclinic.synth.families import TRENDS
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
 import marked
 import pictures
+import pytest
 import readme_scores
 import readme_sections
 import scale_page
 import session
+
+from curveclinic import LABELS
+from curveclinic.synth.families import TRENDS
 
 ROOT = Path(__file__).parent.parent
 README = session.README.read_text(encoding="utf-8")
@@ -103,12 +98,6 @@ def test_the_run_of_a_picture_is_found_again(label, monkeypatch) -> None:
     assert picture == pictures.clearest_picture(label)
     assert picture.count("<svg") == 2 + bool(pictures.SHOWN[label].below)
     assert ("grad_norm" in picture) == (label == "vanishing_gradients")
-
-
-def test_an_axis_from_zero_leaves_logarithms_alone() -> None:
-    level, decades = (pictures.Run.from_arrays({"train_loss": values}) for values in ([3.0, 2.9], [3.0, 0.003]))
-    low = [pictures.axes_from_zero(list(run.channels.values()))[1].low for run in (level, decades)]
-    assert low == [0.0, 0.003]
 
 
 def test_there_are_two_headline_commands() -> None:

@@ -16,8 +16,6 @@ pytest.importorskip("scipy")
 pytest.importorskip("onnxscript")
 pytest.importorskip("sklearn")
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import torch
 
 import train

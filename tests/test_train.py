@@ -15,8 +15,6 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("sklearn")
 pytest.importorskip("scipy")
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 import torch
 from torch import Tensor
 

@@ -172,7 +172,7 @@ def test_a_fault_leaves_the_old_file_and_nothing_else(tmp_path, suffix, fault):
 
 
 def test_unusable_targets(tmp_path):
-    with pytest.raises(InputError, match=r"unknown suffix '.xlsx'; expected one of .parquet, .csv, .jsonl"):
+    with pytest.raises(InputError, match=r"unknown suffix '.xlsx'; expected .parquet, .csv or .jsonl"):
         check_target(tmp_path / "out.xlsx")
     with pytest.raises(InputError, match="does not exist"):
         check_target(tmp_path / "no" / "out.csv")

@@ -1,4 +1,4 @@
-"""The `curveclinic` command: parses arguments, calls `commands`, turns errors into one line and an exit code.
+"""The `curveclinic` command: calls one of `commands`, turns errors into one line and an exit code.
 
 Exit codes: 0 done; 1 a `--fail-on` finding, or a check that does not pass; 2 usage, a path that does not exist or holds
 no run; 3 done, but some input could not be read (1 wins over 3); 70 a bug in curveclinic; 130 interrupted; 141 the
@@ -10,25 +10,16 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
-from curveclinic import __version__
-from curveclinic.archive.groups import parse_pattern
-from curveclinic.archive.workers import TIME_LIMIT, default_workers
-from curveclinic.checks.initial_loss import LOSS_NAMES
-from curveclinic.commands import archives, checks, runs
-from curveclinic.commands.gate import EXIT_USAGE, parse_gate
-from curveclinic.diagnosis import Severity
-from curveclinic.engines.archive import ENGINES
-from curveclinic.errors import CurveclinicError, InputError
-from curveclinic.readers.console import compiled
-from curveclinic.readers.remote import is_remote
+from curveclinic.commands.arguments import build_parser
+from curveclinic.commands.complaints import complain
+from curveclinic.commands.gate import EXIT_USAGE
+from curveclinic.errors import CurveclinicError
 
 _EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
@@ -46,20 +37,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _complain_of_warning
-            code: int = args.command(args)
+            code = _run(args)
         sys.stdout.flush()
     except CurveclinicError as error:
-        runs.complain(str(error))
+        complain(str(error))
         return EXIT_USAGE
     except KeyboardInterrupt:
-        runs.complain("interrupted")
+        complain("interrupted")
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
         # What is still buffered goes nowhere; without this, Python complains at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
     except OSError as error:  # a full disk, a folder that went away
-        runs.complain(str(error))
+        complain(str(error))
         return EXIT_USAGE
     except Exception:  # Python would exit with 1, and a gate would take our bug for a finding
         traceback.print_exc()
@@ -67,209 +58,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Returns the parser of all commands."""
-    parser = argparse.ArgumentParser(
-        prog="curveclinic", description="Reads training and validation curves and says what is wrong with a run."
-    )
-    parser.add_argument("--version", action="version", version=f"curveclinic {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    reading, gate = _reading_options(), _gate_option()
-
-    one = subparsers.add_parser(
-        "diagnose", parents=[reading, gate], help="say what is wrong with one run or a few",
-        description="Reads one run or a few and prints what is wrong, since when, why, and what to try.",
-    )  # fmt: skip
-    one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
-    one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
-    one.set_defaults(command=runs.diagnose)
-
-    archive = _archive_options()
-    many = subparsers.add_parser(
-        "scan", parents=[reading, gate, archive], help="judge every run of an archive",
-        description="Finds every run under the paths, writes one row for each, and prints a summary. What is done is "
-        "kept beside OUT: the same command goes on where it was stopped, and later reads only what is new or changed.",
-    )  # fmt: skip
-    many.add_argument(
-        "-o", "--output", type=_output, required=True, metavar="OUT",
-        help="file to write: .parquet, .csv or .jsonl; with --engine also a folder, here or as s3://bucket/folder",
-    )  # fmt: skip
-    many.add_argument(
-        "--engine", choices=tuple(ENGINES), help="scan on a cluster: workers write one Parquet file a shard"
-    )
-    many.add_argument(
-        "--address",
-        metavar="ADDRESS",
-        help="of the cluster: ray://host:10001, spark://host:7077 (default: this machine)",
-    )
-    many.add_argument(
-        "--group-by", type=_expression, metavar="REGEX",
-        help="also summarise by what this finds in a run's id, or else its path: '^([^/]+)/' is the first folder",
-    )  # fmt: skip
-    many.add_argument(
-        "--fast", action="store_true",
-        help="judge with the int8 network: about a third of the network's time is saved, and about one run in a "
-        "hundred gets other labels; a scan that goes on with another network than before does all runs anew",
-    )  # fmt: skip
-    many.set_defaults(command=archives.scan)
-
-    once = subparsers.add_parser(
-        "index", parents=[reading, archive], help="read the logs of an archive once, into one table of curves",
-        description="Keeps the curves of every run under the paths in one Parquet file, which a scan reads much "
-        "faster than the logs and judges the same.",
-    )  # fmt: skip
-    once.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write: .parquet")
-    once.set_defaults(command=archives.index)
-
-    together = subparsers.add_parser(
-        "cohort", parents=[reading, gate], help="judge runs of one configuration together, such as several seeds",
-        description="Prints what runs of one configuration share, how far they spread, and which of them is odd.",
-    )  # fmt: skip
-    together.add_argument("--json", action="store_true", help="print one JSON object")
-    together.set_defaults(command=runs.cohort)
-
-    _add_checks(
-        subparsers.add_parser("check", help="run a test made before training: range test, first loss, few samples")
-    )
-
-    words = subparsers.add_parser("explain", help="say what a label or a cause means, and what to try")
-    words.add_argument(
-        "label", nargs="?", metavar="LABEL",
-        help="name or code of a label, or id of a cause; without one all labels are listed, with `causes` all causes",
-    )  # fmt: skip
-    words.set_defaults(command=runs.explain)
-    return parser
-
-
-def _add_checks(check: argparse.ArgumentParser) -> None:
-    """The tests behind `check`."""
-    tests = check.add_subparsers(required=True, metavar="TEST", dest="check")
-    answer = argparse.ArgumentParser(add_help=False)
-    answer.add_argument("--json", action="store_true", help="print one JSON object")
-    log = argparse.ArgumentParser(add_help=False)
-    log.add_argument("path", metavar="FILE", help="log of the test; - is stdin")
-    log.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
-
-    rates = tests.add_parser(
-        "lr-range", parents=[log, answer], help="suggest a learning rate from the log of a range test",
-        description="Reads learning rate and training loss of a range test and suggests a rate, or says why it cannot.",
-    )  # fmt: skip
-    rates.set_defaults(command=checks.lr_range)
-
-    first = tests.add_parser(
-        "initial-loss", parents=[answer], help="compare the loss before the first step with the cost of a guess",
-        description="Says whether the first loss is that of a guess, and what makes it larger or smaller.",
-    )  # fmt: skip
-    first.add_argument("value", type=float, metavar="VALUE", help="mean loss of the untrained model")
-    first.add_argument("--loss", choices=LOSS_NAMES, default=LOSS_NAMES[0], help="which loss it is")
-    first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
-    first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
-    first.add_argument("--batch-size", type=int, metavar="N", help="samples of a batch")
-    first.set_defaults(command=checks.initial_loss)
-
-    few = tests.add_parser(
-        "small-batch", parents=[log, answer], help="tell whether a few samples were learnt by heart",
-        description="Reads the training loss on a few samples that never change and says whether it went to nothing.",
-    )  # fmt: skip
-    few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
-    few.add_argument("--floor", type=float, default=0.0, metavar="X", help="lowest value the loss can reach (0)")
-    few.set_defaults(command=checks.small_batch)
-
-
-def _reading_options() -> argparse.ArgumentParser:
-    """Arguments of every command that reads runs."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="log file or folder; - is stdin")
-    parser.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
-    parser.add_argument("--val-loss", metavar="NAME", help="column or tag of the validation loss")
-    parser.add_argument(
-        "--pattern", action="append", default=[], type=_pattern, metavar="REGEX",
-        help="how a text log prints its numbers: named groups are columns, (?P<step>\\d+) .* (?P<train_loss>\\S+); "
-        "may be given several times, for lines of several kinds",
-    )  # fmt: skip
-    parser.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
-    parser.add_argument("--metric-goal", choices=("max", "min"), help="whether a larger or a smaller metric is better")
-    parser.add_argument(
-        "--verify-crc", action="store_true",
-        help="also check the records of event files that hold no scalars, at the cost of reading them",
-    )  # fmt: skip
-    return parser
-
-
-def _gate_option() -> argparse.ArgumentParser:
-    """The argument of every command that can fail on what it finds."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--fail-on", type=_gate, action="append", default=[], metavar="LABEL,...[:SEVERITY]",
-        help="exit with 1 when one of these is found, at this severity (notice, mild, severe) or above; "
-        "may be given several times",
-    )  # fmt: skip
-    return parser
-
-
-def _archive_options() -> argparse.ArgumentParser:
-    """Arguments of the commands that read whole archives."""
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument(
-        "--workers", type=_count, default=default_workers(), metavar="N",
-        help="processes that read and judge; 1 uses no other process (default: %(default)s, one a core)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--time-limit", type=_seconds, metavar="S",
-        help="seconds one log may take, and one more for each MB; needs two workers or more, and starts them also for "
-        f"an archive of less than 1 MB, which is else read without (default: {TIME_LIMIT:g})",
-    )  # fmt: skip
-    parser.add_argument("--fresh", action="store_true", help="forget what an earlier scan has kept beside OUT")
-    return parser
-
-
-def _output(text: str) -> Path | str:
-    """A path, or the URI of a folder as it is."""
-    return text if is_remote(text) else Path(text)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 1 or more")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of seconds above 0")
-    return seconds
-
-
-def _expression(text: str) -> re.Pattern[str]:
-    try:
-        return parse_pattern(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _class_count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of 2 or more")
-    return int(text)
-
-
-def _pattern(text: str) -> str:
-    try:
-        compiled([text])
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
-def _gate(text: str) -> dict[str, Severity]:
-    try:
-        return parse_gate(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _run(args: argparse.Namespace) -> int:
+    """Runs the command; what only other commands need is not loaded."""
+    match args.command:
+        case "diagnose":
+            from curveclinic.commands.runs import diagnose as command
+        case "cohort":
+            from curveclinic.commands.runs import cohort as command
+        case "scan" if args.engine:
+            from curveclinic.commands.engines import scan_on_engine as command
+        case "scan":
+            from curveclinic.commands.archives import scan as command
+        case "index":
+            from curveclinic.commands.archives import index as command
+        case "check":
+            from curveclinic.commands.checks import check as command
+        case _:
+            from curveclinic.commands.explain import explain as command
+    return command(args)
 
 
 def _complain_of_warning(
@@ -281,7 +87,7 @@ def _complain_of_warning(
     line: str | None = None,
 ) -> None:
     """Stands in for `warnings.showwarning`: the reader of a terminal has no use for our line numbers."""
-    runs.complain(f"warning: {message}")
+    complain(f"warning: {message}")
 
 
 def _stand_in_for_closed_streams() -> None:

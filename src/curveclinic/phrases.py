@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _FLAT = 0.005
 """Levels that differ by less than this share of the larger are called the same."""
 
@@ -9,6 +11,12 @@ _FLAT = 0.005
 def counted(n: int, one: str, many: str = "") -> str:
     """Returns a number and what is counted, `one` of it or `many`; without a word for many, `one` takes an s."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def either(names: Iterable[str]) -> str:
+    """Returns names joined by commas, the last one by "or"."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def value(x: float) -> str:

@@ -6,11 +6,13 @@ import csv
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
+from curveclinic.phrases import either
 from curveclinic.report.text import printable
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ ROW: Final[tuple[tuple[str, Kind], ...]] = (
 """Column -> kind, in file order."""
 
 _TEMPORARY = ".tmp"
+
+_LONGEST_LINE: Final = 1 << 20
+"""Bytes of a first line: a row of ours is some hundred, and a message in it seldom long."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 """A spreadsheet may run a cell that starts so (OWASP, CSV injection); an apostrophe before it makes it text."""
@@ -74,9 +79,10 @@ def write_tables(tables: Iterable[pa.Table], out: Path) -> int:
         InputError: unknown suffix, or the file cannot be created there.
         OSError: the disk is full; the file is as it was before.
     """
-    write = check_target(out)
+    check_target(out)
+    output = WRITERS[out.suffix.lower()]
     names = [name for name, _ in ROW]
-    return replaced(out, lambda path: write((table.select(names) for table in tables), path))
+    return replaced(out, lambda path: output.write((table.select(names) for table in tables), path))
 
 
 def replaced(out: Path, write: Callable[[Path], int]) -> int:
@@ -103,26 +109,21 @@ def remove_leftovers(out: Path) -> None:
             (real.parent / name).unlink(missing_ok=True)
 
 
-def check_target(out: Path) -> Callable[[Iterable[pa.Table], Path], int]:
-    """Returns the writer of a file; raises before a long scan what would otherwise be raised after it."""
+def check_target(out: Path) -> None:
+    """Raises before a long scan the InputError that would otherwise be raised after it."""
     check_place(out, tuple(WRITERS))
-    return WRITERS[out.suffix.lower()]
 
 
 def check_place(out: Path, suffixes: Sequence[str]) -> None:
     """Raises an InputError where no file of one of these suffixes can be written."""
     if out.suffix.lower() not in suffixes:
-        raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected {_one_of(suffixes)}")
+        raise InputError(f"{out}: unknown suffix {out.suffix!r}; expected {either(suffixes)}")
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it")
     if out.exists() and not out.is_file():
         raise InputError(f"{out}: is a pipe, socket or device; name a file")
     if not all(os.access(folder, os.W_OK) for folder in (out.parent, os.path.dirname(os.path.realpath(out)))):
         raise InputError(f"{out}: its folder does not exist or is read-only; create it or choose another")
-
-
-def _one_of(names: Sequence[str]) -> str:
-    return f"one of {', '.join(names)}" if len(names) > 1 else names[0]
 
 
 def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
@@ -136,6 +137,13 @@ def _write_parquet(tables: Iterable[pa.Table], path: Path) -> int:
     return count
 
 
+def _parquet_columns(path: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    names: list[str] = pq.read_schema(path).names
+    return names
+
+
 def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8", newline="") as stream:
@@ -145,6 +153,10 @@ def _write_csv(tables: Iterable[pa.Table], path: Path) -> int:
             writer.writerows(zip(*(_cells(table[name].to_pylist(), kind) for name, kind in ROW), strict=True))
             count += table.num_rows
     return count
+
+
+def _csv_columns(path: Path) -> list[str]:
+    return next(csv.reader([_first_line(path)]), [])
 
 
 def _cells(values: list[Any], kind: Kind) -> list[Any]:
@@ -170,9 +182,32 @@ def _write_jsonl(tables: Iterable[pa.Table], path: Path) -> int:
     return count
 
 
-WRITERS: Final[dict[str, Callable[[Iterable[pa.Table], Path], int]]] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
-    ".jsonl": _write_jsonl,
+def _jsonl_columns(path: Path) -> list[str]:
+    row: Any = json.loads(_first_line(path))
+    return list(row) if isinstance(row, dict) else []
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.readline(_LONGEST_LINE).decode("utf-8-sig")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A format of the rows of a scan.
+
+    Attributes:
+        write: writes tables of rows to a file and returns the number of rows.
+        columns: returns the columns of a file of this format; an error of any kind says that it is none.
+    """
+
+    write: Callable[[Iterable[pa.Table], Path], int]
+    columns: Callable[[Path], list[str]]
+
+
+WRITERS: Final[dict[str, Output]] = {
+    ".parquet": Output(_write_parquet, _parquet_columns),
+    ".csv": Output(_write_csv, _csv_columns),
+    ".jsonl": Output(_write_jsonl, _jsonl_columns),
 }
-"""Suffix -> function that writes tables of rows and returns the number of rows."""
+"""Suffix -> the format of a file that ends in it."""

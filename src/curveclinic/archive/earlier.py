@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_series import INDEX_MARK
-from curveclinic.writers import ROW
-
-_LONGEST_LINE: Final = 1 << 20
-"""Bytes of a first line: a row of ours is some hundred, and a message in it seldom long."""
+from curveclinic.writers import ROW, WRITERS
 
 _PROBABILITY: Final = "probability_"
 _NAMES: Final = frozenset(name for name, _ in ROW)
@@ -47,42 +41,18 @@ def _is_same(path: str, out: Path) -> bool:
 
 
 def _is_result(out: Path, kind: Literal["scan", "index"]) -> bool:
-    suffix = out.suffix.lower()
-    if suffix == ".parquet":
-        return _is_parquet_result(out, kind)
-    with suppress(OSError, ValueError, csv.Error):  # not text, not JSON
-        return _is_row(_COLUMNS[suffix](_first_line(out)))
-    return False
+    try:
+        return _is_index(out) if kind == "index" else _is_row(WRITERS[out.suffix.lower()].columns(out))
+    except Exception:  # what a library says of a file that is not in its format
+        return False
 
 
-def _is_parquet_result(out: Path, kind: Literal["scan", "index"]) -> bool:
-    import pyarrow as pa
+def _is_index(out: Path) -> bool:
     import pyarrow.parquet as pq
 
-    try:
-        found = pq.read_schema(out)
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        return False
-    return INDEX_MARK[0] in (found.metadata or {}) if kind == "index" else _is_row(found.names)
+    return INDEX_MARK[0] in (pq.read_schema(out).metadata or {})
 
 
 def _is_row(columns: Sequence[str]) -> bool:
     """Whether these are the columns of a row of ours, and no others, which somebody may have added."""
     return set(columns) >= _NEEDED and all(n in _NAMES or n.startswith(_PROBABILITY) for n in columns)
-
-
-def _first_line(out: Path) -> str:
-    with out.open("rb") as file:
-        return file.readline(_LONGEST_LINE).decode("utf-8-sig")
-
-
-def _json_keys(line: str) -> list[str]:
-    row: Any = json.loads(line)
-    return list(row) if isinstance(row, dict) else []
-
-
-_COLUMNS: Final[dict[str, Callable[[str], list[str]]]] = {
-    ".csv": lambda line: next(csv.reader([line]), []),
-    ".jsonl": _json_keys,
-}
-"""Suffix -> what returns the columns that a first line tells of."""

@@ -8,36 +8,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from curveclinic.archive import units
+from curveclinic.archive.pace import TIME_LIMIT, Pace
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
 from curveclinic.archive.state import Known, State, state_path
 from curveclinic.archive.units import Finished, Job, Message, Split, Task
-from curveclinic.archive.workers import TIME_LIMIT, Queue, Unit, done_by_workers, done_here
+from curveclinic.archive.workers import Queue, Unit, done_by_workers, done_here
 from curveclinic.readers.once import Once
-from curveclinic.readers.source import Source
-
-STDIN: Final = "-"
+from curveclinic.readers.source import STDIN, Source
 
 _SMALL_BYTES: Final = 1024 * 1024
 """A single unit below this size is done at once: starting workers takes longer."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How a scan is done; nothing of it changes a row.
-
-    Attributes:
-        workers: processes that read and judge; 1: this one.
-        time_limit: seconds a source may take, and more where it is large, whatever the size of the archive; None:
-            `TIME_LIMIT`, but a small archive is done by this process, which nobody ends.
-    """
-
-    workers: int
-    time_limit: float | None
 
 
 def update(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from curveclinic.archive.signatures import UNREADABLE, Signature, digest, signature
 from curveclinic.archive.tables import curves_table, index_rows, rows_table, score_rows
+from curveclinic.chunks import is_full, points_of
 from curveclinic.errors import CurveclinicError, LogError
 from curveclinic.readers import (
     ReadFailure,
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 UNIT_BYTES: Final = 16 * 1024 * 1024
 UNIT_SOURCES: Final = 256
 """A unit is one source or more, up to these bounds: a second of work or so, which is what a killed scan repeats."""
-
-CHUNK_RUNS: Final = 2_000
-"""Runs judged at once: enough to fill a batch, few enough to bound memory."""
-
-CHUNK_POINTS: Final = 4_000_000
-"""Points judged at once (64 MB of steps and values), for archives of very long runs."""
 
 Item: TypeAlias = "Run | ReadFailure"
 
@@ -148,20 +143,6 @@ def failed(task: Task, reason: str, job: Job) -> Finished:
     return Finished(_table([item], job), (Part(task.key, first, 1, done=True, again=True),))
 
 
-def chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Yields items in lists small enough to judge at once."""
-    chunk: list[Item] = []
-    points = 0
-    for item in items:
-        chunk.append(item)
-        points += _points(item)
-        if len(chunk) >= CHUNK_RUNS or points >= CHUNK_POINTS:
-            yield chunk
-            chunk, points = [], 0
-    if chunk:
-        yield chunk
-
-
 class _Gathered:
     """Runs of several sources, judged together once there are enough."""
 
@@ -178,9 +159,9 @@ class _Gathered:
         for item in islice(items, task.have, None):
             format = format or item.format
             self._items.append(item)
-            self._points += _points(item)
+            self._points += points_of(item)
             count += 1
-            if len(self._items) >= CHUNK_RUNS or self._points >= CHUNK_POINTS:
+            if is_full(len(self._items), self._points):
                 self._parts.append(Part(task.key, first, count - first, done=False, format=format))
                 first = count
                 yield from self.flush()
@@ -191,10 +172,6 @@ class _Gathered:
         if self._parts:
             yield Finished(_table(self._items, self._job), tuple(self._parts))
         self._items, self._parts, self._points = [], [], 0
-
-
-def _points(item: Item) -> int:
-    return sum(map(len, item.channels.values())) if isinstance(item, Run) else 0
 
 
 def _opened(source: Source) -> Source:

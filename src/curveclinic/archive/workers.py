@@ -7,7 +7,6 @@ what is left of its unit is tried again in smaller pieces, down to the single so
 from __future__ import annotations
 
 import multiprocessing.connection
-import os
 import signal
 import time
 import warnings
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
 
 Unit: TypeAlias = tuple[Task, ...]
 
-MAX_WORKERS: Final = 16
-"""By default; from here on the disk, and the one process that stores the rows, set the pace."""
-
-TIME_LIMIT: Final = 300.0
-"""Seconds a source may take by default."""
-
 _SLOWEST: Final = 1_000_000
 """Bytes a second: what a large source may take beyond the limit."""
 
@@ -46,12 +39,6 @@ _START_LIMIT: Final = 120.0
 
 _POLL: Final = 0.5
 """Seconds between two looks at the clock."""
-
-
-def default_workers() -> int:
-    """Returns the number of cores this process may use, within reason."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
 
 
 class Queue:

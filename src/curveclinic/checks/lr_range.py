@@ -62,14 +62,6 @@ _HEADROOM = 2.0
 _WINDOW = 5
 """Losses whose median tells the blow-up from a jump."""
 
-_MARGIN = 3.0
-"""Times that the suggestion stays below the rate of the lowest loss, where steps begin to overshoot.
-
-A choice of caution, for a fall that ends at a brink. On average it gains nothing: on 44 tests of
-`benchmarks/range_test.py` the loss at the suggestion is 1.544 times the best one (geometric mean; nine of ten below
-2.767), at the steepest rate as it is 1.515 times (2.564).
-"""
-
 
 @dataclass(frozen=True)
 class LrRangeTest:
@@ -77,7 +69,7 @@ class LrRangeTest:
 
     Attributes:
         usable: whether a rate can be suggested.
-        suggestion: learning rate to start from; None when the test is unusable.
+        suggestion: learning rate to start from, `steepest` in two digits; None when the test is unusable.
         descent_begin: rate at which the loss has fallen by a tenth of its drop.
         descent_end: rate at which nine tenths of the drop are done.
         steepest: rate at which the smoothed loss falls fastest, per decade of the rate.
@@ -107,8 +99,11 @@ class LrRangeTest:
     def __str__(self) -> str:
         if self.suggestion is None:
             return f"learning-rate range test: unusable\n  {self.reason}"
-        rates = {"fall": f"{_rate(self.descent_begin)} to {_rate(self.descent_end)}", "steepest": _rate(self.steepest)}
-        rates |= {"lowest loss": _rate(self.lowest), "blow-up": _rate(self.blow_up)}
+        rates = {
+            "fall": f"{_rate(self.descent_begin)} to {_rate(self.descent_end)}",
+            "lowest loss": _rate(self.lowest),
+            "blow-up": _rate(self.blow_up),
+        }
         lines = [f"  {name + ':':<13}{text}" for name, text in rates.items()]
         return "\n".join([f"learning-rate range test: take {_rate(self.suggestion)}", f"  {self.reason}", *lines])
 
@@ -219,16 +214,15 @@ def _read(decades: FloatArray, raw: FloatArray, broken: float | None) -> LrRange
     steepest = sure + int(_slopes(curve)[sure : max(end, sure) + 1].argmin())
     lost = done[lowest:] <= 1.0 - _LOST
     blow_up = float(grid[lowest + int(lost.argmax())]) if lost.any() else broken
-    cap = float(grid[lowest]) / _MARGIN
     return LrRangeTest(
         usable=True,
-        suggestion=float(f"{min(float(grid[steepest]), cap):.1e}"),  # a range test knows no more digits
+        suggestion=float(f"{grid[steepest]:.1e}"),  # a range test knows no more digits
         descent_begin=float(grid[begin]),
         descent_end=float(grid[end]),
         steepest=float(grid[steepest]),
         lowest=float(grid[lowest]),
         blow_up=blow_up,
-        reason=_why(level, drop, start, capped=grid[steepest] > cap, open_end=blow_up is None),
+        reason=_why(level, drop, start, open_end=blow_up is None),
     )
 
 
@@ -289,10 +283,9 @@ def _slopes(curve: FloatArray) -> FloatArray:
     return slopes
 
 
-def _why(level: Level, drop: float, start: float, *, capped: bool, open_end: bool) -> str:
+def _why(level: Level, drop: float, start: float, *, open_end: bool) -> str:
     """The reason of a suggestion."""
-    text = "a third of the rate of the lowest loss, because the steepest fall comes right before it"
-    text = text if capped else "the loss falls fastest there"
+    text = "the loss falls fastest there"
     if not level.log[0] and start > 0:
         text += f"; in all it falls by {percent(drop / start)} of its initial level"
     return f"{text}; the blow-up was not reached, so larger rates may do as well" if open_end else text

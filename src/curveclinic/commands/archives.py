@@ -5,22 +5,26 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
 from curveclinic.archive.index import write_index
-from curveclinic.archive.scan import STDIN, Pace, judge_of, sources, update
+from curveclinic.archive.pace import Pace
+from curveclinic.archive.scan import judge_of, sources, update
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Job
+from curveclinic.commands.complaints import complain, finish
 from curveclinic.commands.gate import Tally, merged
-from curveclinic.commands.runs import check_paths, complain, complain_of, finish, reading_options
+from curveclinic.commands.inputs import check_paths, reading_options
+from curveclinic.commands.summary import complain_of_rows, counted_rows, progress, summarised
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.errors import InputError
 from curveclinic.phrases import counted
 from curveclinic.readers.once import Once
+from curveclinic.readers.source import STDIN
 from curveclinic.report.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
 
@@ -36,23 +40,15 @@ def scan(args: argparse.Namespace) -> int:
     """
     if args.fast:
         load_classifier(fast=True)
-    if args.engine:
-        from curveclinic.commands.engines import scan_on_engine
-
-        return scan_on_engine(args)
     if isinstance(args.output, str) or args.address:
         raise InputError("an OUT in an object store and --address need --engine ray or --engine spark")
     check_target(args.output)
     check_free(args.output, "scan", args.paths)
     tally = Tally(merged(args.fail_on))
-    groups = None if args.group_by is None else Groups(args.group_by)
+    groups = Groups(args.group_by) if args.group_by else None
     with _updated(args, Job("scan", reading_options(args), args.fast), tally) as state:
         count = write_tables(counted_rows(state.tables(), tally, groups), args.output)
-    print(tally.render())
-    if groups is not None:
-        print(f"\n{groups.render()}")
-    print(f"\n{counted(count, 'row')} written to {printable(str(args.output))}")
-    return finish(tally)
+    return summarised(tally, groups, count, str(args.output))
 
 
 def index(args: argparse.Namespace) -> int:
@@ -97,38 +93,9 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         yield state
 
 
-def counted_rows(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None) -> Iterator[pa.Table]:
-    """Passes rows on, counts them, and reports unreadable inputs on stderr."""
-    for table in tables:
-        tally.add_rows(table)
-        if groups is not None:
-            groups.add_rows(table)
-        _report(table, "message")
-        yield table
-
-
 def _complained(tables: Iterable[pa.Table], tally: Tally) -> Iterator[pa.Table]:
     """Passes curves on, and reports and counts unreadable inputs."""
     for table in tables:
         tally.unreadable += table.num_rows - table["error"].null_count
-        _report(table, "error")
+        complain_of_rows(table, "error")
         yield table
-
-
-def _report(table: pa.Table, reason: str) -> None:
-    """Prints one line for each row that is an error."""
-    import pyarrow.compute as pc
-
-    bad = pc.equal(table["status"], "error") if reason == "message" else pc.is_valid(table["error"])
-    errors = table.filter(bad)
-    for path, why in zip(errors["path"].to_pylist(), errors[reason].to_pylist(), strict=True):
-        complain_of(path, why)
-
-
-def progress() -> AbstractContextManager[Callable[[int], None]]:
-    """A count of runs on stderr where somebody looks at it."""
-    if not sys.stderr.isatty():
-        return nullcontext(lambda count: None)
-    from curveclinic.report.terminal import counter
-
-    return counter(sys.stderr)

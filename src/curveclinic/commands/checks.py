@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable
 from typing import Protocol
 
-from curveclinic.archive.scan import STDIN
 from curveclinic.checks.initial_loss import check_initial_loss
 from curveclinic.checks.lr_range import range_test_of
 from curveclinic.checks.small_batch import small_batch_test_of
+from curveclinic.commands.complaints import complain_of
 from curveclinic.commands.gate import EXIT_DONE, EXIT_FOUND, EXIT_UNREADABLE
-from curveclinic.commands.runs import check_paths, complain_of, read_piped
+from curveclinic.commands.inputs import check_paths, read_piped
 from curveclinic.errors import InputError
 from curveclinic.readers import ReadFailure, ReadOptions, read_runs
+from curveclinic.readers.source import STDIN
 from curveclinic.report.text import printable
 from curveclinic.run import Run
 
@@ -33,26 +34,23 @@ class CheckResult(Protocol):
         """Plain JSON-safe data."""
 
 
-def lr_range(args: argparse.Namespace) -> int:
-    """Suggests a learning rate from the log of a range test."""
-    return _answer_of_log(range_test_of, args)
-
-
-def initial_loss(args: argparse.Namespace) -> int:
-    """Compares a first loss with the cost of a guess."""
-    found = check_initial_loss(
-        args.value,
-        loss=args.loss,
-        num_classes=args.num_classes,
-        target_variance=args.target_variance,
-        batch_size=args.batch_size,
+def check(args: argparse.Namespace) -> int:
+    """Makes one test and prints the answer."""
+    match args.check:
+        case "lr-range":
+            return _answer_of_log(range_test_of, args)
+        case "small-batch":
+            return _answer_of_log(lambda run: small_batch_test_of(run, floor=args.floor), args)
+    return _answer(
+        check_initial_loss(
+            args.value,
+            loss=args.loss,
+            num_classes=args.num_classes,
+            target_variance=args.target_variance,
+            batch_size=args.batch_size,
+        ),
+        args,
     )
-    return _answer(found, args)
-
-
-def small_batch(args: argparse.Namespace) -> int:
-    """Tells whether a few samples were learnt by heart."""
-    return _answer_of_log(lambda run: small_batch_test_of(run, floor=args.floor), args)
 
 
 def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace) -> int:

@@ -8,17 +8,18 @@ from pathlib import Path
 
 from curveclinic.archive.earlier import check_free
 from curveclinic.archive.groups import Groups
-from curveclinic.archive.scan import STDIN
-from curveclinic.commands.archives import counted_rows, progress
+from curveclinic.commands.complaints import complain
 from curveclinic.commands.gate import Tally, merged
-from curveclinic.commands.runs import check_paths, complain, finish, reading_options
+from curveclinic.commands.inputs import check_paths, reading_options
+from curveclinic.commands.summary import counted_rows, progress, summarised
+from curveclinic.deciding.classifier import load_classifier
 from curveclinic.engines import storage
-from curveclinic.engines.archive import load_engine, scan_on
+from curveclinic.engines.archive import scan_on
+from curveclinic.engines.known import load_engine
 from curveclinic.errors import InputError
 from curveclinic.phrases import counted
 from curveclinic.readers.once import Once
-from curveclinic.readers.source import Source
-from curveclinic.report.text import printable
+from curveclinic.readers.source import STDIN, Source
 from curveclinic.writers import WRITERS, check_target, write_tables
 
 SHARDS_SUFFIX = ".shards"
@@ -26,7 +27,13 @@ SHARDS_SUFFIX = ".shards"
 
 
 def scan_on_engine(args: argparse.Namespace) -> int:
-    """Writes one row a run and prints a summary."""
+    """Writes one row a run and prints a summary.
+
+    Raises:
+        WeightsError: the int8 network is asked for and is missing or damaged; better now than in every worker.
+    """
+    if args.fast:
+        load_classifier(fast=True)
     if STDIN in args.paths:
         raise InputError("standard input cannot be read by the workers of an engine; name files or folders")
     check_paths(args.paths)
@@ -38,7 +45,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
         storage.make_folder(folder)
         storage.clear(folder, keep=())
     tally = Tally(merged(args.fail_on))
-    groups = None if args.group_by is None else Groups(args.group_by)
+    groups = Groups(args.group_by) if args.group_by else None
     engine = load_engine(args.engine)
     with progress() as advance:
         names = scan_on(
@@ -54,12 +61,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     count = write_tables(rows, file) if file else sum(table.num_rows for table in rows)
     if not count:
         raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
-    print(tally.render())
-    if groups is not None:
-        print(f"\n{groups.render()}")
-    where = str(file) if file else f"{folder}, {counted(len(names), 'file')}"
-    print(f"\n{counted(count, 'row')} written to {printable(where)}")
-    return finish(tally)
+    return summarised(tally, groups, count, str(file or f"{folder}, {counted(len(names), 'file')}"))
 
 
 def _file(output: Path | str, inputs: Sequence[str]) -> Path | None:

@@ -1,31 +1,27 @@
-"""The commands behind `curveclinic`: each reads, judges, prints and returns an exit code."""
+"""The commands for one run or a few, `diagnose` and `cohort`: each reads, judges, prints and returns an exit code."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from curveclinic.archive.scan import STDIN
-from curveclinic.archive.units import chunks
-from curveclinic.causes import CAUSES
-from curveclinic.commands.gate import EXIT_DONE, Tally, merged
-from curveclinic.commands.lookup import looked_up
+from curveclinic.chunks import chunks
+from curveclinic.commands.complaints import complain, complain_of, finish
+from curveclinic.commands.gate import Tally, merged
+from curveclinic.commands.inputs import check_paths, read_piped, reading_options
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import InputError
 from curveclinic.phrases import counted
 from curveclinic.predict import predict_runs
-from curveclinic.readers import ReadFailure, ReadOptions, exists, read_runs, read_stdin
-from curveclinic.report.text import explain_all, explain_cause, explain_causes, explain_symptom, printable
+from curveclinic.readers import ReadFailure, read_runs
+from curveclinic.readers.source import STDIN
+from curveclinic.report.text import printable
 from curveclinic.run import Run
-from curveclinic.symptoms import SYMPTOMS
 
 Outcome: TypeAlias = Diagnosis | ReadFailure
-
-_ALL_CAUSES = "causes"
-"""What `explain` lists all causes for."""
 
 
 def diagnose(args: argparse.Namespace) -> int:
@@ -59,31 +55,6 @@ def cohort(args: argparse.Namespace) -> int:
     return finish(tally)
 
 
-def explain(args: argparse.Namespace) -> int:
-    """Prints what one label or cause means, or a list of all."""
-    print(explain_all() if args.label is None else _explanation(args.label))
-    return EXIT_DONE
-
-
-def _explanation(text: str) -> str:
-    """What a label, by name or code, or a cause means; "causes" are all of them.
-
-    Raises:
-        InputError: it is none of these.
-    """
-    codes = {symptom.code: symptom.label for symptom in SYMPTOMS.values()}
-    hint = "'curveclinic explain' lists all labels, 'curveclinic explain causes' all causes"
-    name = looked_up(text, (*SYMPTOMS, *codes, *CAUSES, _ALL_CAUSES), what="label or cause", hint=hint)
-    if name == _ALL_CAUSES:
-        return explain_causes()
-    return explain_cause(CAUSES[name]) if name in CAUSES else explain_symptom(SYMPTOMS[codes.get(name, name)])
-
-
-def complain(message: str) -> None:
-    """Prints one line on stderr."""
-    print(f"curveclinic: {printable(message)}", file=sys.stderr)
-
-
 def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]:
     """Yields what the paths hold; paths that hold no run are counted.
 
@@ -102,43 +73,11 @@ def _read(args: argparse.Namespace, tally: Tally) -> Iterator[Run | ReadFailure]
         raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
 
 
-def check_paths(paths: Sequence[str]) -> None:
-    """Raises an InputError for a path that does not exist."""
-    for path in paths:
-        if path != STDIN and not exists(path):
-            raise InputError(f"{path}: no such file or folder")
-
-
-def reading_options(args: argparse.Namespace) -> ReadOptions:
-    """Returns what the user said about the logs."""
-    return ReadOptions(
-        train_loss=args.train_loss,
-        val_loss=args.val_loss,
-        num_classes=args.num_classes,
-        metric_goal=args.metric_goal,
-        patterns=tuple(args.pattern),
-        verify_crc=args.verify_crc,
-    )
-
-
-def complain_of(path: str, reason: str) -> None:
-    """Prints one line on stderr about an input that could not be read."""
-    complain(reason if reason.startswith(path) else f"{path}: {reason}")
-
-
 def _items(args: argparse.Namespace) -> Iterator[Run | ReadFailure]:
     options = reading_options(args)
     if STDIN in args.paths:
         yield from read_piped(options)
     yield from read_runs([path for path in args.paths if path != STDIN], options)
-
-
-def read_piped(options: ReadOptions) -> Iterable[Run | ReadFailure]:
-    """Returns the runs that come through standard input, or one failure."""
-    try:
-        return read_stdin(sys.stdin.buffer.read(), options)
-    except LogError as error:
-        return [ReadFailure(STDIN, "stdin", str(error))]
 
 
 def _judge(items: Iterable[Run | ReadFailure]) -> Iterator[Outcome]:
@@ -159,13 +98,6 @@ def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
             tally.unreadable += 1
             complain_of(outcome.path, outcome.reason)
         yield outcome
-
-
-def finish(tally: Tally) -> int:
-    """Complains of paths without runs and returns the exit code."""
-    for path in tally.empty:
-        complain(f"{path}: no run found")
-    return tally.exit_code
 
 
 def _print_reports(outcomes: Iterable[Outcome], *, verbose: bool) -> None:

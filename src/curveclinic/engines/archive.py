@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib import import_module
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable
 
 from curveclinic.engines import storage
-from curveclinic.engines.shards import Done, Work, from_text, lost_rows, plan, to_text
+from curveclinic.engines.known import Engine
+from curveclinic.engines.shards import Work, from_text, lost_rows, plan, to_text
 from curveclinic.readers import ReadOptions
 from curveclinic.readers.remote import is_remote
 from curveclinic.readers.source import Source
-
-Engine: TypeAlias = "Callable[[Sequence[str], Work, str | None], Iterator[Done]]"
-"""(texts of shards, what to do with each, address of the cluster) -> what became of them, in any order."""
-
-ENGINES: Final = {"ray": "ray_engine", "spark": "spark_engine"}
-"""Name -> module, loaded when it is asked for."""
-
-
-def load_engine(name: str) -> Engine:
-    """Returns the function that does shards on an engine."""
-    module: Any = import_module(f"curveclinic.engines.{ENGINES[name]}")
-    run: Engine = module.run
-    return run
 
 
 def scan_on(

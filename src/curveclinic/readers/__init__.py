@@ -34,7 +34,7 @@ from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.nul_bytes import mended, without_nul
 from curveclinic.readers.once import Once
-from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
+from curveclinic.readers.source import STDIN, NoCurvesError, Source, UnreadableError
 from curveclinic.run import Run
 
 __all__ = [
@@ -255,7 +255,7 @@ def read_stdin(data: bytes, options: ReadOptions | None = None) -> list[Run]:
     Raises:
         LogError: as `read_file`.
     """
-    return read_source(Source("-", "-", data=data), options)
+    return read_source(Source(STDIN, STDIN, data=data), options)
 
 
 def read_source(source: Source, options: ReadOptions | None = None) -> list[Run]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from curveclinic.errors import LogError
 
+STDIN = "-"
+"""Names standard input where a path is expected."""
+
 HEAD_BYTES = 65536
 """What a format is recognised by."""
 
@@ -31,7 +34,7 @@ class Source:
     """One thing to read.
 
     Attributes:
-        path: where it is, as the user would write it; "-" for standard input.
+        path: where it is, as the user would write it, or `STDIN`.
         run_id: name of its first run.
         parts: files of a run that has several, as (prefix for the tags, file); () for anything else.
         data: its bytes when it is no file, or was unpacked.

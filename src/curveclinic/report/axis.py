@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -110,9 +110,10 @@ def losses(run: Run) -> dict[str, Series]:
     return {name: run.channels[name] for name in LOSSES if name in run.channels and len(run.channels[name])}
 
 
-def axes(series: Sequence[Series]) -> tuple[Axis, Axis]:
-    """Returns the step axis and the value axis that hold all series."""
-    return Axis.over([s.steps for s in series]), Axis.over([s.values for s in series], allow_log=True)
+def axes(series: Sequence[Series], *, from_zero: bool = False) -> tuple[Axis, Axis]:
+    """Returns the step axis and the value axis that hold all series, on request a linear value axis from zero on."""
+    x, y = Axis.over([s.steps for s in series]), Axis.over([s.values for s in series], allow_log=True)
+    return x, replace(y, low=min(y.low, 0.0)) if from_zero and not y.log else y
 
 
 def strokes(series: Series, x: Axis, bins: int) -> list[IntArray]:

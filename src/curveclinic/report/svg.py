@@ -43,12 +43,15 @@ _MOST_LANES = 6
 """Findings drawn as bars; they come most important first, the rest is in the list."""
 
 
-def render_svg(run: Run, findings: Sequence[Finding]) -> str:
-    """Returns the loss curves as one SVG element, each finding's span as a bar below, the first one shaded."""
+def render_svg(run: Run, findings: Sequence[Finding], *, from_zero: bool = False) -> str:
+    """Returns the loss curves as one SVG element, each finding's span as a bar below, the first one shaded.
+
+    With `from_zero` the value axis begins at zero, unless it is logarithmic.
+    """
     series = losses(run)
     if not any(np.isfinite(s.values).any() for s in series.values()):
         return _document(40, [_text(_LEFT, 24, "no finite loss to draw")])
-    x, y = axes(list(series.values()))
+    x, y = axes(list(series.values()), from_zero=from_zero)
     dated = [f for f in findings if f.onset is not None][:_MOST_LANES]
     parts = [*_shade(findings, x), *_frame(x, y), *_legend(series)]
     parts += [_curve(name, s, x, y) for name, s in series.items()]
