@@ -156,3 +156,13 @@ def test_a_run_is_read_at_the_steps_of_its_loss():
     empty = SimpleNamespace(channels={})
     with pytest.raises(InputError, match="found no channel"):
         range_test_of(empty)
+
+
+def test_a_running_mean_that_begins_at_half_its_value_is_made_whole():
+    k = np.arange(1, len(RATES) + 1)
+    halved = sweep(noise=0.002) * (1 - 0.98**k) / (1 - 0.98 ** (k + 1))  # as Lightning's `lr_find` writes it
+    mended = suggest_lr(RATES, halved)
+    assert mended.usable
+    assert mended.suggestion == suggest_lr(RATES, sweep(noise=0.002)).suggestion
+    rising = sweep() * (1 + 0.1 * k)  # no such mean: this one rises from its first rate on
+    assert "only rises" in suggest_lr(RATES, rising).reason

@@ -63,6 +63,13 @@ _WINDOW = 5
 """Losses whose median tells the blow-up from a jump."""
 
 
+_HALVED = 6
+"""Losses at the beginning by which a running mean that starts at half its value is known."""
+
+_BETA = 0.98
+"""Share of the running mean that Lightning's `lr_find` keeps; it divides by one step's correction too many."""
+
+
 @dataclass(frozen=True)
 class LrRangeTest:
     """What a learning-rate range test says.
@@ -131,7 +138,7 @@ def suggest_lr(lrs: npt.ArrayLike, losses: npt.ArrayLike) -> LrRangeTest:
     fault = _axis_fault(rates) or _length_fault(rates[:end], broken)
     if fault:
         return _unusable(fault)
-    return _read(*_one_loss_a_rate(rates[:end], raw[:end]), broken)
+    return _read(*_one_loss_a_rate(rates[:end], _from_its_full_value(raw[:end])), broken)
 
 
 def range_test_of(run: Run) -> LrRangeTest:
@@ -187,6 +194,15 @@ def _length_fault(rates: FloatArray, broken: float | None) -> str:
         f"the loss is not finite from {_rate(broken)} on, which leaves {count} learning rates, where {_FEWEST} or more "
         "are needed; begin far lower, or look for the NaN first"
     )
+
+
+def _from_its_full_value(losses: FloatArray) -> FloatArray:
+    """Undoes what Lightning's `lr_find` does to its losses: they begin at 1/2, 2/3, 3/4, ... of what they should be."""
+    count = np.arange(1, len(losses) + 1)
+    whole: FloatArray = losses * (1 - _BETA ** (count + 1)) / (1 - _BETA**count)
+    before, after = losses[:_HALVED], whole[:_HALVED]
+    rises = bool((before[1:] > before[:-1]).all() and before[0] > 0)
+    return whole if rises and 4 * (after.max() - after.min()) < before.max() - before.min() else losses
 
 
 def _one_loss_a_rate(rates: FloatArray, raw: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -71,7 +71,7 @@ def render_html(diagnosis: Diagnosis) -> str:
     if diagnosis.run is not None:
         parts.append(render_svg(diagnosis.run, diagnosis.findings))
     parts += [_details(finding, first=i == 0) for i, finding in enumerate(diagnosis.findings)]
-    parts.append(_list("Likely causes", likely_texts(diagnosis.likely_causes)))
+    parts.append(_list("Likely causes in this run", likely_texts(diagnosis.likely_causes)))
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         rows = (f"<li>{_escaped(label)}: {_escaped(reason)}</li>" for label, reason in diagnosis.unchecked.items())
         parts.append(f'<details style="opacity:.75"><summary>Not checked</summary><ul>{"".join(rows)}</ul></details>')
@@ -81,7 +81,7 @@ def render_html(diagnosis: Diagnosis) -> str:
 def _details(finding: Finding, *, first: bool) -> str:
     """One finding; the most important one is unfolded."""
     colour = COLOURS[finding.severity]
-    lists = _list("Likely causes", finding.causes) + _list("What to try", finding.remedies)
+    lists = _list("Causes by experience", finding.causes) + _list("What to try", finding.remedies)
     return (
         f'<details style="margin:4px 0"{" open" if first else ""}>'
         f'<summary style="color:{colour};cursor:pointer">{_escaped(finding_title(finding))}</summary>'
