@@ -201,8 +201,8 @@ def _from_its_full_value(losses: FloatArray) -> FloatArray:
     count = np.arange(1, len(losses) + 1)
     whole: FloatArray = losses * (1 - _BETA ** (count + 1)) / (1 - _BETA**count)
     before, after = losses[:_HALVED], whole[:_HALVED]
-    rises = bool((before[1:] > before[:-1]).all() and before[0] > 0)
-    return whole if rises and 4 * (after.max() - after.min()) < before.max() - before.min() else losses
+    rises = len(before) > 0 and before[0] > 0 and before[-1] > 1.4 * before[0]
+    return whole if rises and 2 * np.ptp(after) < np.ptp(before) else losses
 
 
 def _one_loss_a_rate(rates: FloatArray, raw: FloatArray) -> tuple[FloatArray, FloatArray]:
