@@ -201,7 +201,7 @@ def _from_its_full_value(losses: FloatArray) -> FloatArray:
     count = np.arange(1, len(losses) + 1)
     whole: FloatArray = losses * (1 - _BETA ** (count + 1)) / (1 - _BETA**count)
     before, after = losses[:_HALVED], whole[:_HALVED]
-    rises = len(before) > 0 and before[0] > 0 and before[-1] > 1.4 * before[0]
+    rises = len(before) > 1 and 0 < 1.2 * before[0] < before[1] and 1.4 * before[0] < before[-1]
     return whole if rises and 2 * np.ptp(after) < np.ptp(before) else losses
 
 
