@@ -30,7 +30,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import quantize
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
-from curveclinic.model.blocks import Blocks, joined, paired, tensors
+from curveclinic.model.blocks import Blocks, paired, tensors
 from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
 from curveclinic.model.export import write_weights
@@ -38,6 +38,7 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
 from curveclinic.ragged import IntArray
+from curveclinic.records import joined
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate
 from curveclinic.synth.logger import Logged

@@ -205,7 +205,7 @@ def test_the_network_alone_leaves_short_runs_out_and_non_finite_to_the_rules():
     batch = Batch.from_runs(runs)
     shape = (2, len(LABELS))
     network = NetworkOpinion(
-        np.full(shape, 0.9), np.full(len(LABELS), 0.5), np.ones(shape), np.ones(shape), np.ones(shape, dtype=np.int8)
+        np.full(shape, 0.9), np.ones(shape, bool), np.ones(shape), np.ones(shape), np.zeros(shape, bool)
     )
     network.probability[:, LABELS.index("non_finite")] = 0.0
     rules = judge(batch)

@@ -28,6 +28,7 @@ from curveclinic.model.encoder import TENSOR_CHANNELS
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape, parameters_of
 from curveclinic.model.training import Training, averaging
+from curveclinic.records import joined
 from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 
@@ -98,7 +99,7 @@ def test_prefixes_follow_the_twins_and_stand_alone() -> None:
 
 def test_tensors_and_joined() -> None:
     blocks = train.draw((0,), 20, train.SEEN)
-    both = train.joined([blocks, blocks])
+    both = joined([blocks, blocks])
     assert len(both.target) == 40
     parts = train.tensors(both, np.array([1, 21]), "cpu")
     assert {part.dtype for part in parts} == {torch.float32}

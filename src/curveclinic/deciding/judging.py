@@ -16,14 +16,16 @@ from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import loss_points, without_lone_val
 from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.merge import Verdicts, merge
-from curveclinic.deciding.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
+from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
+from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import frozen_validation, lone_rise
-from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.records import joined
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier, NetworkOpinion
@@ -37,11 +39,8 @@ _OVERFITTING: Final = LABELS.index("overfitting")
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
 
-_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in REQUIRED[label] for label in LABELS])
+_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in traits.needs for traits in TRAITS.values()])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
-
-_SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
-"""Labels of spikes, and the loss they are in."""
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
@@ -142,7 +141,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
 def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
     """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
     onset, end = verdicts.onset.copy(), verdicts.end.copy()
-    for label, loss in _SPIKES:
+    for label, loss in PEAKS:
         present, channel = verdicts.present[:, label], batch.channels[loss]
         if np.count_nonzero(present):
             for steps in (onset, end):
@@ -191,13 +190,8 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
     if classifier is None:
         return Opinions(joined(rules, places), None, None, doubtful, counts)
-    from curveclinic.deciding.classifier import joined as joined_network
-    from curveclinic.model.encoder import joined as joined_encoded
-
-    said, shown = zip(*network, strict=True)
-    return Opinions(
-        joined(rules, places), joined_network(said, places), joined_encoded(shown, places), doubtful, counts
-    )  # fmt: skip
+    says, shown = zip(*network, strict=True)
+    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts)
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
