@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import loss_points, without_lone_val
@@ -24,8 +26,10 @@ from curveclinic.deciding.vouching import frozen_validation, lone_rise
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.measuring.quantities import Measured, measured, places_of
+from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.records import joined
+from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier, NetworkOpinion
@@ -41,6 +45,9 @@ _ITS_SHAPE: Final = "slow_start"
 
 _OF_TRAIN: Final = np.flatnonzero([("train_loss",) in traits.needs for traits in TRAITS.values()])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
+
+_RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
+"""(20,) places of the labels among findings of one severity, no two alike."""
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
@@ -102,6 +109,31 @@ class Judged:
     onset: FloatArray
     end: FloatArray
 
+    def reason(self, i: int, channels: Sequence[str], notes: Sequence[str]) -> str:
+        """Why an undetermined run got no verdict.
+
+        Args:
+            i: the run.
+            channels: what it logged.
+            notes: what was chosen or repaired while reading it.
+        """
+        if i in self.doubtful:
+            return "; ".join((self.doubtful[i], *notes))
+        losses = [name for name in ("train_loss", "val_loss") if name in channels]
+        if not losses:
+            return f"found {', '.join(channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
+        return (
+            f"found {counted(int(self.points[i]), 'finite point')} of {' and '.join(losses)}, expected {FEWEST} or "
+            "more; log more often or wait"
+        )
+
+
+def by_importance(present: BoolArray, severity: npt.NDArray[np.int8]) -> tuple[IntArray, IntArray]:
+    """(m,) rows and columns of what (n, 20) is present: run by run, the most serious and important of each first."""
+    rows, columns = present.nonzero()
+    order = np.lexsort((_RANKS[columns], -severity[rows, columns], rows))
+    return rows, columns[order]
+
 
 def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     """Judges every run of a batch.
@@ -134,7 +166,17 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
     end[end < onset] = np.nan
     return Judged(
-        verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
+        verdicts=verdicts,
+        rules=rules,
+        counts=counts,
+        points=points,
+        doubtful=doubtful,
+        undetermined=undetermined,
+        encoded=opinions.encoded,
+        balancing=balancing,
+        stop_at=stop_at,
+        onset=onset,
+        end=end,
     )
 
 
