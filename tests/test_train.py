@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -185,8 +186,8 @@ def test_from_seed_to_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """`train.py --quick`, cut down to seconds, then one more slice from its checkpoint."""
     whole = train.Config
 
-    def tiny(*numbers: float) -> train.Config:
-        return replace(whole(*numbers), minutes=0.05, pool=1024, warm=512, batch=64, held_out=512)
+    def tiny(**options: Any) -> train.Config:
+        return replace(whole(**options), minutes=0.05, pool=1024, warm=512, batch=64, held_out=512)
 
     monkeypatch.setattr(train, "Config", tiny)
     monkeypatch.setattr(train, "BLOCK", 256)
