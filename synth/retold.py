@@ -13,9 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.labels import FACTS, LABELS, THINNED_AWAY
-from curveclinic.measuring.quantities import Measured, Quantities, measure
+from curveclinic.measuring.quantities import Measured, measure
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.records import taken
 from curveclinic.synth.logger import Logged
@@ -56,7 +57,7 @@ def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -
     rows, stride, noise = _draw(rng, seen, count)
     batch = _noisy(rng, thinned(seen.batch.take(rows), stride), noise)
     twin = measure(batch)
-    return rows, twin, _truth(taken(truth, rows), stride, degrees(twin.quantities))
+    return rows, twin, _truth(taken(truth, rows), stride, label_degrees(twin.quantities))
 
 
 def thinned(batch: Batch, stride: IntArray) -> Batch:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.degrees import above
 from curveclinic.deciding.rules import overrule
 from curveclinic.deciding.severity import severities
@@ -81,8 +81,8 @@ class Truth:
 def judge(logged: Logged, seen: Measured) -> Truth:
     """Labels n logged runs; seen is what can be measured on them."""
     q = seen.quantities | noiseless_quantities(logged, seen)
-    degree = _settled(_doubt_causes(degrees(q), q, logged.parts))
-    degree = _doubt_seen(degree, overrule(degrees(seen.quantities)))
+    degree = _settled(_doubt_causes(label_degrees(q), q, logged.parts))
+    degree = _doubt_seen(degree, overrule(label_degrees(seen.quantities)))
     checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
     checked[:, _FACTS] = checked_labels(logged.batch.channels)[:, _FACTS]
     degree = np.where(checked, np.nan_to_num(degree), 0.0)

@@ -25,7 +25,7 @@ from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, wi
 
 from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.deciding.classifier import NetworkOpinion
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.rules import judge
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
@@ -306,11 +306,11 @@ def test_scores_are_kept_with_what_they_were_measured_with(tmp_path):
 
 def test_another_answer_is_another_hash_and_a_trace_of_rounding_is_none(monkeypatch):
     def nearly(q):
-        degree = degrees(q)
+        degree = label_degrees(q)
         return np.where(degree == 0.5, degree, degree * (1 - 1e-12))  # a half is exact: it comes of counts
 
     before = shipped()["answers"]
-    monkeypatch.setattr("curveclinic.deciding.rules.degrees", nearly)
+    monkeypatch.setattr("curveclinic.deciding.rules.label_degrees", nearly)
     assert shipped()["answers"] == before
     monkeypatch.setattr("curveclinic.deciding.rules.severities", lambda q: np.minimum(severities(q), 1))
     assert shipped()["answers"] != before

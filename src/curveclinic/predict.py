@@ -102,44 +102,45 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     kinds = Kinds.of(run.notes for run in runs)
-    said = judged(Batch.from_runs(runs), classifier, kinds)
-    rows = _Rows(said, [silent_layers(run.channels) for run in runs], None if classifier is None else classifier.causes)
-    reasons = why_unchecked(said.counts)
+    decided = judged(Batch.from_runs(runs), classifier, kinds)
+    causes = None if classifier is None else classifier.causes
+    rows = _Rows(decided, [silent_layers(run.channels) for run in runs], causes)
+    reasons = why_unchecked(decided.counts)
     for i, run in enumerate(runs):
         if rows.undetermined[i]:
-            yield undetermined(said.reason(i, list(run.channels), run.notes), run)
+            yield undetermined(decided.reason(i, list(run.channels), run.notes), run)
         else:
-            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(said.balancing[i])))
+            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(decided.balancing[i])))
 
 
 class _Rows:
     """A judged batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
 
-    def __init__(self, said: Judged, silent: list[tuple[str, ...]], causes: CauseModel | None) -> None:
-        n, verdicts, rules = len(silent), said.verdicts, said.rules
-        self.undetermined = said.undetermined.tolist()
+    def __init__(self, decided: Judged, silent: list[tuple[str, ...]], causes: CauseModel | None) -> None:
+        n, verdicts, rules = len(silent), decided.verdicts, decided.rules
+        self.undetermined = decided.undetermined.tolist()
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
         self.present = _by_row(n, by_importance(verdicts.present, verdicts.severity))
         self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
-        self.onset, self.end = said.onset.tolist(), said.end.tolist()
-        self.stop_at = said.stop_at.tolist()
+        self.onset, self.end = decided.onset.tolist(), decided.end.tolist()
+        self.stop_at = decided.stop_at.tolist()
         self.rule_present = _by_row(n, rules.present.nonzero())
         self.checked = rules.checked.tolist()
         self.silent = silent
-        self.likely = _likely(said, self.present, silent, causes)
+        self.likely = _likely(decided, self.present, silent, causes)
 
 
 def _likely(
-    said: Judged, found: list[list[int]], silent: list[tuple[str, ...]], causes: CauseModel | None
+    decided: Judged, found: list[list[int]], silent: list[tuple[str, ...]], causes: CauseModel | None
 ) -> list[tuple[LikelyCause, ...]]:
     """What may be behind the labels found in each run, the most important of them first."""
-    if causes is None or said.encoded is None:
+    if causes is None or decided.encoded is None:
         return [by_experience([LABELS[j] for j in columns]) for columns in found]
     if not any(found):
         return [()] * len(found)
-    inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
-    return rank(causes, said.verdicts.present, inputs, np.array([bool(layers) for layers in silent]))
+    inputs = cause_inputs(decided.verdicts, decided.rules.checked, decided.counts, decided.encoded)
+    return rank(causes, decided.verdicts.present, inputs, np.array([bool(layers) for layers in silent]))
 
 
 def _by_row(n: int, places: tuple[IntArray, ...]) -> list[list[int]]:

@@ -60,7 +60,7 @@ class Curves:
 
         texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
         run_id, path, format = (pa.array(column, pa.string()) for column in texts)
-        layers = {i: own for i, run in enumerate(runs) if (own := layers_of(run.channels))}
+        layers = {i: norms for i, run in enumerate(runs) if (norms := layers_of(run.channels))}
         return cls(Batch.from_runs(runs), run_id, path, format, [run.notes for run in runs], layers)
 
     def channels(self, i: int) -> list[str]:
@@ -75,20 +75,21 @@ def scored_schema() -> pa.Schema:
     return schema().append(pa.field(SEVERITIES_COLUMN, pa.list_(pa.string())))
 
 
-def verdict_rows(curves: Curves, said: Judged) -> pa.Table:
+def verdict_rows(curves: Curves, decided: Judged) -> pa.Table:
     """Returns one row a run, in order; columns as in `writers.ROW`, and `SEVERITIES_COLUMN`."""
     import pyarrow as pa
 
-    n, unknown = curves.batch.size, said.undetermined
-    present, checked = said.verdicts.present & ~unknown[:, None], said.rules.checked & ~unknown[:, None]
-    rows, columns = by_importance(present, said.verdicts.severity)
-    severity, counts = said.verdicts.severity[rows, columns], np.bincount(rows, minlength=n)
-    some, healthy, starts = counts > 0, (counts == 0) & ~unknown, offsets_of(counts)[:-1]
-    at, first = np.flatnonzero(some), starts[some]
+    n, unknown = curves.batch.size, decided.undetermined
+    present, checked = decided.verdicts.present & ~unknown[:, None], decided.rules.checked & ~unknown[:, None]
+    rows, columns = by_importance(present, decided.verdicts.severity)
+    severity, counts = decided.verdicts.severity[rows, columns], np.bincount(rows, minlength=n)
+    has_findings, healthy, starts = counts > 0, (counts == 0) & ~unknown, offsets_of(counts)[:-1]
+    at, first = np.flatnonzero(has_findings), starts[has_findings]
     onset, end = (
-        logged_steps(curves.batch, curves.layers, at, steps[at, columns[first]]) for steps in (said.onset, said.end)
+        logged_steps(curves.batch, curves.layers, at, steps[at, columns[first]])
+        for steps in (decided.onset, decided.end)
     )
-    probability = said.verdicts.probability
+    probability = decided.verdicts.probability
     out = {
         "run_id": curves.run_id,
         "path": curves.path,
@@ -97,13 +98,13 @@ def verdict_rows(curves: Curves, said: Judged) -> pa.Table:
         "verdict": pa.array(_VERDICTS).take(pa.array(np.where(unknown, 2, healthy))),
         "labels": _lists(_NAMES, np.insert(columns, starts[healthy], _HEALTHY), counts + healthy),
         "primary": pa.array(_NAMES).take(pa.array(_spread(columns[first], at, n, _HEALTHY), mask=unknown)),
-        "severity": pa.array(SEVERITIES).take(pa.array(_spread(severity[first], at, n, 0), mask=~some)),
+        "severity": pa.array(SEVERITIES).take(pa.array(_spread(severity[first], at, n, 0), mask=~has_findings)),
         "onset": _numbers(_spread(onset, at, n, np.nan)),
         "end": _numbers(_spread(end, at, n, np.nan)),
         **{f"probability_{x}": _numbers(probability[:, j], checked[:, j]) for j, x in enumerate(LABELS)},
         "unchecked": _lists(LABELS, (~checked).nonzero()[1], (~checked).sum(axis=1)),
         **_extent(curves.batch),
-        "message": pa.array(_messages(curves, said), pa.string()),
+        "message": pa.array(_messages(curves, decided), pa.string()),
         SEVERITIES_COLUMN: _lists(SEVERITIES, severity, counts),
     }
     return pa.table(out, schema=scored_schema())
@@ -149,12 +150,12 @@ def _at(channel: Ragged, index: IntArray, absent: float) -> FloatArray:
     return np.where(channel.lengths > 0, channel.steps[np.minimum(index, len(channel.steps) - 1)], absent)
 
 
-def _messages(curves: Curves, said: Judged) -> list[str]:
+def _messages(curves: Curves, decided: Judged) -> list[str]:
     out = [storable("; ".join(notes)) if notes else "" for notes in curves.notes]
     sweeps = notes_of_sweeps(curves.batch.channels["lr"])
     for i in curves.layers.keys() | sweeps.keys():
         silence = silence_notes(silent_layers(curves.layers.get(i, {})))
         out[i] = storable("; ".join((*curves.notes[i], *silence, *sweeps.get(i, ()))))
-    for i in np.flatnonzero(said.undetermined).tolist():
-        out[i] = storable(said.reason(i, curves.channels(i), curves.notes[i]))
+    for i in np.flatnonzero(decided.undetermined).tolist():
+        out[i] = storable(decided.reason(i, curves.channels(i), curves.notes[i]))
     return out

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees, swing_degree
+from curveclinic.deciding.definitions import label_degrees, swing_degree
 from curveclinic.deciding.rules import PRESENT, overrule
 from curveclinic.labels import FACTS, LABELS, PRICED, TEXTURES
 from curveclinic.measuring.quantities import Measured, measure
@@ -141,7 +141,7 @@ def judge_simulated(logged: Logged, seen: Measured) -> Truth:
     Where the view without noise and the log itself say opposite things, neither is taken at its word.
     """
     truth = judge(logged, seen)
-    by_log: FloatArray = overrule(degrees(seen.quantities))
+    by_log: FloatArray = overrule(label_degrees(seen.quantities))
     apart = np.abs(truth.degree - by_log) >= _APART
     apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
     apart &= truth.checked

@@ -157,8 +157,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
     doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
     undetermined = (points < FEWEST) & (found == 0)
-    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
-    doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
+    judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
+    doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
     stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.few_points import few
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
@@ -115,7 +115,7 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     quantities = piece.quantities
     counts = piece.batch.finite_counts
     checked = checked_labels(counts)
-    degree = overrule(np.where(checked, cautious(degrees(quantities), counts), 0.0))
+    degree = overrule(np.where(checked, cautious(label_degrees(quantities), counts), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),

@@ -94,9 +94,9 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
     table = table_of((*_NAMED(q), _mismatch(q), unknown(len(q["t_count"]))))
     steps, first, last = table.take(_ROWS, axis=0), table[:2], table[2:4]
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
-    own = end[_OPEN]
-    own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
-    end[_OPEN] = own
+    may_last = end[_OPEN]
+    may_last[may_last >= (last - _LAST * (last - first))[_LOSS]] = np.nan
+    end[_OPEN] = may_last
     return onset.T, end.T
 
 

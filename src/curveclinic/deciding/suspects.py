@@ -11,8 +11,9 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.measuring.levels import EPS, raw_of
 from curveclinic.measuring.measures import CELLS
-from curveclinic.measuring.quantities import Measured, Quantities
+from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.smoothing import row_median, row_spread
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _LOOK: Final = 0.25
