@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from curveclinic.deciding.classifier import weights_folder
 from curveclinic.deciding.sidecar import INT8_NAME
-from curveclinic.model.encoder import Encoded, encode_measured, joined
+from curveclinic.model.encoder import Encoded, encode_measured
 from curveclinic.model.int8 import write_int8
+from curveclinic.records import joined
 from curveclinic.synth.generate import BLOCK, generate
 
 _SEED = 11
@@ -56,7 +55,7 @@ def add_int8(folder: Path, seed: int, *, calibration: int = CALIBRATION, fresh: 
 def drawn(seed: tuple[int, ...], count: int) -> Encoded:
     """Draws runs of all families and encodes them."""
     blocks = [_block((*seed, k), min(BLOCK, count - k * BLOCK)) for k in range(-(-count // BLOCK))]
-    return joined(blocks, np.arange(count))
+    return joined(blocks)
 
 
 def _block(seed: tuple[int, ...], count: int) -> Encoded:

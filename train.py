@@ -30,7 +30,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 import quantize
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
-from curveclinic.model.blocks import Blocks, joined, paired, tensors
+from curveclinic.model.blocks import Blocks, paired, tensors
 from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
 from curveclinic.model.export import write_weights
@@ -38,6 +38,7 @@ from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
 from curveclinic.ragged import IntArray
+from curveclinic.records import joined
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate
 from curveclinic.synth.logger import Logged
@@ -77,7 +78,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """One training run.
 
@@ -98,13 +99,13 @@ class Config:
 
     seed: int
     minutes: float
-    pool: int
-    warm: int
-    batch: int
-    lr: float
-    reuse: float
+    pool: int = 200_000
+    warm: int = 40_000
+    batch: int = 512
+    lr: float = 3e-3
+    reuse: float = 8.0
     workers: int
-    held_out: int
+    held_out: int = 16_384
     device: str
     simulated: str | None = None
     share: float = 0.0
@@ -347,9 +348,16 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    full = Config(args.seed, args.budget, 200_000, 40_000, 512, 3e-3, 8.0, args.workers, 16_384, args.device)
-    quick = Config(args.seed, 1.2, 20_000, 4_000, 256, 3e-3, 20.0, args.workers, 4_096, args.device)
-    config = replace(quick if args.quick else full, simulated=args.simulated, share=args.share)
+    config = Config(
+        seed=args.seed,
+        minutes=args.budget,
+        workers=args.workers,
+        device=args.device,
+        simulated=args.simulated,
+        share=args.share,
+    )
+    if args.quick:
+        config = replace(config, minutes=1.2, pool=20_000, warm=4_000, batch=256, reuse=20.0, held_out=4_096)
     net, recipe = train(config, args.checkpoints, resume=args.resume, minutes_now=args.minutes or config.minutes)
     if not recipe["finished"]:
         print(f"{recipe['seconds'] / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")

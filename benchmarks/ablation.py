@@ -50,6 +50,7 @@ from curveclinic.model.encoder import TENSOR_CHANNELS, encode
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray, IntArray
+from curveclinic.records import joined
 from curveclinic.run import Run
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, generate
@@ -159,7 +160,7 @@ def runs_for(variant: Variant, options: argparse.Namespace) -> train.Blocks:
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             parts = pool.starmap(one_block, jobs)
         place.mkdir(parents=True)
-        for name, array in vars(train.joined(parts)).items():
+        for name, array in vars(joined(parts)).items():
             np.save(place / f"{name}.npy", array)
     return train.Blocks(**{name: np.load(place / f"{name}.npy", mmap_mode="r") for name in names})
 
@@ -183,7 +184,7 @@ def one_block(
             opinion = opinion_on(seen)
             blocks.target, blocks.weight = opinion.present.astype(np.float32), opinion.checked.astype(np.float32)
         parts.append(blocks)
-    return train.joined(parts)
+    return joined(parts)
 
 
 @cache
@@ -251,7 +252,9 @@ def measured(judged: Judge, held: train.Blocks, yard: Yardstick, draws: int) -> 
     def says_of(told: Told) -> Opinion:
         probability = probabilities(judged(told.blocks), calibration)
         nowhere = np.full(probability.shape, np.nan)
-        says = NetworkOpinion(probability, threshold, nowhere, nowhere, np.zeros(probability.shape, dtype=np.int8))
+        says = NetworkOpinion(
+            probability, probability >= threshold, nowhere, nowhere, np.zeros(probability.shape, bool)
+        )
         return network_alone(told.batch, told.rules, says)
 
     opinion = says_of(yard.full)
@@ -287,7 +290,7 @@ def held_out_runs(variant: Variant, options: argparse.Namespace) -> train.Blocks
     trends = (train.HELD_OUT, tuple(TRENDS))
     count = max(options.held_out // BLOCK, 2)
     parts = [one_block((options.seed, 4, k), trends[k % 2], None, variant.rules_labels) for k in range(count)]
-    return train.joined(parts)
+    return joined(parts)
 
 
 def rows_of(options: argparse.Namespace) -> Iterator[Row]:

@@ -35,12 +35,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # train_causes.py is a sc
 import train_causes
 from curveclinic.causes import NO_FAULT, SOUND_BUT, LikelyCause
 from curveclinic.deciding.classifier import Classifier
+from curveclinic.deciding.judging import by_importance
 from curveclinic.deciding.ranking import MOST, by_experience, input_names, rank
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
 from curveclinic.predict import predict_runs
-from curveclinic.ragged import BoolArray, FloatArray
-from curveclinic.symptoms import SYMPTOMS
+from curveclinic.ragged import FloatArray
 
 SEED: Final = 1
 """Another one than that of the fit."""
@@ -92,19 +92,14 @@ def simulated(path: Path, runs: int, classifier: Classifier) -> tuple[list[str],
     present = _columns(inputs, "present") > 0
     assert classifier.causes is not None
     severity = _columns(inputs, "severity")
-    table = [by_experience(_by_importance(*row)) for row in zip(present, severity, strict=True)]
+    rows, columns = by_importance(present, severity)
+    table = [by_experience([LABELS[j] for j in columns[rows == i]]) for i in range(len(present))]
     return causes.tolist(), rank(classifier.causes, present, inputs, np.zeros(len(present), dtype=bool)), table
 
 
 def _columns(inputs: FloatArray, kind: str) -> FloatArray:
     names = input_names()
     return inputs[:, [names.index(f"{kind} {label}") for label in LABELS]]
-
-
-def _by_importance(present: BoolArray, severity: FloatArray) -> list[str]:
-    """Labels found in one run, in the order of its diagnosis."""
-    found = np.flatnonzero(present).tolist()
-    return [LABELS[j] for j in sorted(found, key=lambda j: (-severity[j], SYMPTOMS[LABELS[j]].rank))]
 
 
 def rows_of(source: str, known: list[str], told: Told, table: Told) -> Iterator[Row]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.classifier import load_classifier
+from curveclinic.deciding.classifier import NetworkOpinion, load_classifier
 from curveclinic.deciding.few_points import few
-from curveclinic.deciding.merge import NetworkOpinion, merge
+from curveclinic.deciding.merge import merge
 from curveclinic.deciding.rules import RuleOpinion, judge
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.labels import LABELS

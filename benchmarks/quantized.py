@@ -94,7 +94,7 @@ def _on_block(networks: dict[str, Classifier], seed: tuple[int, ...]) -> tuple[n
     """(n,) equal label sets, (n, 20) differences of probability and (n,) equal labels of a scan of one block."""
     batch = generate(seed, BLOCK).batch
     one, other = (networks[name].judge(batch) for name in (FLOAT32, INT8))
-    same = ((one.probability >= one.threshold) == (other.probability >= other.threshold)).all(axis=1)
+    same = (one.found == other.found).all(axis=1)
     found = [_found(batch, networks[name]) for name in (FLOAT32, INT8)]
     return same, np.abs(one.probability - other.probability), (found[0] == found[1]).all(axis=1)
 

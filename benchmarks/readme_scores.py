@@ -122,7 +122,7 @@ def numbers() -> str:
 
 
 def stale() -> list[str]:
-    """CSV files that were measured with other weights or rules than are shipped."""
+    """CSV files that were measured with other weights or answers than are shipped."""
     now = shipped()
     return [name for name, then in measured_with(sections.RESULTS).items() if then != now]
 
@@ -130,7 +130,7 @@ def stale() -> list[str]:
 def main() -> None:
     """Fills the blocks."""
     for name in stale():
-        print(f"{name} was measured with other weights or rules: run its script again", file=sys.stderr)
+        print(f"{name} was measured with other weights or answers: run its script again", file=sys.stderr)
     fill(ROOT / "README.md", {"scores": scores()})
     fill(ROOT / "docs" / "scores.md", {"details": details()})
     fill(ROOT / "weights" / "MODEL_CARD.md", {"numbers": numbers()})

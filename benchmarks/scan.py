@@ -33,9 +33,10 @@ from yardstick import LOSSES, RESULTS
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.intake.door import runs_from
 from curveclinic.measuring.quantities import measured, places_of
-from curveclinic.model.encoder import encode_measured, joined
+from curveclinic.model.encoder import encode_measured
 from curveclinic.ragged import Batch, FloatArray
 from curveclinic.readers import read_file
+from curveclinic.records import joined
 from curveclinic.run import Run
 from curveclinic.scoring import score_table
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curveclinic.deciding import definitions, rules
+from answers import hash_of_answers
+
 from curveclinic.deciding.classifier import weights_folder
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 
@@ -21,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 def write_scores(rows: Sequence[Row], path: Path) -> None:
-    """Writes rows that depend on the weights or the rules, as `write_csv` does, and records both beside them."""
+    """Writes rows that depend on what the package answers, as `write_csv` does, and records that beside them."""
     write_csv(rows, path)
     known = measured_with(path.parent) | {path.name: shipped()}
     text = json.dumps(dict(sorted(known.items())), indent=1)
@@ -29,33 +30,26 @@ def write_scores(rows: Sequence[Row], path: Path) -> None:
 
 
 def measured_with(folder: Path) -> dict[str, dict[str, str]]:
-    """Name of a CSV file -> the weights and rules it was measured with; empty before any was recorded."""
+    """Name of a CSV file -> the weights and answers it was measured with; empty before any was recorded."""
     path = folder / MEASURED_WITH
     known: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
     return known
 
 
 def shipped() -> dict[str, str]:
-    """Hashes of the weights with their sidecar, and of the rules with the definitions, as they are now.
+    """Hashes of the weights with their sidecar, and of what the package answers, as they are now.
 
     What the sidecar says of the int8 network is left out: scores are those of the float network.
     """
     network, numbers = (weights_folder() / name for name in (ONNX_NAME, SIDECAR_NAME))
     weights = [network.read_bytes(), _without_int8(numbers)] if network.exists() and numbers.exists() else []
-    return {
-        "weights": _hash(weights),
-        "rules": _hash([Path(module.__file__).read_bytes() for module in (definitions, rules)]),
-    }
+    return {"weights": hashlib.sha256(b"".join(weights)).hexdigest(), "answers": hash_of_answers()}
 
 
 def _without_int8(sidecar: Path) -> bytes:
     body = json.loads(sidecar.read_text())
     body.pop("int8", None)
     return f"{json.dumps(body, indent=1, allow_nan=False)}\n".encode()
-
-
-def _hash(contents: Sequence[bytes]) -> str:
-    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:

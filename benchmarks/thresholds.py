@@ -32,10 +32,9 @@ from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, wi
 
 from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
 from curveclinic.deciding.few_points import few
-from curveclinic.deciding.merge import ALWAYS_BY_RULE
 from curveclinic.deciding.rules import judge
 from curveclinic.deciding.sidecar import SIDECAR_NAME
-from curveclinic.labels import LABELS
+from curveclinic.labels import FACTS, LABELS
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.run import Run
 
@@ -169,7 +168,7 @@ def choose(cells: Cells, twice: Thinned) -> tuple[FloatArray, BoolArray]:
     rules -= _STEADY * twice.rule.mean(axis=0)
     enough = cells.hit.sum(axis=0) >= _FEWEST
     better = np.where(np.isin(LABELS, sorted(_MEASURED)), rules >= network, rules > network + _MARGIN)
-    return threshold, better & enough | np.isin(LABELS, sorted(ALWAYS_BY_RULE))
+    return threshold, better & enough | np.isin(LABELS, FACTS)
 
 
 def judged(cells: Cells, short: BoolArray, threshold: FloatArray, by_rule: BoolArray) -> BoolArray:
@@ -180,7 +179,7 @@ def judged(cells: Cells, short: BoolArray, threshold: FloatArray, by_rule: BoolA
 def family_out(cells: Cells, short: BoolArray, twice: Thinned) -> tuple[BoolArray, BoolArray]:
     """Findings of the whole and of the network alone, each family judged with numbers chosen without it."""
     whole, alone = np.zeros(cells.rule.shape, dtype=bool), np.zeros(cells.rule.shape, dtype=bool)
-    only_facts = np.isin(LABELS, sorted(ALWAYS_BY_RULE))
+    only_facts = np.isin(LABELS, FACTS)
     for name in np.unique(cells.family):
         out = cells.family == name
         threshold, by_rule = choose(cells.part(~out), twice.without(str(name)))

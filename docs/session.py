@@ -21,7 +21,7 @@ from typing import Final
 from marked import fill
 
 from curveclinic import readers
-from curveclinic.labels import REQUIRED
+from curveclinic.labels import TRAITS
 from curveclinic.readers import FORMATS, Format
 from curveclinic.symptoms import SYMPTOMS
 
@@ -86,7 +86,7 @@ def label_table() -> str:
     """One row a label: name, what it looks like, what it needs, picture."""
     rows = ["| label | what it looks like | needs | picture |", "|---|---|---|---|"]
     for symptom in SYMPTOMS.values():
-        needs = " and ".join(" or ".join(f"`{name}`" for name in names) for names in REQUIRED[symptom.label])
+        needs = " and ".join(" or ".join(f"`{name}`" for name in names) for names in TRAITS[symptom.label].needs)
         picture = f'<img src="docs/labels/{symptom.label}.svg" width="260" alt="{symptom.title}">'
         rows.append(f"| `{symptom.label}` | {symptom.looks} | {needs} | {picture} |")
     return "\n".join(rows)

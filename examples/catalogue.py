@@ -12,7 +12,7 @@ import recipes
 from fitting import History
 from log_writers import Written
 
-from curveclinic.labels import LABELS, REQUIRED
+from curveclinic.labels import LABELS, TRAITS
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Example:
 
     def absent(self, channels: Mapping[str, Sequence[float]]) -> tuple[str, ...]:
         """Labels clearly absent: judged from the logged channels, neither present nor arguable."""
-        judged = [label for label in LABELS if all(any(c in channels for c in choice) for choice in REQUIRED[label])]
+        judged = [x for x, its in TRAITS.items() if all(any(c in channels for c in choice) for choice in its.needs)]
         return tuple(label for label in judged if label not in (*self.present, *self.unsure))
 
 

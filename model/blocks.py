@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +36,6 @@ class Blocks:
     severe: Array
     spans: Array
     partner: Array
-
-
-def joined(parts: Sequence[Blocks]) -> Blocks:
-    """Concatenates blocks of runs."""
-    return Blocks(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])})
 
 
 def paired(data: Blocks, rows: Array) -> tuple[Array, Array]:

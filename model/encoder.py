@@ -7,8 +7,8 @@ loss, so no absolute unit reaches the network. Differences are taken in float64;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from curveclinic.measuring.smoothing import halves, middle_of_three, other, row_
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.records import joined
 
 ENCODER_VERSION: Final = "7"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
@@ -68,16 +69,8 @@ class Encoded:
 
 def encode(batch: Batch) -> Encoded:
     """Encodes n runs; finite and bounded for any input."""
-    parts, rows = zip(*[(encode_measured(piece), piece.rows) for piece in measured(batch)], strict=True)
-    return joined(parts, places_of(rows))
-
-
-def joined(parts: Sequence[Encoded], places: IntArray) -> Encoded:
-    """Returns the pieces of a batch as one, with all its runs, which are at these places (n,)."""
-    if len(parts) == 1:
-        return parts[0]
-    names = [f.name for f in fields(Encoded)]
-    return Encoded(**{name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names})
+    parts = [(encode_measured(piece), piece.rows) for piece in measured(batch)]
+    return joined([part for part, _ in parts], places_of(rows for _, rows in parts))
 
 
 def encode_measured(piece: Measured) -> Encoded:

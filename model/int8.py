@@ -44,7 +44,7 @@ def write_int8(folder: Path, calibration: Encoded, fresh: Encoded) -> Int8:
 def agreement(float32: Classifier, int8: Classifier, runs: Encoded, *, sha256: str) -> Int8:
     """Compares what both networks say of encoded runs; `sha256` is the digest of the int8 file."""
     ours, theirs = float32.judge_encoded(runs), int8.judge_encoded(runs)
-    same = (ours.probability >= ours.threshold) == (theirs.probability >= theirs.threshold)
+    same = ours.found == theirs.found
     difference = np.abs(ours.probability - theirs.probability)
     return Int8(
         sha256=sha256,

@@ -13,10 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees
-from curveclinic.labels import LABELS
-from curveclinic.measuring.quantities import Measured, Quantities, measure
+from curveclinic.deciding.definitions import label_degrees
+from curveclinic.labels import FACTS, LABELS, THINNED_AWAY
+from curveclinic.measuring.quantities import Measured, measure
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.records import taken
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.prefix import highest_lift
 from curveclinic.synth.swings import SWINGS
@@ -40,10 +42,7 @@ _FAINT_WEIGHT: Final = 0.5
 _LOST_WEIGHT: Final = 0.2
 """Training weight of a texture that thinning hides: steadied harder, it was forgotten on full logs, too."""
 
-_HIDDEN_BY_THINNING: Final = (
-    "oscillation", "loss_spikes", "val_spikes", "periodic_loss", "exploding_gradients", "vanishing_gradients",
-)  # fmt: skip
-"""Textures: single points and patterns that every k-th point may miss."""
+_FACTS: Final = [LABELS.index(label) for label in FACTS]
 
 
 def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -> tuple[IntArray, Measured, Truth]:
@@ -58,7 +57,7 @@ def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -
     rows, stride, noise = _draw(rng, seen, count)
     batch = _noisy(rng, thinned(seen.batch.take(rows), stride), noise)
     twin = measure(batch)
-    return rows, twin, _truth(truth.take(rows), stride, degrees(twin.quantities))
+    return rows, twin, _truth(taken(truth, rows), stride, label_degrees(twin.quantities))
 
 
 def thinned(batch: Batch, stride: IntArray) -> Batch:
@@ -145,9 +144,8 @@ def _truth(full: Truth, stride: IntArray, rule: FloatArray) -> Truth:
     """The full log's truth, with less weight where the twin does not show it; a lost texture is arguable."""
     target, weight = full.target.copy(), full.weight.copy()
     gone = (target == 1.0) & (stride > 1)[:, None] & (rule <= 0)
-    texture = gone & np.isin(LABELS, _HIDDEN_BY_THINNING)
+    texture = gone & np.isin(LABELS, THINNED_AWAY)
     target[texture], weight[texture] = ARGUABLE_TARGET, _LOST_WEIGHT
     weight[gone & ~texture] = _FAINT_WEIGHT
-    fact = LABELS.index("non_finite")
-    target[:, fact] = rule[:, fact]
+    target[:, _FACTS] = rule[:, _FACTS]
     return Truth(full.degree, full.checked, target, weight, full.onset, full.end, full.severe)

@@ -6,21 +6,21 @@ What lies between "clearly absent" and "clearly present" is arguable: its target
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.degrees import above
 from curveclinic.deciding.rules import overrule
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.labels import CHANNELS, FACTS, LABELS, PRICED, TRAITS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.trends import Quantities
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged
+from curveclinic.ragged import BoolArray, FloatArray, Ragged
 from curveclinic.synth.logger import Logged
 from curveclinic.synth.noiseless import noiseless_quantities
 
@@ -49,7 +49,9 @@ _ALSO_TRUE: Final = (
 _IMITATED: Final = 0.9
 """Degree of the log alone from which a reader sees what is not there."""
 
-_KNOWN: Final = [LABELS.index(label) for label in ("non_finite", "high_initial_loss")]
+_FACTS: Final = [LABELS.index(label) for label in FACTS]
+
+_KNOWN: Final = [LABELS.index(label) for label in (*FACTS, *PRICED)]
 """Labels that are known, not seen: facts of the log, and what depends on the cost of an untrained model."""
 
 _HIGH: Final = LABELS.index("high_initial_loss")
@@ -75,19 +77,14 @@ class Truth:
     end: FloatArray
     severe: FloatArray
 
-    def take(self, rows: IntArray) -> Truth:
-        """Returns the given runs, in that order."""
-        return Truth(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
-
 
 def judge(logged: Logged, seen: Measured) -> Truth:
     """Labels n logged runs; seen is what can be measured on them."""
     q = seen.quantities | noiseless_quantities(logged, seen)
-    degree = _settled(_doubt_causes(degrees(q), q, logged.parts))
-    degree = _doubt_seen(degree, overrule(degrees(seen.quantities)))
+    degree = _settled(_doubt_causes(label_degrees(q), q, logged.parts))
+    degree = _doubt_seen(degree, overrule(label_degrees(seen.quantities)))
     checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
-    fact = LABELS.index("non_finite")
-    checked[:, fact] = checked_labels(logged.batch.channels)[:, fact]
+    checked[:, _FACTS] = checked_labels(logged.batch.channels)[:, _FACTS]
     degree = np.where(checked, np.nan_to_num(degree), 0.0)
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
@@ -102,7 +99,7 @@ def judge(logged: Logged, seen: Measured) -> Truth:
 def checked_labels(channels: Mapping[str, Ragged]) -> BoolArray:
     """(n, 20) True where every channel a label needs has a point."""
     has = {name: channels[name].lengths > 0 for name in CHANNELS}
-    either = [[np.logical_or.reduce([has[c] for c in group]) for group in REQUIRED[label]] for label in LABELS]
+    either = [[np.logical_or.reduce([has[c] for c in group]) for group in traits.needs] for traits in TRAITS.values()]
     return np.stack([np.logical_and.reduce(groups) for groups in either], axis=1)
 
 

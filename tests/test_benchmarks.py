@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, wi
 
 from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.deciding.classifier import NetworkOpinion
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.rules import judge
+from curveclinic.deciding.severity import severities
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
 from curveclinic.ragged import Batch
@@ -202,7 +205,7 @@ def test_the_network_alone_leaves_short_runs_out_and_non_finite_to_the_rules():
     batch = Batch.from_runs(runs)
     shape = (2, len(LABELS))
     network = NetworkOpinion(
-        np.full(shape, 0.9), np.full(len(LABELS), 0.5), np.ones(shape), np.ones(shape), np.ones(shape, dtype=np.int8)
+        np.full(shape, 0.9), np.ones(shape, bool), np.ones(shape), np.ones(shape), np.zeros(shape, bool)
     )
     network.probability[:, LABELS.index("non_finite")] = 0.0
     rules = judge(batch)
@@ -295,7 +298,19 @@ def test_scores_are_kept_with_what_they_were_measured_with(tmp_path):
     assert (tmp_path / "a.csv").read_text() == "value\n1\n"
     assert list(measured_with(tmp_path).items()) == [("a.csv", shipped()), ("b.csv", shipped())]
     assert len({len(digest) for digest in shipped().values()}) == 1
-    assert shipped()["weights"] != shipped()["rules"]
+    assert shipped()["weights"] != shipped()["answers"]
+
+
+def test_another_answer_is_another_hash_and_a_trace_of_rounding_is_none(monkeypatch):
+    def nearly(q):
+        degree = label_degrees(q)
+        return np.where(degree == 0.5, degree, degree * (1 - 1e-12))  # a half is exact: it comes of counts
+
+    before = shipped()["answers"]
+    monkeypatch.setattr("curveclinic.deciding.rules.label_degrees", nearly)
+    assert shipped()["answers"] == before
+    monkeypatch.setattr("curveclinic.deciding.rules.severities", lambda q: np.minimum(severities(q), 1))
+    assert shipped()["answers"] != before
 
 
 def test_what_is_said_of_the_int8_network_is_no_other_weights(tmp_path, monkeypatch):
@@ -309,12 +324,16 @@ def test_what_is_said_of_the_int8_network_is_no_other_weights(tmp_path, monkeypa
     assert digests[0] == hashlib.sha256(b'network{\n "bins": 128\n}\n').hexdigest()
 
 
-@pytest.mark.parametrize("name", ["thresholds.csv", "peers.csv", "quantized.csv"])
-def test_scores_quoted_in_the_readme_are_those_of_the_shipped_weights(name):
-    record = measured_with(RESULTS).get(name)
-    if record is None:
-        pytest.skip("measured before a record was kept")
-    assert record["weights"] == shipped()["weights"], f"run benchmarks/{name.removesuffix('.csv')}.py, see its README"
+@pytest.mark.parametrize("name", measured_with(RESULTS))
+def test_scores_in_the_results_are_those_of_what_is_shipped(name):
+    assert measured_with(RESULTS)[name] == shipped(), "run the script that wrote it, see benchmarks/README.md"
+
+
+def test_scores_that_depend_on_the_answers_are_recorded():
+    writers = {
+        path.stem for path in Path(tables.__file__).parent.glob("*.py") if "    write_scores(rows, " in path.read_text()
+    }
+    assert writers == {re.sub(r"(_clinic_runs|_real_runs)?\.csv", "", name) for name in measured_with(RESULTS)}
 
 
 YARDSTICKS = os.environ.get("CURVECLINIC_YARDSTICKS")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, SHOWS
 
-from curveclinic.deciding.definitions import DEFINITIONS, degrees
+from curveclinic.deciding.definitions import DEFINITIONS, label_degrees
 from curveclinic.deciding.degrees import above, all_of, any_of, below
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import measure
@@ -12,7 +12,7 @@ from curveclinic.run import Run
 
 def degrees_of(*curves):
     q = measure(Batch.from_runs([Run.from_arrays(c) for c in curves])).quantities
-    return degrees(q)
+    return label_degrees(q)
 
 
 def test_every_label_has_a_definition_in_order():

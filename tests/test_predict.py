@@ -25,7 +25,7 @@ class StandIn:
     says: dict = field(default_factory=dict)
     onset: float = np.nan
     end: float = np.nan
-    severity: str = "mild"
+    severe: bool = False
     decided_by_rule: frozenset = frozenset()
     causes: None = None
 
@@ -34,10 +34,10 @@ class StandIn:
         probability = np.tile([self.says.get(label, 0.01) for label in LABELS], (n, 1))
         return NetworkOpinion(
             probability,
-            np.full(len(LABELS), 0.5),
+            probability >= 0.5,
             np.full((n, len(LABELS)), self.onset),
             np.full((n, len(LABELS)), self.end),
-            np.full((n, len(LABELS)), SEVERITIES.index(self.severity), dtype=np.int8),
+            np.full((n, len(LABELS)), self.severe),
         )
 
 
@@ -116,6 +116,18 @@ def test_a_loss_that_is_nan_from_the_first_row_on_is_judged(use):
     assert (d.findings[0].onset, d.findings[0].end) == (1.0, None)
 
 
+@pytest.mark.parametrize(
+    ("label", "severe", "severity"),
+    [
+        ("overfitting", False, "mild"), ("overfitting", True, "severe"),
+        ("divergence", False, "severe"), ("val_below_train", True, "notice"),
+    ],
+)  # fmt: skip
+def test_the_network_says_how_serious_it_is_but_where_that_is_measured(use, label, severe, severity):
+    use(StandIn({label: 0.9}, severe=severe))
+    assert [(f.label, f.severity) for f in predict_pathology(SHOWS[label]).findings] == [(label, severity)]
+
+
 def test_a_bad_run_in_a_list_is_undetermined_and_a_single_one_raises(use):
     bad = {"accuracy": [0.1, 0.2, 0.3]}
     with pytest.raises(InputError) as caught:
@@ -166,7 +178,7 @@ def test_spans_lie_on_logged_steps(use):
 
 
 def test_the_network_decides(use):
-    use(StandIn({"underfitting": 0.8}, onset=10.4, severity="severe"))
+    use(StandIn({"underfitting": 0.8}, onset=10.4, severe=True))
     d = predict_pathology(SHOWS["overfitting"])
     assert d.labels == ("underfitting",)
     assert d.rule_labels == ("overfitting",)

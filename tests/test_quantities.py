@@ -2,17 +2,9 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
+from curveclinic.measuring.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measuring.measures import cells_of
-from curveclinic.measuring.quantities import (
-    Level,
-    level_of,
-    make_level,
-    measure,
-    measured,
-    places_of,
-    raw_pair,
-    trend_quantities,
-)
+from curveclinic.measuring.quantities import measure, measured, places_of, trend_quantities
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.run import Run
 

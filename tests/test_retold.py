@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import measure
 from curveclinic.synth.generate import Sample, generate
@@ -72,7 +72,7 @@ def test_a_texture_that_thinning_hides_becomes_arguable() -> None:
     sample = generate(4, 2048, max_points=2000)
     _, twin, truth = retell(np.random.default_rng(2), sample.seen, sample.truth, 2048)
     target, weight = truth.target[:, SPIKES], truth.weight[:, SPIKES]
-    shown = degrees(twin.quantities)[:, SPIKES] > 0
+    shown = label_degrees(twin.quantities)[:, SPIKES] > 0
     assert (target[shown] == 1.0).any()
     assert (target[~shown] == ARGUABLE_TARGET).any()
 

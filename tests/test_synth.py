@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from synth_samples import LOSSES, MAX_POINTS, present, sample_of
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.synth import Sample, generate
 from curveclinic.synth.families import TRENDS
@@ -145,7 +145,7 @@ def test_textures_are_all_that_separates_the_twins() -> None:
 def test_a_level_jump_is_no_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = sample_of(monkeypatch, "level_jump")
     j = LABELS.index("divergence")
-    risen = degrees(sample.seen.quantities)[:, j] >= 0.999
+    risen = label_degrees(sample.seen.quantities)[:, j] >= 0.999
     assert risen.sum() >= 3
     assert not present(sample)[:, j].any()
 

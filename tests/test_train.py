@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from curveclinic.model.encoder import TENSOR_CHANNELS
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape, parameters_of
 from curveclinic.model.training import Training, averaging
+from curveclinic.records import joined
 from curveclinic.synth import generate
 from curveclinic.synth.families import TRENDS
 
@@ -96,7 +98,7 @@ def test_prefixes_follow_the_twins_and_stand_alone() -> None:
 
 def test_tensors_and_joined() -> None:
     blocks = train.draw((0,), 20, train.SEEN)
-    both = train.joined([blocks, blocks])
+    both = joined([blocks, blocks])
     assert len(both.target) == 40
     parts = train.tensors(both, np.array([1, 21]), "cpu")
     assert {part.dtype for part in parts} == {torch.float32}
@@ -182,8 +184,8 @@ def test_from_seed_to_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """`train.py --quick`, cut down to seconds, then one more slice from its checkpoint."""
     whole = train.Config
 
-    def tiny(*numbers: float) -> train.Config:
-        return replace(whole(*numbers), minutes=0.05, pool=1024, warm=512, batch=64, held_out=512)
+    def tiny(**options: Any) -> train.Config:
+        return replace(whole(**options), minutes=0.05, pool=1024, warm=512, batch=64, held_out=512)
 
     monkeypatch.setattr(train, "Config", tiny)
     monkeypatch.setattr(train, "BLOCK", 256)

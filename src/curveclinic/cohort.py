@@ -256,5 +256,5 @@ _MANY = {"s": "", "have": "have", "they": "they", "their": "their"}
 
 def spoken_label(label: str, count: int) -> str:
     """Returns what one run or many runs with a label do."""
-    said = _HEALTHY if label == HEALTHY else SYMPTOMS[label].said
-    return said.format(**(_ONE if count == 1 else _MANY))
+    phrase = _HEALTHY if label == HEALTHY else SYMPTOMS[label].said
+    return phrase.format(**(_ONE if count == 1 else _MANY))

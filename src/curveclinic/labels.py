@@ -1,7 +1,8 @@
-"""The label set: the symptoms a curve can show, and the channels each one needs."""
+"""The label set: the symptoms a curve can show, with the channels and the treatment each one needs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -45,29 +46,60 @@ LABELS: Final[tuple[str, ...]] = tuple(label.value for label in Label)
 
 HEALTHY: Final = "healthy"
 
-_BOTH_LOSSES: Final = (("train_loss",), ("val_loss",))
+_TRAIN: Final = (("train_loss",),)
+_BOTH: Final = (("train_loss",), ("val_loss",))
 
-REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    # Every inner tuple is a set of alternatives; one channel of each must be there.
-    "overfitting": _BOTH_LOSSES,
-    "underfitting": (("train_loss",),),
-    "not_learning": (("train_loss",),),
-    "undertrained": (("train_loss",),),
-    "slow_start": (("train_loss",),),
-    "divergence": (("train_loss",),),
-    "non_finite": (("train_loss", "val_loss"),),
-    "oscillation": (("train_loss",),),
-    "loss_spikes": (("train_loss",),),
-    "val_spikes": _BOTH_LOSSES,
-    "noisy_validation": _BOTH_LOSSES,
-    "periodic_loss": (("train_loss",),),
-    "no_generalization": _BOTH_LOSSES,
-    "val_below_train": _BOTH_LOSSES,
-    "train_stalled_val_falls": _BOTH_LOSSES,
-    "metric_mismatch": (("train_loss", "val_loss"), ("train_metric", "val_metric")),
-    "high_initial_loss": (("train_loss",),),
-    "vanishing_gradients": (("train_loss",), ("grad_norm",)),
-    "exploding_gradients": (("grad_norm",),),
-    "delayed_generalization": _BOTH_LOSSES,
+
+@dataclass(frozen=True)
+class Traits:
+    """What sets a label apart where its numbers, which are measured elsewhere, are not asked; most have no trait.
+
+    Attributes:
+        needs: channels without which it is unchecked: one of every inner tuple.
+        points: fewest finite points in each loss channel it reads.
+        fact: a fact of the log, no matter of judgement: the rules alone decide it, whatever the loss is.
+        fatal: the run is lost: always severe, and judged of losses that play against each other, too.
+        priced: settled by the price of a chance prediction where that is known; the network sees no loss in its unit.
+        texture: a pattern about the level, of which only the log itself tells how much a logger left.
+        thins_out: single points or a pattern that every k-th point may miss.
+    """
+
+    needs: tuple[tuple[str, ...], ...]
+    points: int = 5
+    fact: bool = False
+    fatal: bool = False
+    priced: bool = False
+    texture: bool = False
+    thins_out: bool = False
+
+
+TRAITS: Final[dict[str, Traits]] = {
+    "overfitting": Traits(_BOTH),
+    "underfitting": Traits(_TRAIN),
+    "not_learning": Traits(_TRAIN, points=4),
+    "undertrained": Traits(_TRAIN),
+    "slow_start": Traits(_TRAIN),
+    "divergence": Traits(_TRAIN, points=2, fatal=True),
+    "non_finite": Traits((("train_loss", "val_loss"),), points=1, fact=True, fatal=True),
+    "oscillation": Traits(_TRAIN, points=12, texture=True, thins_out=True),
+    "loss_spikes": Traits(_TRAIN, texture=True, thins_out=True),
+    "val_spikes": Traits(_BOTH, texture=True, thins_out=True),
+    "noisy_validation": Traits(_BOTH, texture=True),
+    "periodic_loss": Traits(_TRAIN, points=16, texture=True, thins_out=True),
+    "no_generalization": Traits(_BOTH),
+    "val_below_train": Traits(_BOTH, points=4),
+    "train_stalled_val_falls": Traits(_BOTH),
+    "metric_mismatch": Traits((("train_loss", "val_loss"), ("train_metric", "val_metric"))),
+    "high_initial_loss": Traits(_TRAIN, priced=True),
+    "vanishing_gradients": Traits((("train_loss",), ("grad_norm",)), thins_out=True),
+    "exploding_gradients": Traits((("grad_norm",),), thins_out=True),
+    "delayed_generalization": Traits(_BOTH),
 }
-"""Channels a label needs; a label whose channels are missing is unchecked."""
+"""Label -> its traits, in array order."""
+
+FACTS: Final = tuple(label for label, its in TRAITS.items() if its.fact)
+FATAL: Final = tuple(label for label, its in TRAITS.items() if its.fatal)
+PRICED: Final = tuple(label for label, its in TRAITS.items() if its.priced)
+TEXTURES: Final = tuple(label for label, its in TRAITS.items() if its.texture)
+THINNED_AWAY: Final = tuple(label for label, its in TRAITS.items() if its.thins_out)
+"""Labels of one trait each."""

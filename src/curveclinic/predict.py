@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.judging import FEWEST, Judged, judged, shipped_classifier
+from curveclinic.deciding.judging import Judged, by_importance, judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
+from curveclinic.deciding.logged import logged_step
 from curveclinic.deciding.ranking import by_experience, cause_inputs, rank
 from curveclinic.deciding.rules import why_unchecked
 from curveclinic.deciding.sweeps import sweep_notes
@@ -20,8 +21,7 @@ from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS
 from curveclinic.measuring.layers import silence_notes, silent_layers
-from curveclinic.phrases import counted
-from curveclinic.ragged import Batch, BoolArray, FloatArray
+from curveclinic.ragged import Batch, IntArray
 from curveclinic.report.evidence import evidence
 from curveclinic.run import MetricGoal, Run
 from curveclinic.symptoms import SYMPTOMS
@@ -29,6 +29,7 @@ from curveclinic.symptoms import SYMPTOMS
 if TYPE_CHECKING:
     from curveclinic.causes import LikelyCause
     from curveclinic.deciding.classifier import Classifier
+    from curveclinic.deciding.ranking import CauseModel
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
@@ -101,70 +102,69 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     kinds = Kinds.of(run.notes for run in runs)
-    said = judged(Batch.from_runs(runs), classifier, kinds)
-    rows = _Rows(said)
-    rows.silent = [silent_layers(run.channels) for run in runs]
-    if classifier is not None and classifier.causes is not None and said.encoded is not None:
-        rows.likely = [()] * len(runs)
-        if any(rows.present):
-            inputs = cause_inputs(said.verdicts, said.rules.checked, said.counts, said.encoded)
-            rows.likely = rank(
-                classifier.causes, said.verdicts.present, inputs, np.array([bool(s) for s in rows.silent])
-            )
-    reasons = why_unchecked(said.counts)
+    decided = judged(Batch.from_runs(runs), classifier, kinds)
+    causes = None if classifier is None else classifier.causes
+    rows = _Rows(decided, [silent_layers(run.channels) for run in runs], causes)
+    reasons = why_unchecked(decided.counts)
     for i, run in enumerate(runs):
         if rows.undetermined[i]:
-            yield undetermined(no_verdict(run, int(said.points[i]), said.doubtful.get(i)), run)
+            yield undetermined(decided.reason(i, list(run.channels), run.notes), run)
         else:
-            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(said.balancing[i])))
-
-
-def no_verdict(run: Run, points: int, doubt: str | None) -> str:
-    """Why an undetermined run got no verdict: the doubt about its curve, or too few finite points of a loss."""
-    return _too_little(run, points) if doubt is None else "; ".join((doubt, *run.notes))
+            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(decided.balancing[i])))
 
 
 class _Rows:
-    """Arrays of a batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
+    """A judged batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
 
-    def __init__(self, said: Judged) -> None:
-        verdicts, rules = said.verdicts, said.rules
-        self.undetermined = said.undetermined.tolist()
+    def __init__(self, decided: Judged, silent: list[tuple[str, ...]], causes: CauseModel | None) -> None:
+        n, verdicts, rules = len(silent), decided.verdicts, decided.rules
+        self.undetermined = decided.undetermined.tolist()
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
-        self.present = _true_columns(verdicts.present)
+        self.present = _by_row(n, by_importance(verdicts.present, verdicts.severity))
         self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
-        self.onset, self.end = said.onset.tolist(), said.end.tolist()
-        self.stop_at = said.stop_at.tolist()
-        self.rule_present = _true_columns(rules.present)
+        self.onset, self.end = decided.onset.tolist(), decided.end.tolist()
+        self.stop_at = decided.stop_at.tolist()
+        self.rule_present = _by_row(n, rules.present.nonzero())
         self.checked = rules.checked.tolist()
-        self.likely: list[tuple[LikelyCause, ...]] | None = None
-        self.silent: list[tuple[str, ...]] = []
+        self.silent = silent
+        self.likely = _likely(decided, self.present, silent, causes)
 
 
-def _true_columns(mask: BoolArray) -> list[list[int]]:
-    """Columns of the True cells of each row."""
-    columns: list[list[int]] = [[] for _ in mask]
-    rows, places = mask.nonzero()
-    for row, column in zip(rows.tolist(), places.tolist(), strict=True):
-        columns[row].append(column)
-    return columns
+def _likely(
+    decided: Judged, found: list[list[int]], silent: list[tuple[str, ...]], causes: CauseModel | None
+) -> list[tuple[LikelyCause, ...]]:
+    """What may be behind the labels found in each run, the most important of them first."""
+    if causes is None or decided.encoded is None:
+        return [by_experience([LABELS[j] for j in columns]) for columns in found]
+    if not any(found):
+        return [()] * len(found)
+    inputs = cause_inputs(decided.verdicts, decided.rules.checked, decided.counts, decided.encoded)
+    return rank(causes, decided.verdicts.present, inputs, np.array([bool(layers) for layers in silent]))
+
+
+def _by_row(n: int, places: tuple[IntArray, ...]) -> list[list[int]]:
+    """The columns of each of n rows, of places (rows, columns)."""
+    out: list[list[int]] = [[] for _ in range(n)]
+    for row, column in zip(*(index.tolist() for index in places), strict=True):
+        out[row].append(column)
+    return out
 
 
 def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagnosis:
-    findings = sorted((_finding(run, i, j, rows) for j in rows.present[i]), key=_importance)
+    findings = tuple(_finding(run, i, j, rows) for j in rows.present[i])
     checked = rows.checked[i]
     return Diagnosis(
         verdict="findings" if findings else "healthy",
         labels=tuple(finding.label for finding in findings) or (HEALTHY,),
         probabilities=dict(compress(zip(LABELS, rows.probability[i], strict=True), checked)),
-        findings=tuple(findings),
+        findings=findings,
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run))),
         run=run,
         stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
-        likely_causes=by_experience([f.label for f in findings]) if rows.likely is None else rows.likely[i],
+        likely_causes=rows.likely[i],
     )
 
 
@@ -173,14 +173,9 @@ def _sweep_notes(run: Run) -> tuple[str, ...]:
     return () if rates is None else sweep_notes(rates.values)
 
 
-def _importance(finding: Finding) -> tuple[int, int, float]:
-    """Sort key: the most serious first, then the most important, then the surest."""
-    return -SEVERITIES.index(finding.severity), SYMPTOMS[finding.label].rank, -finding.probability
-
-
 def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
     label, model_probability = LABELS[j], rows.model_probability[i][j]
-    onset, end = _logged_step(run, rows.onset[i][j]), _logged_step(run, rows.end[i][j])
+    onset, end = (logged_step(run.channels.values(), steps[i][j]) for steps in (rows.onset, rows.end))
     tell = partial(evidence, label, run, onset=onset, end=end)
     return Finding.deferred(
         tell,
@@ -194,29 +189,4 @@ def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
         rule_agrees=j in rows.rule_present[i] if rows.checked[i][j] else None,
         causes=SYMPTOMS[label].causes,
         remedies=SYMPTOMS[label].remedies,
-    )
-
-
-def _logged_step(run: Run, step: float) -> float | None:
-    """The logged step nearest to an estimated one, the smaller one of two; None for none."""
-    if not math.isfinite(step):
-        return None
-    nearest = [_nearest(s.steps, step) for s in run.channels.values() if len(s)]
-    return min(nearest, key=lambda logged: (abs(logged - step), logged))
-
-
-def _nearest(steps: FloatArray, step: float) -> float:
-    """The increasing step nearest to another, the smaller one of two."""
-    at = min(int(steps.searchsorted(step)), len(steps) - 1)
-    before, after = float(steps[max(at - 1, 0)]), float(steps[at])
-    return before if abs(before - step) <= abs(after - step) else after
-
-
-def _too_little(run: Run, points: int) -> str:
-    names = [name for name in ("train_loss", "val_loss") if name in run.channels]
-    if not names:
-        return f"found {', '.join(run.channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
-    return (
-        f"found {counted(points, 'finite point')} of {' and '.join(names)}, expected {FEWEST} or more; "
-        "log more often or wait"
     )

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import degrees, swing_degree
+from curveclinic.deciding.definitions import label_degrees, swing_degree
 from curveclinic.deciding.rules import PRESENT, overrule
-from curveclinic.labels import LABELS
+from curveclinic.labels import FACTS, LABELS, PRICED, TEXTURES
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -32,13 +32,10 @@ _APART: Final = 0.7
 _APART_WEIGHT: Final = 0.2
 """Training weight of such a cell: one of the two may be right."""
 
-_TEXTURES: Final = [
-    LABELS.index(name) for name in ("oscillation", "loss_spikes", "val_spikes", "noisy_validation", "periodic_loss")
-]
+_TEXTURES: Final = [LABELS.index(name) for name in TEXTURES]
 """Labels that the log itself must show: how much of a texture a logger leaves is measured there alone."""
 
-
-_KNOWN: Final = [LABELS.index(name) for name in ("non_finite", "high_initial_loss", "train_stalled_val_falls")]
+_KNOWN: Final = [LABELS.index(name) for name in (*FACTS, *PRICED, "train_stalled_val_falls")]
 """Labels that are facts of the log, or that the training settles better than the log: the cost of an untrained model,
 a train loss that is flat under its noise."""
 
@@ -144,7 +141,7 @@ def judge_simulated(logged: Logged, seen: Measured) -> Truth:
     Where the view without noise and the log itself say opposite things, neither is taken at its word.
     """
     truth = judge(logged, seen)
-    by_log: FloatArray = overrule(degrees(seen.quantities))
+    by_log: FloatArray = overrule(label_degrees(seen.quantities))
     apart = np.abs(truth.degree - by_log) >= _APART
     apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
     apart &= truth.checked

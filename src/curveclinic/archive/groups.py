@@ -10,14 +10,11 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from curveclinic.errors import InputError
-from curveclinic.labels import HEALTHY
+from curveclinic.labels import FATAL, HEALTHY
 from curveclinic.report.text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-DIVERGED: Final = frozenset({"divergence", "non_finite"})
-"""Labels of a run that blew up."""
 
 NO_GROUP: Final = "(no match)"
 
@@ -32,7 +29,7 @@ class Group:
 
     Attributes:
         runs: number of runs judged, undetermined ones included.
-        diverged: number of runs with one of `DIVERGED`.
+        diverged: number of runs with a label that is fatal.
         labels: label -> number of runs.
         onsets: where the first finding of a run starts, as a share of the run.
         unreadable: number of inputs that could not be read.
@@ -66,7 +63,7 @@ class Groups:
                 group.unreadable += 1
                 continue
             group.runs += 1
-            group.diverged += not DIVERGED.isdisjoint(labels)
+            group.diverged += not set(FATAL).isdisjoint(labels)
             group.labels.update(label for label in labels if label != HEALTHY)
             if onset is not None and low is not None and high > low:
                 group.onsets.append(min(max((onset - low) / (high - low), 0.0), 1.0))

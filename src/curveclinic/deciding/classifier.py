@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.ranking import CauseModel, load_cause_model
 from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME, SIDECAR_NAME, Sidecar, read_sidecar
-from curveclinic.diagnosis import SEVERITIES
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS
-from curveclinic.ragged import Batch, FloatArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from curveclinic.model.encoder import Encoded
-
-_SEVERE: Final = np.int8(SEVERITIES.index("severe"))
-_ALWAYS_SEVERE: Final = np.isin(LABELS, ("divergence", "non_finite"))
-"""(20,) labels that are severe whatever the network says."""
-
-_UNLESS_SEVERE: Final = np.where(
-    np.isin(LABELS, ("val_below_train", "val_spikes")), SEVERITIES.index("notice"), SEVERITIES.index("mild")
-).astype(np.int8)
-"""(20,) severity of what is not severe: some labels are only worth knowing."""
 
 _TO_THE_END = 0.97
 """Share of the run from which an end is the last point."""
@@ -45,25 +34,16 @@ class NetworkOpinion:
 
     Attributes:
         probability: (n, 20) calibrated.
-        threshold: (20,) probability from which a label is reported.
+        found: (n, 20) the probability reaches the label's threshold.
         onset, end: (n, 20) steps; NaN for an end at the last point.
-        severity: (n, 20) index into `diagnosis.SEVERITIES`.
+        severe: (n, 20) more likely severe than not.
     """
 
     probability: FloatArray
-    threshold: FloatArray
+    found: BoolArray
     onset: FloatArray
     end: FloatArray
-    severity: npt.NDArray[np.int8]
-
-
-def joined(parts: Sequence[NetworkOpinion], places: IntArray) -> NetworkOpinion:
-    """Returns the opinions on the pieces of a batch as one on all its runs, which are at these places (n,)."""
-    if len(parts) == 1:
-        return parts[0]
-    names = ("probability", "onset", "end", "severity")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
-    return NetworkOpinion(threshold=parts[0].threshold, **arrays)
+    severe: BoolArray
 
 
 class Classifier:
@@ -93,7 +73,7 @@ class Classifier:
         ]
         if not outputs:
             empty = np.zeros((0, len(LABELS)))
-            return NetworkOpinion(empty, self.threshold, empty, empty, empty.astype(np.int8))
+            return NetworkOpinion(empty, empty > 0, empty, empty, empty > 0)
         whole = outputs[0] if len(outputs) == 1 else map(np.concatenate, zip(*outputs, strict=True))
         probability, severe, span = whole
         span = span.astype(np.float64)
@@ -103,15 +83,11 @@ class Classifier:
         steps = to_steps(span.reshape(size, -1), encoded).reshape(span.shape)
         steps[:, :, 1][to_the_end] = np.nan
         probability = probability.astype(np.float64)
-        return NetworkOpinion(probability, self.threshold, steps[:, :, 0], steps[:, :, 1], _severity(severe))
+        found = probability >= self.threshold
+        return NetworkOpinion(probability, found, steps[:, :, 0], steps[:, :, 1], severe > 0.5)
 
     def _run(self, tensor: npt.NDArray[np.float32], features: npt.NDArray[np.float32]) -> tuple[Any, ...]:
         return tuple(self._session.run(self._outputs, {"tensor": tensor, "features": features}))
-
-
-def _severity(severe: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
-    out: npt.NDArray[np.int8] = np.where((severe > 0.5) | _ALWAYS_SEVERE, _SEVERE, _UNLESS_SEVERE)
-    return out
 
 
 @cache

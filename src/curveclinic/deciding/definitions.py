@@ -401,7 +401,7 @@ _PROGRAM: Final = Program([define(Names()) for define in DEFINITIONS.values()])
 _SWINGS: Final = Program([_swings(Names())])
 
 
-def degrees(q: Quantities) -> FloatArray:
+def label_degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
         degree: FloatArray = _PROGRAM.degrees(q | _derived(q)).T

@@ -29,6 +29,7 @@ from curveclinic.measuring.smoothing import (
 )
 from curveclinic.phrases import value
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.records import joined
 
 _FEWEST: Final = {"constant": 4, "scatter": 8, "wave": 10}
 """Finite train points from which a doubt can be told from chance."""
@@ -160,7 +161,7 @@ def doubts(piece: Measured) -> Doubts:
 def doubts_among(suspects: Sequence[Suspects | None]) -> Doubts:
     """Says of the suspects of several pieces, looked at together, whether their train loss is a learning curve."""
     some = [part for part in suspects if part is not None]
-    return _look(Suspects.joined(some)) if some else Doubts.none()
+    return _look(joined(some)) if some else Doubts.none()
 
 
 def _look(piece: Suspects) -> Doubts:

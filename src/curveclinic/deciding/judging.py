@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import loss_points, without_lone_val
 from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.merge import Verdicts, merge
-from curveclinic.deciding.rules import RuleOpinion, joined, opinion_on, why_unchecked, without
+from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
+from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import frozen_validation, lone_rise
-from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.measuring.quantities import Measured, measured, places_of
+from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.records import joined
+from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier, NetworkOpinion
@@ -37,11 +43,11 @@ _OVERFITTING: Final = LABELS.index("overfitting")
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
 
-_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in REQUIRED[label] for label in LABELS])
+_OF_TRAIN: Final = np.flatnonzero([("train_loss",) in traits.needs for traits in TRAITS.values()])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
 
-_SPIKES: Final = ((LABELS.index("loss_spikes"), "train_loss"), (LABELS.index("val_spikes"), "val_loss"))
-"""Labels of spikes, and the loss they are in."""
+_RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
+"""(20,) places of the labels among findings of one severity, no two alike."""
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
@@ -103,6 +109,31 @@ class Judged:
     onset: FloatArray
     end: FloatArray
 
+    def reason(self, i: int, channels: Sequence[str], notes: Sequence[str]) -> str:
+        """Why an undetermined run got no verdict.
+
+        Args:
+            i: the run.
+            channels: what it logged.
+            notes: what was chosen or repaired while reading it.
+        """
+        if i in self.doubtful:
+            return "; ".join((self.doubtful[i], *notes))
+        losses = [name for name in ("train_loss", "val_loss") if name in channels]
+        if not losses:
+            return f"found {', '.join(channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
+        return (
+            f"found {counted(int(self.points[i]), 'finite point')} of {' and '.join(losses)}, expected {FEWEST} or "
+            "more; log more often or wait"
+        )
+
+
+def by_importance(present: BoolArray, severity: npt.NDArray[np.int8]) -> tuple[IntArray, IntArray]:
+    """(m,) rows and columns of what (n, 20) is present: run by run, the most serious and important of each first."""
+    rows, columns = present.nonzero()
+    order = np.lexsort((_RANKS[columns], -severity[rows, columns], rows))
+    return rows, columns[order]
+
 
 def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     """Judges every run of a batch.
@@ -126,8 +157,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
     doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
     undetermined = (points < FEWEST) & (found == 0)
-    some = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
-    doubtful = _not_judged(~some & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
+    judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
+    doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
     stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
@@ -135,14 +166,24 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
     end[end < onset] = np.nan
     return Judged(
-        verdicts, rules, counts, points, doubtful, undetermined, opinions.encoded, balancing, stop_at, onset, end
+        verdicts=verdicts,
+        rules=rules,
+        counts=counts,
+        points=points,
+        doubtful=doubtful,
+        undetermined=undetermined,
+        encoded=opinions.encoded,
+        balancing=balancing,
+        stop_at=stop_at,
+        onset=onset,
+        end=end,
     )
 
 
 def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
     """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
     onset, end = verdicts.onset.copy(), verdicts.end.copy()
-    for label, loss in _SPIKES:
+    for label, loss in PEAKS:
         present, channel = verdicts.present[:, label], batch.channels[loss]
         if np.count_nonzero(present):
             for steps in (onset, end):
@@ -191,13 +232,8 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
     if classifier is None:
         return Opinions(joined(rules, places), None, None, doubtful, counts)
-    from curveclinic.deciding.classifier import joined as joined_network
-    from curveclinic.model.encoder import joined as joined_encoded
-
-    said, shown = zip(*network, strict=True)
-    return Opinions(
-        joined(rules, places), joined_network(said, places), joined_encoded(shown, places), doubtful, counts
-    )  # fmt: skip
+    says, shown = zip(*network, strict=True)
+    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts)
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:

@@ -9,17 +9,11 @@ from typing import Final
 import numpy as np
 
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT
-from curveclinic.labels import LABELS
+from curveclinic.labels import FACTS, FATAL, LABELS
 from curveclinic.ragged import BoolArray
 
-_OF_OPPONENTS: Final = ("divergence", "non_finite")
-"""All that can be said of two losses that play against each other."""
-
-_OF_ANY: Final = ("non_finite",)
-"""A fact whatever the loss."""
-
-_NOT_ADVERSARIAL: Final = ~np.isin(LABELS, _OF_OPPONENTS)
-_NOT_REINFORCED: Final = ~np.isin(LABELS, _OF_ANY)
+_NOT_ADVERSARIAL: Final = ~np.isin(LABELS, FATAL)
+_NOT_REINFORCED: Final = ~np.isin(LABELS, FACTS)
 """(20,) labels that cannot be said of such runs."""
 
 _ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
@@ -69,11 +63,11 @@ class Kinds:
             balancing: see `judging.Judged`.
         """
         if self.reinforced[i]:
-            return {label: REINFORCEMENT_REASON for label in LABELS if label not in _OF_ANY}
+            return {label: REINFORCEMENT_REASON for label in LABELS if label not in FACTS}
         if not self.opposed[i]:
             return known
         alone = self.adversarial[i]
-        own = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in _OF_OPPONENTS}
+        own = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in FATAL}
         if balancing:
             own.setdefault("divergence", _BALANCING_REASON)
         both = known | own

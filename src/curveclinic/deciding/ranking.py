@@ -187,8 +187,8 @@ def rank(model: CauseModel, present: BoolArray, inputs: FloatArray, silent: Bool
     order = (-probability).argsort(axis=1, kind="stable")[:, :MOST]
     top = probability[np.arange(len(rows))[:, None], order]
     for row, columns, shares in zip(rows.tolist(), order.tolist(), top.tolist(), strict=True):
-        told = zip(columns, shares, strict=True)
-        out[row] = tuple(_likely(model.causes[column], share) for column, share in told if share >= FLOOR)
+        likeliest = zip(columns, shares, strict=True)
+        out[row] = tuple(_likely(model.causes[column], share) for column, share in likeliest if share >= FLOOR)
     return out
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -10,16 +9,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.definitions import degrees
+from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.few_points import few
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.deciding.stopping import READ
-from curveclinic.labels import CHANNELS, LABELS, REQUIRED
+from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.records import joined
 
 SeverityArray = npt.NDArray[np.int8]
 
@@ -39,22 +39,10 @@ healthy runs."""
 _JUST_ABSENT: Final = float(np.nextafter(PRESENT, 0.0))
 """The largest degree at which a label is not found."""
 
-_MIN_POINTS: Final = {
-    "non_finite": 1,
-    "divergence": 2,
-    "not_learning": 4,
-    "val_below_train": 4,
-    "oscillation": 12,
-    "periodic_loss": 16,
-}
-"""Finite points a label needs in each loss channel it reads, where that is not `_DEFAULT_POINTS`."""
+_POINTS: Final = np.array([traits.points for traits in TRAITS.values()])
+"""(20,) finite points every label needs in each loss channel it reads."""
 
-_DEFAULT_POINTS = 5
-
-_POINTS: Final = np.array([_MIN_POINTS.get(label, _DEFAULT_POINTS) for label in LABELS])
-"""(20,) points every label needs."""
-
-_ALTERNATIVES: Final = tuple(dict.fromkeys(names for required in REQUIRED.values() for names in required))
+_ALTERNATIVES: Final = tuple(dict.fromkeys(names for traits in TRAITS.values() for names in traits.needs))
 """Every set of channels one of which a label needs."""
 
 _COLUMNS: Final = np.array([CHANNELS.index(name) for names in _ALTERNATIVES for name in names])
@@ -63,7 +51,7 @@ _COLUMNS: Final = np.array([CHANNELS.index(name) for names in _ALTERNATIVES for 
 _STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
 """Where each set begins in `_COLUMNS`."""
 
-_NEEDED: Final = np.array([[_ALTERNATIVES.index(required[k]) for required in REQUIRED.values()] for k in (0, -1)])
+_NEEDED: Final = np.array([[_ALTERNATIVES.index(traits.needs[k]) for traits in TRAITS.values()] for k in (0, -1)])
 """(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
 
 _NON_FINITE: Final = LABELS.index("non_finite")
@@ -88,7 +76,7 @@ OVERRULED: Final = (
 )
 """(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
 
-_LOSERS: Final = tuple(
+LOSERS: Final = tuple(
     (LABELS.index(winner), np.array([LABELS.index(loser) for loser in losers])) for winner, losers in OVERRULED
 )
 """The same as columns."""
@@ -118,18 +106,8 @@ class RuleOpinion:
 
 def judge(batch: Batch) -> RuleOpinion:
     """Judges every run of a batch by the definitions."""
-    parts, rows = zip(*[(opinion_on(piece), piece.rows) for piece in measured(batch)], strict=True)
-    return joined(parts, places_of(rows))
-
-
-def joined(parts: Sequence[RuleOpinion], places: IntArray) -> RuleOpinion:
-    """Returns the opinions on the pieces of a batch as one on all its runs, which are at these places (n,)."""
-    if len(parts) == 1:
-        return parts[0]
-    names = ("degree", "present", "checked", "onset", "end", "severity")
-    arrays = {name: np.concatenate([getattr(part, name) for part in parts])[places] for name in names}
-    quantities = {name: np.concatenate([part.quantities[name] for part in parts])[places] for name in KEPT}
-    return RuleOpinion(**arrays, quantities=quantities)
+    opinions = [(opinion_on(piece), piece.rows) for piece in measured(batch)]
+    return joined([opinion for opinion, _ in opinions], places_of(rows for _, rows in opinions))
 
 
 def opinion_on(piece: Measured) -> RuleOpinion:
@@ -137,7 +115,7 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     quantities = piece.quantities
     counts = piece.batch.finite_counts
     checked = checked_labels(counts)
-    degree = overrule(np.where(checked, cautious(degrees(quantities), counts), 0.0))
+    degree = overrule(np.where(checked, cautious(label_degrees(quantities), counts), 0.0))
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
@@ -170,7 +148,7 @@ def overrule(degree: FloatArray) -> FloatArray:
     """Returns degrees in which no label exceeds what the labels that exclude it leave room for."""
     columns = degree.T.copy()  # (20, n)
     held = np.logical_or.reduce(columns, axis=1).tolist()  # where no run has the winner there is room for all
-    for winner, losers in _LOSERS:
+    for winner, losers in LOSERS:
         if not held[winner]:
             continue
         room = 1.0 - columns[winner]
@@ -202,11 +180,11 @@ def _reasons(counts: tuple[int, ...]) -> dict[str, str]:
 
 def _reason(label: str, counts: tuple[int, ...]) -> str:
     found = dict(zip(CHANNELS, counts, strict=True))
-    for alternatives in REQUIRED[label]:
+    for alternatives in TRAITS[label].needs:
         if all(found[name] < 0 for name in alternatives):
             return f"no {' or '.join(alternatives)} was logged"
     needed = int(_POINTS[LABELS.index(label)])
-    for alternatives in REQUIRED[label]:
+    for alternatives in TRAITS[label].needs:
         name = max(alternatives, key=lambda name: found[name])
         if found[name] < needed:
             few = "no finite point" if not found[name] else f"only {counted(found[name], 'finite point')}"

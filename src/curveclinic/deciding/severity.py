@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import LABELS
+from curveclinic.labels import FATAL, LABELS
 from curveclinic.measuring.trends import Quantities, table_of
+from curveclinic.ragged import BoolArray
 
 NOTICE, MILD, SEVERE = range(len(SEVERITIES))
 
@@ -53,20 +55,34 @@ _SEVERE: Final[dict[str, tuple[tuple[_Cut, ...], ...]]] = {
     "vanishing_gradients": ((_from("grad_fall", 5.0),),),
     "exploding_gradients": ((_from("grad_burst", 2.5),), (_from("grad_growth", 2.5),)),
 }
-"""Label -> where it is severe, at about three times the measure at which it is present: all cuts of any of these."""
+"""Label -> where it is severe, at about three times the measure at which it is present: all cuts of any of these.
+Of the others the fatal ones always are, the rest never."""
 
 _NEVER: Final = ((_from("t_count", np.inf),),)
 """What no run reaches."""
 
-_ALWAYS: Final = frozenset({"divergence", "non_finite"})
-"""Labels that are severe whatever is measured; others in neither table never are."""
-
-_VAL_SPIKES: Final = LABELS.index("val_spikes")
-_VAL_BELOW_TRAIN: Final = LABELS.index("val_below_train")
-"""Rows of the labels that are only worth knowing, which is 0, in some runs."""
-
-_USUAL: Final = np.array([[SEVERE if label in _ALWAYS else MILD] for label in LABELS], dtype=np.int8)
+_USUAL: Final = np.array([[SEVERE if label in FATAL else MILD] for label in LABELS], dtype=np.int8)
 """(20, 1) severity where no cut is reached."""
+
+
+def _few_small_jumps(q: Quantities) -> BoolArray:
+    """Up to three of them, none far above the jumps that are just visible."""
+    return (q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0)
+
+
+def _plausibly_below(q: Quantities) -> BoolArray:
+    """Dropout, augmentation, an easier set: a val loss below half of train's is no such thing."""
+    return ~(q["val_over_train_mid"] < 0.5)
+
+
+_NOTICE: Final[dict[str, Callable[[Quantities], BoolArray]]] = {
+    "val_spikes": _few_small_jumps,
+    "val_below_train": _plausibly_below,
+}
+"""Label -> where it is only worth knowing."""
+
+BY_MEASURE: Final = frozenset((*FATAL, *_NOTICE))
+"""Labels whose severity is what is measured, whatever the network says."""
 
 _BY_LABEL: Final = [_SEVERE.get(label, _NEVER) for label in LABELS]
 _CASES: Final = [case for cases in _BY_LABEL for case in cases]
@@ -90,9 +106,7 @@ def severities(q: Quantities) -> npt.NDArray[np.int8]:
     reached = table_of(_CUT(q)) * _SIGN >= _BOUND  # (cuts, n)
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
     out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
-    # up to three of them, none far above the jumps that are just visible
-    out[_VAL_SPIKES] *= ~((q["v_jumps"] <= 3) & (q["v_jump_size"] < 6.0))
-    # dropout, augmentation, an easier set: a val loss below half of train's is no such thing
-    out[_VAL_BELOW_TRAIN] *= q["val_over_train_mid"] < 0.5
+    for label, worth_knowing in _NOTICE.items():
+        out[LABELS.index(label), worth_knowing(q)] = NOTICE
     severity: npt.NDArray[np.int8] = out.T
     return severity

@@ -24,11 +24,13 @@ class _Span:
         onset: first step; None for none.
         end: last step; None to the last point.
         loss: prefix of the loss near whose last point the end means to the last point; "" for an end as it is.
+        peaks_of: the loss whose peaks it runs between, from the first to the last; "" for a span of another kind.
     """
 
     onset: str | None
     end: str | None = None
     loss: str = ""
+    peaks_of: str = ""
 
 
 _SPANS: Final[dict[str, _Span]] = {
@@ -40,8 +42,8 @@ _SPANS: Final[dict[str, _Span]] = {
     "divergence": _Span("t_low_step"),
     "non_finite": _Span("bad_first_step", "bad_last_step"),
     "oscillation": _Span("t_swing_first", "t_swing_last", "t_"),
-    "loss_spikes": _Span("t_jump_first", "t_jump_last"),
-    "val_spikes": _Span("v_jump_first", "v_jump_last"),
+    "loss_spikes": _Span("t_jump_first", "t_jump_last", peaks_of="train_loss"),
+    "val_spikes": _Span("v_jump_first", "v_jump_last", peaks_of="val_loss"),
     "noisy_validation": _Span("v_first_step"),
     "periodic_loss": _Span("t_first_step"),
     "no_generalization": _Span("v_first_step"),
@@ -54,6 +56,12 @@ _SPANS: Final[dict[str, _Span]] = {
     "delayed_generalization": _Span("fit_step", "late_fall_step"),
 }
 """Label -> where it begins and ends."""
+
+PEAKS: Final = tuple((column, _SPANS[label].peaks_of) for column, label in enumerate(LABELS) if _SPANS[label].peaks_of)
+"""(column, loss) of the labels that run from peak to peak."""
+
+WITHOUT_START: Final = np.array([_SPANS[label].onset is None for label in LABELS])
+"""(20,) labels without a start; the network's span heads are not trained on them and say anything."""
 
 _OWN: Final = ("mismatch_step", None)
 """Steps that are no quantities: the one worked out here, and none."""
@@ -86,9 +94,9 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
     table = table_of((*_NAMED(q), _mismatch(q), unknown(len(q["t_count"]))))
     steps, first, last = table.take(_ROWS, axis=0), table[:2], table[2:4]
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
-    own = end[_OPEN]
-    own[own >= (last - _LAST * (last - first))[_LOSS]] = np.nan
-    end[_OPEN] = own
+    may_last = end[_OPEN]
+    may_last[may_last >= (last - _LAST * (last - first))[_LOSS]] = np.nan
+    end[_OPEN] = may_last
     return onset.T, end.T
 
 

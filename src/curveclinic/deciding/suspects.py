@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Final
@@ -12,8 +11,9 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.measuring.levels import EPS, raw_of
 from curveclinic.measuring.measures import CELLS
-from curveclinic.measuring.quantities import Measured, Quantities
+from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.smoothing import row_median, row_spread
+from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _LOOK: Final = 0.25
@@ -62,11 +62,6 @@ class Loss:
         """Returns the given runs, in that order."""
         return Loss(*[values.take(rows, axis=0) for values in _FIELDS(self)])
 
-    @classmethod
-    def joined(cls, parts: Sequence[Loss]) -> Loss:
-        """Returns the runs of several pieces one after another."""
-        return cls(*map(np.concatenate, zip(*map(_FIELDS, parts), strict=True)))
-
     @kept
     def spread(self) -> FloatArray:
         """(m,) highest less lowest of the level, `EPS` at least."""
@@ -109,19 +104,6 @@ class Suspects:
     quantities: Quantities
     train: Loss
     val: Loss
-
-    @classmethod
-    def joined(cls, parts: Sequence[Suspects]) -> Suspects:
-        """Returns the suspects of several pieces as those of one."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(
-            np.concatenate([part.rows for part in parts]),
-            np.concatenate([part.late for part in parts]),
-            {name: np.concatenate([part.quantities[name] for part in parts]) for name in _READ},
-            Loss.joined([part.train for part in parts]),
-            Loss.joined([part.val for part in parts]),
-        )
 
 
 def suspects_in(piece: Measured) -> Suspects | None:

@@ -1,7 +1,7 @@
 """The numbers the definitions speak of, for logged runs; the generator fills the same names from what it drew.
 
 Trends come from smooth levels (`trends.py`, `pairs.py`), texture from the points about them (`texture.py`), the rest
-from the optional channels (`extras.py`).
+from the optional channels (`courses.py`).
 """
 
 from __future__ import annotations
@@ -14,28 +14,13 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.courses import channel_quantities
-from curveclinic.measuring.levels import Level, in_log, level_of, make_level, raw_pair
+from curveclinic.measuring.levels import Level, in_log, level_of
 from curveclinic.measuring.measures import Cells, View, cells_in, no_cells
 from curveclinic.measuring.pairs import pair_quantities
 from curveclinic.measuring.smoothing import other, row_numbers
 from curveclinic.measuring.texture import texture_quantities
 from curveclinic.measuring.trends import Quantities, loss_quantities
 from curveclinic.ragged import Batch, IntArray, Ragged
-
-__all__ = [
-    "Level",
-    "Measured",
-    "Quantities",
-    "channel_quantities",
-    "level_of",
-    "make_level",
-    "measure",
-    "measured",
-    "places_of",
-    "raw_pair",
-    "texture_quantities",
-    "trend_quantities",
-]
 
 _LOSSES = ("train_loss", "val_loss")
 _BESIDE = tuple(name for name in CHANNELS if name not in _LOSSES)

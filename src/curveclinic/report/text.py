@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from curveclinic.causes import CAUSES, Cause, LikelyCause
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
-from curveclinic.labels import REQUIRED
+from curveclinic.labels import TRAITS
 from curveclinic.report.axis import number
 from curveclinic.symptoms import SYMPTOMS, Symptom
 
@@ -147,7 +147,7 @@ def _wrap(role: str, text: str, width: int, first: str, later: str | None = None
 def explain_symptom(symptom: Symptom) -> str:
     """Returns all there is to know about one label."""
     lines = [f"{symptom.code} {symptom.label}: {symptom.title}", ""]
-    needs = ", and ".join(" or ".join(channels) for channels in REQUIRED[symptom.label])
+    needs = ", and ".join(" or ".join(channels) for channels in TRAITS[symptom.label].needs)
     for heading, content in (("Looks like", symptom.looks), ("Means", symptom.means), ("Needs", needs)):
         lines += [heading, *_texts([content], "  "), ""]
     for heading, items in (
