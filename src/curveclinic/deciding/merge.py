@@ -108,10 +108,9 @@ def _found(rules: RuleOpinion, network: NetworkOpinion) -> BoolArray:
     found[dead, _UNDERTRAINED] = False  # what ends in NaN was not stopped too early
     if (found.sum(axis=1) > 1).any():
         for winner, losers in LOSERS:
-            surer = network.probability[:, winner, None] >= network.probability[:, losers]
-            both = found[:, winner, None] & found[:, losers]
-            found[:, losers] &= ~(both & surer)
-            found[:, winner] &= ~(both & ~surer).any(axis=1)
+            surer = network.probability[:, losers] > network.probability[:, winner, None]
+            found[:, winner] &= ~(found[:, losers] & surer).any(axis=1)
+            found[:, losers] &= ~found[:, winner, None]
     return found
 
 

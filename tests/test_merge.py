@@ -1,0 +1,55 @@
+"""Who has the last word where the network and the rules, or two labels of the network, do not agree."""
+
+import numpy as np
+import pytest
+
+from curveclinic.deciding import rules
+from curveclinic.deciding.classifier import NetworkOpinion
+from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.ragged import Batch
+from curveclinic.run import Run
+
+FALLING = 2.0 * 0.9 ** np.arange(40) + 0.1
+
+
+def merged(train, **said: float) -> Verdicts:
+    """One run with a val loss, of which the network gives some labels a probability and finds those of .6 and more."""
+    batch = Batch.from_runs([Run.from_arrays({"train_loss": train, "val_loss": FALLING[: len(train)]})])
+    probability = np.full((1, len(LABELS)), 0.02)
+    for label, p in said.items():
+        probability[0, LABELS.index(label)] = p
+    unknown = np.full_like(probability, np.nan)
+    network = NetworkOpinion(
+        probability=probability, found=probability >= 0.6, onset=unknown, end=unknown, severe=probability > 1
+    )
+    counts = np.array([[batch.channels[name].finite_lengths[0] for name in CHANNELS]])
+    return merge(rules.judge(batch), network, counts=counts, decided_by_rule=frozenset())
+
+
+def found(verdicts: Verdicts) -> set[str]:
+    return {label for label, there in zip(LABELS, verdicts.present[0], strict=True) if there}
+
+
+@pytest.mark.parametrize(
+    ("said", "stays"),
+    [
+        ({"no_generalization": 0.7, "overfitting": 0.8}, {"overfitting"}),
+        ({"no_generalization": 0.8, "overfitting": 0.7}, {"no_generalization"}),
+        ({"no_generalization": 0.7, "overfitting": 0.7}, {"no_generalization"}),
+        ({"divergence": 0.7, "overfitting": 0.8, "slow_start": 0.65}, {"overfitting", "slow_start"}),
+        ({"overfitting": 0.9, "loss_spikes": 0.7}, {"overfitting", "loss_spikes"}),
+        ({"no_generalization": 0.5, "overfitting": 0.7}, {"overfitting"}),
+    ],
+)
+def test_of_two_labels_that_exclude_each_other_the_surer_one_is_found(said, stays) -> None:
+    verdicts = merged(FALLING, **said)
+    assert found(verdicts) == stays
+    assert verdicts.probability[0, LABELS.index("overfitting")] == said["overfitting"]
+
+
+def test_what_ends_in_nan_was_not_stopped_too_early() -> None:
+    ended, resumed = FALLING.copy(), FALLING.copy()
+    ended[30:], resumed[20] = np.nan, np.nan
+    assert found(merged(ended, undertrained=0.9)) == {"non_finite"}
+    assert found(merged(resumed, undertrained=0.9)) == {"non_finite", "undertrained"}
