@@ -100,7 +100,7 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
-    kinds = Kinds.of(run.notes for run in runs)
+    kinds = Kinds.of([run.kind for run in runs])
     said = judged(Batch.from_runs(runs), classifier, kinds)
     rows = _Rows(said)
     rows.silent = [silent_layers(run.channels) for run in runs]

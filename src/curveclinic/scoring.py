@@ -108,7 +108,7 @@ def _score_runs(runs: Sequence[Run], *, fast: bool) -> pa.Table:
 
 
 def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
-    return verdict_rows(curves, judged(curves.batch, classifier, Kinds.of(curves.notes)))
+    return verdict_rows(curves, judged(curves.batch, classifier, Kinds.of(curves.kinds)))
 
 
 def _height(table: pa.Table) -> int:

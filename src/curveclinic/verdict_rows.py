@@ -12,7 +12,7 @@ from curveclinic.deciding.judging import Judged
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.sweeps import notes_of_sweeps
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, HEALTHY, LABELS
+from curveclinic.labels import CHANNELS, HEALTHY, LABELS, RunKind
 from curveclinic.measuring.layers import layers_of, silence_notes, silent_layers
 from curveclinic.points import Series
 from curveclinic.predict import no_verdict
@@ -46,6 +46,7 @@ class Curves:
         batch: their channels.
         run_id, path, format: (n,) what is known of each.
         notes: (n,) what was chosen or repaired while reading, as in `Run`.
+        kinds: (n,) what their losses are, as in `Run`.
         layers: row -> the norms of single layers, which no batch holds, where there are any.
     """
 
@@ -54,6 +55,7 @@ class Curves:
     path: Texts
     format: Texts
     notes: Sequence[tuple[str, ...]]
+    kinds: Sequence[RunKind]
     layers: dict[int, dict[str, Series]]
 
     @classmethod
@@ -64,7 +66,8 @@ class Curves:
         texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
         run_id, path, format = (pa.array(column, pa.string()) for column in texts)
         layers = {i: own for i, run in enumerate(runs) if (own := layers_of(run.channels))}
-        return cls(Batch.from_runs(runs), run_id, path, format, [run.notes for run in runs], layers)
+        notes, kinds = [run.notes for run in runs], [run.kind for run in runs]
+        return cls(Batch.from_runs(runs), run_id, path, format, notes, kinds, layers)
 
     def run(self, i: int) -> Run:
         """One of the runs, without its name."""
@@ -74,7 +77,7 @@ class Curves:
             here = slice(channel.offsets[i], channel.offsets[i + 1])
             if here.stop > here.start:
                 channels[name] = Series(channel.steps[here], channel.values[here])
-        return Run(channels | self.layers.get(i, {}), notes=self.notes[i])
+        return Run(channels | self.layers.get(i, {}), notes=self.notes[i], kind=self.kinds[i])
 
 
 def scored_schema() -> pa.Schema:

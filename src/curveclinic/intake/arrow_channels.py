@@ -18,7 +18,7 @@ from curveclinic.intake.choosing import choose
 from curveclinic.intake.columns import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.intake.grid import OTHER_UNITS
 from curveclinic.intake.naming import PERPLEXITY, Name, Points, parse
-from curveclinic.labels import CHANNELS
+from curveclinic.labels import CHANNELS, RunKind
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
 from curveclinic.run import MetricGoal, implied_share, is_step
 
@@ -50,6 +50,7 @@ class Choices:
         source: channel -> raw name.
         used: channel -> (n,) runs that have it.
         notes: (n,) what was chosen.
+        kinds: (n,) what the losses are.
         goal: (n,) goal of the metric by its name, "" for none.
         open: (n,) rows whose choice needs a closer look.
     """
@@ -57,6 +58,7 @@ class Choices:
     source: dict[str, str]
     used: dict[str, BoolArray]
     notes: list[tuple[str, ...]]
+    kinds: list[RunKind]
     goal: npt.NDArray[np.str_]
     open: BoolArray
 
@@ -79,19 +81,20 @@ class Choices:
                 source |= pick.source
         used = {c: np.array([p is not None and c in p.source for p in picks], dtype=bool)[kind] for c in source}
         said = [() if p is None else p.notes for p in picks]
+        what: list[RunKind] = ["ordinary" if p is None else p.kind for p in picks]
         goals = np.array([(p and p.goal) or "" for p in picks], dtype="<U3")
-        return cls(
-            source, used, [said[k] for k in kind.tolist()], goals[kind], np.array([p is None for p in picks])[kind]
-        )  # fmt: skip
+        notes, kinds_of = [said[k] for k in kind.tolist()], [what[k] for k in kind.tolist()]
+        return cls(source, used, notes, kinds_of, goals[kind], np.array([p is None for p in picks])[kind])
 
 
 @dataclass(frozen=True)
 class _Pick:
-    """What `choose` makes of one set of series: channel -> raw name, notes, goal of the metric."""
+    """What `choose` makes of one set of series: channel -> raw name, notes, goal of the metric, what the losses are."""
 
     source: dict[str, str]
     notes: tuple[str, ...]
     goal: MetricGoal | None
+    kind: RunKind
 
 
 def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
@@ -105,7 +108,8 @@ def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
     raw = {id(values): name for name, (_, values) in table.items()}
     if not all(id(values) in raw for _, values in choice.channels.values()):
         return None
-    return _Pick({c: raw[id(values)] for c, (_, values) in choice.channels.items()}, choice.notes, choice.metric_goal)
+    source = {c: raw[id(values)] for c, (_, values) in choice.channels.items()}
+    return _Pick(source, choice.notes, choice.metric_goal, choice.kind)
 
 
 def _is_plain(names: Sequence[Name]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
-from curveclinic.intake.arrow_series import NumberLists, is_index, is_list
+from curveclinic.intake.arrow_series import NumberLists, is_index, is_list, kinds_of
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
 from curveclinic.intake.columns import STEP_LISTS, columns_of, is_axis_of, row_table
 from curveclinic.intake.grid import ID_COLUMNS
 from curveclinic.intake.naming import Points, parse
+from curveclinic.labels import RunKind
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.run import MetricGoal, Run
 from curveclinic.verdict_rows import Curves
@@ -80,9 +82,10 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
         batch, odd = batch_of(found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed)
         odd |= told.broken
         notes = [(*a, *b) for a, b in zip(told.notes, choices.notes, strict=True)] if choices.any_notes else told.notes
+        kinds = told.kinds if told.indexed else choices.kinds
     else:  # lists of something else than numbers
-        batch, odd, notes = empty_batch(table.num_rows), ~odd, told.notes
-    curves = Curves(batch, told.run_id, told.path, told.format, notes, {})
+        batch, odd, notes, kinds = empty_batch(table.num_rows), ~odd, told.notes, list[RunKind]()
+    curves = Curves(batch, told.run_id, told.path, told.format, notes, kinds, {})
     rows = np.flatnonzero(~odd)
     if len(rows) < table.num_rows:
         curves = _taken(curves, rows)
@@ -100,8 +103,8 @@ def _taken(curves: Curves, rows: IntArray) -> Curves:
     import pyarrow as pa
 
     run_id, path, format = (text.take(pa.array(rows)) for text in (curves.run_id, curves.path, curves.format))
-    notes = [curves.notes[i] for i in rows.tolist()]
-    return Curves(curves.batch.take(rows), run_id, path, format, notes, {})
+    notes, kinds = ([column[i] for i in rows.tolist()] for column in (curves.notes, curves.kinds))
+    return Curves(curves.batch.take(rows), run_id, path, format, notes, kinds, {})
 
 
 def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -> Iterator[Run | Unreadable]:
@@ -120,11 +123,12 @@ def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -
         if told.errors[i] is not None:
             item: Run | InputError = InputError(told.errors[i])
         else:
-            item = attempt(_indexed_run if told.indexed else run_from_table, raw, own, origin)
+            make = partial(_indexed_run, kind=told.kinds[i]) if told.indexed else run_from_table
+            item = attempt(make, raw, own, origin)
         yield item if isinstance(item, Run) else Unreadable(origin.run_id, origin.path, origin.format, str(item))
 
 
-def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Origin) -> Run:
+def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, kind: RunKind) -> Run:
     """A run as an index holds it."""
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in table.items()},
@@ -134,6 +138,7 @@ def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Orig
         path=origin.path,
         format=origin.format,
         notes=origin.notes,
+        kind=kind,
     )
 
 
@@ -144,6 +149,7 @@ class _Told:
     Attributes:
         run_id, path, format: (n,) Arrow strings.
         notes: (n,) what was noted while reading.
+        kinds: (n,) what the losses are, as an index tells it.
         num_classes: (n,) NaN where unknown.
         goal: (n,) "max", "min" or "" where the name of the metric decides.
         indexed: the table is an index.
@@ -154,6 +160,7 @@ class _Told:
     path: Any
     format: Any
     notes: list[tuple[str, ...]]
+    kinds: list[RunKind]
     num_classes: FloatArray
     goal: npt.NDArray[np.str_]
     indexed: bool
@@ -178,7 +185,8 @@ class _Told:
         errors = table["error"].to_pylist() if indexed and "error" in plain else [None] * n
         paths, formats = (_text(table, name, plain) for name in ("path", "format"))
         names = _text(table, "run_id", plain) if indexed else _names(table, key, first)
-        return cls(names, paths, formats, notes, classes, goal, indexed, errors)
+        kinds = kinds_of(table) if indexed else list[RunKind]()
+        return cls(names, paths, formats, notes, kinds, classes, goal, indexed, errors)
 
     @property
     def broken(self) -> BoolArray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.kept import kept
+from curveclinic.labels import RUN_KINDS, RunKind
 from curveclinic.measuring.smoothing import alike
 from curveclinic.points import with_inf
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
@@ -25,6 +26,12 @@ they are; see `readers.curve_table`."""
 def is_index(found: pa.Schema) -> bool:
     """Tells whether a schema is that of an index this version can read."""
     return (found.metadata or {}).get(INDEX_MARK[0]) == INDEX_MARK[1]
+
+
+def kinds_of(index: pa.Table) -> list[RunKind]:
+    """Returns what the losses of each run of an index are; one written before that was stored holds ordinary runs."""
+    stored = index["kind"].to_pylist() if "kind" in index.column_names else [None] * index.num_rows
+    return [kind if kind in RUN_KINDS else "ordinary" for kind in stored]
 
 
 def is_list(kind: Any) -> bool:

@@ -82,6 +82,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         path=origin.path,
         format=origin.format,
         notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
+        kind=choice.kind,
     )
 
 

@@ -34,7 +34,7 @@ from curveclinic.intake.vocabulary import (
     SPLITS,
     tokens,
 )
-from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, RunKind
 from curveclinic.points import FloatArray
 from curveclinic.run import MetricGoal
 
@@ -42,6 +42,12 @@ _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
 
 _TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
+
+_KIND_NOTES: dict[RunKind, str] = {
+    "opponents": ADVERSARIAL_NOTE,
+    "opponents with total": OPPONENTS_NOTE,
+    "reinforced": REINFORCEMENT,
+}
 
 _STAND_INS = (2, PERPLEXITY)
 """Ranks of what stands in for a loss; where it does, that of another set is no metric beside it."""
@@ -61,11 +67,13 @@ class Choice:
         channels: canonical channel -> points.
         notes: what was chosen and why, one sentence each.
         metric_goal: inferred from the metric's name; None without a metric.
+        kind: what the losses are by their names; "ordinary" where the user named the train loss.
     """
 
     channels: dict[str, Points]
     notes: tuple[str, ...]
     metric_goal: MetricGoal | None
+    kind: RunKind = "ordinary"
 
 
 def choose(
@@ -98,7 +106,7 @@ def choose(
     names, remarks = _understood(tuple(size))
     notes = list(remarks)
     picked: dict[str, list[Name]] = {}
-    train, val, why = _losses(names, size, table)
+    train, val, why, kind = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
     if asked or val_asked:
         if any(name in val for name in asked):
@@ -131,8 +139,14 @@ def choose(
                 notes.append(f"{channel} <- logarithm of {sources[0].raw}")
             elif [n.raw for n in sources] != [channel]:
                 notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
-    why = _of_rewards(names, why)
-    return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
+    if train_loss is not None:
+        return Choice(channels, tuple(notes), metric_goal or goal)
+    told = _rewards(names)
+    if told:
+        kind = "reinforced"  # its actor and critic are no opponents
+    if kind != "ordinary":
+        why = [*why, _KIND_NOTES[kind] + (f", told by {quoted((n.raw for n in told), limit=3)}" if told else "")]
+    return Choice(channels, (*notes, *why), metric_goal or goal, kind)
 
 
 def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
@@ -149,8 +163,8 @@ def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]
 
 def _losses(
     names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
-) -> tuple[list[Name], list[Name], list[str]]:
-    """Returns the names to add up for the train loss, for the validation loss, and remarks."""
+) -> tuple[list[Name], list[Name], list[str], RunKind]:
+    """Returns the names to add up for the train loss, for the validation loss, remarks, and what the losses are."""
     lossy = [n for n in names if n.rank < 9]
     train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
     notes = []
@@ -172,16 +186,15 @@ def _losses(
         if () not in val_parts and len(val_parts) > 1:
             others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
             notes.append(f"several evaluation sets: the first is judged, not {others}")
-    if any(ADVERSARIAL & set(c) for c in wanted):
-        notes.append(ADVERSARIAL_NOTE)
-    elif any(ADVERSARIAL & set(c) for c in parts):
-        notes.append(OPPONENTS_NOTE)
+    kind: RunKind = "ordinary"
+    if any(ADVERSARIAL & set(c) for c in parts):
+        kind = "opponents" if any(ADVERSARIAL & set(c) for c in wanted) else "opponents with total"
     chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
     n_val = max((size[n.raw] for n in chosen_val), default=0)
     chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if n != _TEST_NOTE]
-    return chosen, chosen_val, notes
+    return chosen, chosen_val, notes, kind
 
 
 def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
@@ -208,13 +221,10 @@ def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
     return scores == set(RANKED_REWARDS) and {(word,) for word in RANKED_BESIDE} <= {n.component for n in names}
 
 
-def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
-    """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
+def _rewards(names: Sequence[Name]) -> list[Name]:
+    """The names that tell of reinforcement learning; none where it is tuning on pairs."""
     told = [n for n in names if n.reinforced]
-    if not told or _of_pairs(told, names):
-        return notes
-    others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
-    return [*others, f"{REINFORCEMENT}, told by {quoted((n.raw for n in told), limit=3)}"]
+    return [] if _of_pairs(told, names) else told
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:

@@ -41,16 +41,10 @@ Split = Literal["train", "val", "test", ""]
 Quantity = Literal["loss", "metric", "lr", "grad_norm", ""]
 
 OPPONENTS = "generator and discriminator losses"
-"""Words in the notes of a run whose losses play against each other."""
-
 ADVERSARIAL_NOTE = f"{OPPONENTS} without a total"
-"""Note of such a run of which only non_finite and divergence can be judged."""
-
 OPPONENTS_NOTE = f"a total of {OPPONENTS}"
-"""Note of such a run that logs a total."""
-
 REINFORCEMENT = "losses of reinforcement learning"
-"""Words in the notes of a run whose net learns from the rewards of its own deeds."""
+"""What notes and reasons call the kinds of runs that are not ordinary."""
 
 PERPLEXITY: Final = 3
 """Rank of a perplexity, the exponential of a loss."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curveclinic.intake.arrow_series import INDEX_MARK
+from curveclinic.intake.arrow_series import INDEX_MARK, kinds_of
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.points import FloatArray, Series
 from curveclinic.run import Run
@@ -44,6 +44,7 @@ def schema(layers: Iterable[str] = ()) -> pa.Schema:
     ]
     for name in (*CHANNELS, *layers):
         fields += [(name, curve), (name + _STEPS, curve)]
+    fields.append(("kind", pa.string()))
     return pa.schema(fields, metadata=dict([INDEX_MARK]))
 
 
@@ -71,6 +72,7 @@ def table_from_runs(runs: Sequence[Run]) -> pa.Table:
         series = [run.channels.get(name) for run in runs]
         columns[name] = _lists([None if s is None else s.values for s in series])
         columns[name + _STEPS] = _lists([None if s is None else s.steps for s in series])
+    columns["kind"] = [run.kind for run in runs]
     return pa.Table.from_pydict(columns, schema=schema(layers))
 
 
@@ -90,9 +92,10 @@ def runs_from_table(table: pa.Table) -> list[Run]:
             path=path,
             format=format,
             notes=tuple(notes),
+            kind=kind,
         )
-        for i, (run_id, path, format, error, num_classes, metric_goal, notes, channels) in enumerate(
-            zip(*text.values(), strict=True)
+        for i, (run_id, path, format, error, num_classes, metric_goal, notes, channels, kind) in enumerate(
+            zip(*text.values(), kinds_of(table), strict=True)
         )
     ]
 
