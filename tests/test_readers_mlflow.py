@@ -130,6 +130,20 @@ def test_a_database_of_deleted_runs(database):
     assert [type(r) for r in read_runs([database.parent])] == [ReadFailure]  # no run in this folder
 
 
+def test_a_name_is_no_damage(database):
+    connection = sqlite3.connect(database)
+    for table in ("metrics", "latest_metrics"):
+        connection.execute(f"UPDATE OR IGNORE {table} SET key = 'damaged_acc'")
+        connection.execute(f"DELETE FROM {table} WHERE key != 'damaged_acc'")
+    connection.execute("UPDATE latest_metrics SET step = 0")
+    connection.commit()
+    connection.close()
+    (nothing,) = read_runs([database.parent])
+    assert nothing.empty
+    with pytest.raises(LogError, match="found only metrics or rewards, 'damaged_acc'"):
+        read_file(database)
+
+
 def test_a_run_without_a_loss_is_one_failure_beside_good_ones(database):
     connection = sqlite3.connect(database)
     connection.execute(

@@ -1,6 +1,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -125,6 +126,20 @@ def test_wandb_chart_of_a_metric_without_loss():
     assert "left out 1 line that does not fit the header" in good.notes
     assert (good.run_id, good.channels["train_loss"].values.tolist()) == ("-#a", [3, 2])
     assert (bad.run_id, dict(bad.channels)) == ("-#b - x", {})
+
+
+def test_a_name_is_no_damage(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "project.db")) as connection, connection:
+        connection.execute("CREATE TABLE metrics (run_name TEXT, step INTEGER, metrics TEXT)")
+        rows = [("a", step, json.dumps({"damaged_pixels": step})) for step in range(9)]
+        connection.executemany("INSERT INTO metrics VALUES (?, ?, ?)", rows)
+    (nothing,) = read_runs([tmp_path])
+    assert nothing.empty
+    with closing(sqlite3.connect(tmp_path / "project.db")) as connection, connection:
+        connection.execute("INSERT INTO metrics VALUES ('a', 9, '{')")
+    (failure,) = read_runs([tmp_path])
+    assert "the database is damaged; left out 1 row without JSON; no loss column" in failure.reason
+    assert (failure.format, failure.empty) == ("trackio", False)
 
 
 def test_steps_told_by_time():
