@@ -17,7 +17,7 @@ import numpy.typing as npt
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
 from curveclinic.intake.arrow_series import NumberLists, is_index, is_list, kinds_of
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table
 from curveclinic.intake.columns import STEP_LISTS, columns_of, is_axis_of, row_table
 from curveclinic.intake.grid import ID_COLUMNS
 from curveclinic.intake.naming import Points, parse
@@ -118,7 +118,7 @@ def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -
     ids, paths, formats = (column.take(pa.array(rows)).to_pylist() for column in (told.run_id, told.path, told.format))
     for k, i in enumerate(rows.tolist()):
         own = ReadOptions(num_classes=told.num_classes_of(i), metric_goal=told.goal_of(i))
-        origin = Origin(run_id=ids[k], path=paths[k], format=formats[k], notes=told.notes[i])
+        origin = Origin(run_id=ids[k], path=paths[k], format=formats[k], notes=told.notes[i], advice=IN_MEMORY)
         raw = row_table(cells, lists, k)
         if told.errors[i] is not None:
             item: Run | InputError = InputError(told.errors[i])

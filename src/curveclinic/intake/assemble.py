@@ -43,6 +43,10 @@ class ReadOptions:
     verify_crc: bool = False
 
 
+IN_MEMORY = "call it 'train_loss'"
+"""Advice where there is no command line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """Where raw series came from; `advice` tells the user of this origin how to name a column."""
@@ -51,7 +55,7 @@ class Origin:
     path: str = ""
     format: str = ""
     notes: tuple[str, ...] = ()
-    advice: str = "call it 'train_loss'"
+    advice: str = "name it with --train-loss"
 
 
 def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, one_axis: bool = False) -> Run:
@@ -110,6 +114,11 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     if not table:
         return f"no loss column; no column but the steps holds a number; {origin.advice}"
     return f"no loss column; found {quoted(table)}; {origin.advice}"
+
+
+def is_logged(table: Mapping[str, Points]) -> bool:
+    """Says whether a table without a loss is a log all the same: a known quantity has several points in it."""
+    return any(parse(name).quantity and len(values) > 1 for name, (_, values) in table.items())
 
 
 def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:

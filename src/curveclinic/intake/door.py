@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
+from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table, runs_from_grid
 from curveclinic.intake.columns import as_table, grid_from_frame, tables_from_lists
 from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.intake.naming import Points, parse, quoted
@@ -26,7 +26,7 @@ _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
-_NOWHERE = Origin()
+_NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
 
 
@@ -211,7 +211,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [
-            attempt(run_from_table, table, options, Origin(run_id=name or str(k)))
+            attempt(run_from_table, table, options, replace(_NOWHERE, run_id=name or str(k)))
             for k, (name, table) in enumerate(lists)
         ]
         return made, False

@@ -280,6 +280,7 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
 
 
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
+    source = replace(source, format=found.name)
     try:
         for run in (found.iterate or found.read)(source, options or ReadOptions()):
             yield replace(run, notes=(*run.notes, source.note)) if source.note else run

@@ -118,7 +118,7 @@ def check_size(n_bytes: int, source: Source, advice: str, *, file_bytes: int | N
 
 
 def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
-    origin = Origin(run_id=source.run_id, path=source.path, format="parquet", advice="name it with --train-loss")
+    origin = source.origin()
     lists = tables_from_lists(table)
     grid = grid_from_frame(table) if lists is None else None
     try:
@@ -138,7 +138,7 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
 
 def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOptions) -> list[Run]:
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
-    origin = Origin(path=source.path, format="parquet", advice="name it with --train-loss")
+    origin = Origin(path=source.path, format="parquet")
     made = [
         attempt(run_from_table, series, options, replace(origin, run_id=run_id))
         for run_id, (_, series) in zip(run_ids, tables_from_lists(table) or (), strict=True)

@@ -6,10 +6,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
@@ -121,7 +122,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
     rows, guesses = without_commas(rows)
     notes = (*notes, *guesses)
-    origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
+    origin = replace(source.origin(notes=notes), advice=advice)
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
     except InputError as error:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
 from curveclinic.intake.naming import parse, quoted
@@ -82,12 +82,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
     grid, n_bad, cut = _whole(source)
-    notes = (*unfit_note(n_bad), *cut)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
-    )
     try:
-        return runs_from_grid(grid, options, origin)
+        return runs_from_grid(grid, options, source.origin(notes=(*unfit_note(n_bad), *cut)))
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None

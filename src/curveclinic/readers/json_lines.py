@@ -53,9 +53,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     if not rows or n_bad > len(rows):
         raise LogError(f"{source.path}: no JSON dict in {n_bad} of {counted(len(lines), 'line')}")
     notes = (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="jsonl", notes=notes, advice="name it with --train-loss"
-    )
+    origin = source.origin(notes=notes)
     try:
         if is_run_per_item(rows[0]):
             return _runs(rows, options, origin)

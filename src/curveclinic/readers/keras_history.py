@@ -35,11 +35,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no JSON, or holds no series of numbers, or no loss.
     """
     document, notes = load_json(source)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="keras_history", notes=notes, advice="name it with --train-loss"
-    )
     try:
-        return runs_from_document(document, options, origin)
+        return runs_from_document(document, options, source.origin(notes=notes))
     except InputError as error:
         kind = LogError if has_series(document) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *notes))) from None

@@ -175,7 +175,7 @@ def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None
         raise NoCurvesError(f"{source.path}: no list column of numbers; expected train_loss, val_loss, ...")
     falling = np.array([2.0, 1.0])
     try:
-        run_from_table(dict.fromkeys(numbers, (None, falling)), options, Origin(advice="name it with --train-loss"))
+        run_from_table(dict.fromkeys(numbers, (None, falling)), options, Origin())
     except InputError as error:
         raise LogError(f"{source.path}: {error}") from None
 

@@ -67,7 +67,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     Raises:
         LogError: the database is damaged so that no run can be listed, or no run has a loss.
     """
-    origin = Origin(path=source.path, format="mlflow_db", advice="name it with --train-loss")
+    origin = source.origin()
     held: list[tuple[Run, bool]] = []  # runs without a loss are worth a row only beside others
     streaming = False
     with sqlite_file.opened(source) as connection:

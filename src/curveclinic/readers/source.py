@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curveclinic.errors import LogError
+from curveclinic.intake.assemble import Origin
 
 HEAD_BYTES = 65536
 """What a format is recognised by."""
@@ -37,7 +39,7 @@ class Source:
         data: its bytes when it is no file, or was unpacked.
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
-        format: name of the format where the layout of a folder tells it, "" where the content must.
+        format: name of the format; "" until the content tells it where the layout of a folder does not.
         known: all bytes of a small file, where they have been read already; see `opened`.
         note: what every run in it is to say of how it was read, "" for nothing.
     """
@@ -51,6 +53,11 @@ class Source:
     format: str = ""
     known: bytes | None = None
     note: str = ""
+
+    def origin(self, *, title: str = "", notes: Iterable[str] = ()) -> Origin:
+        """Returns where series read from it came from; a run in it may have a title of its own."""
+        run_id = f"{self.run_id}#{title}" if title else self.run_id
+        return Origin(run_id=run_id, path=self.path, format=self.format, notes=tuple(notes))
 
     def opened(self) -> Source:
         """Returns the source with its bytes in memory if it is a file of few, so that it is opened once."""

@@ -39,7 +39,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     Raises:
         LogError: the database is damaged so that no run can be listed, or no run has a loss.
     """
-    origin = Origin(path=source.path, format="trackio", advice="name it with --train-loss")
+    origin = source.origin()
     bad: list[Run] = []
     n_good = 0
     damaged = False

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.errors import LogError
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.readers import remote
 from curveclinic.readers.json_text import load_json
@@ -54,13 +54,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     rows = step_rows(history)
     if not rows:
         raise LogError(f"{source.path}: the log_history is empty; the trainer has logged nothing yet")
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="trainer_state", notes=notes, advice="name it with --train-loss"
-    )
-    try:
-        return runs_from_grid(grid_from_rows(rows), options, origin)
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
+    return runs_from_grid(grid_from_rows(rows), options, source.origin(notes=notes))
 
 
 def step_rows(history: Any) -> list[Mapping[str, Any]]:

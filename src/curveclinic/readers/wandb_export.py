@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from dataclasses import replace
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.intake.charts import JOINT, is_bound, is_run_name
 from curveclinic.intake.columns import grid_from_frame
@@ -45,12 +45,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         run, _, metric = name.rpartition(JOINT)
         if not is_bound(name):
             runs.setdefault(run, {})[metric] = column
-    origin = Origin(
-        path=source.path,
-        format="wandb_export",
-        notes=tuple(notes),
-        advice="name it with --train-loss",
-    )
+    origin = source.origin(notes=notes)
     ids = [f"{source.run_id}#{run}" for run in runs]
     made = [
         attempt(_one, Grid({"step": step, **table}, n_rows), options, replace(origin, run_id=run_id))
@@ -58,10 +53,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     ]
     if not made:
         raise LogError(f"{source.path}: no column '<run> - <metric>' holds a number")
-    try:
-        return usable(made, ids, origin)
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
+    return usable(made, ids, origin)
 
 
 def _one(grid: Grid, options: ReadOptions, origin: Origin) -> Run:
