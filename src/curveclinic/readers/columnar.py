@@ -7,7 +7,7 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.arrow_series import is_index
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, is_logged, run_from_table, runs_from_grid, usable
 from curveclinic.intake.columns import grid_from_frame, tables_from_lists
 from curveclinic.intake.grid import Grid, row_steps
 from curveclinic.intake.naming import Points
@@ -152,7 +152,7 @@ def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOp
 
 
 def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
-    """Whether a table without a loss is a log at all: numbers in its lists, or rows with a step."""
+    """Whether a table without a loss is a log at all: a row of curves, or rows with a step."""
     if grid is not None:
         return bool(row_steps(grid, None)[0])
-    return any(len(values) for _, series in lists or () for _, values in series.values())
+    return any(is_logged(series) for _, series in lists or ())
