@@ -81,21 +81,25 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
-    grid, n_bad, cut = _whole(source)
+    grid, notes = whole(source)
     try:
-        return runs_from_grid(grid, options, source.origin(notes=(*unfit_note(n_bad), *cut)))
+        return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 
-def _whole(source: Source) -> tuple[Grid, int, tuple[str, ...]]:
-    """Returns the rows of all blocks, the number of lines that do not fit the header, and what else is to be noted."""
+def whole(source: Source) -> tuple[Grid, tuple[str, ...]]:
+    """Returns the rows of all blocks, and notes on the lines and cells that are left out.
+
+    Raises:
+        LogError: the text is no table.
+    """
     plain = number_grid(source, _delimiter)
-    return _by_blocks(source.content(), source.path) if plain is None else (plain, 0, ())
+    return _by_blocks(source.content(), source.path) if plain is None else (plain, ())
 
 
-def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
+def _by_blocks(data: bytes, path: str) -> tuple[Grid, tuple[str, ...]]:
     """Parses whatever is a table, cell by cell where need be."""
     text = _as_text(data)
     if text is None:
@@ -104,8 +108,9 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
-    quoted = quoted_note(sum(swallowed for _, _, swallowed in parsed))
-    return _stacked([grid for grid, _, _ in parsed]), sum(bad for _, bad, _ in parsed), (*cut, *quoted)
+    unfit = _unfit_note(sum(bad for _, bad, _ in parsed))
+    quoted = _quoted_note(sum(swallowed for _, _, swallowed in parsed))
+    return _stacked([grid for grid, _, _ in parsed]), (*unfit, *cut, *quoted)
 
 
 def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
@@ -186,7 +191,7 @@ def _blocks(text: str, delimiter: str) -> list[str]:
     return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
 
 
-def n_within_quotes(data: bytes, n_rows: int) -> int:
+def _n_within_quotes(data: bytes, n_rows: int) -> int:
     """Returns how many lines below the header are no rows because a quotation mark before them is still open."""
     if b'"' not in data:
         return 0
@@ -195,14 +200,14 @@ def n_within_quotes(data: bytes, n_rows: int) -> int:
     return max(0, int(n_lines) - 1 - n_rows)
 
 
-def unfit_note(n_lines: int) -> tuple[str, ...]:
+def _unfit_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on lines that do not fit the header; nothing where all do."""
     if not n_lines:
         return ()
     return (f"left out {counted(n_lines, 'line that does not fit the header', 'lines that do not fit the header')}",)
 
 
-def quoted_note(n_lines: int) -> tuple[str, ...]:
+def _quoted_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on such lines; nothing where there are none."""
     if not n_lines:
         return ()
@@ -237,7 +242,7 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
     grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
     grid = replace(grid, notes=(*grid.notes, *notes))
     grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
-    return grid, len(bad), n_within_quotes(data, table.num_rows + len(bad))
+    return grid, len(bad), _n_within_quotes(data, table.num_rows + len(bad))
 
 
 def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], tuple[str, ...]]:
