@@ -54,7 +54,7 @@ def sniff(head: bytes) -> bool:
         return False
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
-    rows = (_cells(line, delimiter) for line in lines[1:])
+    rows = (cells_of(line, delimiter) for line in lines[1:])
     return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
 
 
@@ -62,7 +62,7 @@ def sniff(head: bytes) -> bool:
 def _header(line: str) -> tuple[str, tuple[str, ...]]:
     """Returns the delimiter and the names of a header line; no names where it is none. Most files have the same."""
     delimiter = _delimiter(line)
-    names = tuple(_cells(line, delimiter))
+    names = tuple(cells_of(line, delimiter))
     if line.lstrip()[:1] in "{[<" or (len(names) < 2 and not parse(line.strip()).quantity):
         return delimiter, ()
     if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
@@ -159,7 +159,7 @@ def _from_header(text: str) -> str:
         return text
     comment, row = text[above:].partition("\n")[0], text[at:].partition("\n")[0]
     delimiter = _delimiter(comment)
-    names, cells = _cells(comment, delimiter), _cells(row, delimiter)
+    names, cells = cells_of(comment, delimiter), cells_of(row, delimiter)
     is_header = len(names) == len(cells) and any(map(_is_spelt_number, cells))
     return text[above:] if is_header or not row else text[at:]
 
@@ -168,7 +168,8 @@ def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Returns the cells of a line, without what is around them."""
     cells = line.split(delimiter)
     if '"' in line:
         with suppress(csv.Error):
@@ -187,7 +188,7 @@ def _blocks(text: str, delimiter: str) -> list[str]:
     if not first.strip() or delimiter not in header:
         return [text]
     again = [m.start() for m in re.finditer(rf"^{re.escape(first)}{re.escape(delimiter)}", text, re.MULTILINE)]
-    again = [at for at in again if not any(is_number(c) for c in _cells(text[at:].partition("\n")[0], delimiter))]
+    again = [at for at in again if not any(is_number(c) for c in cells_of(text[at:].partition("\n")[0], delimiter))]
     return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
 
 

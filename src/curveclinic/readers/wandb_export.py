@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.intake.charts import JOINT, is_bound, is_run_name
 from curveclinic.intake.grid import Column, Grid
-from curveclinic.readers.delimited import whole
+from curveclinic.readers.delimited import cells_of, whole
 from curveclinic.readers.source import HEAD_BYTES, Source
 from curveclinic.run import Run
 
@@ -23,7 +20,7 @@ def sniff(head: bytes) -> bool:
         first, rest = first[: first.rfind(b",") + 1].rstrip(b","), b"\n"  # so many runs that the header is cut
     if not rest or b"," not in first or first[:1] in (b"{", b"["):
         return False
-    names = _header(first.decode("utf-8", "replace"))
+    names = cells_of(first.decode("utf-8", "replace").strip(), ",")
     if len(names) < 2 or JOINT in names[0] or not all(JOINT in name for name in names[1:]):
         return False
     return any(is_run_name(name.rpartition(JOINT)[0]) for name in names[1:])
@@ -44,7 +41,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             runs.setdefault(run, {})[metric] = column
     if not steps or not runs:
         raise LogError(f"{source.path}: no numbers in {'a column of a run' if steps else 'the step column'}")
-    (step,) = steps.values()
+    step = next(iter(steps.values()))
     origins = [source.origin(title=run, notes=notes) for run in runs]
     made = [
         attempt(_one, Grid({"step": step, **own}, grid.n_rows), options, origin)
@@ -55,10 +52,3 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def _one(grid: Grid, options: ReadOptions, origin: Origin) -> Run:
     return runs_from_grid(grid, options, origin, split=False)[0]
-
-
-def _header(line: str) -> list[str]:
-    try:
-        return next(csv.reader(io.StringIO(line.strip())), [])
-    except csv.Error:
-        return []
