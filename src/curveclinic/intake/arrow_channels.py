@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.columns import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.intake.grid import OTHER_UNITS
+from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.intake.naming import PERPLEXITY, Name, Points, parse
 from curveclinic.labels import CHANNELS, RunKind
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged

@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
-from curveclinic.intake.arrow_series import NumberLists, is_index, is_list, kinds_of
+from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lists_of
 from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table
-from curveclinic.intake.columns import STEP_LISTS, columns_of, is_axis_of, row_table
-from curveclinic.intake.grid import ID_COLUMNS
+from curveclinic.intake.columns import columns_of
+from curveclinic.intake.list_tables import STEP_LISTS, is_axis_of, is_run_per_row, key_of, row_table
 from curveclinic.intake.naming import Points, parse
 from curveclinic.labels import RunKind
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
@@ -58,9 +58,7 @@ class Reading:
 def is_curve_table(table: pa.Table) -> bool:
     """Whether a table holds one run a row: its curves are lists of numbers, and no loss is a single number."""
     names = table.column_names
-    lists = [name for name in names if is_list(table.schema.field(name).type)] if len(set(names)) == len(names) else []
-    scalar_loss = any(parse(name).quantity == "loss" for name in names if name not in lists)
-    return bool(lists) and (not scalar_loss or any(parse(name).quantity for name in lists))
+    return len(set(names)) == len(names) and is_run_per_row(names, lists_of(table.schema))
 
 
 def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Reading:
@@ -71,7 +69,7 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
         options: what the caller knows better.
         first: number of the first row, which names a run without a name.
     """
-    lists = {name for name in table.column_names if is_list(table.schema.field(name).type)}
+    lists = set(lists_of(table.schema))
     told = _Told.of(table, first, options)
     flat = {name: NumberLists.of(table.column(name)) for name in lists if _is_read(name, lists)}
     odd = np.zeros(table.num_rows, dtype=bool)
@@ -170,8 +168,8 @@ class _Told:
     def of(cls, table: pa.Table, first: int, options: ReadOptions) -> _Told:
         """Reads the columns that are no curves."""
         n = table.num_rows
-        plain = {name for name in table.column_names if not is_list(table.schema.field(name).type)}
-        key = next((k for k in ID_COLUMNS if k in plain), None)
+        lists = lists_of(table.schema)
+        plain, key = set(table.column_names).difference(lists), key_of(table.column_names, lists)
         classes = np.full(n, np.nan if options.num_classes is None else float(options.num_classes))
         if options.num_classes is None and "num_classes" in plain:
             classes = np.array([x if x and x >= 2 else np.nan for x in table["num_classes"].to_pylist()], dtype=float)

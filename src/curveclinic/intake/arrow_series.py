@@ -41,6 +41,11 @@ def is_list(kind: Any) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
+def lists_of(found: pa.Schema) -> list[str]:
+    """Returns the names of the columns whose cells hold lists."""
+    return [field.name for field in found if is_list(field.type)]
+
+
 @dataclass(frozen=True, eq=False)
 class NumberLists:
     """A list column of numbers made flat.

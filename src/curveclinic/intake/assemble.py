@@ -164,7 +164,7 @@ def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | Input
 
 
 def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
-    """Returns the runs of one source; beside good ones a bad one is a run without channels that notes why.
+    """Returns the runs of one source, see `in_place`.
 
     Raises:
         InputError: none is usable; the reason is the first one's.
@@ -172,6 +172,11 @@ def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Or
     reasons = [item for item in found if isinstance(item, InputError)]
     if reasons and len(reasons) == len(found):
         raise reasons[0]
+    return in_place(found, run_ids, origin)
+
+
+def in_place(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
+    """Returns runs; in the place of a bad one is a run without channels that notes why."""
     return [
         Run({}, run_id=run_id, path=origin.path, format=origin.format, notes=(str(item),))
         if isinstance(item, InputError)

@@ -14,8 +14,9 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table, runs_from_grid
-from curveclinic.intake.columns import as_table, grid_from_frame, tables_from_lists
+from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import Points, parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, tokens

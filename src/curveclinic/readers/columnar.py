@@ -7,9 +7,19 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.arrow_series import is_index
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, is_logged, run_from_table, runs_from_grid, usable
-from curveclinic.intake.columns import grid_from_frame, tables_from_lists
+from curveclinic.intake.assemble import (
+    Origin,
+    ReadOptions,
+    attempt,
+    in_place,
+    is_logged,
+    run_from_table,
+    runs_from_grid,
+    usable,
+)
+from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Grid, row_steps
+from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import Points
 from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.parquet_footer import values_of_groups
@@ -143,12 +153,7 @@ def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOp
         attempt(run_from_table, series, options, replace(origin, run_id=run_id))
         for run_id, (_, series) in zip(run_ids, tables_from_lists(table) or (), strict=True)
     ]
-    return [
-        Run({}, run_id=run_id, path=source.path, format="parquet", notes=(str(item),))
-        if isinstance(item, InputError)
-        else item
-        for item, run_id in zip(made, run_ids, strict=True)
-    ]
+    return in_place(made, run_ids, origin)
 
 
 def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
