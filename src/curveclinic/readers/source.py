@@ -16,6 +16,8 @@ HEAD_BYTES = 65536
 _KEPT_BYTES = 1 << 18
 """Files up to this size are read once and kept until their runs are made."""
 
+_BOM = b"\xef\xbb\xbf"
+
 MAX_BYTES = 256 * 1024 * 1024
 """Largest file read into memory at once; Parquet and event files are not bound by it."""
 
@@ -26,6 +28,11 @@ class UnreadableError(LogError):
 
 class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
+
+
+def without_bom(data: bytes) -> bytes:
+    """Returns UTF-8 without the mark that Windows puts before it."""
+    return data.removeprefix(_BOM)
 
 
 @dataclass(frozen=True)

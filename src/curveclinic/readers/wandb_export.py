@@ -7,7 +7,7 @@ from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_
 from curveclinic.intake.charts import JOINT, is_bound, is_run_name
 from curveclinic.intake.grid import Column, Grid
 from curveclinic.readers.delimited import cells_of, whole
-from curveclinic.readers.source import HEAD_BYTES, Source
+from curveclinic.readers.source import HEAD_BYTES, Source, without_bom
 from curveclinic.run import Run
 
 
@@ -15,7 +15,7 @@ def sniff(head: bytes) -> bool:
     """Says whether every column but the first is named `<run> - <metric>`; `train - loss` is none."""
     if JOINT.encode() not in head[: head.find(b"\n")]:
         return False
-    first, rest, _ = head.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
+    first, rest, _ = without_bom(head).partition(b"\n")
     if not rest and len(head) >= HEAD_BYTES:
         first, rest = first[: first.rfind(b",") + 1].rstrip(b","), b"\n"  # so many runs that the header is cut
     if not rest or b"," not in first or first[:1] in (b"{", b"["):
