@@ -49,6 +49,7 @@ class Source:
         format: name of the format; "" until the content tells it where the layout of a folder does not.
         known: all bytes of a small file, where they have been read already; see `opened`.
         note: what every run in it is to say of how it was read, "" for nothing.
+        as_it_lies: it is a folder whose reader takes it as it lies; the parts of a remote one are its files.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Source:
     format: str = ""
     known: bytes | None = None
     note: str = ""
+    as_it_lies: bool = False
 
     def origin(self, *, title: str = "", notes: Iterable[str] = ()) -> Origin:
         """Returns where series read from it came from; a run in it may have a title of its own."""
