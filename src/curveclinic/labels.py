@@ -12,6 +12,9 @@ LAYER_PREFIX: Final = "grad_norm/"
 """Prefix of the optional per-layer gradient norms, given in layer order."""
 
 
+MetricGoal = Literal["max", "min"]
+"""Whether a larger or a smaller metric is better."""
+
 RunKind = Literal["ordinary", "opponents", "opponents with total", "reinforced"]
 """What the losses of a run are: of one net that descends; of two nets that play against each other, with or without a
 total; or of a net that learns from the rewards of its own deeds."""

@@ -18,12 +18,12 @@ from curveclinic.deciding.rules import why_unchecked
 from curveclinic.deciding.sweeps import sweep_notes
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
-from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.labels import HEALTHY, LABELS, MetricGoal
 from curveclinic.measuring.layers import silence_notes, silent_layers
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray
 from curveclinic.report.evidence import evidence
-from curveclinic.run import MetricGoal, Run
+from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:

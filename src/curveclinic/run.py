@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.padding import settled
-from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, RunKind
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict
-
-MetricGoal = Literal["max", "min"]
 
 _SPREAD_RATIO = 1.5
 """Channels without steps whose lengths differ by more than this were logged at different

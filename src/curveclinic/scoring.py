@@ -13,8 +13,9 @@ from curveclinic.errors import InputError
 from curveclinic.intake.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
 from curveclinic.intake.assemble import ReadOptions
 from curveclinic.intake.columns import as_table
-from curveclinic.intake.door import check_options
-from curveclinic.run import MetricGoal, Run
+from curveclinic.intake.door import check_options, runs_from
+from curveclinic.labels import MetricGoal
+from curveclinic.run import Run
 from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
 from curveclinic.writers import error_row
 
@@ -140,8 +141,6 @@ def _errors(items: Iterable[Unreadable]) -> pa.Table:
 def _general(table: Any, options: ReadOptions, *, fast: bool) -> pa.Table:
     """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
     import pyarrow as pa
-
-    from curveclinic.intake.door import runs_from
 
     found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
     judged_rows = _score_runs([item for item in found if isinstance(item, Run)], fast=fast)

@@ -17,10 +17,11 @@ from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS
 from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
-from curveclinic.intake.naming import PERPLEXITY, Name, Points, parse
-from curveclinic.labels import CHANNELS, RunKind
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import MetricGoal, implied_share, is_step
+from curveclinic.intake.naming import PERPLEXITY, Name, parse
+from curveclinic.labels import CHANNELS, MetricGoal, RunKind
+from curveclinic.points import BoolArray, FloatArray, IntArray, Points
+from curveclinic.ragged import Batch, Ragged
+from curveclinic.run import implied_share, is_step
 
 _UNIT_MARGIN: Final = 1e-9
 """Nearer than that to where axes count as being in other units, the slow way decides."""

@@ -20,10 +20,10 @@ from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lis
 from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table
 from curveclinic.intake.columns import columns_of
 from curveclinic.intake.list_tables import STEP_LISTS, is_axis_of, is_run_per_row, key_of, row_table
-from curveclinic.intake.naming import Points, parse
-from curveclinic.labels import RunKind
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.run import MetricGoal, Run
+from curveclinic.intake.naming import parse
+from curveclinic.labels import MetricGoal, RunKind
+from curveclinic.points import BoolArray, FloatArray, IntArray, Points
+from curveclinic.run import Run
 from curveclinic.verdict_rows import Curves
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.labels import RUN_KINDS, RunKind
 from curveclinic.measuring.smoothing import alike
-from curveclinic.points import with_inf
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
+from curveclinic.points import BoolArray, FloatArray, IntArray, with_inf
+from curveclinic.ragged import Ragged, offsets_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

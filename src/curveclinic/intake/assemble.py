@@ -12,11 +12,13 @@ from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
 from curveclinic.intake.hidden_nan import revealed
-from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.padding import settled
 from curveclinic.intake.vocabulary import REWARDS, tokens
+from curveclinic.labels import MetricGoal
 from curveclinic.phrases import counted
-from curveclinic.run import MetricGoal, Run, is_sound_axis, on_steps
+from curveclinic.points import Points
+from curveclinic.run import Run, is_sound_axis, on_steps
 
 _JUDGED = ("train_loss", "val_loss", "grad_norm")
 """Channels of which one must be logged."""

@@ -14,16 +14,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.naming import (
-    ADVERSARIAL_NOTE,
-    OPPONENTS_NOTE,
-    PERPLEXITY,
-    REINFORCEMENT,
-    Name,
-    Points,
-    parse,
-    quoted,
-)
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, PERPLEXITY, REINFORCEMENT, Name, parse, quoted
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
@@ -34,9 +25,8 @@ from curveclinic.intake.vocabulary import (
     SPLITS,
     tokens,
 )
-from curveclinic.labels import CHANNELS, LAYER_PREFIX, RunKind
-from curveclinic.points import FloatArray
-from curveclinic.run import MetricGoal
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, MetricGoal, RunKind
+from curveclinic.points import FloatArray, Points
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""

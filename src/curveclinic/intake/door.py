@@ -17,11 +17,12 @@ from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt,
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
-from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, tokens
-from curveclinic.points import as_points
-from curveclinic.run import MetricGoal, Run, check_metric_goal, check_num_classes
+from curveclinic.labels import MetricGoal
+from curveclinic.points import Points, as_points
+from curveclinic.run import Run, check_metric_goal, check_num_classes
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "

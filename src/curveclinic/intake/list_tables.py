@@ -12,8 +12,8 @@ import numpy.typing as npt
 from curveclinic.errors import InputError
 from curveclinic.intake.columns import columns_of
 from curveclinic.intake.grid import ID_COLUMNS
-from curveclinic.intake.naming import Points, parse
-from curveclinic.points import as_points
+from curveclinic.intake.naming import parse
+from curveclinic.points import Points, as_points
 
 STEP_LISTS: Final = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
 """List columns that hold the steps of all others."""

@@ -31,11 +31,7 @@ from curveclinic.intake.vocabulary import (
     TRADED,
     tokens,
 )
-from curveclinic.points import FloatArray
-from curveclinic.run import MetricGoal
-
-Points = tuple["FloatArray | None", FloatArray]
-"""Steps (None: not logged) and values of one raw series; missing points are left out."""
+from curveclinic.labels import MetricGoal
 
 Split = Literal["train", "val", "test", ""]
 Quantity = Literal["loss", "metric", "lr", "grad_norm", ""]

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Final, Literal
 
-from curveclinic.run import MetricGoal
+from curveclinic.labels import MetricGoal
 
 
 def _words(text: str) -> frozenset[str]:

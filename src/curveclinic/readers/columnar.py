@@ -20,7 +20,7 @@ from curveclinic.intake.assemble import (
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Grid, row_steps
 from curveclinic.intake.list_tables import tables_from_lists
-from curveclinic.intake.naming import Points
+from curveclinic.points import Points
 from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.parquet_footer import values_of_groups
 from curveclinic.readers.source import NoCurvesError, Source

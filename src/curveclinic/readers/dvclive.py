@@ -8,8 +8,9 @@ from pathlib import Path
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
-from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
+from curveclinic.points import Points
 from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source

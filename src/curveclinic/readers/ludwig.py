@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curveclinic.intake.assemble import ReadOptions, run_from_table
-from curveclinic.intake.naming import Points
-from curveclinic.points import as_points
+from curveclinic.points import Points, as_points
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
 from curveclinic.run import Run

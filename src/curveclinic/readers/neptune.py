@@ -12,7 +12,7 @@ import numpy as np
 
 from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, usable
-from curveclinic.intake.grid import IntArray
+from curveclinic.points import IntArray
 from curveclinic.readers.columnar import check_size, first_line, opened
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from curveclinic.intake.charts import JOINT, labelled
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
+from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, repeated_notes
 from curveclinic.intake.vocabulary import REPETITIONS
-from curveclinic.points import MISSING_TEXT, FloatArray
+from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
 
 TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))

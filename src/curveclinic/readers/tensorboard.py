@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
-from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray
+from curveclinic.points import FloatArray, Points
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source

@@ -13,10 +13,10 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
-from curveclinic.intake.grid import Column, Grid, IntArray, column_from_cells, flatten
+from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray
+from curveclinic.points import FloatArray, IntArray
 from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
