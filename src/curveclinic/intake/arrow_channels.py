@@ -17,7 +17,8 @@ from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS
 from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
-from curveclinic.intake.naming import PERPLEXITY, Name, parse
+from curveclinic.intake.naming import Name, parse
+from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.ragged import Batch, Ragged
@@ -115,10 +116,10 @@ def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
 
 def _is_plain(names: Sequence[Name]) -> bool:
     """Whether no two names compete, so that lengths, steps and values decide nothing."""
-    losses = [n for n in names if n.rank <= 1]
-    if any(n.rank == PERPLEXITY for n in names) and len({n.split == "val" for n in losses}) < 2:
+    losses = [n for n in names if n.is_loss]
+    if any(n.rank == Rank.PERPLEXITY for n in names) and len({n.split == "val" for n in losses}) < 2:
         return False
-    bare, named = ([n for n in names if n.rank < 9 and n.split == split] for split in ("", "train"))
+    bare, named = ([n for n in names if n.may_be_loss and n.split == split] for split in ("", "train"))
     if not losses or (bare and named):
         return False
     for one_side in (("", "train"), ("val",), ("test",)):

@@ -94,7 +94,7 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
 def _is_read(name: str, lists: set[str]) -> bool:
     """Whether a list column can be a channel or the steps of one, or tells what the others are."""
     known = parse(name)
-    return known.is_told or known.rank < 9 or name.lower() in STEP_LISTS or is_axis_of(name, lists)
+    return known.is_told or known.may_be_loss or name.lower() in STEP_LISTS or is_axis_of(name, lists)
 
 
 def _taken(curves: Curves, rows: IntArray) -> Curves:

@@ -106,7 +106,7 @@ def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple
 
 
 def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
-    empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
+    empty = [name for name, (_, values) in table.items() if parse(name).may_be_loss and not len(values)]
     if empty:
         return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
     names = [parse(name) for name in table]

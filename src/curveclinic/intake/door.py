@@ -19,7 +19,7 @@ from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
-from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, tokens
+from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.points import Points, as_points
 from curveclinic.run import Run, check_metric_goal, check_num_classes
@@ -112,7 +112,7 @@ def _is_log(data: Any) -> bool:
     cells = [cell for row in data for cell in flatten(row)]
     if all(_is_scalar(value) for _, value in cells):
         return True
-    losses = [value for name, value in cells if parse(str(name)).rank <= 1]
+    losses = [value for name, value in cells if parse(str(name)).is_loss]
     numbers = [value for value in losses if value is not None]
     return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
 
@@ -182,7 +182,7 @@ def _is_mapping(value: Any) -> bool:
 
 def _is_history(part: Mapping[str, Any]) -> bool:
     return any(
-        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == 0
+        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == Rank.LOSS
         for name, value in part.items()
     )
 
@@ -282,7 +282,7 @@ def _table_and_notes(
             used = True
             steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
         table[raw] = (steps, values)
-    if single and not any(parse(raw).rank <= 1 for raw in table):
+    if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]
     if not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")

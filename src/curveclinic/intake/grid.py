@@ -13,7 +13,7 @@ import numpy as np
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.restarts import cut
-from curveclinic.intake.vocabulary import REPETITIONS
+from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
 
@@ -314,7 +314,7 @@ def _main_column(grid: Grid) -> Column | None:
 
     def rank(name: str) -> tuple[bool, bool, int]:
         known = parse(name)
-        return known.rank > 2, known.split in ("val", "test"), -len(grid.columns[name].rows)
+        return known.rank > Rank.ERROR, known.split in ("val", "test"), -len(grid.columns[name].rows)
 
     best = min(grid.columns, key=rank, default=None)
     return None if best is None else grid.columns[best]

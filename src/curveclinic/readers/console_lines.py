@@ -14,7 +14,7 @@ from typing import Final
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import SUMMARY
-from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
+from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, Rank, tokens
 from curveclinic.readers.commas import Comma, has_points, is_grouped, is_with_comma, settled
 
 Row = dict[str, str]
@@ -162,7 +162,7 @@ def names_loss(row: Row) -> bool:
 
 def names_error(row: Row) -> bool:
     """Says whether a row holds a loss or an error that stands in for one."""
-    return any(parse(name).rank <= 2 for name in row)
+    return any(parse(name).rank <= Rank.ERROR for name in row)
 
 
 def are_rounds(lines: Iterable[str], fewest: int) -> bool:

@@ -70,7 +70,7 @@ def is_run_per_item(item: Mapping[str, Any]) -> bool:
         table = table_from_mapping(inner if isinstance(inner, Mapping) else item)
     except InputError:
         return False
-    return any(parse(name).rank <= 3 for name in table)
+    return any(parse(name).may_be_loss for name in table)
 
 
 def has_series(document: Any) -> bool:
