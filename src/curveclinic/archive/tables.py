@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curveclinic.intake.arrow_curves import Unreadable
+from curveclinic.intake.assemble import Origin, unusable
 from curveclinic.readers import ReadFailure, ReadOptions
 from curveclinic.readers.curve_table import table_from_runs
 from curveclinic.run import Run
@@ -50,7 +51,7 @@ def curves_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
     """Returns the rows of an index."""
     return table_from_runs(
         [
-            item if isinstance(item, Run) else Run({}, path=item.path, format=item.format, notes=(item.reason,))
+            item if isinstance(item, Run) else unusable(Origin(path=item.path, format=item.format), item.reason)
             for item in items
         ]
     )

@@ -178,13 +178,21 @@ def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Or
 
 
 def in_place(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
-    """Returns runs; in the place of a bad one is a run without channels that notes why."""
+    """Returns runs, with `unusable` in the place of a bad one."""
     return [
-        Run({}, run_id=run_id, path=origin.path, format=origin.format, notes=(str(item),))
-        if isinstance(item, InputError)
-        else item
+        unusable(replace(origin, run_id=run_id), str(item)) if isinstance(item, InputError) else item
         for item, run_id in zip(found, run_ids, strict=True)
     ]
+
+
+def unusable(origin: Origin, reason: str) -> Run:
+    """Returns what stands among the runs of a source for one that could not be read, see `why_unusable`."""
+    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(reason,))
+
+
+def why_unusable(run: Run) -> str:
+    """Returns why a run could not be read, "" for one that could."""
+    return "" if run.channels else "; ".join(run.notes)
 
 
 def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table, runs_from_grid
+from curveclinic.intake.assemble import (
+    IN_MEMORY,
+    Origin,
+    ReadOptions,
+    attempt,
+    run_from_table,
+    runs_from_grid,
+    why_unusable,
+)
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
@@ -204,7 +212,7 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple
 
 def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
     """Puts the reason in the place of a run that cannot be used beside others."""
-    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs]
+    return [run if run.channels else InputError(f"{run.run_id}: {why_unusable(run)}") for run in runs]
 
 
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import ReadOptions
+from curveclinic.intake.assemble import ReadOptions, why_unusable
 from curveclinic.readers import console, remote, sqlite_file
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
@@ -132,7 +132,7 @@ def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iter
     source = replace(source, format=found.name)
     try:
         for run in (found.iterate or found.read)(source, options or ReadOptions()):
-            yield replace(run, notes=(*run.notes, source.note)) if source.note else run
+            yield replace(run, notes=(*run.notes, source.note)) if source.note and run.channels else run
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
@@ -195,7 +195,7 @@ def run_or_failure(run: Run) -> Run | ReadFailure:
     if run.channels:
         return run
     named = f"{run.run_id}: " if run.run_id else ""
-    return ReadFailure(run.path, run.format, f"{named}{run.notes[-1]}")
+    return ReadFailure(run.path, run.format, f"{named}{why_unusable(run)}")
 
 
 def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, Source]:

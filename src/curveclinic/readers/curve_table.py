@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from curveclinic.intake.arrow_series import INDEX_MARK, kinds_of
+from curveclinic.intake.assemble import Origin, unusable, why_unusable
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.points import FloatArray, Series
 from curveclinic.run import Run
@@ -62,7 +63,7 @@ def table_from_runs(runs: Sequence[Run]) -> pa.Table:
         "run_id": [storable(run.run_id) for run in runs],
         "path": [storable(run.path) for run in runs],
         "format": [run.format for run in runs],
-        "error": [None if run.channels else storable(run.notes[-1]) for run in runs],
+        "error": [storable(why_unusable(run)) or None for run in runs],
         "num_classes": [run.num_classes for run in runs],
         "metric_goal": [run.metric_goal for run in runs],
         "notes": [[storable(note) for note in run.notes] if run.channels else [] for run in runs],
@@ -82,7 +83,7 @@ def runs_from_table(table: pa.Table) -> list[Run]:
     series = {name: _series(table, name) for name in names}
     text = {name: table.column(name).to_pylist() for name in schema().names[:_N_FIXED]}
     return [
-        Run({}, path=path, format=format, notes=(error,))
+        unusable(Origin(path=path, format=format), error)
         if error is not None
         else Run(
             {name: series[name][i] for name in channels},

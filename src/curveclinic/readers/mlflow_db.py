@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curveclinic.errors import LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, unusable, why_unusable
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
@@ -82,7 +82,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     if not streaming:
         damaged = [run for run, is_damaged in held if is_damaged]
         told = damaged or [run for run, _ in held]
-        reason = told[0].notes[-1] if told else "no run with curves that is not deleted"
+        reason = why_unusable(told[0]) if told else "no run with curves that is not deleted"
         raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
 
 
@@ -98,7 +98,7 @@ def _runs(
             table = _metrics_table(connection)
         except sqlite_file.ERRORS as error:
             note = f"the database is damaged ({error}); runs after {after or 'the first'} are lost"
-            yield Run({}, run_id=f"{source.run_id}#rest", path=source.path, format=origin.format, notes=(note,)), True
+            yield unusable(source.origin(title="rest"), note), True
             return
         if not entries:
             return
@@ -219,8 +219,7 @@ def _run(
         return made, bool(damage)
     if not damage and not any(len(s.steps) > 1 for s in series.values()):
         return None, False
-    reason = ("; ".join((*damage, str(made))),)
-    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=reason), bool(damage)
+    return unusable(origin, "; ".join((*damage, str(made)))), bool(damage)
 
 
 def _points(

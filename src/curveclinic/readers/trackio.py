@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, unusable, why_unusable
 from curveclinic.intake.grid import Grid, column_from_cells, flatten, text_notes
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
@@ -59,7 +59,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
                 else:
                     bad.append(run)
     if not n_good:
-        reason = bad[0].notes[-1] if bad else "a Trackio project without a run"
+        reason = why_unusable(bad[0]) if bad else "a Trackio project without a run"
         raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
     yield from bad
 
@@ -91,8 +91,7 @@ def _runs(
     try:
         return runs_from_grid(grid, options, replace(origin, notes=notes)), bool(notes)
     except InputError as error:
-        reason = ("; ".join((*notes, str(error))),)
-        return [Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=reason)], bool(notes)
+        return [unusable(origin, "; ".join((*notes, str(error))))], bool(notes)
 
 
 def _grid(rows: list[tuple[Any, Any]]) -> tuple[Grid, int]:
