@@ -113,7 +113,7 @@ def yardstick_rows(networks: dict[str, Classifier], path: Path) -> Iterator[Row]
 
 def _found(batch: Batch, network: Classifier) -> BoolArray:
     """(n, 20) labels that a scan with this network finds."""
-    whole = judged(batch, network, Kinds.of([()] * batch.size))
+    whole = judged(batch, network, Kinds.of(["ordinary"] * batch.size))
     return whole.verdicts.present & ~whole.undetermined[:, None]
 
 

@@ -38,7 +38,7 @@ from yardstick import RESULTS
 
 from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table, runs_from_grid
 from curveclinic.readers import FORMATS, json_text, read_file, tensorboard
-from curveclinic.readers.delimited import _delimiter, _whole
+from curveclinic.readers.delimited import _delimiter, whole
 from curveclinic.readers.discovery import tensorboard_source
 from curveclinic.readers.event_file import decode
 from curveclinic.readers.number_table import number_grid
@@ -301,7 +301,7 @@ def stage_rows(folder: Path, share: float, seed: int) -> Iterator[Row]:
 def _csv_stages(paths: Sequence[Path]) -> dict[str, Callable[[], object]]:
     sources = [Source(str(p), p.name) for p in paths]
     heads = [s.head() for s in sources]
-    grids = [_whole(s)[0] for s in sources]
+    grids = [whole(s)[0] for s in sources]
     return {
         "open and read": lambda: [s.head() for s in sources],
         "tell the format": lambda: [next(f for f in FORMATS if f.sniff(h)) for h in heads],

@@ -20,9 +20,9 @@ from typing import Final
 
 from marked import fill
 
-from curveclinic import readers
 from curveclinic.labels import TRAITS
-from curveclinic.readers import FORMATS, Format
+from curveclinic.readers import formats
+from curveclinic.readers.formats import FORMATS, Format
 from curveclinic.symptoms import SYMPTOMS
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +110,7 @@ def _modules(found: Format) -> str:
     """The files that its functions come from, the one that reads first."""
     functions = (found.read, found.sniff, found.holds, found.iterate)
     names = dict.fromkeys(f.__module__ for f in functions if f is not None)
-    return ", ".join(f"`{name.removeprefix('curveclinic.readers.')}.py`" for name in names if name != readers.__name__)
+    return ", ".join(f"`{name.removeprefix('curveclinic.readers.')}.py`" for name in names if name != formats.__name__)
 
 
 def main() -> None:

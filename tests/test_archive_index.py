@@ -29,7 +29,7 @@ def same(one, other):
     for name, series in one.channels.items():
         np.testing.assert_array_equal(series.steps, other.channels[name].steps)
         np.testing.assert_array_equal(series.values, other.channels[name].values)
-    for name in ("run_id", "num_classes", "metric_goal", "path", "format", "notes"):
+    for name in ("run_id", "num_classes", "metric_goal", "path", "format", "notes", "kind"):
         assert getattr(one, name) == getattr(other, name)
     return True
 
@@ -38,6 +38,7 @@ RUNS = [
     Run.from_arrays(
         {"val_loss": ([10, 30], [2.0, float("nan")]), "train_loss": [3.0, float("inf"), 1.0]},
         run_id="a", num_classes=10, metric_goal="max", path="a.csv", format="csv", notes=["one", "two"],
+        kind="opponents",
     ),
     Run.from_arrays(
         {"train_loss": [1.0], "grad_norm/out": [5.0, 4.0], "grad_norm": [1.0], "grad_norm/in_steps": [3.0]}, run_id="b"

@@ -50,7 +50,7 @@ def test_a_run_of_several_files(make):
 def test_a_folder_counts_what_its_curves_are_read_from(make, tmp_path):
     make("run/metrics/loss", "123", time=3)
     make("run/artifacts/model.bin", "1234567890", time=9)
-    source = Source(str(tmp_path / "run"), "run")
+    source = Source(str(tmp_path / "run"), "run", format="mlflow")
     assert signature(source) == Signature(3, 3)
     before = digest(source)
     make("run/artifacts/model.bin", "x")

@@ -102,8 +102,11 @@ def units(folder):
     return list(found.values())
 
 
+REFUSED = "other database"
+
+
 def other_database(path):
-    """A SQLite database of neither MLflow nor Trackio: `sqlite` names its tables and reads nothing."""
+    """A SQLite database of neither MLflow nor Trackio, which is refused."""
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE losses (step INTEGER, train_loss REAL)")
     connection.executemany("INSERT INTO losses VALUES (?, ?)", [(k, 1 / (k + 1)) for k in range(300)])
@@ -127,7 +130,7 @@ def by_format(tmp_path_factory):
         copied(root, copy)
         for name, unit in units(copy):
             found[name].append(unit)
-    found["sqlite"].append(other_database(base / "other.db"))
+    found[REFUSED].append(other_database(base / "other.db"))
     return found
 
 
@@ -281,7 +284,7 @@ def fuzzed(by_format, name, kind, count):
 
 
 KINDS = ("truncated", "flipped", "joined")
-NAMES = [f.name for f in FORMATS]
+NAMES = [*(f.name for f in FORMATS), REFUSED]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -425,3 +425,11 @@ def test_steps_that_are_used_are_not_said_to_be_left_out():
     run = one({"step": [10, 20, 30, 40], "loss": [3, None, 1, 0], "val_loss": [None, 2, None, 1]})
     assert run.channels["train_loss"].steps.tolist() == [10, 30, 40]
     assert not any("steps are counted" in note for note in run.notes)
+
+
+def test_the_summary_of_a_trainer_is_no_train_loss():
+    rows = [{"eval_loss": 2.0 - k / 10, "step": k} for k in range(9)]
+    state = {"log_history": [*rows, {"train_runtime": 9.0, "train_loss": 1.5, "step": 9}]}
+    (run,), single = runs_from(state)
+    assert single
+    assert list(run.channels) == ["val_loss"]

@@ -1,15 +1,23 @@
 """What a run is beside an ordinary one decides what can be said of it, by whatever door it came."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from doors import diagnoses, verdicts
 
-from curveclinic import predict_pathology
+from curveclinic import Run, predict_pathology, score_table
 from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.errors import InputError
+from curveclinic.intake.arrow_curves import read_curves
+from curveclinic.intake.assemble import ReadOptions
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, RUN_KINDS
 from curveclinic.readers import read_stdin
+from curveclinic.readers.curve_table import runs_from_table, table_from_runs
 
 N = 60
 FALL = (2 * np.exp(-np.arange(N) / 12) + 0.1 + 0.01 * np.random.default_rng(0).standard_normal(N)).tolist()
@@ -21,12 +29,42 @@ STABLE_BASELINES = {
 }  # fmt: skip
 
 
-def test_kinds_are_told_by_the_notes():
-    kinds = Kinds.of([(), ("a", ADVERSARIAL_NOTE), (OPPONENTS_NOTE,), (f"{REINFORCEMENT}, told by 'reward'",)])
+def test_kinds_tell_what_cannot_be_said():
+    kinds = Kinds.of(RUN_KINDS)
     assert kinds.adversarial.tolist() == [False, True, False, False]
     assert kinds.opposed.tolist() == [False, True, True, False]
     assert kinds.reinforced.tolist() == [False, False, False, True]
     assert kinds.silent.sum(axis=1).tolist() == [0, len(LABELS) - 2, 0, len(LABELS) - 1]
+
+
+@pytest.mark.parametrize("words", [ADVERSARIAL_NOTE, OPPONENTS_NOTE, f"{REINFORCEMENT}, told by 'reward'"])
+def test_words_decide_nothing(words, tmp_path):
+    column = f"{words.partition(',')[0]} loss"
+    assert {said[:2] for said in verdicts({column: RISE}, tmp_path).values()} == {("findings", ("divergence",))}
+    noted = Run.from_arrays({"train_loss": RISE}, notes=(words,))
+    assert predict_pathology(noted).labels == ("divergence",)
+    table = pa.table({"train_loss": [RISE], "notes": [[words]], "kind": ["reinforced"]})
+    (row,) = score_table(table).to_pylist()
+    assert (row["labels"], row["message"]) == (["divergence"], words)
+
+
+@pytest.mark.parametrize("kind", RUN_KINDS)
+def test_the_kind_of_a_run_goes_with_it(kind):
+    run = Run.from_arrays({"train_loss": RISE}, kind=kind)
+    stored = table_from_runs([run, run])
+    (loaded, _) = runs_from_table(stored)
+    assert {own.kind for own in (pickle.loads(pickle.dumps(run)), replace(run, run_id="a"), loaded)} == {kind}
+    judged = {tuple(row["labels"] or ()) for row in score_table(stored).to_pylist()}
+    assert judged == {() if kind == "reinforced" else ("divergence",)}
+    place = stored.schema.get_field_index("train_loss_steps")  # steps that go back are read the slow way
+    backward = stored.set_column(place, "train_loss_steps", [[run.channels["train_loss"].steps[::-1]] * 2])
+    assert read_curves(backward, ReadOptions()).others[1].kind == kind
+    assert [own.kind for own in runs_from_table(stored.drop_columns("kind"))] == ["ordinary"] * 2
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(InputError, match="kind: found 'odd', expected one of ordinary, opponents"):
+        Run({}, kind="odd")
 
 
 def test_a_val_loss_alone_is_not_called_healthy(tmp_path):

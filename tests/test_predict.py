@@ -280,7 +280,7 @@ def test_a_critic_on_its_way_back_to_zero_does_not_diverge(total):
 
 
 def test_adversarial_losses_are_judged_on_two_labels_only(use):
-    d = predict_runs([Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE,))])[0]
+    d = predict_runs([Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE,), kind="opponents")])[0]
     assert set(d.probabilities) == {"non_finite", "divergence"}
     assert d.labels == ("healthy",)
     assert ADVERSARIAL_NOTE in d.unchecked["overfitting"]

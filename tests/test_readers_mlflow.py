@@ -130,6 +130,20 @@ def test_a_database_of_deleted_runs(database):
     assert [type(r) for r in read_runs([database.parent])] == [ReadFailure]  # no run in this folder
 
 
+def test_a_name_is_no_damage(database):
+    connection = sqlite3.connect(database)
+    for table in ("metrics", "latest_metrics"):
+        connection.execute(f"UPDATE OR IGNORE {table} SET key = 'damaged_acc'")
+        connection.execute(f"DELETE FROM {table} WHERE key != 'damaged_acc'")
+    connection.execute("UPDATE latest_metrics SET step = 0")
+    connection.commit()
+    connection.close()
+    (nothing,) = read_runs([database.parent])
+    assert nothing.empty
+    with pytest.raises(LogError, match="found only metrics or rewards, 'damaged_acc'"):
+        read_file(database)
+
+
 def test_a_run_without_a_loss_is_one_failure_beside_good_ones(database):
     connection = sqlite3.connect(database)
     connection.execute(
@@ -284,7 +298,7 @@ def test_other_databases(tmp_path):
     connection = sqlite3.connect(path)
     connection.executescript("CREATE TABLE users (id, name); CREATE VIEW metrics AS SELECT * FROM users")
     connection.close()
-    reason = r"app.db: a SQLite database with tables 'users'; expected one of MLflow .* or Trackio"
+    reason = r"app.db: a SQLite database with tables 'users'; expected one of mlflow_db, trackio"
     with pytest.raises(LogError, match=reason):
         read_file(path)
     (tmp_path / "logs" / "run.csv").write_text("epoch,loss\n0,2\n1,1\n")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadOptions, is_log, read_file, read_stdin
+from curveclinic.readers import ReadOptions, is_log, read_file, read_runs, read_stdin
 from curveclinic.readers.nul_bytes import without_nul
 
 N = 30
@@ -95,3 +95,11 @@ def test_a_database_is_not_mended(tmp_path):
         connection.executemany("INSERT INTO train_loss VALUES (?, ?)", [(k, k / 2) for k in range(99)])
     with pytest.raises(LogError, match="database"):
         read_file(tmp_path / "x.db")
+
+
+def test_a_run_without_a_loss_says_so_though_there_are_holes(tmp_path):
+    rows = [{"run_id": "a", "loss": 3 - k} for k in range(3)] + [{"run_id": "b", "accuracy": k} for k in range(3)]
+    (tmp_path / "x.jsonl").write_bytes("".join(json.dumps(row) + "\n" for row in rows).encode() + HOLE)
+    run, failure = read_runs([tmp_path])
+    assert "NUL" in run.notes[-1]
+    assert "no loss column" in failure.reason

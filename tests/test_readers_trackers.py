@@ -1,6 +1,7 @@
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -121,10 +122,31 @@ def test_wandb_chart_by_layout_only():
 def test_wandb_chart_of_a_metric_without_loss():
     with pytest.raises(LogError, match=r"no loss column; found only metrics or rewards, 'acc'"):
         read_stdin(b'"Step","run a - acc","run a - acc__MIN"\n0,1,1\n1,2,2\n')
-    good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n1,2,2\n\xff,4\n')
+    good, bad = read_stdin(b'"epoch","a - loss","b - x - lr"\n0,3,1\n\xff,4\n1,2,2\n')
     assert "left out 1 line that does not fit the header" in good.notes
     assert (good.run_id, good.channels["train_loss"].values.tolist()) == ("-#a", [3, 2])
     assert (bad.run_id, dict(bad.channels)) == ("-#b - x", {})
+
+
+def test_runs_of_one_name_in_a_wandb_chart():
+    first, second = read_stdin(b'"","a - loss","a - loss"\n0,3,5\n1,2,\n2,1,4\n')
+    assert (first.run_id, second.run_id) == ("-#run 1 - a", "-#run 2 - a")
+    assert second.channels["train_loss"].steps.tolist() == [0, 2]
+    assert second.channels["train_loss"].values.tolist() == [5, 4]
+
+
+def test_a_name_is_no_damage(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "project.db")) as connection, connection:
+        connection.execute("CREATE TABLE metrics (run_name TEXT, step INTEGER, metrics TEXT)")
+        rows = [("a", step, json.dumps({"damaged_pixels": step})) for step in range(9)]
+        connection.executemany("INSERT INTO metrics VALUES (?, ?, ?)", rows)
+    (nothing,) = read_runs([tmp_path])
+    assert nothing.empty
+    with closing(sqlite3.connect(tmp_path / "project.db")) as connection, connection:
+        connection.execute("INSERT INTO metrics VALUES ('a', 9, '{')")
+    (failure,) = read_runs([tmp_path])
+    assert "the database is damaged; left out 1 row without JSON; no loss column" in failure.reason
+    assert (failure.format, failure.empty) == ("trackio", False)
 
 
 def test_steps_told_by_time():

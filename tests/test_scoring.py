@@ -53,7 +53,7 @@ def odd_runs():
     yield Run.from_arrays({"train_loss": [np.nan] * 5})
     yield Run.from_arrays({"train_loss": [np.nan, 1.0]})
     yield Run.from_arrays({"val_loss": [1, 2, np.inf, 3, np.inf, 2, 4, 1, 4, 1, 3]}, notes=("one", "two"))
-    yield Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE, "said"))
+    yield Run.from_arrays(SHOWS["overfitting"], notes=(ADVERSARIAL_NOTE, "said"), kind="opponents")
     yield Run.from_arrays(
         {**SHOWS["exploding_gradients"], "grad_norm/a": ([3.5, 100.5], [1, 2]), "grad_norm/b": [1, 2]}
     )
@@ -69,6 +69,7 @@ def table_of(runs, kind=pa.list_):
     """A table as an index holds it."""
     columns = {name: [getattr(run, name) for run in runs] for name in ("run_id", "path", "format", "metric_goal")}
     columns |= {"num_classes": [run.num_classes for run in runs], "notes": [list(run.notes) for run in runs]}
+    columns["kind"] = [run.kind for run in runs]
     for name in ("train_loss", "val_loss", "train_metric", "val_metric", "lr", "grad_norm"):
         found = [run.channels.get(name) for run in runs]
         for column, part in ((name, "values"), (f"{name}_steps", "steps")):

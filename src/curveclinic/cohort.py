@@ -15,7 +15,7 @@ import numpy as np
 
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.errors import InputError
-from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.labels import HEALTHY, LABELS, MetricGoal
 from curveclinic.measuring.measures import MAD_TO_STD
 from curveclinic.outliers import FEWEST, odd_findings, odd_levels
 from curveclinic.phrases import counted, value
@@ -26,7 +26,6 @@ from curveclinic.report.axis import number
 from curveclinic.report.text import name as name_of
 from curveclinic.report.text import printable
 from curveclinic.report.trace import Trace, trace_of
-from curveclinic.run import MetricGoal
 from curveclinic.symptoms import SYMPTOMS
 
 _SAME_LENGTH = 0.9

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Literal, get_args
 
 CHANNELS: Final = ("train_loss", "val_loss", "train_metric", "val_metric", "lr", "grad_norm")
 """Channel names in the order every array in the project uses."""
 
 LAYER_PREFIX: Final = "grad_norm/"
 """Prefix of the optional per-layer gradient norms, given in layer order."""
+
+
+MetricGoal = Literal["max", "min"]
+"""Whether a larger or a smaller metric is better."""
+
+RunKind = Literal["ordinary", "opponents", "opponents with total", "reinforced"]
+"""What the losses of a run are: of one net that descends; of two nets that play against each other, with or without a
+total; or of a net that learns from the rewards of its own deeds."""
+
+RUN_KINDS: Final[tuple[RunKind, ...]] = get_args(RunKind)
 
 
 class Label(str, Enum):

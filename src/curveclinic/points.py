@@ -13,6 +13,11 @@ from curveclinic.errors import InputError
 from curveclinic.phrases import counted
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+Points = tuple[FloatArray | None, FloatArray]
+"""Steps (None: not logged) and values of one raw series; missing points are left out."""
 
 _STORED_INF = 1.797e308
 """Databases without Inf (MLflow's) store the largest float in its place."""

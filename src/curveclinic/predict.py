@@ -19,11 +19,11 @@ from curveclinic.deciding.rules import why_unchecked
 from curveclinic.deciding.sweeps import sweep_notes
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
-from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.labels import HEALTHY, LABELS, MetricGoal
 from curveclinic.measuring.layers import silence_notes, silent_layers
 from curveclinic.ragged import Batch, IntArray
 from curveclinic.report.evidence import evidence
-from curveclinic.run import MetricGoal, Run
+from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
 
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
-    kinds = Kinds.of(run.notes for run in runs)
+    kinds = Kinds.of([run.kind for run in runs])
     decided = judged(Batch.from_runs(runs), classifier, kinds)
     causes = None if classifier is None else classifier.causes
     rows = _Rows(decided, [silent_layers(run.channels) for run in runs], causes)

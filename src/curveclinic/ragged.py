@@ -11,16 +11,14 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.layers import layer_ratio
+from curveclinic.points import BoolArray as BoolArray
+from curveclinic.points import FloatArray as FloatArray
+from curveclinic.points import IntArray as IntArray
 from curveclinic.run import Run
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 _BLOCK_GROWTH = 1.3
 """Lengths within this factor share a block: at most 30 % padding, about 9 blocks a decade."""

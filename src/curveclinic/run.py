@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.padding import settled
-from curveclinic.labels import CHANNELS, LAYER_PREFIX
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict
-
-MetricGoal = Literal["max", "min"]
 
 _SPREAD_RATIO = 1.5
 """Channels without steps whose lengths differ by more than this were logged at different
@@ -42,6 +40,7 @@ class Run:
         path: file or folder the run came from, "" for in-memory runs.
         format: name of the log format, "" for in-memory runs.
         notes: what was chosen or repaired while reading, one sentence each.
+        kind: what its losses are, which decides what can be said of them.
     """
 
     channels: Mapping[str, Series]
@@ -51,6 +50,7 @@ class Run:
     path: str = ""
     format: str = ""
     notes: tuple[str, ...] = field(default=())
+    kind: RunKind = field(default="ordinary", kw_only=True)
 
     def __post_init__(self) -> None:
         for name, series in self.channels.items():
@@ -62,6 +62,8 @@ class Run:
                 )
         check_num_classes(self.num_classes)
         check_metric_goal(self.metric_goal)
+        if self.kind not in RUN_KINDS:
+            raise InputError(f"kind: found {self.kind!r}, expected one of {', '.join(RUN_KINDS)}")
         object.__setattr__(self, "channels", ReadOnlyDict(self.channels))
         object.__setattr__(self, "run_id", "" if self.run_id is None else str(self.run_id))
 
@@ -76,6 +78,7 @@ class Run:
         path: str = "",
         format: str = "",
         notes: Sequence[str] = (),
+        kind: RunKind = "ordinary",
     ) -> Run:
         """Builds a run from canonical channel names and raw values.
 
@@ -84,7 +87,7 @@ class Run:
                 (missing), NaN, Inf and their usual spellings as text, and numbers as text ("23.3%").
                 NaN that pads rows is left out, see `padding.settled`. Steps may repeat or go back:
                 the last value written for a step wins, except that a NaN never replaces nothing silently.
-            run_id, num_classes, metric_goal, path, format, notes: see the class.
+            run_id, num_classes, metric_goal, path, format, notes, kind: see the class.
 
         Raises:
             InputError: a channel is not a sequence of numbers, or steps and values differ in length.
@@ -121,6 +124,7 @@ class Run:
             path=path,
             format=format,
             notes=(*notes, *extra),
+            kind=kind,
         )
 
     @property

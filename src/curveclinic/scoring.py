@@ -13,8 +13,10 @@ from curveclinic.errors import InputError
 from curveclinic.intake.arrow_curves import Reading, Unreadable, is_curve_table, read_curves
 from curveclinic.intake.assemble import ReadOptions
 from curveclinic.intake.columns import as_table
-from curveclinic.intake.door import check_options
-from curveclinic.run import MetricGoal, Run
+from curveclinic.intake.door import check_options, runs_from
+from curveclinic.labels import MetricGoal
+from curveclinic.points import BoolArray
+from curveclinic.run import Run
 from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
 from curveclinic.writers import error_row
 
@@ -108,7 +110,7 @@ def _score_runs(runs: Sequence[Run], *, fast: bool) -> pa.Table:
 
 
 def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
-    return verdict_rows(curves, judged(curves.batch, classifier, Kinds.of(curves.notes)))
+    return verdict_rows(curves, judged(curves.batch, classifier, Kinds.of(curves.kinds)))
 
 
 def _height(table: pa.Table) -> int:
@@ -125,27 +127,31 @@ def _completed(plain: pa.Table, reading: Reading, classifier: Classifier | None)
     runs = {row: item for row, item in reading.others.items() if isinstance(item, Run)}
     errors = {row: item for row, item in reading.others.items() if isinstance(item, Unreadable)}
     parts = [plain, _rows(Curves.of(list(runs.values())), classifier)] if runs else [plain]
-    parts.append(_errors(errors.values()))
+    parts.append(error_rows(errors.values()))
     order = np.concatenate([reading.rows, np.array([*runs, *errors], dtype=np.int64)])
     return pa.concat_tables(parts).take(pa.array(np.argsort(order)))
 
 
-def _errors(items: Iterable[Unreadable]) -> pa.Table:
+def error_rows(items: Iterable[Unreadable]) -> pa.Table:
+    """Returns one row for each item that could not be read."""
     import pyarrow as pa
 
     lines = [error_row(item.path, item.format, item.reason, run_id=item.run_id) for item in items]
     return pa.Table.from_pylist([{**line, SEVERITIES_COLUMN: []} for line in lines], schema=scored_schema())
 
 
-def _general(table: Any, options: ReadOptions, *, fast: bool) -> pa.Table:
-    """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
+def in_order(judged_rows: pa.Table, errors: pa.Table, is_run: BoolArray) -> pa.Table:
+    """Returns the rows of runs and of what could not be read, in the order of (n,) items that are one or the other."""
     import pyarrow as pa
 
-    from curveclinic.intake.door import runs_from
-
-    found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
-    judged_rows = _score_runs([item for item in found if isinstance(item, Run)], fast=fast)
-    errors = _errors([Unreadable("", "", "", str(item)) for item in found if isinstance(item, InputError)])
-    is_run = np.array([isinstance(item, Run) for item in found], dtype=bool)
+    # Runs come first in both tables together: the place of an item there is its rank among its own kind.
     place = np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1)
     return pa.concat_tables([judged_rows, errors]).take(pa.array(place))
+
+
+def _general(table: Any, options: ReadOptions, *, fast: bool) -> pa.Table:
+    """Rows of a table that holds its runs in another way: the runs that `predict_pathology` finds in it."""
+    found, _ = runs_from(table, num_classes=options.num_classes, metric_goal=options.metric_goal)
+    judged_rows = _score_runs([item for item in found if isinstance(item, Run)], fast=fast)
+    errors = error_rows([Unreadable("", "", "", str(item)) for item in found if isinstance(item, InputError)])
+    return in_order(judged_rows, errors, np.array([isinstance(item, Run) for item in found], dtype=bool))

@@ -13,7 +13,7 @@ from curveclinic.deciding.judging import Judged, by_importance
 from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.sweeps import notes_of_sweeps
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, HEALTHY, LABELS
+from curveclinic.labels import CHANNELS, HEALTHY, LABELS, RunKind
 from curveclinic.measuring.layers import layers_of, silence_notes, silent_layers
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged, offsets_of
@@ -43,6 +43,7 @@ class Curves:
         batch: their channels.
         run_id, path, format: (n,) what is known of each.
         notes: (n,) what was chosen or repaired while reading, as in `Run`.
+        kinds: (n,) what their losses are, as in `Run`.
         layers: row -> the norms of single layers, which no batch holds, where there are any.
     """
 
@@ -51,6 +52,7 @@ class Curves:
     path: Texts
     format: Texts
     notes: Sequence[tuple[str, ...]]
+    kinds: Sequence[RunKind]
     layers: dict[int, dict[str, Series]]
 
     @classmethod
@@ -61,7 +63,8 @@ class Curves:
         texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
         run_id, path, format = (pa.array(column, pa.string()) for column in texts)
         layers = {i: norms for i, run in enumerate(runs) if (norms := layers_of(run.channels))}
-        return cls(Batch.from_runs(runs), run_id, path, format, [run.notes for run in runs], layers)
+        notes, kinds = [run.notes for run in runs], [run.kind for run in runs]
+        return cls(Batch.from_runs(runs), run_id, path, format, notes, kinds, layers)
 
     def channels(self, i: int) -> list[str]:
         """What one of the runs logged."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from curveclinic.errors import InputError
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Of the tables below; a state of another version is begun anew."""
 
 _APPLICATION: Final = 0x63757276

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from curveclinic.readers import remote
+from curveclinic.readers.formats import BY_NAME
 from curveclinic.readers.source import Source
 
 HASHED_BYTES: Final = 64 * 1024 * 1024
 """Larger sources have no hash: with a new time they are read again, which costs hardly more than hashing them."""
-
-_UNREAD: Final = frozenset({"artifacts", "models"})
-"""Sub-folders of a run that hold its products, not its curves."""
 
 _BLOCK: Final = 1024 * 1024
 
@@ -95,8 +93,10 @@ def _files(source: Source) -> Iterator[str]:
     if source.parts:
         yield from (path for _, path in source.parts)
     elif os.path.isdir(source.path):
+        layout = BY_NAME[source.format].layout if source.format else None
+        unread = layout.unread if layout else frozenset()
         for folder, folders, files in os.walk(source.path):
-            folders[:] = sorted(set(folders) - _UNREAD)
+            folders[:] = sorted(set(folders) - unread)
             yield from (os.path.join(folder, name) for name in sorted(files) if _is_file(folder, name))
     else:
         yield source.path

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curveclinic.intake.arrow_curves import Unreadable
+from curveclinic.intake.assemble import Origin, unusable
 from curveclinic.readers import ReadFailure, ReadOptions
 from curveclinic.readers.curve_table import table_from_runs
 from curveclinic.run import Run
-from curveclinic.scoring import SEVERITIES_COLUMN, score_runs, score_table, scored_schema
-from curveclinic.writers import Row, error_row
+from curveclinic.scoring import error_rows, in_order, score_runs, score_table, scored_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
 
 def rows_table(items: Sequence[Run | ReadFailure], *, fast: bool = False) -> pa.Table:
     """Returns the rows of a scan, with the severities of all findings; `fast` as in `scoring.score_table`."""
-    import pyarrow as pa
-
     is_run = np.array([isinstance(item, Run) for item in items], dtype=bool)
     runs = [item for item in items if isinstance(item, Run)]
     judged = score_runs(runs, severities=True, fast=fast) if runs else scored_schema().empty_table()
     if is_run.all():
         return judged
-    errors = [_error_row(item) for item in items if isinstance(item, ReadFailure)]
-    both = pa.concat_tables([judged, pa.Table.from_pylist(errors, schema=scored_schema())])
-    # Runs come first in `both`: the place of each item there is its rank among its own kind.
-    return both.take(np.where(is_run, np.cumsum(is_run) - 1, is_run.sum() + np.cumsum(~is_run) - 1))
+    failures = [Unreadable("", item.path, item.format, item.reason) for item in items if isinstance(item, ReadFailure)]
+    return in_order(judged, error_rows(failures), is_run)
 
 
 def score_rows(
@@ -54,11 +51,7 @@ def curves_table(items: Sequence[Run | ReadFailure]) -> pa.Table:
     """Returns the rows of an index."""
     return table_from_runs(
         [
-            item if isinstance(item, Run) else Run({}, path=item.path, format=item.format, notes=(item.reason,))
+            item if isinstance(item, Run) else unusable(Origin(path=item.path, format=item.format), item.reason)
             for item in items
         ]
     )
-
-
-def _error_row(item: ReadFailure) -> Row:
-    return error_row(item.path, item.format, item.reason) | {SEVERITIES_COLUMN: []}

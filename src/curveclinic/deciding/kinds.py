@@ -1,15 +1,15 @@
-"""Runs whose losses are not those of one net that descends: what can be said of them, told by the notes of a reader."""
+"""Runs whose losses are not those of one net that descends: what can be said of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT
-from curveclinic.labels import FACTS, FATAL, LABELS
+from curveclinic.labels import FACTS, FATAL, LABELS, RunKind
 from curveclinic.ragged import BoolArray
 
 _NOT_ADVERSARIAL: Final = ~np.isin(LABELS, FATAL)
@@ -38,11 +38,13 @@ class Kinds:
     reinforced: BoolArray
 
     @classmethod
-    def of(cls, notes: Iterable[Sequence[str]]) -> Kinds:
-        """Reads the notes of n runs."""
-        said = ["; ".join(own) if own else "" for own in notes]
-        found = [[words in text for text in said] for words in (ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT)]
-        return cls(*np.array(found, dtype=bool))
+    def of(cls, kinds: Sequence[RunKind]) -> Kinds:
+        """Returns the kinds of n runs."""
+        adversarial, total, reinforced = (
+            np.array([own == kind for own in kinds], dtype=bool)
+            for kind in ("opponents", "opponents with total", "reinforced")
+        )
+        return cls(adversarial, adversarial | total, reinforced)
 
     @property
     def unlike(self) -> BoolArray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curveclinic.engines.shards import Done, Work
 from curveclinic.errors import MissingExtraError
-from curveclinic.run import MetricGoal
+from curveclinic.labels import MetricGoal
 
 if TYPE_CHECKING:
     import pyarrow as pa

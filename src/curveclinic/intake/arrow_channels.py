@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.columns import STEP_LISTS, axes_of, is_axis_of
 from curveclinic.intake.grid import OTHER_UNITS
-from curveclinic.intake.naming import PERPLEXITY, Name, Points, parse
-from curveclinic.labels import CHANNELS
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
-from curveclinic.run import MetricGoal, implied_share, is_step
+from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
+from curveclinic.intake.naming import Name, parse
+from curveclinic.intake.vocabulary import Rank
+from curveclinic.labels import CHANNELS, MetricGoal, RunKind
+from curveclinic.points import BoolArray, FloatArray, IntArray, Points
+from curveclinic.ragged import Batch, Ragged
+from curveclinic.run import implied_share, is_step
 
 _UNIT_MARGIN: Final = 1e-9
 """Nearer than that to where axes count as being in other units, the slow way decides."""
@@ -50,6 +52,7 @@ class Choices:
         source: channel -> raw name.
         used: channel -> (n,) runs that have it.
         notes: (n,) what was chosen.
+        kinds: (n,) what the losses are.
         goal: (n,) goal of the metric by its name, "" for none.
         open: (n,) rows whose choice needs a closer look.
     """
@@ -57,6 +60,7 @@ class Choices:
     source: dict[str, str]
     used: dict[str, BoolArray]
     notes: list[tuple[str, ...]]
+    kinds: list[RunKind]
     goal: npt.NDArray[np.str_]
     open: BoolArray
 
@@ -79,19 +83,20 @@ class Choices:
                 source |= pick.source
         used = {c: np.array([p is not None and c in p.source for p in picks], dtype=bool)[kind] for c in source}
         said = [() if p is None else p.notes for p in picks]
+        what: list[RunKind] = ["ordinary" if p is None else p.kind for p in picks]
         goals = np.array([(p and p.goal) or "" for p in picks], dtype="<U3")
-        return cls(
-            source, used, [said[k] for k in kind.tolist()], goals[kind], np.array([p is None for p in picks])[kind]
-        )  # fmt: skip
+        notes, kinds_of = [said[k] for k in kind.tolist()], [what[k] for k in kind.tolist()]
+        return cls(source, used, notes, kinds_of, goals[kind], np.array([p is None for p in picks])[kind])
 
 
 @dataclass(frozen=True)
 class _Pick:
-    """What `choose` makes of one set of series: channel -> raw name, notes, goal of the metric."""
+    """What `choose` makes of one set of series: channel -> raw name, notes, goal of the metric, what the losses are."""
 
     source: dict[str, str]
     notes: tuple[str, ...]
     goal: MetricGoal | None
+    kind: RunKind
 
 
 def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
@@ -105,15 +110,16 @@ def _pick(sizes: Mapping[str, int], goal: MetricGoal | None) -> _Pick | None:
     raw = {id(values): name for name, (_, values) in table.items()}
     if not all(id(values) in raw for _, values in choice.channels.values()):
         return None
-    return _Pick({c: raw[id(values)] for c, (_, values) in choice.channels.items()}, choice.notes, choice.metric_goal)
+    source = {c: raw[id(values)] for c, (_, values) in choice.channels.items()}
+    return _Pick(source, choice.notes, choice.metric_goal, choice.kind)
 
 
 def _is_plain(names: Sequence[Name]) -> bool:
     """Whether no two names compete, so that lengths, steps and values decide nothing."""
-    losses = [n for n in names if n.rank <= 1]
-    if any(n.rank == PERPLEXITY for n in names) and len({n.split == "val" for n in losses}) < 2:
+    losses = [n for n in names if n.is_loss]
+    if any(n.rank == Rank.PERPLEXITY for n in names) and len({n.split == "val" for n in losses}) < 2:
         return False
-    bare, named = ([n for n in names if n.rank < 9 and n.split == split] for split in ("", "train"))
+    bare, named = ([n for n in names if n.may_be_loss and n.split == split] for split in ("", "train"))
     if not losses or (bare and named):
         return False
     for one_side in (("", "train"), ("val",), ("test",)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
-from curveclinic.intake.arrow_series import NumberLists, is_index, is_list
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
-from curveclinic.intake.columns import STEP_LISTS, columns_of, is_axis_of, row_table
-from curveclinic.intake.grid import ID_COLUMNS
-from curveclinic.intake.naming import Points, parse
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
-from curveclinic.run import MetricGoal, Run
+from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lists_of
+from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.columns import columns_of
+from curveclinic.intake.list_tables import STEP_LISTS, is_axis_of, is_run_per_row, key_of, row_table
+from curveclinic.intake.naming import parse
+from curveclinic.labels import MetricGoal, RunKind
+from curveclinic.points import BoolArray, FloatArray, IntArray, Points
+from curveclinic.run import Run
 from curveclinic.verdict_rows import Curves
 
 if TYPE_CHECKING:
@@ -56,9 +58,7 @@ class Reading:
 def is_curve_table(table: pa.Table) -> bool:
     """Whether a table holds one run a row: its curves are lists of numbers, and no loss is a single number."""
     names = table.column_names
-    lists = [name for name in names if is_list(table.schema.field(name).type)] if len(set(names)) == len(names) else []
-    scalar_loss = any(parse(name).quantity == "loss" for name in names if name not in lists)
-    return bool(lists) and (not scalar_loss or any(parse(name).quantity for name in lists))
+    return len(set(names)) == len(names) and is_run_per_row(names, lists_of(table.schema))
 
 
 def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Reading:
@@ -69,7 +69,7 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
         options: what the caller knows better.
         first: number of the first row, which names a run without a name.
     """
-    lists = {name for name in table.column_names if is_list(table.schema.field(name).type)}
+    lists = set(lists_of(table.schema))
     told = _Told.of(table, first, options)
     flat = {name: NumberLists.of(table.column(name)) for name in lists if _is_read(name, lists)}
     odd = np.zeros(table.num_rows, dtype=bool)
@@ -80,9 +80,10 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
         batch, odd = batch_of(found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed)
         odd |= told.broken
         notes = [(*a, *b) for a, b in zip(told.notes, choices.notes, strict=True)] if choices.any_notes else told.notes
+        kinds = told.kinds if told.indexed else choices.kinds
     else:  # lists of something else than numbers
-        batch, odd, notes = empty_batch(table.num_rows), ~odd, told.notes
-    curves = Curves(batch, told.run_id, told.path, told.format, notes, {})
+        batch, odd, notes, kinds = empty_batch(table.num_rows), ~odd, told.notes, list[RunKind]()
+    curves = Curves(batch, told.run_id, told.path, told.format, notes, kinds, {})
     rows = np.flatnonzero(~odd)
     if len(rows) < table.num_rows:
         curves = _taken(curves, rows)
@@ -93,15 +94,15 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
 def _is_read(name: str, lists: set[str]) -> bool:
     """Whether a list column can be a channel or the steps of one, or tells what the others are."""
     known = parse(name)
-    return known.is_told or known.rank < 9 or name.lower() in STEP_LISTS or is_axis_of(name, lists)
+    return known.is_told or known.may_be_loss or name.lower() in STEP_LISTS or is_axis_of(name, lists)
 
 
 def _taken(curves: Curves, rows: IntArray) -> Curves:
     import pyarrow as pa
 
     run_id, path, format = (text.take(pa.array(rows)) for text in (curves.run_id, curves.path, curves.format))
-    notes = [curves.notes[i] for i in rows.tolist()]
-    return Curves(curves.batch.take(rows), run_id, path, format, notes, {})
+    notes, kinds = ([column[i] for i in rows.tolist()] for column in (curves.notes, curves.kinds))
+    return Curves(curves.batch.take(rows), run_id, path, format, notes, kinds, {})
 
 
 def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -> Iterator[Run | Unreadable]:
@@ -115,16 +116,17 @@ def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -
     ids, paths, formats = (column.take(pa.array(rows)).to_pylist() for column in (told.run_id, told.path, told.format))
     for k, i in enumerate(rows.tolist()):
         own = ReadOptions(num_classes=told.num_classes_of(i), metric_goal=told.goal_of(i))
-        origin = Origin(run_id=ids[k], path=paths[k], format=formats[k], notes=told.notes[i])
+        origin = Origin(run_id=ids[k], path=paths[k], format=formats[k], notes=told.notes[i], advice=IN_MEMORY)
         raw = row_table(cells, lists, k)
         if told.errors[i] is not None:
             item: Run | InputError = InputError(told.errors[i])
         else:
-            item = attempt(_indexed_run if told.indexed else run_from_table, raw, own, origin)
+            make = partial(_indexed_run, kind=told.kinds[i]) if told.indexed else run_from_table
+            item = attempt(make, raw, own, origin)
         yield item if isinstance(item, Run) else Unreadable(origin.run_id, origin.path, origin.format, str(item))
 
 
-def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Origin) -> Run:
+def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, kind: RunKind) -> Run:
     """A run as an index holds it."""
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in table.items()},
@@ -134,6 +136,7 @@ def _indexed_run(table: Mapping[str, Points], options: ReadOptions, origin: Orig
         path=origin.path,
         format=origin.format,
         notes=origin.notes,
+        kind=kind,
     )
 
 
@@ -144,6 +147,7 @@ class _Told:
     Attributes:
         run_id, path, format: (n,) Arrow strings.
         notes: (n,) what was noted while reading.
+        kinds: (n,) what the losses are, as an index tells it.
         num_classes: (n,) NaN where unknown.
         goal: (n,) "max", "min" or "" where the name of the metric decides.
         indexed: the table is an index.
@@ -154,6 +158,7 @@ class _Told:
     path: Any
     format: Any
     notes: list[tuple[str, ...]]
+    kinds: list[RunKind]
     num_classes: FloatArray
     goal: npt.NDArray[np.str_]
     indexed: bool
@@ -163,8 +168,8 @@ class _Told:
     def of(cls, table: pa.Table, first: int, options: ReadOptions) -> _Told:
         """Reads the columns that are no curves."""
         n = table.num_rows
-        plain = {name for name in table.column_names if not is_list(table.schema.field(name).type)}
-        key = next((k for k in ID_COLUMNS if k in plain), None)
+        lists = lists_of(table.schema)
+        plain, key = set(table.column_names).difference(lists), key_of(table.column_names, lists)
         classes = np.full(n, np.nan if options.num_classes is None else float(options.num_classes))
         if options.num_classes is None and "num_classes" in plain:
             classes = np.array([x if x and x >= 2 else np.nan for x in table["num_classes"].to_pylist()], dtype=float)
@@ -178,7 +183,8 @@ class _Told:
         errors = table["error"].to_pylist() if indexed and "error" in plain else [None] * n
         paths, formats = (_text(table, name, plain) for name in ("path", "format"))
         names = _text(table, "run_id", plain) if indexed else _names(table, key, first)
-        return cls(names, paths, formats, notes, classes, goal, indexed, errors)
+        kinds = kinds_of(table) if indexed else list[RunKind]()
+        return cls(names, paths, formats, notes, kinds, classes, goal, indexed, errors)
 
     @property
     def broken(self) -> BoolArray:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.kept import kept
+from curveclinic.labels import RUN_KINDS, RunKind
 from curveclinic.measuring.smoothing import alike
-from curveclinic.points import with_inf
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, offsets_of
+from curveclinic.points import BoolArray, FloatArray, IntArray, with_inf
+from curveclinic.ragged import Ragged, offsets_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,11 +28,22 @@ def is_index(found: pa.Schema) -> bool:
     return (found.metadata or {}).get(INDEX_MARK[0]) == INDEX_MARK[1]
 
 
+def kinds_of(index: pa.Table) -> list[RunKind]:
+    """Returns what the losses of each run of an index are; one written before that was stored holds ordinary runs."""
+    stored = index["kind"].to_pylist() if "kind" in index.column_names else [None] * index.num_rows
+    return [kind if kind in RUN_KINDS else "ordinary" for kind in stored]
+
+
 def is_list(kind: Any) -> bool:
     """Whether an Arrow type is that of lists."""
     import pyarrow as pa
 
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def lists_of(found: pa.Schema) -> list[str]:
+    """Returns the names of the columns whose cells hold lists."""
+    return [field.name for field in found if is_list(field.type)]
 
 
 @dataclass(frozen=True, eq=False)

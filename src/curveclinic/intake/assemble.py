@@ -12,11 +12,13 @@ from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
 from curveclinic.intake.hidden_nan import revealed
-from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.padding import settled
 from curveclinic.intake.vocabulary import REWARDS, tokens
+from curveclinic.labels import MetricGoal
 from curveclinic.phrases import counted
-from curveclinic.run import MetricGoal, Run, is_sound_axis, on_steps
+from curveclinic.points import Points
+from curveclinic.run import Run, is_sound_axis, on_steps
 
 _JUDGED = ("train_loss", "val_loss", "grad_norm")
 """Channels of which one must be logged."""
@@ -43,6 +45,10 @@ class ReadOptions:
     verify_crc: bool = False
 
 
+IN_MEMORY = "call it 'train_loss'"
+"""Advice where there is no command line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """Where raw series came from; `advice` tells the user of this origin how to name a column."""
@@ -51,7 +57,7 @@ class Origin:
     path: str = ""
     format: str = ""
     notes: tuple[str, ...] = ()
-    advice: str = "call it 'train_loss'"
+    advice: str = "name it with --train-loss"
 
 
 def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Origin, *, one_axis: bool = False) -> Run:
@@ -82,6 +88,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         path=origin.path,
         format=origin.format,
         notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
+        kind=choice.kind,
     )
 
 
@@ -99,7 +106,7 @@ def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple
 
 
 def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
-    empty = [name for name, (_, values) in table.items() if parse(name).rank < 9 and not len(values)]
+    empty = [name for name, (_, values) in table.items() if parse(name).may_be_loss and not len(values)]
     if empty:
         return f"no point in {quoted(empty)}; expected numbers; log more often or wait"
     names = [parse(name) for name in table]
@@ -109,6 +116,11 @@ def _no_loss(table: Mapping[str, Points], origin: Origin) -> str:
     if not table:
         return f"no loss column; no column but the steps holds a number; {origin.advice}"
     return f"no loss column; found {quoted(table)}; {origin.advice}"
+
+
+def is_logged(table: Mapping[str, Points]) -> bool:
+    """Says whether a table without a loss is a log all the same: a known quantity has several points in it."""
+    return any(parse(name).quantity and len(values) > 1 for name, (_, values) in table.items())
 
 
 def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: bool = True) -> list[Run]:
@@ -154,7 +166,7 @@ def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | Input
 
 
 def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
-    """Returns the runs of one source; beside good ones a bad one is a run without channels that notes why.
+    """Returns the runs of one source, see `in_place`.
 
     Raises:
         InputError: none is usable; the reason is the first one's.
@@ -162,12 +174,25 @@ def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Or
     reasons = [item for item in found if isinstance(item, InputError)]
     if reasons and len(reasons) == len(found):
         raise reasons[0]
+    return in_place(found, run_ids, origin)
+
+
+def in_place(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
+    """Returns runs, with `unusable` in the place of a bad one."""
     return [
-        Run({}, run_id=run_id, path=origin.path, format=origin.format, notes=(str(item),))
-        if isinstance(item, InputError)
-        else item
+        unusable(replace(origin, run_id=run_id), str(item)) if isinstance(item, InputError) else item
         for item, run_id in zip(found, run_ids, strict=True)
     ]
+
+
+def unusable(origin: Origin, reason: str) -> Run:
+    """Returns what stands among the runs of a source for one that could not be read, see `why_unusable`."""
+    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(reason,))
+
+
+def why_unusable(run: Run) -> str:
+    """Returns why a run could not be read, "" for one that could."""
+    return "" if run.channels else "; ".join(run.notes)
 
 
 def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:

@@ -56,8 +56,8 @@ def taken_apart(columns: Mapping[str, Column]) -> dict[str, dict[str, Column]]:
         if not is_bound(name):
             runs.setdefault(label, {})[own] = column
     shared = runs.pop("", {})
-    losses = [name for own in runs.values() for name in own if parse(name).rank < 9]
-    if len(set(losses)) == len(losses) or any(parse(name).rank < 9 for name in shared):
+    losses = [name for own in runs.values() for name in own if parse(name).may_be_loss]
+    if len(set(losses)) == len(losses) or any(parse(name).may_be_loss for name in shared):
         return {}
     return {label: {**shared, **own} for label, own in runs.items()}
 

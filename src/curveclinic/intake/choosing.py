@@ -14,16 +14,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.naming import (
-    ADVERSARIAL_NOTE,
-    OPPONENTS_NOTE,
-    PERPLEXITY,
-    REINFORCEMENT,
-    Name,
-    Points,
-    parse,
-    quoted,
-)
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, parse, quoted
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
@@ -32,19 +23,22 @@ from curveclinic.intake.vocabulary import (
     RANKED_BESIDE,
     RANKED_REWARDS,
     SPLITS,
+    Rank,
     tokens,
 )
-from curveclinic.labels import CHANNELS, LAYER_PREFIX
-from curveclinic.points import FloatArray
-from curveclinic.run import MetricGoal
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, MetricGoal, RunKind
+from curveclinic.points import FloatArray, Points
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
 
 _TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
 
-_STAND_INS = (2, PERPLEXITY)
-"""Ranks of what stands in for a loss; where it does, that of another set is no metric beside it."""
+_KIND_NOTES: dict[RunKind, str] = {
+    "opponents": ADVERSARIAL_NOTE,
+    "opponents with total": OPPONENTS_NOTE,
+    "reinforced": REINFORCEMENT,
+}
 
 _OURS = frozenset(CHANNELS)
 """Names that mean themselves: where there are no others, nothing is to be chosen."""
@@ -61,11 +55,13 @@ class Choice:
         channels: canonical channel -> points.
         notes: what was chosen and why, one sentence each.
         metric_goal: inferred from the metric's name; None without a metric.
+        kind: what the losses are by their names; "ordinary" where the user named the train loss.
     """
 
     channels: dict[str, Points]
     notes: tuple[str, ...]
     metric_goal: MetricGoal | None
+    kind: RunKind = "ordinary"
 
 
 def choose(
@@ -98,7 +94,7 @@ def choose(
     names, remarks = _understood(tuple(size))
     notes = list(remarks)
     picked: dict[str, list[Name]] = {}
-    train, val, why = _losses(names, size, table)
+    train, val, why, kind = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
     if asked or val_asked:
         if any(name in val for name in asked):
@@ -112,8 +108,8 @@ def choose(
     if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
         why = [_TEST_NOTE, *why]
     picked["train_loss"], picked["val_loss"] = train, val
-    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.rank in _STAND_INS}
-    others = [n for n in names if n.raw not in used and not (n.rank in _STAND_INS and _kind(n) in judged)]
+    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.stands_in}
+    others = [n for n in names if n.raw not in used and not (n.stands_in and _kind(n) in judged)]
     metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
@@ -131,8 +127,14 @@ def choose(
                 notes.append(f"{channel} <- logarithm of {sources[0].raw}")
             elif [n.raw for n in sources] != [channel]:
                 notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
-    why = _of_rewards(names, why)
-    return Choice(channels, (*notes, *(why if train_loss is None else [])), metric_goal or goal)
+    if train_loss is not None:
+        return Choice(channels, tuple(notes), metric_goal or goal)
+    told = _rewards(names)
+    if told:
+        kind = "reinforced"  # its actor and critic are no opponents
+    if kind != "ordinary":
+        why = [*why, _KIND_NOTES[kind] + (f", told by {quoted((n.raw for n in told), limit=3)}" if told else "")]
+    return Choice(channels, (*notes, *why), metric_goal or goal, kind)
 
 
 def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
@@ -149,9 +151,9 @@ def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]
 
 def _losses(
     names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
-) -> tuple[list[Name], list[Name], list[str]]:
-    """Returns the names to add up for the train loss, for the validation loss, and remarks."""
-    lossy = [n for n in names if n.rank < 9]
+) -> tuple[list[Name], list[Name], list[str], RunKind]:
+    """Returns the names to add up for the train loss, for the validation loss, remarks, and what the losses are."""
+    lossy = [n for n in names if n.may_be_loss]
     train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
     notes = []
     test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
@@ -172,25 +174,24 @@ def _losses(
         if () not in val_parts and len(val_parts) > 1:
             others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
             notes.append(f"several evaluation sets: the first is judged, not {others}")
-    if any(ADVERSARIAL & set(c) for c in wanted):
-        notes.append(ADVERSARIAL_NOTE)
-    elif any(ADVERSARIAL & set(c) for c in parts):
-        notes.append(OPPONENTS_NOTE)
+    kind: RunKind = "ordinary"
+    if any(ADVERSARIAL & set(c) for c in parts):
+        kind = "opponents" if any(ADVERSARIAL & set(c) for c in wanted) else "opponents with total"
     chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
     n_val = max((size[n.raw] for n in chosen_val), default=0)
     chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if n != _TEST_NOTE]
-    return chosen, chosen_val, notes
+    return chosen, chosen_val, notes, kind
 
 
 def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
     """Test losses to take for the missing validation: losses by name, else errors where train logs the same as well."""
-    if any(n.rank < 2 for n in val):
+    if any(n.is_loss for n in val):
         return []
-    if any(n.rank < 2 for n in test):
+    if any(n.is_loss for n in test):
         return test
-    if val or any(n.rank < 2 for n in train):
+    if val or any(n.is_loss for n in train):
         return []
     kinds = {_kind(n) for n in train}
     return [n for n in test if _kind(n) in kinds]
@@ -208,13 +209,10 @@ def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
     return scores == set(RANKED_REWARDS) and {(word,) for word in RANKED_BESIDE} <= {n.component for n in names}
 
 
-def _of_rewards(names: Sequence[Name], notes: list[str]) -> list[str]:
-    """Returns the notes, and of reinforcement learning that it is; its actor and critic are no opponents."""
+def _rewards(names: Sequence[Name]) -> list[Name]:
+    """The names that tell of reinforcement learning; none where it is tuning on pairs."""
     told = [n for n in names if n.reinforced]
-    if not told or _of_pairs(told, names):
-        return notes
-    others = [note for note in notes if note not in (ADVERSARIAL_NOTE, OPPONENTS_NOTE)]
-    return [*others, f"{REINFORCEMENT}, told by {quoted((n.raw for n in told), limit=3)}"]
+    return [] if _of_pairs(told, names) else told
 
 
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
@@ -225,8 +223,8 @@ def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
     named = [n for n in lossy if n.split == "train"]
     bare = [n for n in lossy if n.split == ""]
     longest_bare = max((size[n.raw] for n in bare), default=0)
-    total = any(n.rank == 0 and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
-    bare_total = any(n.rank <= 1 and not n.component for n in bare)
+    total = any(n.rank == Rank.LOSS and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
+    bare_total = any(n.is_loss and not n.component for n in bare)
     if named and (total or not bare_total):
         return named
     return [n for n in named if size[n.raw] >= min(3, longest_bare)] + bare
@@ -235,15 +233,15 @@ def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
 def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], list[Name]]:
     """Keeps the best kind of loss that both sides log, else the best of each side."""
 
-    def of(side: Sequence[Name], rank: int) -> list[Name]:
+    def of(side: Sequence[Name], rank: Rank) -> list[Name]:
         return [n for n in side if n.rank == rank]
 
-    for rank in (0, 1):
+    for rank in (Rank.LOSS, Rank.LOSS_LIKE):
         if of(train, rank) and of(val, rank):
             return of(train, rank), of(val, rank)
-    if any(n.rank <= 1 for n in (*train, *val)):
-        return of(train, 0) or of(train, 1), of(val, 0) or of(val, 1)
-    for rank in (2, 3):
+    if any(n.is_loss for n in (*train, *val)):
+        return of(train, Rank.LOSS) or of(train, Rank.LOSS_LIKE), of(val, Rank.LOSS) or of(val, Rank.LOSS_LIKE)
+    for rank in (Rank.ERROR, Rank.PERPLEXITY):
         if of(train, rank) or of(val, rank):
             return _like_first(of(train, rank), of(val, rank))
     return [], []
@@ -388,14 +386,14 @@ def _with_perplexity(
     """Returns both losses and the channels that are logarithms: of a perplexity where a side logs no loss."""
     sides, logs = {"train_loss": train, "val_loss": val}, list[str]()
     logged = {channel: side[0] for channel, side in sides.items() if side}
-    if all(n.rank == PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
+    if all(n.rank == Rank.PERPLEXITY and _is_perplexity(table[n.raw][1]) for n in logged.values()):
         return train, val, list(logged)
     for channel, other, splits in (("val_loss", train, ("val", "test")), ("train_loss", val, ("train",))):
-        if not other or any(n.rank > 1 for n in other):
+        if not other or any(not n.is_loss for n in other):
             continue
-        known = [n for split in splits for n in names if n.split == split and n.rank == PERPLEXITY]
+        known = [n for split in splits for n in names if n.split == split and n.rank == Rank.PERPLEXITY]
         found = sides[channel] or [n for n in known if n.split != "test" or len(table[n.raw][1]) > 1]
-        if found and found[0].rank == PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
+        if found and found[0].rank == Rank.PERPLEXITY and _is_perplexity(table[found[0].raw][1]):
             sides[channel] = found[:1]
             logs.append(channel)
     return sides["train_loss"], sides["val_loss"], logs

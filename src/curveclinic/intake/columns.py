@@ -1,18 +1,15 @@
-"""Tables of other libraries (pandas, polars, pyarrow) as a `Grid`, or as one table of series per row."""
+"""Tables of other libraries (pandas, polars, pyarrow): their cells, and the `Grid` of one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.errors import InputError
 from curveclinic.intake.grid import (
     AXIS_NAMES,
-    ID_COLUMNS,
     RUN_COLUMNS,
     Column,
     Grid,
@@ -25,10 +22,9 @@ from curveclinic.intake.grid import (
     select,
     text_notes,
 )
-from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
-from curveclinic.points import as_points
 
 Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 """Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
@@ -37,9 +33,6 @@ _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "at
 _VALUE_COLUMNS = ("value", "float_value")
 _FEW_GAPS = 0.2
 """Share of a column's rows up to which NaN stands out."""
-
-STEP_LISTS = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
-"""List columns that hold the steps of all others."""
 
 
 def grid_from_frame(frame: Any) -> Grid:
@@ -101,56 +94,6 @@ def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[s
         if here.any():
             out[name] = Column(columns[value].rows[here], columns[value].values[here])
     return out
-
-
-def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
-    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not."""
-    cells = {name: values for name, (values, _) in columns_of(frame).items()}
-    lists = {name for name, values in cells.items() if _holds_lists(values)}
-    scalar_loss = any(parse(name).quantity == "loss" for name in cells if name not in lists)
-    if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
-        return None
-    key = next((k for k in ID_COLUMNS if k in cells and k not in lists), None)
-    n_rows = max(len(values) for values in cells.values())
-    return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
-
-
-def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
-    """Returns the series in one row; a list of anything but numbers is left out."""
-    table: dict[str, Points] = {}
-    for name in cells:
-        value = cells[name][row] if name in lists else None
-        if value is None or isinstance(value, float) or name.lower() in STEP_LISTS or is_axis_of(name, lists):
-            continue
-        axis = _axis_of(name, cells, lists, row)
-        with suppress(InputError):
-            table[name] = as_points(name, value if axis is None or len(axis) != len(value) else (axis, value))
-    return table
-
-
-def is_axis_of(name: str, lists: set[str]) -> bool:
-    """Whether a list column holds the steps of another."""
-    return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
-
-
-def axes_of(name: str) -> tuple[str, ...]:
-    """Names of list columns that may hold the steps of another, the best first."""
-    return (f"{name}_step", f"{name}_steps", f"{name}/step", *STEP_LISTS)
-
-
-def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
-    """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
-    for key in axes_of(name):
-        if key in lists and cells[key][row] is not None:
-            return cells[key][row]
-    return None
-
-
-def _holds_lists(values: npt.NDArray[Any]) -> bool:
-    if values.dtype != object:
-        return False
-    first = next((v for v in values if v is not None and not (isinstance(v, float) and v != v)), None)
-    return isinstance(first, (list, tuple, np.ndarray))
 
 
 def as_table(frame: Any) -> Any:

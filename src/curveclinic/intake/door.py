@@ -13,20 +13,30 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid
-from curveclinic.intake.columns import as_table, grid_from_frame, tables_from_lists
+from curveclinic.intake.assemble import (
+    IN_MEMORY,
+    Origin,
+    ReadOptions,
+    attempt,
+    run_from_table,
+    runs_from_grid,
+    why_unusable,
+)
+from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
-from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.list_tables import tables_from_lists
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
-from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, tokens
-from curveclinic.points import as_points
-from curveclinic.run import MetricGoal, Run, check_metric_goal, check_num_classes
+from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
+from curveclinic.labels import MetricGoal
+from curveclinic.points import Points, as_points
+from curveclinic.run import Run, check_metric_goal, check_num_classes
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
-_NOWHERE = Origin()
+_NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
 
 
@@ -110,7 +120,7 @@ def _is_log(data: Any) -> bool:
     cells = [cell for row in data for cell in flatten(row)]
     if all(_is_scalar(value) for _, value in cells):
         return True
-    losses = [value for name, value in cells if parse(str(name)).rank <= 1]
+    losses = [value for name, value in cells if parse(str(name)).is_loss]
     numbers = [value for value in losses if value is not None]
     return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
 
@@ -180,7 +190,7 @@ def _is_mapping(value: Any) -> bool:
 
 def _is_history(part: Mapping[str, Any]) -> bool:
     return any(
-        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == 0
+        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == Rank.LOSS
         for name, value in part.items()
     )
 
@@ -202,7 +212,7 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple
 
 def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
     """Puts the reason in the place of a run that cannot be used beside others."""
-    return [run if run.channels else InputError(f"{run.run_id}: {run.notes[-1]}") for run in runs]
+    return [run if run.channels else InputError(f"{run.run_id}: {why_unusable(run)}") for run in runs]
 
 
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
@@ -211,7 +221,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [
-            attempt(run_from_table, table, options, Origin(run_id=name or str(k)))
+            attempt(run_from_table, table, options, replace(_NOWHERE, run_id=name or str(k)))
             for k, (name, table) in enumerate(lists)
         ]
         return made, False
@@ -280,7 +290,7 @@ def _table_and_notes(
             used = True
             steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
         table[raw] = (steps, values)
-    if single and not any(parse(raw).rank <= 1 for raw in table):
+    if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]
     if not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")

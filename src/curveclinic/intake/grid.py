@@ -9,16 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.intake.charts import taken_apart
-from curveclinic.intake.naming import Points, parse, quoted
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.restarts import cut
-from curveclinic.intake.vocabulary import REPETITIONS
+from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, as_number, with_inf
-
-IntArray = npt.NDArray[np.int64]
+from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
@@ -317,7 +314,7 @@ def _main_column(grid: Grid) -> Column | None:
 
     def rank(name: str) -> tuple[bool, bool, int]:
         known = parse(name)
-        return known.rank > 2, known.split in ("val", "test"), -len(grid.columns[name].rows)
+        return known.rank > Rank.ERROR, known.split in ("val", "test"), -len(grid.columns[name].rows)
 
     best = min(grid.columns, key=rank, default=None)
     return None if best is None else grid.columns[best]

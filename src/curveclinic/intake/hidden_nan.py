@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from curveclinic.intake.naming import Points
-from curveclinic.ragged import FloatArray
+from curveclinic.points import FloatArray, Points
 
 
 def revealed(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:

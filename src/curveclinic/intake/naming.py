@@ -29,31 +29,19 @@ from curveclinic.intake.vocabulary import (
     SPLITS,
     SQUARED,
     TRADED,
+    Rank,
     tokens,
 )
-from curveclinic.points import FloatArray
-from curveclinic.run import MetricGoal
-
-Points = tuple["FloatArray | None", FloatArray]
-"""Steps (None: not logged) and values of one raw series; missing points are left out."""
+from curveclinic.labels import MetricGoal
 
 Split = Literal["train", "val", "test", ""]
 Quantity = Literal["loss", "metric", "lr", "grad_norm", ""]
 
 OPPONENTS = "generator and discriminator losses"
-"""Words in the notes of a run whose losses play against each other."""
-
 ADVERSARIAL_NOTE = f"{OPPONENTS} without a total"
-"""Note of such a run of which only non_finite and divergence can be judged."""
-
 OPPONENTS_NOTE = f"a total of {OPPONENTS}"
-"""Note of such a run that logs a total."""
-
 REINFORCEMENT = "losses of reinforcement learning"
-"""Words in the notes of a run whose net learns from the rewards of its own deeds."""
-
-PERPLEXITY: Final = 3
-"""Rank of a perplexity, the exponential of a loss."""
+"""What notes and reasons call the kinds of runs that are not ordinary."""
 
 _GRAD_LAYER = re.compile(r"^(?:.*/)?(?:grad(?:ient)?s?[_\-. ]?(?:\d(?:\.\d)?_)?norms?|l2_norm/grad)[/.](.+)$", re.I)
 _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": "val"}
@@ -62,10 +50,10 @@ _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": 
 _WHOLE_NET = {"total", "global", "all", "l2"}
 _NEGATED: Final = "neg"
 
-Meaning = tuple[int, "MetricGoal | None", int, Quantity]
+Meaning = tuple[Rank, "MetricGoal | None", int, Quantity]
 """Rank, goal, family and quantity, see `Name`."""
 
-_NOTHING: Final[Meaning] = (9, "max", 0, "")
+_NOTHING: Final[Meaning] = (Rank.NO_LOSS, "max", 0, "")
 
 
 @dataclass(frozen=True)
@@ -76,8 +64,7 @@ class Name:
         raw: the name as logged.
         split: part of the data it was measured on; "" when the name does not say.
         quantity: what it measures; "" for what is no channel.
-        rank: 0 a loss by name, 1 a loss-like quantity (nll, cross entropy), 2 an error and 3 a perplexity
-            that stand in for a loss when there is no other; 9 never a loss.
+        rank: how surely it is a loss.
         component: words left over: the part of the loss, the kind of the metric, the layer of a norm.
         cadence: "step" or "epoch" where the name carries that suffix.
         goal: for a metric, whether larger or smaller is better; None when the name does not say.
@@ -88,12 +75,27 @@ class Name:
     raw: str
     split: Split = ""
     quantity: Quantity = ""
-    rank: int = 9
+    rank: Rank = Rank.NO_LOSS
     component: tuple[str, ...] = ()
     cadence: str = ""
     goal: MetricGoal | None = "max"
     family: int = 0
     reinforced: bool = False
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether it is a loss, by name or by what it measures."""
+        return self.rank <= Rank.LOSS_LIKE
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it stands in for a loss where there is none."""
+        return self.rank in (Rank.ERROR, Rank.PERPLEXITY)
+
+    @property
+    def may_be_loss(self) -> bool:
+        """Whether it is a loss or stands in for one."""
+        return self.rank < Rank.NO_LOSS
 
     @property
     def is_told(self) -> bool:
@@ -146,31 +148,31 @@ def _classify(words: Sequence[str], *, has_side: bool) -> Meaning:
     if (bag & REWARDS and bag != RANKED_RIGHT) or {"per", "second"} <= bag or {"vs", "samples"} <= bag:
         return _NOTHING
     if bag & {"ppl", "perplexity"}:
-        return PERPLEXITY, "min", len(METRICS), "metric"
+        return Rank.PERPLEXITY, "min", len(METRICS), "metric"
     if any(own <= bag for own in ADVERSARIAL_ERRORS):
-        return 0, "min", 0, "loss"
+        return Rank.LOSS, "min", 0, "loss"
     if any(own <= bag for own in FALSE_LOSSES):
-        return 2, "min", len(METRICS), "metric"
+        return Rank.ERROR, "min", len(METRICS), "metric"
     told = [w for w in words if w not in NOISE and not w.isdigit()]
     if any(own <= bag for own in LIKELIHOODS) or (has_side and " ".join(told) in BOOSTED):
-        return 1, "min", 0, "loss"
+        return Rank.LOSS_LIKE, "min", 0, "loss"
     if has_side and set(told) in SQUARED:
-        return 2, "min", len(METRICS), "metric"
+        return Rank.ERROR, "min", len(METRICS), "metric"
     plain = [w for w in words if w != "l1" or not bag & PENALTIES]
-    rank = min((LOSS_WORDS[w] for w in plain if w in LOSS_WORDS), default=9)
-    if _NEGATED in bag and (rank == 2 or bag & SCORED):
+    rank = min((LOSS_WORDS[w] for w in plain if w in LOSS_WORDS), default=Rank.NO_LOSS)
+    if _NEGATED in bag and (rank == Rank.ERROR or bag & SCORED):
         return _negated(plain)
-    if rank <= 1:
-        return (9, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")
+    if rank <= Rank.LOSS_LIKE:
+        return (Rank.NO_LOSS, "min", 0, "") if bag & NEVER else (rank, "min", 0, "loss")
     if any(re.fullmatch(r"lr\d*|pg\d+", w) for w in words) or {"learning", "rate"} <= bag:
-        return _NOTHING if bag & NEVER else (9, "max", 0, "lr")
+        return _NOTHING if bag & NEVER else (Rank.NO_LOSS, "max", 0, "lr")
     return _NOTHING if bag & NEVER or any(map(TRADED.fullmatch, words)) else _metric(plain, told, rank)
 
 
-def _metric(words: Sequence[str], told: Sequence[str], rank: int) -> Meaning:
+def _metric(words: Sequence[str], told: Sequence[str], rank: Rank) -> Meaning:
     """What words say of a metric; a score of something unknown has no goal."""
     if any(own <= set(words) for own in FALLING):
-        return 9, "min", len(METRICS), "metric"
+        return Rank.NO_LOSS, "min", len(METRICS), "metric"
     for family, (pattern, goal) in enumerate(METRICS):
         if any(pattern.fullmatch(w) for w in words):
             is_told = "score" not in told or len(told) == 1 or family < len(METRICS) - 1
@@ -180,13 +182,13 @@ def _metric(words: Sequence[str], told: Sequence[str], rank: int) -> Meaning:
 
 def _negated(words: Sequence[str]) -> Meaning:
     """scikit-learn's scorers turn losses and errors round: `neg_log_loss`, `neg_mean_squared_error`."""
-    known = any(w in LOSS_WORDS for w in words) or _metric(words, words, 9)[1] == "min"
-    return (9, "max", len(METRICS), "metric") if known else _NOTHING
+    known = any(w in LOSS_WORDS for w in words) or _metric(words, words, Rank.NO_LOSS)[1] == "min"
+    return (Rank.NO_LOSS, "max", len(METRICS), "metric") if known else _NOTHING
 
 
-def _component(words: Sequence[str], quantity: Quantity, rank: int) -> tuple[str, ...]:
+def _component(words: Sequence[str], quantity: Quantity, rank: Rank) -> tuple[str, ...]:
     if quantity == "loss":
-        return tuple(w for w in words if w not in NOISE and LOSS_WORDS.get(w, 9) != rank)
+        return tuple(w for w in words if w not in NOISE and LOSS_WORDS.get(w) != rank)
     if quantity == "lr":
         return tuple(w for w in words if w not in NOISE and w not in ("lr", "learning", "rate"))
     return tuple("acc" if w == "accuracy" else w for w in words if w not in NOISE)

@@ -11,12 +11,16 @@ _COUNTED = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 Row = Mapping[str, Any]
 
+SUMMARY = "train_runtime"
+"""In the last row of a Hugging Face trainer, whose `train_loss` is the average of the run."""
+
 
 def rows_held(data: Any) -> list[Row] | None:
     """Returns the rows of the one run that something holds; None where it holds no rows.
 
-    These are a Hugging Face `TrainerState` or its JSON; pandas' orients "index" ({"1": {"loss": 0.5}}), "split"
-    ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ..., "data": [{"loss": 0.5}]}).
+    These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; pandas' orients "index"
+    ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
+    "data": [{"loss": 0.5}]}).
     """
     if not isinstance(data, Mapping):
         rows = getattr(data, "log_history", None)
@@ -28,7 +32,9 @@ def rows_held(data: Any) -> list[Row] | None:
         rows = _split_rows(data["columns"], data["data"])
     else:
         rows = data["data"] if "schema" in data and "data" in data else None
-    return rows if isinstance(rows, list) and rows and all(isinstance(row, Mapping) for row in rows) else None
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    return [row for row in rows if SUMMARY not in row] or None
 
 
 def _split_rows(columns: Any, data: Any) -> list[Row] | None:

@@ -8,13 +8,11 @@ a gap only where the pattern cannot be that of a broken loss, and 0 only between
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from curveclinic.intake.naming import Points
-    from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 
 _FEWEST: Final = 3
 """Points that make a pattern."""

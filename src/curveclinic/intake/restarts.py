@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from curveclinic.points import FloatArray
+from curveclinic.points import FloatArray, IntArray
 from curveclinic.run import is_sound_axis
-
-IntArray = npt.NDArray[np.int64]
 
 _CONTINUES = 0.25
 """A restarted counter goes on with the same run if the first new value lies within this share of

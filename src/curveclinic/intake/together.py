@@ -9,7 +9,7 @@ from typing import Literal
 
 from curveclinic.intake.charts import is_run_name
 from curveclinic.intake.naming import Name, quoted
-from curveclinic.intake.vocabulary import NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, tokens
+from curveclinic.intake.vocabulary import NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, Rank, tokens
 
 _NUMBERED = re.compile(rf"({'|'.join(NUMBERED)})(\d*)")
 
@@ -25,7 +25,7 @@ def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
 
 def _short_val(names: Sequence[Name]) -> list[Name]:
     """Gives names with `va` their side where train logs the same loss by its side, and no loss is of neither."""
-    losses = [n for n in names if n.rank < 9]
+    losses = [n for n in names if n.may_be_loss]
     of_train = {n.component for n in losses if n.split == "train"}
     shortened = [_without(n.component, (SHORT_VAL,)) for n in losses if not n.split and SHORT_VAL in n.component]
     others = any(n.split == "val" or (not n.split and SHORT_VAL not in n.component) for n in losses)
@@ -36,7 +36,7 @@ def _short_val(names: Sequence[Name]) -> list[Name]:
 
 def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
     """Gives names their side where the losses are one of `t` and one of `v`: beside a `u_loss` they are parts."""
-    parts = [n.component for n in names if n.quantity == "loss" and n.rank == 0]
+    parts = [n.component for n in names if n.quantity == "loss" and n.rank == Rank.LOSS]
     if sorted(parts) != sorted((letter,) for letter in SIDE_LETTERS) or any(n.split for n in names):
         return list(names)
     for letter, side in SIDE_LETTERS.items():
@@ -68,7 +68,7 @@ def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
 
 def _told_apart(marks: Mapping[Name, Mark]) -> list[Mark]:
     """The marks that losses carry."""
-    return list(dict.fromkeys(mark for name, mark in marks.items() if mark and name.rank < 9))
+    return list(dict.fromkeys(mark for name, mark in marks.items() if mark and name.may_be_loss))
 
 
 def _mark(component: Sequence[str]) -> Mark:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal
 
-from curveclinic.run import MetricGoal
+from curveclinic.labels import MetricGoal
+
+
+class Rank(IntEnum):
+    """How surely a name is that of a loss."""
+
+    LOSS = 0
+    LOSS_LIKE = 1
+    """A quantity that is minimised as a loss is: nll, cross entropy."""
+    ERROR = 2
+    PERPLEXITY = 3
+    """The exponential of a loss; like an error it stands in where there is no loss."""
+    NO_LOSS = 9
 
 
 def _words(text: str) -> frozenset[str]:
@@ -39,18 +52,18 @@ CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epo
 """Word -> how often the series was written."""
 
 LOSS_WORDS: Final = {
-    **dict.fromkeys(("loss", "losses"), 0),
+    **dict.fromkeys(("loss", "losses"), Rank.LOSS),
     **dict.fromkeys(
         (
             *("nll", "ce", "xent", "crossentropy", "bce", "logloss", "bpb", "bpc", "cost", "objective", "criterion"),
             *("infonce", "nce", "ntxent", "huber", "mlogloss", "nloglik", "nlpd"),
         ),
-        1,
+        Rank.LOSS_LIKE,
     ),
-    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance", "merror", "crps"), 2),
-    **dict.fromkeys(("msle", "rmsle", "mape", "smape", "wape", "mase", "rmspe", "nrmse", "mphe"), 2),
+    **dict.fromkeys(("mse", "rmse", "mae", "l1", "error", "err", "deviance", "merror", "crps"), Rank.ERROR),
+    **dict.fromkeys(("msle", "rmsle", "mape", "smape", "wape", "mase", "rmspe", "nrmse", "mphe"), Rank.ERROR),
 }
-"""Word -> rank as a loss: 0 by name, 1 loss-like, 2 an error that stands in when there is nothing else."""
+"""Word -> rank as a loss."""
 
 LIKELIHOODS: Final = tuple(map(_words, ("neg log likelihood", "negative log likelihood")))
 """Words that, all of them in one name, make it loss-like."""

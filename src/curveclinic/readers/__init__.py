@@ -1,37 +1,18 @@
-"""Log files -> runs. One module per format; a file's format is known by its content, never by its name."""
+"""Log files -> runs: what a source is, its runs, or why there are none; `formats` lists what can be read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import ReadOptions
-from curveclinic.readers import (
-    columnar,
-    console,
-    delimited,
-    dvclive,
-    fairseq,
-    json_lines,
-    keras_history,
-    ludwig,
-    mlflow_db,
-    mlflow_files,
-    neptune,
-    nnunet,
-    remote,
-    sqlite_file,
-    tensorboard,
-    trackio,
-    trainer_state,
-    wandb_export,
-    wandb_offline,
-)
+from curveclinic.intake.assemble import ReadOptions, why_unusable
+from curveclinic.readers import console, remote, sqlite_file
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
+from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
 from curveclinic.readers.once import Once
 from curveclinic.readers.source import STDIN, NoCurvesError, Source, UnreadableError
@@ -55,138 +36,6 @@ __all__ = [
     "runs_of_copy",
     "runs_or_failure",
 ]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A log format.
-
-    Attributes:
-        name: what it is called in results.
-        contents: what such a log is and who writes it, for the tables of formats in the documentation.
-        sniff: says whether bytes are the head of such a file; never for a format that is a folder.
-        read: returns the runs of a source.
-        holds: looks further into a file whose head does not tell (which database, which table); None: no need.
-        iterate: yields the runs of a source that may hold very many; None: `read` will do.
-        is_text: its files are text, in which a NUL byte is damage.
-    """
-
-    name: str
-    contents: str
-    sniff: Callable[[bytes], bool]
-    read: Callable[[Source, ReadOptions], list[Run]]
-    holds: Callable[[Source], bool] | None = None
-    iterate: Callable[[Source, ReadOptions], Iterator[Run]] | None = None
-    is_text: bool = True
-
-
-def _folder_only(head: bytes) -> bool:
-    """The sniff of a format whose runs are folders: `discovery` knows them."""
-    return False
-
-
-FORMATS = (
-    Format(
-        "neptune",
-        "Parquet of the Neptune exporter, its parts together (by its documented layout)",
-        columnar.sniff,
-        neptune.read,
-        holds=neptune.holds,
-        is_text=False,
-    ),
-    Format(
-        "parquet",
-        "wide or long tables, or a run a row with lists; pandas, polars and pyarrow write them; what `curveclinic "
-        "index` writes",
-        columnar.sniff,
-        columnar.read,
-        is_text=False,
-    ),
-    Format(
-        "mlflow_db",
-        "`mlflow.db` of MLflow, opened read-only; deleted runs are passed over",
-        sqlite_file.sniff,
-        mlflow_db.read,
-        holds=mlflow_db.holds,
-        iterate=mlflow_db.iterate,
-        is_text=False,
-    ),
-    Format(
-        "trackio",
-        "the SQLite database of Trackio",
-        sqlite_file.sniff,
-        trackio.read,
-        holds=trackio.holds,
-        iterate=trackio.iterate,
-        is_text=False,
-    ),
-    Format(
-        "sqlite",
-        "no runs: other databases are refused with what was found in them",
-        sqlite_file.sniff,
-        sqlite_file.read,
-        is_text=False,
-    ),
-    Format("mlflow", "run folders of MLflow's file store (`mlruns/`)", _folder_only, mlflow_files.read),
-    Format("dvclive", "folders of DVCLive", _folder_only, dvclive.read),
-    Format(
-        "wandb",
-        "`run-*.wandb`, the offline log of Weights & Biases",
-        wandb_offline.sniff,
-        wandb_offline.read,
-        is_text=False,
-    ),
-    Format(
-        "tensorboard",
-        "event files of torch, tensorboardX, Keras and Lightning, simple and tensor scalars; a folder is a run",
-        tensorboard.sniff,
-        tensorboard.read,
-        is_text=False,
-    ),
-    Format(
-        "jsonl",
-        "one JSON object a line, flat or nested: mmengine, mmcv, detectron2, DeiT and MAE, own ones; or a run a line",
-        json_lines.sniff,
-        json_lines.read,
-    ),
-    Format(
-        "trainer_state",
-        "`trainer_state.json` of Hugging Face's Trainer; of several checkpoints the newest whole one",
-        trainer_state.sniff,
-        trainer_state.read,
-    ),
-    Format("fairseq", "`--log-format json` of fairseq", fairseq.sniff, fairseq.read),
-    Format("nnunet", "`training_log_*.txt` of nnU-Net v1 and v2", nnunet.sniff, nnunet.read),
-    Format(
-        "text",
-        "console output: Keras, PyTorch scripts, the Hugging Face Trainer, nanoGPT, llm.c, timm, Megatron, fastai, "
-        "YOLO, xgboost, tqdm bars, the text logs of mmcv, mmengine and fairseq; any text with `--pattern`",
-        console.sniff,
-        console.read,
-    ),
-    Format("ludwig", "`training_statistics.json` of Ludwig", ludwig.sniff, ludwig.read),
-    Format(
-        "keras_history",
-        "`History.history` as JSON; also any JSON object or list of curves, runs by name, a list of epochs",
-        keras_history.sniff,
-        keras_history.read,
-    ),
-    Format(
-        "wandb_export",
-        "charts of Weights & Biases as CSV, a column a run (by its documented layout)",
-        wandb_export.sniff,
-        wandb_export.read,
-    ),
-    Format(
-        "csv",
-        "Keras' CSVLogger, Lightning's `metrics.csv`, Ultralytics' `results.csv`, fastai, timm, any delimited text",
-        delimited.sniff,
-        delimited.read,
-    ),
-)
-"""All formats, in the order they are tried: the stricter signature first."""
-
-_BY_NAME = {f.name: f for f in FORMATS}
 
 
 @dataclass(frozen=True)
@@ -280,9 +129,10 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
 
 
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
+    source = replace(source, format=found.name)
     try:
         for run in (found.iterate or found.read)(source, options or ReadOptions()):
-            yield replace(run, notes=(*run.notes, source.note)) if source.note else run
+            yield replace(run, notes=(*run.notes, source.note)) if source.note and run.channels else run
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
     except InputError as error:
@@ -345,7 +195,7 @@ def run_or_failure(run: Run) -> Run | ReadFailure:
     if run.channels:
         return run
     named = f"{run.run_id}: " if run.run_id else ""
-    return ReadFailure(run.path, run.format, f"{named}{run.notes[-1]}")
+    return ReadFailure(run.path, run.format, f"{named}{why_unusable(run)}")
 
 
 def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, Source]:
@@ -359,7 +209,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if source.unreadable:
         raise LogError(f"{source.path}: {source.unreadable}")
     if source.format:
-        return _BY_NAME[source.format], source
+        return BY_NAME[source.format], source
     try:
         source = source.opened()
         head = source.head()
@@ -373,10 +223,12 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if not head or head.isspace():
         raise LogError(f"{source.path}: the file is empty")
     if _fits(head, options):
-        return _BY_NAME["text"], source
+        return BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
     if found is None and is_event_file(os.path.basename(source.path)):
-        found = _BY_NAME["tensorboard"]
+        found = BY_NAME["tensorboard"]
+    if found is None and sqlite_file.sniff(head):
+        raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:
         archive = archive_in(head)
         known = ", ".join(f.name for f in FORMATS)

@@ -7,10 +7,20 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.arrow_series import is_index
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, runs_from_grid, usable
-from curveclinic.intake.columns import grid_from_frame, tables_from_lists
+from curveclinic.intake.assemble import (
+    Origin,
+    ReadOptions,
+    attempt,
+    in_place,
+    is_logged,
+    run_from_table,
+    runs_from_grid,
+    usable,
+)
+from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Grid, row_steps
-from curveclinic.intake.naming import Points
+from curveclinic.intake.list_tables import tables_from_lists
+from curveclinic.points import Points
 from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.parquet_footer import values_of_groups
 from curveclinic.readers.source import NoCurvesError, Source
@@ -118,7 +128,7 @@ def check_size(n_bytes: int, source: Source, advice: str, *, file_bytes: int | N
 
 
 def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
-    origin = Origin(run_id=source.run_id, path=source.path, format="parquet", advice="name it with --train-loss")
+    origin = source.origin()
     lists = tables_from_lists(table)
     grid = grid_from_frame(table) if lists is None else None
     try:
@@ -138,21 +148,16 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
 
 def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOptions) -> list[Run]:
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
-    origin = Origin(path=source.path, format="parquet", advice="name it with --train-loss")
+    origin = Origin(path=source.path, format="parquet")
     made = [
         attempt(run_from_table, series, options, replace(origin, run_id=run_id))
         for run_id, (_, series) in zip(run_ids, tables_from_lists(table) or (), strict=True)
     ]
-    return [
-        Run({}, run_id=run_id, path=source.path, format="parquet", notes=(str(item),))
-        if isinstance(item, InputError)
-        else item
-        for item, run_id in zip(made, run_ids, strict=True)
-    ]
+    return in_place(made, run_ids, origin)
 
 
 def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
-    """Whether a table without a loss is a log at all: numbers in its lists, or rows with a step."""
+    """Whether a table without a loss is a log at all: a row of curves, or rows with a step."""
     if grid is not None:
         return bool(row_steps(grid, None)[0])
-    return any(len(values) for _, series in lists or () for _, values in series.values())
+    return any(is_logged(series) for _, series in lists or ())

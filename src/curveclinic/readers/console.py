@@ -6,12 +6,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.naming import parse
+from curveclinic.intake.vocabulary import Rank
 from curveclinic.phrases import counted
 from curveclinic.readers import delimited
 from curveclinic.readers.console_lines import (
@@ -121,7 +123,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
     rows, guesses = without_commas(rows)
     notes = (*notes, *guesses)
-    origin = Origin(run_id=source.run_id, path=source.path, format="text", notes=notes, advice=advice)
+    origin = replace(source.origin(notes=notes), advice=advice)
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
     except InputError as error:
@@ -165,7 +167,8 @@ def _is_log(lines: Sequence[str], rows: Sequence[Row]) -> bool:
     An error may stand for it in the rounds of gradient boosting; elsewhere it may be anything.
     """
     boosted = are_rounds(lines, _MIN_ROWS)
-    losses = Counter(name for row in rows for name in row if parse(name).rank <= (2 if boosted else 1))
+    worst = Rank.ERROR if boosted else Rank.LOSS_LIKE
+    losses = Counter(name for row in rows for name in row if parse(name).rank <= worst)
     if max(losses.values(), default=0) < _MIN_ROWS:
         return False
     return not _is_code(lines, sum(map(names_error if boosted else names_loss, rows)))

@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Final
 
 from curveclinic.intake.naming import parse
-from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
+from curveclinic.intake.orientations import SUMMARY
+from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, Rank, tokens
 from curveclinic.readers.commas import Comma, has_points, is_grouped, is_with_comma, settled
 
 Row = dict[str, str]
@@ -81,9 +82,6 @@ _HEADING = re.compile(
 
 _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 """Names of llm.c."""
-
-_SUMMARY = "train_runtime"
-"""In the last line of a Hugging Face trainer, whose `train_loss` is the run's average."""
 
 _NOT_A_CURVE = frozenset(
     (
@@ -164,7 +162,7 @@ def names_loss(row: Row) -> bool:
 
 def names_error(row: Row) -> bool:
     """Says whether a row holds a loss or an error that stands in for one."""
-    return any(parse(name).rank <= 2 for name in row)
+    return any(parse(name).rank <= Rank.ERROR for name in row)
 
 
 def are_rounds(lines: Iterable[str], fewest: int) -> bool:
@@ -177,7 +175,7 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
     epoch = side = ""
     header: Sequence[str] = ()
     for line in lines:
-        if len(line) > MAX_LINE or _SUMMARY in line:
+        if len(line) > MAX_LINE or SUMMARY in line:
             continue
         if not _DIGIT.search(line):
             header, side = _header(line) or header, _last_heading(line)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curveclinic.intake.arrow_series import INDEX_MARK
+from curveclinic.intake.arrow_series import INDEX_MARK, kinds_of
+from curveclinic.intake.assemble import Origin, unusable, why_unusable
 from curveclinic.labels import CHANNELS, LAYER_PREFIX
 from curveclinic.points import FloatArray, Series
 from curveclinic.run import Run
@@ -44,6 +45,7 @@ def schema(layers: Iterable[str] = ()) -> pa.Schema:
     ]
     for name in (*CHANNELS, *layers):
         fields += [(name, curve), (name + _STEPS, curve)]
+    fields.append(("kind", pa.string()))
     return pa.schema(fields, metadata=dict([INDEX_MARK]))
 
 
@@ -61,7 +63,7 @@ def table_from_runs(runs: Sequence[Run]) -> pa.Table:
         "run_id": [storable(run.run_id) for run in runs],
         "path": [storable(run.path) for run in runs],
         "format": [run.format for run in runs],
-        "error": [None if run.channels else storable(run.notes[-1]) for run in runs],
+        "error": [storable(why_unusable(run)) or None for run in runs],
         "num_classes": [run.num_classes for run in runs],
         "metric_goal": [run.metric_goal for run in runs],
         "notes": [[storable(note) for note in run.notes] if run.channels else [] for run in runs],
@@ -71,6 +73,7 @@ def table_from_runs(runs: Sequence[Run]) -> pa.Table:
         series = [run.channels.get(name) for run in runs]
         columns[name] = _lists([None if s is None else s.values for s in series])
         columns[name + _STEPS] = _lists([None if s is None else s.steps for s in series])
+    columns["kind"] = [run.kind for run in runs]
     return pa.Table.from_pydict(columns, schema=schema(layers))
 
 
@@ -80,7 +83,7 @@ def runs_from_table(table: pa.Table) -> list[Run]:
     series = {name: _series(table, name) for name in names}
     text = {name: table.column(name).to_pylist() for name in schema().names[:_N_FIXED]}
     return [
-        Run({}, path=path, format=format, notes=(error,))
+        unusable(Origin(path=path, format=format), error)
         if error is not None
         else Run(
             {name: series[name][i] for name in channels},
@@ -90,9 +93,10 @@ def runs_from_table(table: pa.Table) -> list[Run]:
             path=path,
             format=format,
             notes=tuple(notes),
+            kind=kind,
         )
-        for i, (run_id, path, format, error, num_classes, metric_goal, notes, channels) in enumerate(
-            zip(*text.values(), strict=True)
+        for i, (run_id, path, format, error, num_classes, metric_goal, notes, channels, kind) in enumerate(
+            zip(*text.values(), kinds_of(table), strict=True)
         )
     ]
 

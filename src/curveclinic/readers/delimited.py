@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
 from curveclinic.intake.naming import parse, quoted
@@ -54,7 +54,7 @@ def sniff(head: bytes) -> bool:
         return False
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
-    rows = (_cells(line, delimiter) for line in lines[1:])
+    rows = (cells_of(line, delimiter) for line in lines[1:])
     return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
 
 
@@ -62,7 +62,7 @@ def sniff(head: bytes) -> bool:
 def _header(line: str) -> tuple[str, tuple[str, ...]]:
     """Returns the delimiter and the names of a header line; no names where it is none. Most files have the same."""
     delimiter = _delimiter(line)
-    names = tuple(_cells(line, delimiter))
+    names = tuple(cells_of(line, delimiter))
     if line.lstrip()[:1] in "{[<" or (len(names) < 2 and not parse(line.strip()).quantity):
         return delimiter, ()
     if all(is_number(n) for n in names) or any(len(n) > 200 for n in names):
@@ -81,25 +81,25 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
-    grid, n_bad, cut = _whole(source)
-    notes = (*unfit_note(n_bad), *cut)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="csv", notes=notes, advice="name it with --train-loss"
-    )
+    grid, notes = whole(source)
     try:
-        return runs_from_grid(grid, options, origin)
+        return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
         kind = LogError if row_steps(grid, None)[0] else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 
-def _whole(source: Source) -> tuple[Grid, int, tuple[str, ...]]:
-    """Returns the rows of all blocks, the number of lines that do not fit the header, and what else is to be noted."""
+def whole(source: Source) -> tuple[Grid, tuple[str, ...]]:
+    """Returns the rows of all blocks, and notes on the lines and cells that are left out.
+
+    Raises:
+        LogError: the text is no table.
+    """
     plain = number_grid(source, _delimiter)
-    return _by_blocks(source.content(), source.path) if plain is None else (plain, 0, ())
+    return _by_blocks(source.content(), source.path) if plain is None else (plain, ())
 
 
-def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
+def _by_blocks(data: bytes, path: str) -> tuple[Grid, tuple[str, ...]]:
     """Parses whatever is a table, cell by cell where need be."""
     text = _as_text(data)
     if text is None:
@@ -108,8 +108,9 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, int, tuple[str, ...]]:
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
-    quoted = quoted_note(sum(swallowed for _, _, swallowed in parsed))
-    return _stacked([grid for grid, _, _ in parsed]), sum(bad for _, bad, _ in parsed), (*cut, *quoted)
+    unfit = _unfit_note(sum(bad for _, bad, _ in parsed))
+    quoted = _quoted_note(sum(swallowed for _, _, swallowed in parsed))
+    return _stacked([grid for grid, _, _ in parsed]), (*unfit, *cut, *quoted)
 
 
 def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
@@ -158,7 +159,7 @@ def _from_header(text: str) -> str:
         return text
     comment, row = text[above:].partition("\n")[0], text[at:].partition("\n")[0]
     delimiter = _delimiter(comment)
-    names, cells = _cells(comment, delimiter), _cells(row, delimiter)
+    names, cells = cells_of(comment, delimiter), cells_of(row, delimiter)
     is_header = len(names) == len(cells) and any(map(_is_spelt_number, cells))
     return text[above:] if is_header or not row else text[at:]
 
@@ -167,7 +168,8 @@ def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
-def _cells(line: str, delimiter: str) -> list[str]:
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """Returns the cells of a line, without what is around them."""
     cells = line.split(delimiter)
     if '"' in line:
         with suppress(csv.Error):
@@ -186,11 +188,11 @@ def _blocks(text: str, delimiter: str) -> list[str]:
     if not first.strip() or delimiter not in header:
         return [text]
     again = [m.start() for m in re.finditer(rf"^{re.escape(first)}{re.escape(delimiter)}", text, re.MULTILINE)]
-    again = [at for at in again if not any(is_number(c) for c in _cells(text[at:].partition("\n")[0], delimiter))]
+    again = [at for at in again if not any(is_number(c) for c in cells_of(text[at:].partition("\n")[0], delimiter))]
     return [text[a:b] for a, b in pairwise([0, *again[1:], len(text)])]
 
 
-def n_within_quotes(data: bytes, n_rows: int) -> int:
+def _n_within_quotes(data: bytes, n_rows: int) -> int:
     """Returns how many lines below the header are no rows because a quotation mark before them is still open."""
     if b'"' not in data:
         return 0
@@ -199,14 +201,14 @@ def n_within_quotes(data: bytes, n_rows: int) -> int:
     return max(0, int(n_lines) - 1 - n_rows)
 
 
-def unfit_note(n_lines: int) -> tuple[str, ...]:
+def _unfit_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on lines that do not fit the header; nothing where all do."""
     if not n_lines:
         return ()
     return (f"left out {counted(n_lines, 'line that does not fit the header', 'lines that do not fit the header')}",)
 
 
-def quoted_note(n_lines: int) -> tuple[str, ...]:
+def _quoted_note(n_lines: int) -> tuple[str, ...]:
     """Returns the note on such lines; nothing where there are none."""
     if not n_lines:
         return ()
@@ -241,7 +243,7 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
     grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
     grid = replace(grid, notes=(*grid.notes, *notes))
     grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
-    return grid, len(bad), n_within_quotes(data, table.num_rows + len(bad))
+    return grid, len(bad), _n_within_quotes(data, table.num_rows + len(bad))
 
 
 def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], tuple[str, ...]]:

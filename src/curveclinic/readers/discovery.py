@@ -14,9 +14,10 @@ from pathlib import Path
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
-from curveclinic.readers import dvclive, json_lines, mlflow_files, neptune, remote, trainer_state, wandb_offline
+from curveclinic.readers import json_lines, neptune, remote, trainer_state, wandb_offline
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import is_file
+from curveclinic.readers.formats import BY_NAME, FORMATS
 from curveclinic.readers.source import Source
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -89,10 +90,11 @@ def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | N
 
 def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the run of an experiment tracker that a folder is, known by its layout; None if it is none."""
-    for name, layout in (("mlflow", mlflow_files), ("dvclive", dvclive)):
-        if layout.is_run_folder(folder):
-            files = layout.remote_files(folder) if remote.is_remote(folder) else ()
-            return Source(folder, run_id, parts=tuple(("", file) for file in files), named=named, format=name)
+    for found in FORMATS:
+        if found.layout and found.layout.is_run_folder(folder):
+            files = found.layout.remote_files(folder) if remote.is_remote(folder) else ()
+            parts = tuple(("", file) for file in files)
+            return Source(folder, run_id, parts=parts, named=named, format=found.name, as_it_lies=True)
     log = wandb_offline.file_in(folder)
     if log is not None:
         return Source(log, f"{run_id}/{os.path.basename(log)}", named=named, format="wandb")
@@ -115,11 +117,13 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     if place in seen:
         return
     seen.add(place)
-    tracked = tracker_source(folder, _run_id(folder, root), named=folder == root)
+    tracked, taken = tracker_source(folder, _run_id(folder, root), named=folder == root), set[str]()
     if tracked:
         yield tracked
-        if tracked.format != "dvclive":  # what else lies in such a folder are copies and artifacts of the run
+        layout = BY_NAME[tracked.format].layout
+        if not layout or not layout.curves:  # what else lies in such a folder are copies and artifacts of the run
             return
+        taken.add(layout.curves)
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
     if run:
         yield run
@@ -138,7 +142,7 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     parts = _part_folders(folder)
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
-    taken = {name.partition("/")[0] for name in parts} | ({dvclive.PLOTS} if tracked else set())
+    taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
             yield from _walk(os.path.join(folder, name), root, seen)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
-from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
+from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
+from curveclinic.points import Points
 from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
@@ -46,13 +47,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
                 f"{name}: the file is damaged; "
                 f"left out {counted(bad, 'line that is', 'lines that are')} cut short or no numbers"
             )
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="dvclive", notes=tuple(notes), advice="name it with --train-loss"
-    )
     try:
-        return [run_from_table(table, options, origin)]
+        return [run_from_table(table, options, source.origin(notes=notes))]
     except InputError as error:
-        kind = LogError if any(parse(name).quantity for name in table) else NoCurvesError
+        kind = LogError if is_logged(table) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
 
 

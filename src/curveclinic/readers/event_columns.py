@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.points import IntArray
 from curveclinic.readers.crc import Registers, contributions, crc, masked
-from curveclinic.readers.event_frames import IntArray
 from curveclinic.readers.protobuf import Scalar, decode_event
 
 Words = npt.NDArray[np.uint64]

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.phrases import counted
+from curveclinic.points import IntArray
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_columns import POSITIONS, Piece, is_worthwhile, take
-from curveclinic.readers.event_frames import Bytes, IntArray, Paged, Walk, Window
+from curveclinic.readers.event_frames import Bytes, Paged, Walk, Window
 from curveclinic.readers.protobuf import Event, decode_event
 
 _ALWAYS_CHECKED = 512

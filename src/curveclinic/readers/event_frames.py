@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.phrases import counted
+from curveclinic.points import IntArray
 from curveclinic.readers.crc import masked_crc
-
-IntArray = npt.NDArray[np.int64]
 
 PADDING = 8
 """Zero bytes behind a window, so that records can be taken out in whole words."""

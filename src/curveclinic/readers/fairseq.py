@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.phrases import counted
 from curveclinic.readers.source import NoCurvesError, Source
@@ -40,11 +40,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     rows = [_row(tag, stats) for tag, stats in found if stats is not None]
     n_bad = len(found) - len(rows) + bool(_BROKEN.search(data))
     notes = (f"left out {counted(n_bad, 'broken line')}",) if n_bad else ()
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="fairseq", notes=notes, advice="name it with --train-loss"
-    )
     try:
-        return runs_from_grid(grid_from_rows(rows), options, origin)
+        return runs_from_grid(grid_from_rows(rows), options, source.origin(notes=notes))
     except InputError as error:
         raise (LogError if rows else NoCurvesError)(f"{source.path}: {error}") from None
 

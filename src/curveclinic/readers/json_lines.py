@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
-from curveclinic.intake.door import run_from_mapping
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS
 from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
-from curveclinic.readers.keras_history import has_series, is_run_per_item
+from curveclinic.readers.keras_history import has_series, is_run_per_item, names_of, runs_of_items
 from curveclinic.readers.keras_history import read as read_document
-from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
+from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source, without_bom
 from curveclinic.run import Run
 
 _COUNTER = "iter"
@@ -26,7 +24,7 @@ _MODES = ("mode", "phase", "split")
 
 def sniff(head: bytes) -> bool:
     """Says whether the first line is a whole JSON dict and the next one, if any, begins another."""
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = without_bom(head).lstrip()
     if not head.startswith(b"{"):
         return False
     lines = [line for line in head.split(b"\n", 2) if line.strip()]
@@ -45,7 +43,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: most lines are no JSON, or there is no loss in them.
     """
-    lines = [line for line in source.content().removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    lines = [line for line in without_bom(source.content()).split(b"\n") if line.strip()]
     rows = [row for row in map(_parsed, lines) if row is not None]
     n_bad = len(lines) - len(rows)
     if not rows and n_bad == 1:
@@ -53,12 +51,11 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     if not rows or n_bad > len(rows):
         raise LogError(f"{source.path}: no JSON dict in {n_bad} of {counted(len(lines), 'line')}")
     notes = (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="jsonl", notes=notes, advice="name it with --train-loss"
-    )
+    origin = source.origin(notes=notes)
     try:
         if is_run_per_item(rows[0]):
-            return _runs(rows, options, origin)
+            lone = len(rows) == 1 and not rows[0].keys() & {"run_id", "id"}
+            return runs_of_items(rows, [""] if lone else names_of(rows), options, origin)
         return runs_from_grid(grid_from_rows(_with_splits(rows)), options, origin)
     except InputError as error:
         kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
@@ -71,17 +68,6 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
-
-
-def _runs(rows: list[dict[str, Any]], options: ReadOptions, origin: Origin) -> list[Run]:
-    """One run per line."""
-    names = [row.get("run_id", row.get("id", k if len(rows) > 1 else "")) for k, row in enumerate(rows, 1)]
-    ids = [f"{origin.run_id}#{name}" if name != "" else origin.run_id for name in names]
-    made = [
-        attempt(run_from_mapping, row, options, replace(origin, run_id=run_id))
-        for row, run_id in zip(rows, ids, strict=True)
-    ]
-    return usable(made, ids, origin)
 
 
 def _with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

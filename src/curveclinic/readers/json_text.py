@@ -9,10 +9,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from curveclinic.errors import LogError
-from curveclinic.readers.source import Source
+from curveclinic.readers.source import Source, without_bom
 from curveclinic.readers.torn_json import settle_last, whole_part
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @cache
@@ -47,7 +45,7 @@ def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
     Raises:
         LogError: the bytes are no JSON.
     """
-    data = source.content().removeprefix(_BOM)
+    data = without_bom(source.content())
     try:
         return parse_json(data), ()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -14,7 +14,7 @@ from curveclinic.intake.grid import flatten, grid_from_rows
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
 from curveclinic.readers.json_text import load_json
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source, without_bom
 from curveclinic.run import Run
 
 _OPENING = re.compile(
@@ -25,7 +25,7 @@ _OPENING = re.compile(
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a JSON document."""
-    return _OPENING.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _OPENING.match(without_bom(head)) is not None
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -35,11 +35,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no JSON, or holds no series of numbers, or no loss.
     """
     document, notes = load_json(source)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="keras_history", notes=notes, advice="name it with --train-loss"
-    )
     try:
-        return runs_from_document(document, options, origin)
+        return runs_from_document(document, options, source.origin(notes=notes))
     except InputError as error:
         kind = LogError if has_series(document) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *notes))) from None
@@ -58,12 +55,11 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
         parts = runs_by_name(document)
         if not parts:
             return [run_from_mapping(document, options, origin)]
-        return _each(list(parts.values()), list(parts), options, origin)
+        return runs_of_items(list(parts.values()), list(parts), options, origin)
     if not isinstance(document, list) or not document or not all(isinstance(row, Mapping) for row in document):
         raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
     if is_run_per_item(document[0]):
-        names = [str(item.get("run_id", item.get("id", k))) for k, item in enumerate(document, 1)]
-        return _each(document, names, options, origin)
+        return runs_of_items(document, names_of(document), options, origin)
     return runs_from_grid(grid_from_rows(document), options, origin)
 
 
@@ -74,7 +70,7 @@ def is_run_per_item(item: Mapping[str, Any]) -> bool:
         table = table_from_mapping(inner if isinstance(inner, Mapping) else item)
     except InputError:
         return False
-    return any(parse(name).rank <= 3 for name in table)
+    return any(parse(name).may_be_loss for name in table)
 
 
 def has_series(document: Any) -> bool:
@@ -93,8 +89,20 @@ def _holds_numbers(value: Any, is_cell: bool) -> bool:
     return isinstance(value, list) and bool(value) and (value[0] is None or isinstance(value[0], (int, float)))
 
 
-def _each(items: Sequence[Mapping[str, Any]], names: Sequence[str], options: ReadOptions, origin: Origin) -> list[Run]:
-    ids = [f"{origin.run_id}#{name}" for name in names]
+def names_of(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns the names of items that are whole runs, their numbers where they have none."""
+    return [str(item.get("run_id", item.get("id", k))) for k, item in enumerate(items, 1)]
+
+
+def runs_of_items(
+    items: Sequence[Mapping[str, Any]], names: Sequence[str], options: ReadOptions, origin: Origin
+) -> list[Run]:
+    """Returns the runs of items that are one each.
+
+    Raises:
+        InputError: none is usable.
+    """
+    ids = [f"{origin.run_id}#{name}" if name else origin.run_id for name in names]
     made = [
         attempt(run_from_mapping, item, options, replace(origin, run_id=i)) for item, i in zip(items, ids, strict=True)
     ]

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.arrow_series import is_index, is_list
+from curveclinic.intake.arrow_series import is_index, is_list, lists_of
 from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
-from curveclinic.intake.grid import ID_COLUMNS
-from curveclinic.intake.naming import parse
+from curveclinic.intake.list_tables import is_run_per_row, key_of
 from curveclinic.readers import remote
 from curveclinic.readers.columnar import MOST_UNPACKED, check_size, first_line, unpacked_bytes
 from curveclinic.readers.source import NoCurvesError, Source
@@ -108,7 +107,7 @@ def batches(source: Source, piece: Slice, *, skip: int = 0) -> Iterator[Batch]:
 
 def run_ids(batch: Batch, source: Source) -> list[str]:
     """Returns the name of each run: that of the file, and its own or its place."""
-    name = next((n for n in ID_COLUMNS if n in batch.table.column_names), None)
+    name = key_of(batch.table.column_names, lists_of(batch.table.schema))
     own = [None] * batch.table.num_rows if name is None else batch.table.column(name).to_pylist()
     if batch.total == 1 and (not own or own[0] in (None, "")):
         return [source.run_id]
@@ -151,14 +150,13 @@ def _damaged(source: Source, error: Exception) -> LogError:
 
 def _wanted(found: pa.Schema) -> list[str]:
     """Columns to read of a table with one run a row; none if it has not one run a row."""
-    lists = [field.name for field in found if is_list(field.type)]
-    scalar_loss = any(parse(field.name).quantity == "loss" for field in found if not is_list(field.type))
-    if not lists or (scalar_loss and not any(parse(name).quantity for name in lists)):
+    lists = lists_of(found)
+    if not is_run_per_row(found.names, lists):
         return []
     if is_index(found):
         return list(found.names)
     numbers = [name for name in lists if _is_number(found.field(name).type.value_type)]
-    key = next((name for name in ID_COLUMNS if name in found.names and name not in lists), None)
+    key = key_of(found.names, lists)
     return [*([key] if key else []), *numbers] if numbers else lists
 
 
@@ -175,7 +173,7 @@ def _check_names(found: pa.Schema, source: Source, options: ReadOptions) -> None
         raise NoCurvesError(f"{source.path}: no list column of numbers; expected train_loss, val_loss, ...")
     falling = np.array([2.0, 1.0])
     try:
-        run_from_table(dict.fromkeys(numbers, (None, falling)), options, Origin(advice="name it with --train-loss"))
+        run_from_table(dict.fromkeys(numbers, (None, falling)), options, Origin())
     except InputError as error:
         raise LogError(f"{source.path}: {error}") from None
 

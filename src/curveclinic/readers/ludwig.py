@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
-from curveclinic.intake.naming import Points
-from curveclinic.points import as_points
+from curveclinic.intake.assemble import ReadOptions, run_from_table
+from curveclinic.points import Points, as_points
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
@@ -31,13 +29,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no JSON or holds no loss.
     """
     document, notes = load_json(source)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="ludwig", notes=notes, advice="name it with --train-loss"
-    )
-    try:
-        return [run_from_table(dict(_series(document)), options, origin)]
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
+    return [run_from_table(dict(_series(document)), options, source.origin(notes=notes))]
 
 
 def _series(document: Any) -> Iterator[tuple[str, Points]]:

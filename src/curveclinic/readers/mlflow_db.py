@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curveclinic.errors import LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, unusable, why_unusable
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
@@ -67,24 +67,29 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     Raises:
         LogError: the database is damaged so that no run can be listed, or no run has a loss.
     """
-    origin = Origin(path=source.path, format="mlflow_db", advice="name it with --train-loss")
-    held: list[Run] = []  # runs without a loss are worth a row only beside others
+    origin = source.origin()
+    held: list[tuple[Run, bool]] = []  # runs without a loss are worth a row only beside others
     streaming = False
     with sqlite_file.opened(source) as connection:
-        for run in _runs(connection, source, options, origin):
+        for run, is_damaged in _runs(connection, source, options, origin):
             streaming = streaming or bool(run.channels) or len(held) >= _PAGE
             if streaming:
-                yield from held
+                yield from (run for run, _ in held)
                 held = []
                 yield run
             else:
-                held.append(run)
+                held.append((run, is_damaged))
     if not streaming:
-        reason = held[0].notes[-1] if held else "no run with curves that is not deleted"
-        raise (LogError if "damaged" in reason else NoCurvesError)(f"{source.path}: {reason}")
+        damaged = [run for run, is_damaged in held if is_damaged]
+        told = damaged or [run for run, _ in held]
+        reason = why_unusable(told[0]) if told else "no run with curves that is not deleted"
+        raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
 
 
-def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, origin: Origin) -> Iterator[Run]:
+def _runs(
+    connection: sqlite3.Connection, source: Source, options: ReadOptions, origin: Origin
+) -> Iterator[tuple[Run, bool]]:
+    """Yields each run with curves, and whether it is damaged."""
     after = ""
     while True:
         try:
@@ -93,7 +98,7 @@ def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, 
             table = _metrics_table(connection)
         except sqlite_file.ERRORS as error:
             note = f"the database is damaged ({error}); runs after {after or 'the first'} are lost"
-            yield Run({}, run_id=f"{source.run_id}#rest", path=source.path, format=origin.format, notes=(note,))
+            yield unusable(source.origin(title="rest"), note), True
             return
         if not entries:
             return
@@ -104,9 +109,9 @@ def _runs(connection: sqlite3.Connection, source: Source, options: ReadOptions, 
         query = Query(table, keys, wanted)
         for entry in entries:
             here = replace(origin, run_id=f"{source.run_id}#{entry.title}")
-            run = _run(connection, query, entry, latest.get(entry.uuid, {}), options, here)
+            run, is_damaged = _run(connection, query, entry, latest.get(entry.uuid, {}), options, here)
             if run is not None:
-                yield run
+                yield run, is_damaged
         after = entries[-1].uuid
 
 
@@ -200,8 +205,8 @@ def _run(
     latest: Mapping[str, int],
     options: ReadOptions,
     origin: Origin,
-) -> Run | None:
-    """Returns a run; without channels if it has no loss, None if it has no curves at all."""
+) -> tuple[Run | None, bool]:
+    """Returns a run, and whether it is damaged; without channels if it has no loss, None if it has no curves at all."""
     series, damage = _points(connection, query, entry.uuid, latest)
     wanted = set(query.wanted)
     torn = [k for k in latest if k in wanted and (k not in series or series[k].steps.max() < latest[k])]
@@ -211,11 +216,10 @@ def _run(
     others = {name: (None, np.empty(0)) for name in latest if name not in table and not parse(name).quantity}
     made = attempt(run_from_table, {**table, **others}, options, replace(origin, notes=(*damage, *placed)))
     if isinstance(made, Run):
-        return made
+        return made, bool(damage)
     if not damage and not any(len(s.steps) > 1 for s in series.values()):
-        return None
-    reason = (*damage, str(made))
-    return Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=("; ".join(reason),))
+        return None, False
+    return unusable(origin, "; ".join((*damage, str(made)))), bool(damage)
 
 
 def _points(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
+from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.readers import folders, remote
@@ -66,17 +66,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             )
     table, placed = on_steps(series)
     title = "/".join(t for t in (meta(os.path.dirname(source.path)).get("name"), fields.get("run_name")) if t)
-    origin = Origin(
-        run_id=f"{source.run_id}#{title}" if title else source.run_id,
-        path=source.path,
-        format="mlflow",
-        notes=(*notes, *placed),
-        advice="name it with --train-loss",
-    )
     try:
-        return [run_from_table(table, options, origin)]
+        return [run_from_table(table, options, source.origin(title=title, notes=(*notes, *placed)))]
     except InputError as error:
-        kind = LogError if any(parse(n).quantity and len(s.values) > 1 for n, s in series.items()) else NoCurvesError
+        kind = LogError if is_logged(table) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, usable
-from curveclinic.intake.grid import IntArray
+from curveclinic.points import IntArray
 from curveclinic.readers.columnar import check_size, first_line, opened
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.timed import Timed, on_steps
@@ -51,7 +51,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             _gather(opened(source, path), source, options, pieces)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             damage.append(f"{os.path.basename(path)} is damaged ({first_line(error)})")
-    origin = Origin(path=source.path, format="neptune", notes=tuple(damage), advice="name it with --train-loss")
+    origin = source.origin(notes=damage)
     runs = list(dict.fromkeys(run for run, _ in pieces))
     if not runs:
         raise (LogError if damage else NoCurvesError)(f"{source.path}: {'; '.join(damage) or 'no float series'}")
@@ -60,10 +60,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         attempt(_run, {p: x for (r, p), x in pieces.items() if r == run}, options, replace(origin, run_id=i))
         for run, i in zip(runs, ids, strict=True)
     ]
-    try:
-        return usable(made, ids, origin)
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
+    return usable(made, ids, origin)
 
 
 def _gather(file: Any, source: Source, options: ReadOptions, pieces: dict[tuple[str, str], list[np.ndarray]]) -> None:

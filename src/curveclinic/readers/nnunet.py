@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.run import Run
@@ -54,15 +53,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             rows[-1].update({name: _cell(m[1]) for name, pattern in _LINES if (m := pattern.match(line))})
     rows = [row for row in rows if len(row) > 1]
     notes = () if text.endswith("\n") else ("the last line has no end: it may be cut short and is left out",)
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="nnunet", notes=notes, advice="name it with --train-loss"
-    )
     if not rows:
         raise NoCurvesError(f"{source.path}: an nnU-Net log without a finished epoch")
-    try:
-        return runs_from_grid(grid_from_rows(rows), options, origin)
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
+    return runs_from_grid(grid_from_rows(rows), options, source.origin(notes=notes))
 
 
 def _cell(text: str) -> str:

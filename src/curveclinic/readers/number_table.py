@@ -8,6 +8,7 @@ Whatever is not plain (quotes, texts, lines of other lengths, a second header) i
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -15,10 +16,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.intake.charts import JOINT, labelled
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, IntArray, repeated_notes
+from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, repeated_notes
 from curveclinic.intake.vocabulary import REPETITIONS
-from curveclinic.points import MISSING_TEXT, FloatArray
+from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
 
 TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))
@@ -96,10 +98,17 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
 
 
 def column_names(raw: Sequence[str]) -> list[str]:
-    """Stripped names, the first without the mark of a comment; the nameless first column is pandas' index."""
+    """Stripped names, the first without the mark of a comment; the nameless first column is pandas' index.
+
+    Of runs of one name, whose columns in a chart are called alike, each is told by its place.
+    """
     first = raw[0].strip() if raw else ""
     names = [_MARK.sub("", first) or first, *(name.strip() for name in raw[1:])]
-    return [name or ("index" if i == 0 else f"column {i + 1}") for i, name in enumerate(names)]
+    names = [name or ("index" if i == 0 else f"column {i + 1}") for i, name in enumerate(names)]
+    if len(set(names)) == len(names):
+        return names
+    alike = {name for name, count in Counter(names).items() if count > 1 and labelled(name)[0]}
+    return [f"run {i}{JOINT}{name}" if name in alike else name for i, name in enumerate(names)]
 
 
 def _grid(header: _Header, rest: bytes) -> Grid | None:

@@ -35,9 +35,6 @@ TRIES = 4
 FIRST_PAUSE = 0.5
 """Seconds."""
 
-FOLDERS = frozenset({"mlflow", "dvclive"})
-"""Formats whose reader takes a folder as it lies: the parts of a remote one are its files."""
-
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 _FINAL = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "NO_SUCH_KEY", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
@@ -183,7 +180,7 @@ def _copy(source: Source, place: str, is_log: Callable[[str, bytes], bool]) -> S
         os.mkdir(place)
         if not source.parts:
             return replace(source, path=_copy_file(source.path, place, is_log))
-        if source.format in FOLDERS:
+        if source.as_it_lies:
             return _copy_folder(source, place)
         parts = []
         for k, (prefix, uri) in enumerate(source.parts):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curveclinic.errors import LogError
+from curveclinic.intake.assemble import Origin
 
 STDIN = "-"
 """Names standard input where a path is expected."""
@@ -16,6 +18,8 @@ HEAD_BYTES = 65536
 
 _KEPT_BYTES = 1 << 18
 """Files up to this size are read once and kept until their runs are made."""
+
+_BOM = b"\xef\xbb\xbf"
 
 MAX_BYTES = 256 * 1024 * 1024
 """Largest file read into memory at once; Parquet and event files are not bound by it."""
@@ -29,6 +33,11 @@ class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
 
 
+def without_bom(data: bytes) -> bytes:
+    """Returns UTF-8 without the mark that Windows puts before it."""
+    return data.removeprefix(_BOM)
+
+
 @dataclass(frozen=True)
 class Source:
     """One thing to read.
@@ -40,9 +49,10 @@ class Source:
         data: its bytes when it is no file, or was unpacked.
         named: the user named it, so that it must be readable; else it was met in a folder.
         unreadable: why it cannot even be opened, as a folder without permission; "" for what can be tried.
-        format: name of the format where the layout of a folder tells it, "" where the content must.
+        format: name of the format; "" until the content tells it where the layout of a folder does not.
         known: all bytes of a small file, where they have been read already; see `opened`.
         note: what every run in it is to say of how it was read, "" for nothing.
+        as_it_lies: it is a folder whose reader takes it as it lies; the parts of a remote one are its files.
     """
 
     path: str
@@ -54,6 +64,12 @@ class Source:
     format: str = ""
     known: bytes | None = None
     note: str = ""
+    as_it_lies: bool = False
+
+    def origin(self, *, title: str = "", notes: Iterable[str] = ()) -> Origin:
+        """Returns where series read from it came from; a run in it may have a title of its own."""
+        run_id = f"{self.run_id}#{title}" if title else self.run_id
+        return Origin(run_id=run_id, path=self.path, format=self.format, notes=tuple(notes))
 
     def opened(self) -> Source:
         """Returns the source with its bytes in memory if it is a file of few, so that it is opened once."""

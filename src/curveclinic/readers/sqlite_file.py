@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from urllib.request import pathname2url
 
 from curveclinic.errors import LogError
-from curveclinic.intake.assemble import ReadOptions
 from curveclinic.intake.naming import quoted
-from curveclinic.readers.source import NoCurvesError, Source
-from curveclinic.run import Run
+from curveclinic.readers.source import NoCurvesError, Source, UnreadableError
 
 _MAGIC = b"SQLite format 3\0"
 _WAL = 2
@@ -30,19 +28,14 @@ def sniff(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
-def read(source: Source, options: ReadOptions) -> list[Run]:
-    """Refuses a database of an unknown layout.
-
-    Raises:
-        LogError: always.
-    """
-    known = "expected one of MLflow (tables runs, metrics) or Trackio (table metrics with JSON)"
+def refusal(source: Source, known: Iterable[str]) -> LogError:
+    """Returns the error for a database of an unknown layout; `known` are the formats that are databases."""
     try:
         with opened(source) as connection:
-            found = tables(connection)
+            found = quoted(sorted(tables(connection)))
     except ERRORS as error:
-        raise LogError(f"{source.path}: damaged SQLite database ({error})") from None
-    raise NoCurvesError(f"{source.path}: a SQLite database with tables {quoted(sorted(found))}; {known}")
+        return UnreadableError(f"{source.path}: damaged SQLite database ({error})")
+    return NoCurvesError(f"{source.path}: a SQLite database with tables {found}; expected one of {', '.join(known)}")
 
 
 def has_columns(source: Source, wanted: Mapping[str, set[str]]) -> bool:

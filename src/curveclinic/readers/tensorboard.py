@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
-from curveclinic.intake.naming import Points, parse
+from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
+from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray
+from curveclinic.points import FloatArray, Points
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source
@@ -53,20 +53,12 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     sessions = _sessions(files)
     runs = []
     for k, session in enumerate(sessions, 1):
-        suffix = f"#{k}" if len(sessions) > 1 else ""
         table, notes = _merge(session)
-        origin = Origin(
-            run_id=source.run_id + suffix,
-            path=source.path,
-            format="tensorboard",
-            notes=notes,
-            advice="name it with --train-loss",
-        )
+        origin = source.origin(title=str(k) if len(sessions) > 1 else "", notes=notes)
         try:
             runs.append(run_from_table(table, options, origin))
         except InputError as error:
-            curves = any(parse(tag).quantity and len(points[1]) > 1 for tag, points in table.items())
-            kind = LogError if curves else NoCurvesError
+            kind = LogError if is_logged(table) else NoCurvesError
             raise kind(f"{source.path}: {error}") from None
     return runs
 

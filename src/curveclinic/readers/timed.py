@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.intake.naming import Points, parse
-from curveclinic.points import FloatArray
+from curveclinic.intake.naming import parse
+from curveclinic.points import FloatArray, Points
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, unusable, why_unusable
 from curveclinic.intake.grid import Grid, column_from_cells, flatten, text_notes
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
@@ -39,24 +39,28 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
     Raises:
         LogError: the database is damaged so that no run can be listed, or no run has a loss.
     """
-    origin = Origin(path=source.path, format="trackio", advice="name it with --train-loss")
+    origin = source.origin()
     bad: list[Run] = []
     n_good = 0
+    damaged = False
     with sqlite_file.opened(source) as connection:
         try:
             names = _names(connection)
         except sqlite_file.ERRORS as error:
             raise LogError(f"{source.path}: the database is damaged ({error})") from None
         for column, key, name in names:
-            for run in _runs(connection, column, key, options, replace(origin, run_id=f"{source.run_id}#{name}")):
+            here = replace(origin, run_id=f"{source.run_id}#{name}")
+            runs, is_damaged = _runs(connection, column, key, options, here)
+            damaged = damaged or is_damaged
+            for run in runs:
                 n_good += bool(run.channels)
                 if run.channels:
                     yield run
                 else:
                     bad.append(run)
     if not n_good:
-        reason = bad[0].notes[-1] if bad else "a Trackio project without a run"
-        raise (LogError if "damaged" in reason else NoCurvesError)(f"{source.path}: {reason}")
+        reason = why_unusable(bad[0]) if bad else "a Trackio project without a run"
+        raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
     yield from bad
 
 
@@ -70,7 +74,10 @@ def _names(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
     return [(key, k, name if names.count(name) == 1 else f"{name}/{k}") for k, name in found]
 
 
-def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOptions, origin: Origin) -> list[Run]:
+def _runs(
+    connection: sqlite3.Connection, column: str, key: str, options: ReadOptions, origin: Origin
+) -> tuple[list[Run], bool]:
+    """Returns the runs of one name, and whether rows of them are damaged."""
     rows: list[tuple[Any, Any]] = []
     notes: tuple[str, ...] = ()
     try:
@@ -82,9 +89,9 @@ def _runs(connection: sqlite3.Connection, column: str, key: str, options: ReadOp
     if n_bad:
         notes = (*notes, f"the database is damaged; left out {counted(n_bad, 'row')} without JSON")
     try:
-        return runs_from_grid(grid, options, replace(origin, notes=notes))
+        return runs_from_grid(grid, options, replace(origin, notes=notes)), bool(notes)
     except InputError as error:
-        return [Run({}, run_id=origin.run_id, path=origin.path, format=origin.format, notes=(*notes, str(error)))]
+        return [unusable(origin, "; ".join((*notes, str(error))))], bool(notes)
 
 
 def _grid(rows: list[tuple[Any, Any]]) -> tuple[Grid, int]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
-from curveclinic.intake.grid import grid_from_rows
+from curveclinic.errors import LogError
+from curveclinic.intake.assemble import ReadOptions
+from curveclinic.intake.orientations import rows_held
 from curveclinic.readers import remote
 from curveclinic.readers.json_text import load_json
+from curveclinic.readers.keras_history import runs_from_document
 from curveclinic.readers.source import Source
 from curveclinic.readers.torn_json import whole_part
 from curveclinic.run import Run
@@ -50,21 +49,6 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no JSON or its `log_history` holds no loss.
     """
     state, notes = load_json(source)
-    history = state.get("log_history") if isinstance(state, Mapping) else None
-    rows = step_rows(history)
-    if not rows:
+    if rows_held(state) is None:
         raise LogError(f"{source.path}: the log_history is empty; the trainer has logged nothing yet")
-    origin = Origin(
-        run_id=source.run_id, path=source.path, format="trainer_state", notes=notes, advice="name it with --train-loss"
-    )
-    try:
-        return runs_from_grid(grid_from_rows(rows), options, origin)
-    except InputError as error:
-        raise LogError(f"{source.path}: {error}") from None
-
-
-def step_rows(history: Any) -> list[Mapping[str, Any]]:
-    """Returns the rows of a log history without the summary row, whose `train_loss` is the run's average."""
-    if not isinstance(history, list):
-        return []
-    return [row for row in history if isinstance(row, Mapping) and "train_runtime" not in row]
+    return runs_from_document(state, options, source.origin(notes=notes))

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid
-from curveclinic.intake.grid import Column, Grid, IntArray, column_from_cells, flatten
+from curveclinic.intake.assemble import ReadOptions, runs_from_grid
+from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray
+from curveclinic.points import FloatArray, IntArray
 from curveclinic.readers import folders
 from curveclinic.readers.source import NoCurvesError, Source
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
@@ -73,16 +73,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     if not n_rows:
         kind = LogError if notes else NoCurvesError
         raise kind(f"{source.path}: {'; '.join(notes) or 'no history in this W&B run; it logged nothing'}")
-    origin = Origin(
-        run_id=f"{source.run_id}#{name}" if name else source.run_id,
-        path=source.path,
-        format="wandb",
-        notes=tuple(notes),
-        advice="name it with --train-loss",
-    )
     grid = Grid(_columns(columns), n_rows)
     try:
-        return runs_from_grid(grid, options, origin)
+        return runs_from_grid(grid, options, source.origin(title=name, notes=notes))
     except InputError as error:
         kind = LogError if any(parse(n).quantity for n in grid.columns) or notes else NoCurvesError
         raise kind(f"{source.path}: {error}") from None

@@ -7,13 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from curveclinic.points import Series
+from curveclinic.points import FloatArray, IntArray, Series
 from curveclinic.run import Run
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 LOSSES = ("train_loss", "val_loss")
 """Channels that share the main plot."""

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.diagnosis import Finding
-from curveclinic.points import Series
+from curveclinic.points import BoolArray, Series
 from curveclinic.report.axis import Axis, axes, losses, non_finite_places, number, span, strokes
 from curveclinic.report.text import span_text
 from curveclinic.run import Run
-
-BoolArray = npt.NDArray[np.bool_]
 
 PLOT_ROWS = 10
 """Rows of the plotting area: enough to tell a rise from a wobble, small enough for several runs a screen."""

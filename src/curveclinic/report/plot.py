@@ -8,8 +8,8 @@ import numpy as np
 
 from curveclinic.diagnosis import Diagnosis, Finding
 from curveclinic.errors import InputError, MissingExtraError
-from curveclinic.points import Series
-from curveclinic.report.axis import Axis, FloatArray, axes, losses, non_finite_places, span
+from curveclinic.points import FloatArray, Series
+from curveclinic.report.axis import Axis, axes, losses, non_finite_places, span
 from curveclinic.report.svg import COLOURS
 from curveclinic.report.text import headline, span_text
 from curveclinic.run import Run

@@ -39,7 +39,7 @@ class Trace:
 
     @property
     def start(self) -> float:
-        """Median of the first points; the first one where it lies too far from them for noise, as on a steep descent."""
+        """Median of the first points; the first one where it lies too far from them for noise, as on a steep fall."""
         first, middle = float(self.values[0]), median(self.values[: self._edge])
         return middle if abs(first / 2 - middle / 2) <= _FAR * self.jitter() / 2 else first
 

@@ -1,0 +1,84 @@
+"""Tables whose cells hold lists: a run a row, its curves, the steps beside them, and the column that names the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from curveclinic.errors import InputError
+from curveclinic.intake.columns import columns_of
+from curveclinic.intake.grid import ID_COLUMNS
+from curveclinic.intake.naming import parse
+from curveclinic.points import Points, as_points
+
+STEP_LISTS: Final = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
+"""List columns that hold the steps of all others."""
+
+
+def is_run_per_row(names: Collection[str], lists: Collection[str]) -> bool:
+    """Says whether a table holds one run a row: curves in its list columns, and no loss that is a single number.
+
+    Args:
+        names: all columns.
+        lists: those whose cells hold lists.
+    """
+    scalar_loss = any(parse(name).quantity == "loss" for name in names if name not in lists)
+    return bool(lists) and (not scalar_loss or any(parse(name).quantity for name in lists))
+
+
+def key_of(names: Collection[str], lists: Collection[str]) -> str | None:
+    """Returns the column that names the run of a row; None where there is none."""
+    return next((name for name in ID_COLUMNS if name in names and name not in lists), None)
+
+
+def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
+    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not."""
+    cells = {name: values for name, (values, _) in columns_of(frame).items()}
+    lists = {name for name, values in cells.items() if _holds_lists(values)}
+    if not is_run_per_row(cells, lists):
+        return None
+    key = key_of(cells, lists)
+    n_rows = max(len(values) for values in cells.values())
+    return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
+
+
+def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
+    """Returns the series in one row; a list of anything but numbers is left out."""
+    table: dict[str, Points] = {}
+    for name in cells:
+        value = cells[name][row] if name in lists else None
+        if value is None or isinstance(value, float) or name.lower() in STEP_LISTS or is_axis_of(name, lists):
+            continue
+        axis = _axis_of(name, cells, lists, row)
+        with suppress(InputError):
+            table[name] = as_points(name, value if axis is None or len(axis) != len(value) else (axis, value))
+    return table
+
+
+def is_axis_of(name: str, lists: set[str]) -> bool:
+    """Whether a list column holds the steps of another."""
+    return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
+
+
+def axes_of(name: str) -> tuple[str, ...]:
+    """Names of list columns that may hold the steps of another, the best first."""
+    return (f"{name}_step", f"{name}_steps", f"{name}/step", *STEP_LISTS)
+
+
+def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
+    """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
+    for key in axes_of(name):
+        if key in lists and cells[key][row] is not None:
+            return cells[key][row]
+    return None
+
+
+def _holds_lists(values: npt.NDArray[Any]) -> bool:
+    if values.dtype != object:
+        return False
+    first = next((v for v in values if v is not None and not (isinstance(v, float) and v != v)), None)
+    return isinstance(first, (list, tuple, np.ndarray))
