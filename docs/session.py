@@ -1,5 +1,5 @@
-"""Writes what can be computed into README.md: the output of its commands and Python lines, the tables of labels and
-formats; and the table of formats in docs/formats.md.
+"""Writes what can be computed into README.md and the pages of docs/: the output of commands and Python lines, the tables
+of labels and formats.
 
     python docs/session.py
 
@@ -27,14 +27,17 @@ from curveclinic.symptoms import SYMPTOMS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+COMMANDS_PAGE = ROOT / "docs" / "cli.md"
 FORMATS_PAGE = ROOT / "docs" / "formats.md"
 
 COMMANDS: Final = {
     "session:diagnose": "curveclinic diagnose examples/digits-overfit",
     "session:scan": "curveclinic scan examples -o out.parquet",
-    "session:check": "curveclinic check lr-range examples/digits-lr-ramp",
 }
 """Block of the README -> the command it shows."""
+
+CHECK: Final = "curveclinic check lr-range examples/digits-lr-ramp"
+"""The command that docs/cli.md shows."""
 
 PYTHON: Final = (
     "import json",
@@ -93,14 +96,7 @@ def label_table() -> str:
 
 
 def format_table() -> str:
-    """One row a log format, in the order they are tried."""
-    rows = ["| format | what is read |", "|---|---|"]
-    rows += [f"| `{found.name}` | {found.contents} |" for found in FORMATS]
-    return "\n".join(rows)
-
-
-def module_table() -> str:
-    """The same with the modules that read the format."""
+    """One row a log format, in the order they are tried, with the modules that read it."""
     rows = ["| format | what is read | module |", "|---|---|---|"]
     rows += [f"| `{found.name}` | {found.contents} | {_modules(found)} |" for found in FORMATS]
     return "\n".join(rows)
@@ -116,9 +112,9 @@ def _modules(found: Format) -> str:
 def main() -> None:
     """Fills the blocks."""
     blocks = {name: session(command) for name, command in COMMANDS.items()}
-    blocks |= {"session:python": python_session(), "labels": label_table(), "formats": format_table()}
-    fill(README, blocks)
-    fill(FORMATS_PAGE, {"formats": module_table()})
+    fill(README, blocks | {"session:python": python_session(), "labels": label_table()})
+    fill(COMMANDS_PAGE, {"session:check": session(CHECK)})
+    fill(FORMATS_PAGE, {"formats": format_table()})
 
 
 if __name__ == "__main__":

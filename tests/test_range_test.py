@@ -33,8 +33,8 @@ def test_what_is_said_of_the_suggestion_is_what_was_measured():
     with (ROOT / "benchmarks" / "results" / "range_test.csv").open(newline="") as file:
         found = {(r["rule"], r["measure"]): r for r in csv.DictReader(file)}
     ours = found["suggest_lr", "regret, geometric mean"]
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    assert f"is {ours['value']} times the best one ({ours['n']} tests, geometric mean)" in readme
+    page = " ".join((ROOT / "docs" / "cli.md").read_text().split())
+    assert f"is {ours['value']} times the best one ({ours['n']} tests, geometric mean)" in page
 
 
 def test_useless_tests_are_counted_and_not_scored():

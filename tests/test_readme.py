@@ -1,4 +1,4 @@
-"""README.md and the model card say what the code says: written blocks are current, links and pictures exist."""
+"""README.md, the pages of docs/ and the model card say what the code says: written blocks are current, links and pictures exist."""
 
 import re
 from pathlib import Path
@@ -20,18 +20,18 @@ CARD = (ROOT / "weights" / "MODEL_CARD.md").read_text(encoding="utf-8")
 SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 DETAILS = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
 FORMATS = session.FORMATS_PAGE.read_text(encoding="utf-8")
-PAGES = ["docs/archive.md", "docs/formats.md", "docs/scale.md", "docs/scores.md"]
-DOCUMENTS = ["README.md", *PAGES, "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+COMMANDS = session.COMMANDS_PAGE.read_text(encoding="utf-8")
+PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *PAGES, "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
 
 
 @pytest.mark.parametrize(
     ("text", "name", "expected"),
     [
         (README, "labels", session.label_table),
-        (README, "formats", session.format_table),
-        (FORMATS, "formats", session.module_table),
+        (FORMATS, "formats", session.format_table),
     ],
-    ids=["labels", "formats", "formats.md"],
+    ids=["labels", "formats"],
 )
 def test_tables_are_what_the_session_writes(text, name, expected) -> None:
     assert marked.block(text, name) == expected(), "run: python docs/session.py"
@@ -57,6 +57,10 @@ def test_numbers_are_those_of_the_csv_files(text, name, expected) -> None:
 @pytest.mark.parametrize("name", session.COMMANDS)
 def test_shell_sessions_are_real(name) -> None:
     assert marked.block(README, name) == session.session(session.COMMANDS[name]), "run: python docs/session.py"
+
+
+def test_the_session_of_a_check_is_real() -> None:
+    assert marked.block(COMMANDS, "session:check") == session.session(session.CHECK), "run: python docs/session.py"
 
 
 def test_the_python_session_is_real() -> None:

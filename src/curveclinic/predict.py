@@ -63,7 +63,7 @@ def predict_pathology(
 
     Args:
         curves: a mapping channel -> values or (steps, values), a `Run`, a table, a framework's history, or a list
-            of such; see the README for all of them.
+            of such; docs/python.md lists all of them.
         num_classes: number of classes, where known: tells what a chance prediction costs.
         metric_goal: "max" when a larger metric is better, "min" when a smaller one is; None infers it.
 
