@@ -22,7 +22,14 @@ DETAILS = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
 FORMATS = session.FORMATS_PAGE.read_text(encoding="utf-8")
 COMMANDS = session.COMMANDS_PAGE.read_text(encoding="utf-8")
 PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", *PAGES, "weights/MODEL_CARD.md", "benchmarks/README.md", "examples/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *PAGES,
+    "weights/MODEL_CARD.md",
+    "benchmarks/README.md",
+    "examples/README.md",
+]
 
 
 @pytest.mark.parametrize(
