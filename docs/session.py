@@ -1,5 +1,5 @@
-"""Writes what can be computed into README.md and the pages of docs/: the output of commands and Python lines, the tables
-of labels and formats.
+"""Writes what can be computed into README.md and the pages of docs/: the output of commands and Python lines, and the
+tables of labels and formats.
 
     python docs/session.py
 

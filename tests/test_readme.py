@@ -1,4 +1,4 @@
-"""README.md, the pages of docs/ and the model card say what the code says: written blocks are current, links and pictures exist."""
+"""README.md, the pages of docs/ and the model card say what the code says: blocks are current, links lead somewhere."""
 
 import re
 from pathlib import Path
