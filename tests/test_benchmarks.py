@@ -204,10 +204,8 @@ def test_the_network_alone_leaves_short_runs_out_and_non_finite_to_the_rules():
     runs = [Run.from_arrays({"train_loss": FALLING[:7]}), Run.from_arrays({"train_loss": [*FALLING, NAN]})]
     batch = Batch.from_runs(runs)
     shape = (2, len(LABELS))
-    network = NetworkOpinion(
-        np.full(shape, 0.9), np.ones(shape, bool), np.ones(shape), np.ones(shape), np.zeros(shape, bool)
-    )
-    network.probability[:, LABELS.index("non_finite")] = 0.0
+    there = np.tile(np.isin(LABELS, ["slow_start", "overfitting"]), (2, 1))
+    network = NetworkOpinion(np.where(there, 0.9, 0.0), there, np.ones(shape), np.ones(shape), np.zeros(shape, bool))
     rules = judge(batch)
     found = network_alone(batch, rules, network)
     assert found.judged.tolist() == [False, True]
