@@ -23,6 +23,7 @@ from curveclinic.intake.grid import (
     text_notes,
 )
 from curveclinic.intake.naming import parse
+from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
 
@@ -52,7 +53,7 @@ def grid_from_frame(frame: Any) -> Grid:
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
-    columns = _unstacked(cells, columns)
+    columns = named_by_side(_unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)})
     if type(frame).__module__.partition(".")[0] == "pandas":
         settled = _settle_runs(columns, run_of, len(run_names), n_rows)
         notes += _gap_notes(columns, settled)
