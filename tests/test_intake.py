@@ -96,6 +96,15 @@ def test_a_generator_of_runs_is_many():
         ({"acc": [1, 2]}, "no loss column; found only metrics or rewards, 'acc'"),
         ({"loss": [None, None], "acc": [1, 2]}, "no point in 'loss'; expected numbers"),
         ({"a": {"loss": [2, 1]}, "b": {"loss": np.ones(2)}}, r"found runs by name, 'a', 'b'; hand over their list"),
+        (
+            {"a": pd.DataFrame({"loss": [2, 1]}), "b": pd.DataFrame({"loss": [2]})},
+            r"found runs by name, 'a', 'b'; hand",
+        ),
+        ({"lr 1": pd.DataFrame({"loss": [2], "lr": [1]})}, r"found runs by name, 'lr 1'; hand over their list, list"),
+        (
+            {"a": [{"loss": 2.0, "step": 1}], "b": [{"loss": 2.0}]},
+            r"found runs by name, 'a', 'b'; hand over their list",
+        ),
         ({"train_loss": [[1, 2]]}, "expected one dimension"),
         (pl.LazyFrame({"loss": [1]}), r"call .collect\(\)"),
     ],

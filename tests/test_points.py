@@ -1,6 +1,7 @@
 """Whatever holds the numbers of a channel, and the steps of one that came without."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -145,3 +146,11 @@ def test_steps_beside_series_count_and_not_their_index():
     np.testing.assert_array_equal(run.channels["train_loss"].steps, frame["epoch"])
     rates = pd.Series(np.geomspace(1e-6, 1, 60), index=np.arange(500, 560))
     assert suggest_lr(rates, pd.Series(FALLING, index=rates.index)) == suggest_lr(rates.tolist(), FALLING)
+
+
+def test_what_trackers_keep_of_a_point_is_a_step_and_a_value():
+    scalars = [SimpleNamespace(wall_time=0.0, step=10 * k, value=value) for k, value in enumerate(FALLING)]
+    run = one({"train_loss": scalars, "val_loss": tuple(scalars[::2])})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, 10 * np.arange(60))
+    np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, 20 * np.arange(30))

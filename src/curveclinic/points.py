@@ -68,6 +68,7 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
         return data.steps, data.values
     if _is_ready(data):
         return None, with_inf(data)
+    data = _unpacked(data)
     if _is_pair(data):
         source = _column(name, data[1])
         steps, values = _array(f"{name}, steps", _column(name, data[0])), _numbers(name, source)
@@ -113,6 +114,14 @@ def without_index(data: Any) -> Any:
 def _is_ready(data: Any) -> bool:
     """Whether it is an array of values as they are kept."""
     return type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1
+
+
+def _unpacked(data: Any) -> Any:
+    """Returns (steps, values) of a list of TensorBoard's `ScalarEvent` or MLflow's `Metric`; anything else as it is."""
+    is_logged = isinstance(data, (list, tuple)) and all(hasattr(p, "step") and hasattr(p, "value") for p in data)
+    if not is_logged or not data:
+        return data
+    return [point.step for point in data], [point.value for point in data]
 
 
 def _is_pair(data: Any) -> bool:

@@ -36,6 +36,7 @@ _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
+_BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
 _NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
 
@@ -163,8 +164,14 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         return [run_from_mapping(history, options, _NOWHERE)], True
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
-        raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
-    return [run_from_mapping(data, options, _NOWHERE)], True
+        raise InputError(_BY_NAME.format(quoted(named)))
+    try:
+        return [run_from_mapping(data, options, _NOWHERE)], True
+    except InputError:
+        tables = [str(name) for name, value in data.items() if _is_table(value) or _is_log(value)]
+        if not tables or any(parse(name).split or parse(name).quantity == "loss" for name in tables):
+            raise
+        raise InputError(_BY_NAME.format(quoted(tables))) from None
 
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
