@@ -145,7 +145,7 @@ def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]]:
+def _understood(raw: tuple[str, ...]) -> tuple[Sequence[Name], tuple[str, ...]]:
     """What the names of a table mean beside each other, and remarks; tables of one archive are named alike."""
     names, remarks = settled_names(list(map(parse, raw)))
     return tuple(in_order(names)), tuple(remarks)
