@@ -96,6 +96,15 @@ def test_a_generator_of_runs_is_many():
         ({"acc": [1, 2]}, "no loss column; found only metrics or rewards, 'acc'"),
         ({"loss": [None, None], "acc": [1, 2]}, "no point in 'loss'; expected numbers"),
         ({"a": {"loss": [2, 1]}, "b": {"loss": np.ones(2)}}, r"found runs by name, 'a', 'b'; hand over their list"),
+        (
+            {"a": pd.DataFrame({"loss": [2, 1]}), "b": pd.DataFrame({"loss": [2]})},
+            r"found runs by name, 'a', 'b'; hand",
+        ),
+        ({"lr 1": pd.DataFrame({"loss": [2], "lr": [1]})}, r"found runs by name, 'lr 1'; hand over their list, list"),
+        (
+            {"a": [{"loss": 2.0, "step": 1}], "b": [{"loss": 2.0}]},
+            r"found runs by name, 'a', 'b'; hand over their list",
+        ),
         ({"train_loss": [[1, 2]]}, "expected one dimension"),
         (pl.LazyFrame({"loss": [1]}), r"call .collect\(\)"),
     ],
@@ -337,6 +346,31 @@ def test_pandas_column_of_nan_is_not_logged_where_another_train_loss_is():
     )
     runs, _ = runs_from(frame)
     assert [values(run) for run in runs] == [[2, 1], [4, 3]]
+
+
+def test_pandas_column_of_nan_in_a_run_beside_others_is_not_logged():
+    runs = {
+        "whole": {"epoch": range(9), "train_loss": FALLING[:9], "val_loss": FALLING[:9]},
+        "evaluated": {"epoch": range(9), "val_loss": FALLING[:9]},
+        "parent": {"epoch": [0]},
+        "broken": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9},
+    }
+    frame = pd.concat([pd.DataFrame({"run_id": name, **columns}) for name, columns in runs.items()])
+    (whole, evaluated, parent, broken), single = runs_from(frame)
+    assert (list(whole.channels), list(evaluated.channels), single) == (["train_loss", "val_loss"], ["val_loss"], False)
+    assert "no loss column" in str(parent)
+    assert np.isnan(values(broken)).all()
+    assert "non_finite" not in predict_pathology(frame)[1].labels
+
+
+@pytest.mark.parametrize("levels", [["run", None], ["run_id", "step"], [None, "step"]])
+def test_levels_of_a_pandas_index_tell_runs_and_steps(levels):
+    one_run = pd.DataFrame({"train_loss": FALLING[:9]}, index=np.arange(0, 90, 10))
+    frame = pd.concat([one_run, one_run * 2], keys=["a", "b"], names=levels)
+    runs, single = runs_from(frame.loc[["a"]] if levels[0] is None else frame)
+    first = runs[0]
+    assert (single, first.run_id) == ((True, "") if levels[0] is None else (False, "a"))
+    assert steps(first) == list(range(0, 90, 10) if levels[1] else range(1, 10))
 
 
 IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}

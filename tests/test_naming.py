@@ -1,7 +1,9 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 from choice_cases import chosen, points
 
+from curveclinic import score_table
 from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, parse
@@ -226,6 +228,20 @@ def test_of_several_evaluation_sets_the_first_is_judged_and_named():
     assert chosen(names)["val_loss"] == "eval_mnli_loss"
     notes = choose(table(loss=5, eval_mnli_loss=5, eval_squad_loss=5)).notes
     assert "several evaluation sets: the first is judged, not eval_squad_loss" in notes
+
+
+def test_a_bare_metric_that_stands_only_where_validation_does_is_of_validation():
+    loss = points(np.geomspace(2, 1, 50), np.arange(10, 510, 10))
+    seldom = points(np.linspace(0, 1, 10), np.arange(50, 550, 50))
+    table = {"loss": loss, "eval_loss": seldom, "accuracy": seldom}
+    assert list(choose(table).channels) == ["train_loss", "val_loss", "val_metric"]
+    for beside in ({"eval_accuracy": seldom}, {"accuracy": points(np.linspace(0, 1, 50), loss[0])}):
+        assert choose(table | beside).channels["train_metric"][1].tolist() == (table | beside)["accuracy"][1].tolist()
+    every_epoch = choose({"loss": seldom, "val_loss": seldom, "accuracy": seldom})
+    assert list(every_epoch.channels) == ["train_loss", "val_loss", "train_metric"]
+    lists = {name: [values.tolist()] for name, (_, values) in table.items()}
+    steps = {f"{name}_steps": [steps.tolist()] for name, (steps, _) in table.items()}
+    assert "val_metric <- accuracy" in score_table(pa.table(lists | steps))["message"][0].as_py()
 
 
 def test_adversarial_losses_are_marked():

@@ -62,6 +62,7 @@ def choose_way(patch, way):
 @example("epoch,epoch\n,0.0\n", "arrow")
 @example("epoch,epoch\n,0.0\n", "csv")
 @example("loss,epoch,loss\n,0.0,0.0\n", "arrow")
+@example(";epoch;epoch\n;0.0;0.0\n", "python")
 def test_the_quick_way_equals_the_thorough_one(text, way):
     data = text.encode()
     with pytest.MonkeyPatch.context() as patch:

@@ -1,6 +1,7 @@
 """Whatever holds the numbers of a channel, and the steps of one that came without."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from curveclinic import predict_pathology, suggest_lr
 from curveclinic.errors import InputError
 from curveclinic.intake.door import runs_from
 from curveclinic.run import Run
@@ -103,3 +105,52 @@ def test_a_channel_longer_than_the_loss_with_steps_has_steps_that_increase():
 @pytest.mark.parametrize("data", [pa.array(["1.5", "0.5"]), pa.array([1, 0]), pa.array([True, False])])
 def test_arrow_arrays_of_any_type_are_read_or_refused_as_lists_are(data):
     assert one({"train_loss": data}).channels["train_loss"].values.tolist() == [float(v) for v in data.to_pylist()]
+
+
+def test_the_index_of_a_series_is_its_steps():
+    steps = 100 * np.arange(60)
+    train, val = pd.Series(FALLING, index=steps), pd.Series(FALLING[::2], index=steps[::2].astype(float))
+    run = one({"train_loss": train, "val_loss": val})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, steps)
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[::2])
+    np.testing.assert_array_equal(Run.from_arrays({"train_loss": train}).channels["train_loss"].steps, steps)
+    nullable = pd.Series([None, *FALLING[1:]], index=steps, dtype="Float64")
+    np.testing.assert_array_equal(one({"train_loss": nullable}).channels["train_loss"].steps, steps[1:])
+
+
+def test_stop_at_is_told_in_the_index_of_a_series():
+    steps = np.arange(0, 4000, 100)
+    val = 2 * np.exp(-np.arange(40) / 8) + 0.1 + 0.05 * np.maximum(0, np.arange(40) - 12)
+    train = 2 * np.exp(-np.arange(40) / 6)
+    indexed = {name: pd.Series(values, index=steps) for name, values in (("train_loss", train), ("val_loss", val))}
+    told = predict_pathology(indexed)
+    assert told.stop_at == predict_pathology({"train_loss": (steps, train), "val_loss": (steps, val)}).stop_at == 1300
+    assert told.labels == ("overfitting",)
+
+
+def test_an_index_that_only_counts_is_no_steps_unless_another_says_more():
+    frame = pd.DataFrame({"train_loss": FALLING, "val_loss": [None, *FALLING[1:]]})
+    run = one({"train_loss": frame["train_loss"]})
+    assert run.channels["train_loss"].steps.tolist() == list(range(1, 61))
+    run = one({"train_loss": frame["train_loss"], "val_loss": frame["val_loss"].dropna()})
+    assert run.channels["train_loss"].steps.tolist() == list(range(60))
+    assert run.channels["val_loss"].steps.tolist() == list(range(1, 60))
+    for index in (frame.index[::-1], pd.date_range("2026", periods=60), list(map(str, range(60))), [7] * 60):
+        run = one({"train_loss": pd.Series(FALLING, index=index)})
+        assert run.channels["train_loss"].steps.tolist() == list(range(1, 61))
+
+
+def test_steps_beside_series_count_and_not_their_index():
+    frame = pd.DataFrame({"epoch": np.arange(60) * 10.0, "train_loss": FALLING}, index=np.arange(500, 560))
+    run = one({"epoch": frame["epoch"], "train_loss": frame["train_loss"]})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, frame["epoch"])
+    rates = pd.Series(np.geomspace(1e-6, 1, 60), index=np.arange(500, 560))
+    assert suggest_lr(rates, pd.Series(FALLING, index=rates.index)) == suggest_lr(rates.tolist(), FALLING)
+
+
+def test_what_trackers_keep_of_a_point_is_a_step_and_a_value():
+    scalars = [SimpleNamespace(wall_time=0.0, step=10 * k, value=value) for k, value in enumerate(FALLING)]
+    run = one({"train_loss": scalars, "val_loss": tuple(scalars[::2])})
+    np.testing.assert_array_equal(run.channels["train_loss"].steps, 10 * np.arange(60))
+    np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
+    np.testing.assert_array_equal(run.channels["val_loss"].steps, 20 * np.arange(30))

@@ -4,10 +4,11 @@ import warnings
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
 
-from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology
+from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology, score_table
 from curveclinic.deciding import judging
 from curveclinic.deciding.classifier import NetworkOpinion
 from curveclinic.deciding.merge import rule_probability
@@ -313,3 +314,12 @@ def test_absent_weights_are_said_once(monkeypatch):
     with pytest.warns(UserWarning, match="rules"):
         predict_pathology([healthy(), healthy()])
     predict_pathology(healthy())
+
+
+def test_the_reason_of_a_label_is_the_doubt_alone_and_the_message_tells_what_was_read_too():
+    d = predict_pathology({"eval_loss": np.linspace(2.0, 1.0, 40)})
+    doubt = "no train_loss was logged, so hardly a label could be judged; log it, too"
+    assert set(d.unchecked.values()) == {doubt}
+    assert d.message == f"{doubt}; val_loss <- eval_loss"
+    row = score_table(pa.table({"eval_loss": [np.linspace(2.0, 1.0, 40).tolist()]}))
+    assert row["message"][0].as_py() == d.message

@@ -255,6 +255,13 @@ def test_errors_elsewhere_in_a_text_are_no_log():
         read_stdin(b"".join(b"[%d] train-auc:0.%d\n" % (i, i) for i in range(40)))
 
 
+def test_a_text_that_no_pattern_fits_is_told_of_patterns():
+    with pytest.raises(LogError, match=r"no known log format; .*of a text log give a regular .*--pattern '\(\?P<step>"):
+        read_stdin(b"".join(b"it %d : objektiv -> 0.%d\n" % (i, i) for i in range(40)))
+    with pytest.raises(LogError, match=r"no known log format; expected one of [\w, ]+$"):
+        read_stdin(b"\x00\x01\x02junk\xff" * 50)
+
+
 @pytest.mark.parametrize("folder", ["keras_console", "transformers_console"])
 def test_what_the_tools_print_is_what_they_logged(folder):
     seen = set()

@@ -59,6 +59,7 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     """Returns (steps, values) of a channel's raw data without its missing points.
 
     Steps are None when they were not given, unless points are missing: then position, from 1, is the step.
+    The index of a pandas Series gives them, unless it only counts.
 
     Raises:
         InputError: the data is not a sequence of numbers, or steps and values differ in length.
@@ -67,6 +68,7 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
         return data.steps, data.values
     if _is_ready(data):
         return None, with_inf(data)
+    data = _unpacked(data)
     if _is_pair(data):
         source = _column(name, data[1])
         steps, values = _array(f"{name}, steps", _column(name, data[0])), _numbers(name, source)
@@ -77,6 +79,8 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
         here = _present(source, len(values))
         return steps[here], values[here]
     data = _column(name, data)
+    if has_steps(data):
+        return as_points(name, (index_of(data), data))
     values = _numbers(name, data)
     if _is_plain(data):
         return None, values
@@ -87,9 +91,37 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     return np.arange(1, len(values) + 1, dtype=np.float64)[keep], values[keep]
 
 
+def index_of(data: Any) -> FloatArray | None:
+    """Returns the index of a pandas Series whose numbers increase; None for others."""
+    index = getattr(data, "index", None)
+    if getattr(getattr(index, "dtype", None), "kind", "") not in ("i", "u", "f"):
+        return None
+    steps = np.asarray(index, dtype=np.float64)
+    return steps if (steps[1:] > steps[:-1]).all() and not np.isnan(steps).any() else None
+
+
+def has_steps(data: Any) -> bool:
+    """Whether data are a Series whose index says more than the places of its values, from 0."""
+    index = index_of(data)
+    return index is not None and not np.array_equal(index, np.arange(len(index)))
+
+
+def without_index(data: Any) -> Any:
+    """Returns the values of a Series, anything else as it is."""
+    return data if index_of(data) is None else data.to_numpy()
+
+
 def _is_ready(data: Any) -> bool:
     """Whether it is an array of values as they are kept."""
     return type(data) is np.ndarray and data.dtype == np.float64 and data.ndim == 1
+
+
+def _unpacked(data: Any) -> Any:
+    """Returns (steps, values) of a list of TensorBoard's `ScalarEvent` or MLflow's `Metric`; anything else as it is."""
+    is_logged = isinstance(data, (list, tuple)) and all(hasattr(p, "step") and hasattr(p, "value") for p in data)
+    if not is_logged or not data:
+        return data
+    return [point.step for point in data], [point.value for point in data]
 
 
 def _is_pair(data: Any) -> bool:

@@ -95,9 +95,9 @@ def predict_runs(runs: Sequence[Run]) -> list[Diagnosis]:
     ]
 
 
-def undetermined(reason: str, run: Run | None = None) -> Diagnosis:
-    """Returns the diagnosis of what could not be judged."""
-    return Diagnosis("undetermined", (), {}, (), dict.fromkeys(LABELS, reason), (), reason, run)
+def undetermined(reason: str, run: Run | None = None, *, message: str = "") -> Diagnosis:
+    """Returns the diagnosis of what could not be judged; the reason is its message where there is nothing to add."""
+    return Diagnosis("undetermined", (), {}, (), dict.fromkeys(LABELS, reason), (), message or reason, run)
 
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
@@ -108,7 +108,8 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
     reasons = why_unchecked(decided.counts)
     for i, run in enumerate(runs):
         if rows.undetermined[i]:
-            yield undetermined(decided.reason(i, list(run.channels), run.notes), run)
+            message = decided.message(i, list(run.channels), run.notes)
+            yield undetermined(decided.reason(i, list(run.channels)), run, message=message)
         else:
             yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(decided.balancing[i])))
 

@@ -160,5 +160,5 @@ def _messages(curves: Curves, decided: Judged) -> list[str]:
         silence = silence_notes(silent_layers(curves.layers.get(i, {})))
         out[i] = storable("; ".join((*curves.notes[i], *silence, *sweeps.get(i, ()))))
     for i in np.flatnonzero(decided.undetermined).tolist():
-        out[i] = storable(decided.reason(i, curves.channels(i), curves.notes[i]))
+        out[i] = storable(decided.message(i, curves.channels(i), curves.notes[i]))
     return out

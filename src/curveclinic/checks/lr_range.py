@@ -17,7 +17,7 @@ from curveclinic.measuring.levels import Level, level_of
 from curveclinic.measuring.measures import CELLS, cells_of
 from curveclinic.measuring.smoothing import moving_mean
 from curveclinic.phrases import percent, value
-from curveclinic.points import as_points
+from curveclinic.points import as_points, without_index
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
 from curveclinic.run import Run
 
@@ -158,7 +158,7 @@ def range_test_of(run: Run) -> LrRangeTest:
 
 
 def _numbers(name: str, data: Any) -> FloatArray:
-    steps, values = as_points(name, data)
+    steps, values = as_points(name, without_index(data))
     if steps is not None:
         raise InputError(f"{name}: found missing values; leave the step out of both sequences")
     return values

@@ -109,16 +109,10 @@ class Judged:
     onset: FloatArray
     end: FloatArray
 
-    def reason(self, i: int, channels: Sequence[str], notes: Sequence[str]) -> str:
-        """Why an undetermined run got no verdict.
-
-        Args:
-            i: the run.
-            channels: what it logged.
-            notes: what was chosen or repaired while reading it.
-        """
+    def reason(self, i: int, channels: Sequence[str]) -> str:
+        """Why an undetermined run, which logged some channels, got no verdict."""
         if i in self.doubtful:
-            return "; ".join((self.doubtful[i], *notes))
+            return self.doubtful[i]
         losses = [name for name in ("train_loss", "val_loss") if name in channels]
         if not losses:
             return f"found {', '.join(channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
@@ -126,6 +120,10 @@ class Judged:
             f"found {counted(int(self.points[i]), 'finite point')} of {' and '.join(losses)}, expected {FEWEST} or "
             "more; log more often or wait"
         )
+
+    def message(self, i: int, channels: Sequence[str], notes: Sequence[str]) -> str:
+        """The reason, and beside a doubt what was noted while reading the run."""
+        return "; ".join((self.reason(i, channels), *(notes if i in self.doubtful else ())))
 
 
 def by_importance(present: BoolArray, severity: npt.NDArray[np.int8]) -> tuple[IntArray, IntArray]:

@@ -125,8 +125,11 @@ def _is_plain(names: Sequence[Name]) -> bool:
     for one_side in (("", "train"), ("val",), ("test",)):
         if sum(n.split in one_side for n in losses) > 1:
             return False
-    metrics = [(n.component, n.split) for n in names if n.quantity == "metric"]
-    return len(set(metrics)) == len(metrics)
+    metrics = {(n.component, n.split) for n in names if n.quantity == "metric"}
+    may_be_val = any(not split and (component, "val") not in metrics for component, split in metrics)
+    if bare and may_be_val and any(n.split == "val" for n in losses):  # where it stands decides
+        return False
+    return len(metrics) == sum(n.quantity == "metric" for n in names)
 
 
 def empty_batch(n: int) -> Batch:

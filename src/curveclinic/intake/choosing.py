@@ -15,6 +15,7 @@ import numpy as np
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, parse, quoted
+from curveclinic.intake.numbered_sets import in_order, kind_of, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
@@ -92,7 +93,8 @@ def choose(
         raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, remarks = _understood(tuple(size))
-    notes = list(remarks)
+    names, told_apart = with_training_set(names, table) if by_name else (names, [])
+    notes = [*remarks, *told_apart]
     picked: dict[str, list[Name]] = {}
     train, val, why, kind = _losses(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
@@ -108,9 +110,9 @@ def choose(
     if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
         why = [_TEST_NOTE, *why]
     picked["train_loss"], picked["val_loss"] = train, val
-    used, judged = {n.raw for n in (*train, *val)}, {_kind(n) for n in (*train, *val) if n.stands_in}
-    others = [n for n in names if n.raw not in used and not (n.stands_in and _kind(n) in judged)]
-    metrics, goal = _metrics(others, size, bare_is_train=_is_bare(train))
+    used, judged = {n.raw for n in (*train, *val)}, {kind_of(n) for n in (*train, *val) if n.stands_in}
+    others = [n for n in names if n.raw not in used and not (n.stands_in and kind_of(n) in judged)]
+    metrics, goal = _metrics(others, size, of_train=_bare_of_train(others, train, val, table))
     picked.update(metrics)
     picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
     norms = _norms(names)
@@ -143,10 +145,10 @@ def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _understood(raw: tuple[str, ...]) -> tuple[tuple[Name, ...], tuple[str, ...]]:
+def _understood(raw: tuple[str, ...]) -> tuple[Sequence[Name], tuple[str, ...]]:
     """What the names of a table mean beside each other, and remarks; tables of one archive are named alike."""
     names, remarks = settled_names(list(map(parse, raw)))
-    return tuple(names), tuple(remarks)
+    return tuple(in_order(names)), tuple(remarks)
 
 
 def _losses(
@@ -193,8 +195,8 @@ def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -
         return test
     if val or any(n.is_loss for n in train):
         return []
-    kinds = {_kind(n) for n in train}
-    return [n for n in test if _kind(n) in kinds]
+    kinds = {kind_of(n) for n in train}
+    return [n for n in test if kind_of(n) in kinds]
 
 
 def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
@@ -249,15 +251,10 @@ def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], 
 
 def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
     """Keeps one kind of error of several: the first one that both sides log, else the first one of each."""
-    evaluated = {_kind(n) for n in val}
-    kind = next((_kind(n) for n in train if _kind(n) in evaluated), _kind((train or val)[0]))
-    same = [n for n in val if _kind(n) == kind]
-    return [n for n in train if _kind(n) == kind], same or val[:1]
-
-
-def _kind(name: Name) -> Part:
-    """What an error measures, whatever the number of its set: `validation_0-rmse` and `train-rmse` measure the same."""
-    return tuple(word for word in name.component if not word.isdigit())
+    evaluated = {kind_of(n) for n in val}
+    kind = next((kind_of(n) for n in train if kind_of(n) in evaluated), kind_of((train or val)[0]))
+    same = [n for n in val if kind_of(n) == kind]
+    return [n for n in train if kind_of(n) == kind], same or val[:1]
 
 
 def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
@@ -307,7 +304,7 @@ def _total(sources: Sequence[Name], table: Mapping[str, Points]) -> Points:
 
 
 def _metrics(
-    names: Sequence[Name], size: Mapping[str, int], *, bare_is_train: bool
+    names: Sequence[Name], size: Mapping[str, int], *, of_train: Sequence[Name]
 ) -> tuple[dict[str, list[Name]], MetricGoal | None]:
     """Returns the metric to judge, on both sides where both log it, and its goal."""
     metrics = [n for n in names if n.quantity == "metric"]
@@ -316,10 +313,12 @@ def _metrics(
     val_split = "val" if any(n.split == "val" for n in metrics) else "test"
     sides: dict[tuple[str, ...], dict[str, list[Name]]] = {}
     evaluated = {n.component for n in metrics if n.split == val_split}
+    first_set = {kind_of(n): n.component for n in reversed(metrics) if n.split == val_split}
     for name in metrics:
-        side = _metric_side(name, val_split, name.component in evaluated, bare_is_train)
+        component = name.component if name.component in evaluated else first_set.get(name.component, name.component)
+        side = _metric_side(name, val_split, component in evaluated or name in of_train)
         if side:
-            sides.setdefault(name.component, {}).setdefault(side, []).append(name)
+            sides.setdefault(component, {}).setdefault(side, []).append(name)
     if not sides:
         return {}, None
 
@@ -335,21 +334,30 @@ def _metrics(
     return picked, next(iter(found.values()))[0].goal
 
 
-def _metric_side(name: Name, val_split: str, evaluated: bool, bare_is_train: bool) -> str:
-    """Side of a metric; one without a split is the train side if validation logs it too."""
-    if name.split == "train":
-        return "train"
-    if name.split == val_split:
-        return "val"
+def _metric_side(name: Name, val_split: str, bare_is_train: bool) -> str:
+    """Side of a metric, "" for none."""
     if name.split:
-        return ""
-    if evaluated or (bare_is_train and name.family not in EVAL_FAMILIES):
-        return "train"
-    return "val"
+        return {"train": "train", val_split: "val"}.get(name.split, "")
+    return "train" if bare_is_train else "val"
 
 
-def _is_bare(train: Sequence[Name]) -> bool:
-    return bool(train) and all(n.split == "" for n in train)
+def _bare_of_train(
+    names: Sequence[Name], train: Sequence[Name], val: Sequence[Name], table: Mapping[str, Points]
+) -> list[Name]:
+    """Names without a side that are the train side where validation does not log them, too: beside a bare loss."""
+    if not train or any(n.split for n in train):
+        return []
+    losses = [table[side[0].raw] if side else None for side in (train, val)]
+    return [n for n in names if not n.split and n.family not in EVAL_FAMILIES and not _is_beside(table[n.raw], *losses)]
+
+
+def _is_beside(points: Points, train: Points | None, val: Points | None) -> bool:
+    """Whether points stand only where validation has one, and the train loss has twice as many."""
+    if train is None or val is None or 2 * len(points[1]) > len(train[1]):
+        return False
+    if points[0] is None or val[0] is None:
+        return _same_steps(points, val)
+    return bool(np.isin(points[0], val[0]).all())
 
 
 def _first_group(names: Sequence[Name]) -> list[Name]:

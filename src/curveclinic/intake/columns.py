@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from curveclinic.intake.grid import (
     text_notes,
 )
 from curveclinic.intake.naming import parse
+from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
 
@@ -31,6 +32,8 @@ Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 
 _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS = ("value", "float_value")
+_INDEX_NAMES = frozenset((*AXIS_NAMES, *RUN_COLUMNS, *REPETITIONS))
+"""Columns that are looked for in the index of a pandas table, too."""
 _FEW_GAPS = 0.2
 """Share of a column's rows up to which NaN stands out."""
 
@@ -52,7 +55,7 @@ def grid_from_frame(frame: Any) -> Grid:
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
-    columns = _unstacked(cells, columns)
+    columns = named_by_side(_unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)})
     if type(frame).__module__.partition(".")[0] == "pandas":
         settled = _settle_runs(columns, run_of, len(run_names), n_rows)
         notes += _gap_notes(columns, settled)
@@ -116,9 +119,9 @@ def columns_of(frame: Any) -> dict[str, Cells]:
     if module == "polars":
         return {name: _from_polars(frame.get_column(name)) for name in places}
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
-    axis = frame.index.name
-    if isinstance(axis, str) and axis.strip().lower() in AXIS_NAMES and axis not in cells:
-        cells[axis] = _from_pandas(frame.index.to_series())
+    for name in frame.index.names:
+        if isinstance(name, str) and name.strip().lower() in _INDEX_NAMES and name not in cells:
+            cells[name] = _from_pandas(frame.index.get_level_values(name).to_series())
     return cells
 
 
@@ -207,9 +210,11 @@ def _settle_runs(
     if run_of is None:
         return _settle_nans(columns, n_rows)
     kept: dict[str, list[Column]] = {name: [] for name in columns}
+    logged = frozenset(name for name, column in columns.items() if not np.isnan(column.values).all())
     for rows in rows_by_run(run_of, n_runs):
         own = {name: select(column, rows) for name, column in columns.items()}
-        for name, column in _settle_nans({n: c for n, c in own.items() if len(c.rows)}, len(rows)).items():
+        own = {name: column for name, column in own.items() if len(column.rows)}
+        for name, column in _settle_nans(own, len(rows), logged).items():
             kept[name].append(Column(rows[column.rows], column.values))
     return {name: _joined(parts) for name, parts in kept.items() if parts}
 
@@ -220,12 +225,15 @@ def _joined(parts: list[Column]) -> Column:
     return Column(rows[order], np.concatenate([p.values for p in parts])[order])
 
 
-def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column]:
+def _settle_nans(
+    columns: Mapping[str, Column], n_rows: int, logged: Collection[str] = frozenset()
+) -> dict[str, Column]:
     """Tells missing cells from real NaN in float columns, where pandas writes NaN for both.
 
     A NaN with a later finite value in its column is missing. A block of NaN at the end is real if it is
     longer than the column's usual gap; of it, the rows the column's cadence leads to are kept. A column
-    of nothing but NaN is real if it is the run's only train loss.
+    of nothing but NaN is real if it is the run's only train loss, and no padding of one of `logged`: the columns that
+    others of many runs log.
     """
     finite = {name: column.rows[~np.isnan(column.values)] for name, column in columns.items()}
     rare = [rows for rows in finite.values() if 0 < len(rows) <= max(1, n_rows // 20) and rows[-1] >= n_rows - 2]
@@ -237,20 +245,25 @@ def _settle_nans(columns: Mapping[str, Column], n_rows: int) -> dict[str, Column
         if len(finite[name]):
             keep |= _real_nans(column, finite[name], summary)
         else:
-            keep |= _is_dead_loss(name, finite)
+            keep |= _is_dead_loss(name, finite) and not (name in logged and _may_be_padded(finite, n_rows))
         if keep.any():
             out[name] = Column(column.rows[keep], column.values[keep])
     return out
 
 
 def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> bool:
-    """Whether a column of NaN is a train loss, not one that only other runs of a concatenated frame log."""
+    """Whether a column of NaN is a train loss, not a second name for one that is logged."""
 
     def part(name: str) -> tuple[str, ...] | None:
         known = parse(name)
         return known.component if known.quantity == "loss" and known.split in ("train", "") else None
 
     return part(name) is not None and not any(len(rows) and part(name) == part(other) for other, rows in finite.items())
+
+
+def _may_be_padded(finite: Mapping[str, npt.NDArray[np.int64]], n_rows: int) -> bool:
+    """Whether one of many runs may log no train loss: it logs something else that is judged, or is a single row."""
+    return n_rows == 1 or any(len(rows) and parse(name).quantity in ("loss", "metric") for name, rows in finite.items())
 
 
 def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:

@@ -29,13 +29,14 @@ from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
-from curveclinic.points import Points, as_points
+from curveclinic.points import Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
+_BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
 _NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
 
@@ -163,8 +164,14 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         return [run_from_mapping(history, options, _NOWHERE)], True
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
-        raise InputError(f"found runs by name, {quoted(named)}; hand over their list, list(runs.values())")
-    return [run_from_mapping(data, options, _NOWHERE)], True
+        raise InputError(_BY_NAME.format(quoted(named)))
+    try:
+        return [run_from_mapping(data, options, _NOWHERE)], True
+    except InputError:
+        tables = [str(name) for name, value in data.items() if _is_table(value) or _is_log(value)]
+        if not tables or any(parse(name).split or parse(name).quantity == "loss" for name in tables):
+            raise
+        raise InputError(_BY_NAME.format(quoted(tables))) from None
 
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -269,9 +276,8 @@ def _table_and_notes(
     notes: list[str] = []
     axis_name, axis = _shared_axis(data)
     used = axis is None
-    for raw, value in _series(data):
-        if _is_axis(raw) or raw in RUN_COLUMNS:
-            continue
+    series = [(raw, value) for raw, value in _series(data) if not _is_axis(raw) and raw not in RUN_COLUMNS]
+    for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
             steps, values = as_points(raw, value)
         except InputError as error:
@@ -317,6 +323,14 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield from _series(value, f"{name}/")
 
 
+def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    """Returns (name, values) pairs; where the index of one Series is its steps, that of every other is, too."""
+    if not any(has_steps(value) for _, value in series):
+        return series
+    indices = {raw: index_of(value) for raw, value in series}
+    return [(raw, value if (index := indices[raw]) is None else (index, value)) for raw, value in series]
+
+
 def _has_steps(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
@@ -332,7 +346,7 @@ def _shared_axis(data: Mapping[str, Any]) -> tuple[str, Any]:
     named = {str(name).strip().lower(): name for name in data if _is_axis(name)}
     for key in (name for name in AXIS_NAMES if name in named):
         try:
-            steps, values = as_points(key, data[named[key]])
+            steps, values = as_points(key, without_index(data[named[key]]))
         except InputError:
             continue
         if steps is None and np.isfinite(values).all():

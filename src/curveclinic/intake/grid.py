@@ -13,6 +13,7 @@ import numpy as np
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.restarts import cut
+from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
@@ -111,6 +112,7 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     if key:
         columns.pop(key, None)
         run_of, run_names = numbered(_texts(cells[key], len(rows)))
+    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)})
     return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 

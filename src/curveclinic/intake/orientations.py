@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
+from curveclinic.intake.sides import may_tell_side
+
 _COUNTED = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 Row = Mapping[str, Any]
@@ -20,7 +22,7 @@ def rows_held(data: Any) -> list[Row] | None:
 
     These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; pandas' orients "index"
     ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
-    "data": [{"loss": 0.5}]}).
+    "data": [{"loss": 0.5}]}); and columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
     """
     if not isinstance(data, Mapping):
         rows = getattr(data, "log_history", None)
@@ -30,6 +32,8 @@ def rows_held(data: Any) -> list[Row] | None:
         rows = [{"step": float(step), **row} for step, row in data.items()]
     elif "columns" in data and "data" in data:
         rows = _split_rows(data["columns"], data["data"])
+    elif any(isinstance(name, str) and may_tell_side(name) for name in data):
+        rows = _sided_rows(data)
     else:
         rows = data["data"] if "schema" in data and "data" in data else None
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
@@ -43,6 +47,19 @@ def _split_rows(columns: Any, data: Any) -> list[Row] | None:
     if not all(isinstance(row, Sequence) and len(row) == len(columns) for row in data):
         return None
     return [dict(zip(map(str, columns), row, strict=True)) for row in data]
+
+
+def _sided_rows(data: Row) -> list[Row] | None:
+    """The rows of columns, of which one says their side in texts."""
+    columns = {
+        name: list(cells)
+        for name, cells in data.items()
+        if hasattr(cells, "__len__") and not isinstance(cells, (str, Mapping))
+    }
+    told = any(may_tell_side(name) and all(isinstance(c, str) for c in cells) for name, cells in columns.items())
+    if not told or len(set(map(len, columns.values()))) > 1:
+        return None
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def points_held(value: Mapping[Any, Any]) -> tuple[list[float], list[Any]] | None:

@@ -119,7 +119,7 @@ REINFORCED_PARTS: Final = (("value",), ("value", "function"))
 
 NOISE: Final = _words(
     "total avg average mean global reduced running combined overall lm all sum main metrics metric scalars scalar "
-    "logs log history stats statistics losses binary categorical sparse data"
+    "logs log history stats statistics losses binary categorical sparse data dataloader idx"
 )
 """Words that do not tell one loss from another: `loss/total`, `reduced_train_loss`, `metrics/train/loss`."""
 

@@ -230,12 +230,13 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if found is None and sqlite_file.sniff(head):
         raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:
-        archive = archive_in(head)
+        archive, advice = archive_in(head), console.advice_for(head)
         known = ", ".join(f.name for f in FORMATS)
         raise LogError(
             f"{source.path}: found {archive}, expected a log; unpack it and name the folder"
             if archive
             else f"{source.path}: no known log format; expected one of {known}"
+            + (f"; of a text log {advice}" if advice else "")
         )
     return found, source
 

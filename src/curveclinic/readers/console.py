@@ -30,6 +30,8 @@ from curveclinic.readers.console_lines import (
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
+PATTERN_ADVICE = "give a regular expression with named groups, --pattern '(?P<step>...) ... (?P<train_loss>...)'"
+
 _MIN_ROWS = 3
 """Lines that must hold the same loss: prose and code hold one by chance."""
 
@@ -87,6 +89,11 @@ def sniff(head: bytes) -> bool:
     return bool(_STAMP.match(lines[0])) or (bool(_HINT.search(text)) and not delimited.sniff(head))
 
 
+def advice_for(head: bytes) -> str:
+    """What to do about a text in which no default pattern finds a log; "" for binary data."""
+    return "" if _as_text(head) is None else PATTERN_ADVICE
+
+
 def _is_plain_table(head: bytes) -> bool:
     """Whether a header is followed by rows of numbers: most logs are tables, and a look at each line would be slow."""
     lines = [line.rstrip(b"\n") for line in islice(io.BytesIO(head), 4)]
@@ -115,7 +122,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         advice = "name its group train_loss"
     else:
         rows = rows_of(lines)
-        advice = "give a regular expression with named groups, --pattern '(?P<step>...) ... (?P<train_loss>...)'"
+        advice = PATTERN_ADVICE
         if rows and not _is_log(lines, rows) and not options.train_loss:
             why = "too few of them name a loss, or the others look like a program or prose"
             raise NoCurvesError(f"{source.path}: no log in {counted(len(lines), 'line')} of text: {why}; {advice}")

@@ -151,17 +151,22 @@ def _from_header(text: str) -> str:
     """Returns a text without the blank lines and comments above its header; a comment with the names is the header."""
     text = text.lstrip("\r\n ")
     above = at = 0
+    is_header = False
     while text.startswith(_ABOVE_HEADER, at):
         above, at = at, text.find("\n", at) + 1 or len(text)
         while text[at : at + 1].isspace() and text[at] != "\t":
             at += 1
-    if not at:
-        return text
-    comment, row = text[above:].partition("\n")[0], text[at:].partition("\n")[0]
+        is_header = _names_cells(text[above:].partition("\n")[0], text[at:].partition("\n")[0])
+        if is_header and text[above] == ";":  # no comment, but a nameless first column
+            break
+    return text[above:] if is_header or at == len(text) else text[at:]
+
+
+def _names_cells(comment: str, row: str) -> bool:
+    """Whether a comment has a name for each cell of the line below it, which holds numbers."""
     delimiter = _delimiter(comment)
     names, cells = cells_of(comment, delimiter), cells_of(row, delimiter)
-    is_header = len(names) == len(cells) and any(map(_is_spelt_number, cells))
-    return text[above:] if is_header or not row else text[at:]
+    return len(names) == len(cells) and any(map(_is_spelt_number, cells)) and not any(map(_is_spelt_number, names))
 
 
 def _delimiter(header: str) -> str:

@@ -10,7 +10,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.naming import parse
-from curveclinic.intake.vocabulary import SPLITS
+from curveclinic.intake.sides import is_evaluated, may_tell_side
 from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_run_per_item, names_of, runs_of_items
@@ -19,7 +19,6 @@ from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source, withou
 from curveclinic.run import Run
 
 _COUNTER = "iter"
-_MODES = ("mode", "phase", "split")
 
 
 def sniff(head: bytes) -> bool:
@@ -56,7 +55,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         if is_run_per_item(rows[0]):
             lone = len(rows) == 1 and not rows[0].keys() & {"run_id", "id"}
             return runs_of_items(rows, [""] if lone else names_of(rows), options, origin)
-        return runs_from_grid(grid_from_rows(_with_splits(rows)), options, origin)
+        return runs_from_grid(grid_from_rows(_where_training_stands(rows)), options, origin)
     except InputError as error:
         kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
@@ -70,8 +69,8 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Names the split of values in rows that tell it once, and moves them to where the training stands.
+def _where_training_stands(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Moves rows of validation and test to the place of the training, and names metrics that only such rows can hold.
 
     In mmcv's rows of `"mode": "val"` the `iter` is the length of the validation set.
     """
@@ -79,20 +78,13 @@ def _with_splits(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     place: dict[str, Any] = {}
     evaluated = _evaluated(rows)
     for row in rows:
-        mode = next((row[k] for k in _MODES if isinstance(row.get(k), str)), "")
-        if SPLITS.get(mode.lower(), "train") == "train":
-            place = {k: row[k] for k in ("epoch", _COUNTER) if k in row} if mode else {}
-            out.append({f"val/{k}" if k in evaluated else k: v for k, v in row.items()} if evaluated else row)
+        side = next((row[k] for k in row if may_tell_side(k) and isinstance(row[k], str)), "")
+        if is_evaluated(side):
+            out.append(row | place if place.get("epoch", "") == row.get("epoch") else row)
             continue
-        moved = row | place if place.get("epoch", "") == row.get("epoch") else row
-        named = {_named(name, mode): value for name, value in moved.items()}
-        out.append({name: value for name, value in named.items() if parse(name).quantity != "lr"})
+        place = {k: row[k] for k in ("epoch", _COUNTER) if k in row} if side else {}
+        out.append({f"val/{k}" if k in evaluated else k: v for k, v in row.items()} if evaluated else row)
     return out
-
-
-def _named(name: str, mode: str) -> str:
-    known = parse(name)
-    return f"{mode}/{name}" if known.quantity in ("loss", "metric") and not known.split else name
 
 
 def _evaluated(rows: list[dict[str, Any]]) -> set[str]:

@@ -1,0 +1,71 @@
+"""Evaluation sets that are numbered: `val_acc/dataloader_idx_0`, and `validation_0`, which may be the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from curveclinic.intake.naming import Name, Quantity
+from curveclinic.intake.vocabulary import tokens
+from curveclinic.points import FloatArray, Points
+
+_END = 0.2
+"""Share of the points at the end whose level tells which of two sets is fitted better."""
+
+_TRAINED_ON = "validation_0 is taken for the training set, as in eval_set=[(X, y), (Xv, yv)]"
+_UNTOLD = "no train loss is logged; if validation_0 is the training set, call it 'train'"
+
+
+def kind_of(name: Name) -> tuple[str, ...]:
+    """What is measured, whatever the number of the set: `validation_0-rmse` and `train-rmse` measure the same."""
+    return tuple(word for word in name.component if not word.isdigit())
+
+
+def in_order(names: Sequence[Name]) -> list[Name]:
+    """Returns the names with the sets of one quantity by their numbers, in the places of one another."""
+    places: dict[tuple[str, Quantity, tuple[str, ...]], list[int]] = {}
+    for place, name in enumerate(names):
+        if name.split in ("val", "test"):
+            places.setdefault((name.split, name.quantity, kind_of(name)), []).append(place)
+    out = list(names)
+    for own in places.values():
+        for place, name in zip(own, sorted((names[k] for k in own), key=_number), strict=True):
+            out[place] = name
+    return out
+
+
+def _number(name: Name) -> list[tuple[int, str]]:
+    return [(len(word), word) for word in name.component if word.isdigit()]
+
+
+def with_training_set(names: Sequence[Name], table: Mapping[str, Points]) -> tuple[Sequence[Name], list[str]]:
+    """Returns the names, `validation_0` as train where it looks it, and a remark.
+
+    scikit-learn's door to XGBoost numbers what it is given as `eval_set`, and the usual is the training set first. Then
+    its loss ends lower than that of the second.
+    """
+    losses = [n for n in names if n.may_be_loss]
+    sets = [{kind_of(n): n for n in losses if _is_set(n, number)} for number in "01"]
+    kind = next((k for k in sets[0] if k in sets[1]), None)
+    if kind is None or any(n.split in ("train", "") for n in losses):
+        return names, []
+    first, second = (_end(table[own[kind].raw][1]) for own in sets)
+    if not first < second:
+        return names, [_UNTOLD]
+    return [_of_training(n) if _is_set(n, "0") else n for n in names], [_TRAINED_ON]
+
+
+def _is_set(name: Name, number: str) -> bool:
+    return tokens(name.raw)[:2] == ("validation", number)
+
+
+def _of_training(name: Name) -> Name:
+    at = name.component.index("0")
+    return replace(name, split="train", component=name.component[:at] + name.component[at + 1 :])
+
+
+def _end(values: FloatArray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite[-max(1, int(_END * len(finite))) :])) if len(finite) else np.nan
