@@ -104,8 +104,9 @@ def is_walk(loss: Loss) -> BoolArray:
             out[rows] = (ratio >= least) & (ratio <= most)
     rows = out.nonzero()[0]
     if len(rows):
-        most = np.where(loss.count[rows] <= loss.size[rows], *_SAME_WAY)
-        out[rows] = ~_is_straight(view[rows], loss.size[rows]) & (_longest_course(view[rows], loss.size[rows]) < most)
+        size = loss.size[rows]
+        too_many = np.where(loss.count[rows] <= size, *_SAME_WAY)
+        out[rows] = ~_is_straight(view[rows], size) & (_longest_course(view[rows], size) < too_many)
     return out
 
 
