@@ -75,11 +75,15 @@ def is_event_file(name: str) -> bool:
 
 def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none."""
-    own = [("", os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
-    for name in _part_folders(folder):
-        inner = os.path.join(folder, name)
-        own += [(f"{name}/", os.path.join(inner, file)) for file in _files(inner) if is_event_file(file)]
+    own = _event_files(folder)
+    for name in _sided(folder)[0]:
+        own += _event_files(os.path.join(folder, name), f"{name}/")
     return Source(folder, run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
+
+
+def _event_files(folder: str, prefix: str = "") -> list[tuple[str, str]]:
+    """Returns the event files of a folder, each with a prefix for its tags."""
+    return [(prefix, os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
 
 
 def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
@@ -139,7 +143,12 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
             continue
         elif not (is_state and _is_torn_beside_whole(folder, root)):
             yield Source(path, prefix + name, named=False, note=_instead_of(newer))
-    parts = _part_folders(folder)
+    parts, pairs = _sided(folder)
+    for pair in pairs:
+        files = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
+        first = os.path.join(folder, next(iter(pair)))
+        yield Source(first, prefix + "+".join(pair), parts=tuple(files), named=False, format="tensorboard")
+        parts += pair
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
     taken |= {name.partition("/")[0] for name in parts}
@@ -234,31 +243,36 @@ def _identity(folder: str) -> Hashable:
     return status.st_dev, status.st_ino
 
 
-def _part_folders(folder: str) -> list[str]:
-    """Folders below that are parts of this folder's run.
+def _sided(folder: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Sub-folders that are parts of this folder's run, and those that are runs together, name -> side of each.
 
-    Besides its split sub-folders: those of a sub-folder named like a loss or metric, beside event files
-    (tensorboardX writes `add_scalars("loss", {"train": ...})` to `loss/train`).
+    Keras' `train` and `validation` are parts, `exp1_train` and `exp1_val` a run. Beside event files parts are also
+    `loss_train` and `loss_val`, as torch writes `add_scalars("loss", {"train": ...})`, and tensorboardX' `loss/train`.
     """
-    parts = _split_folders(folder)
-    if any(is_event_file(name) for name in _files(folder)):
-        for name in _folders(folder):
-            if parse(name).quantity in ("loss", "metric"):
-                parts += [f"{name}/{inner}" for inner in _split_folders(os.path.join(folder, name))]
-    return parts
+    pairs = _split_folders(folder)
+    if not _event_files(folder):
+        return list(pairs.pop("", ())), list(pairs.values())
+    parts = [name for pair in pairs.values() for name in pair]
+    for name in _folders(folder):
+        if parse(name).quantity in ("loss", "metric"):
+            inner = _split_folders(os.path.join(folder, name)).values()
+            parts += [f"{name}/{part}" for pair in inner for part in pair]
+    return parts, []
 
 
-def _split_folders(folder: str) -> list[str]:
-    """Sub-folders that are parts of one run: Keras' `train` and `validation`, `loss_train` and `loss_val`.
+def _split_folders(folder: str) -> dict[str, dict[str, str]]:
+    """Sub-folders that hold the sides of one run: what their names have in common -> name -> side.
 
     Both sides must be there with event files, or they are runs of that name.
     """
-    sides: dict[str, str] = {}
+    groups: dict[str, dict[str, str]] = {}
     for name in _folders(folder):
-        side = next((SPLITS[w] for w in tokens(name) if w in SPLITS), None)
-        if side and any(is_event_file(f) for f in _files(os.path.join(folder, name))):
-            sides[name] = side
-    return list(sides) if {"train", "val"} <= set(sides.values()) or {"train", "test"} <= set(sides.values()) else []
+        words = tokens(name)
+        word = next((w for w in words if w in SPLITS), None)
+        if word and _event_files(os.path.join(folder, name)):
+            rest = " ".join(w for w in words if w != word)
+            groups.setdefault(rest, {})[name] = SPLITS[word]
+    return {rest: pair for rest, pair in groups.items() if "train" in pair.values() and len(set(pair.values())) > 1}
 
 
 def _newer_states(folder: str) -> list[str]:
