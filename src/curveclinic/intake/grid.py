@@ -12,6 +12,7 @@ import numpy as np
 
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
 from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
@@ -73,7 +74,7 @@ class Grid:
     Attributes:
         columns: name -> column, in the order logged; columns without a number are left out.
         n_rows: number of rows.
-        breaks: rows before which the writer started over (a second header).
+        breaks: rows before which the writer started over (a second header) or a training ended.
         run_of: number of the run each row belongs to, None when all rows are one run's.
         run_names: names of these runs.
         notes: what had to be repaired.
@@ -111,7 +112,8 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     if key:
         columns.pop(key, None)
         run_of, run_names = numbered(_texts(cells[key], len(rows)))
-    return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+    breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
+    return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
 def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
