@@ -187,6 +187,36 @@ def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
     assert ids(["out/checkpoint-90/trainer_state.json"]) == ["out/checkpoint-90/trainer_state.json"]
 
 
+CATBOOST = {
+    "meta": {"learn_sets": ["learn"], "learn_metrics": [{"name": "Logloss", "best_value": "Min"}],
+             "test_sets": ["test", "test1"], "test_metrics": [{"name": "Logloss", "best_value": "Min"}]},
+    "iterations": [
+        {"learn": [0.6 / k], "iteration": k - 1, "passed_time": k, "test1": [0.9], "test": [0.7 / k]} for k in (1, 2, 3)
+    ],
+}  # fmt: skip
+
+
+def test_a_training_of_catboost_counts_once(tree):
+    tables = {
+        "learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n2\t0.2\n",
+        "test_error.tsv": "iter\tLogloss\n0\t0.7\n1\t0.35\n2\t0.2\n",
+        "time_left.tsv": "iter\tPassed\tRemaining\n0\t49\t73\n1\t50\t72\n",
+        "learn/learn.csv": CSV,
+        "test/test.csv": CSV,
+        "test1/test.csv": CSV,
+        "mine/a.csv": CSV,
+    }
+    tree({"catboost_info/catboost_training.json": json.dumps(CATBOOST)})
+    tree({f"catboost_info/{name}": text for name, text in tables.items()})
+    run, other = read_runs(["catboost_info"])
+    assert (run.run_id, other.run_id) == ("catboost_training.json", "mine/a.csv")
+    assert run.channels["train_loss"].values.tolist() == [0.6, 0.3, 0.6 / 3]
+    assert run.channels["val_loss"].values.tolist() == [0.7, 0.35, 0.7 / 3]
+    assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+    tree({"catboost_info/catboost_training.json": ""})
+    assert "learn_error.tsv" in ids(["catboost_info"])
+
+
 def test_symbolic_link_loops_end(tree):
     tree({"logs/a/run.csv": CSV})
     os.symlink("..", "logs/a/up")

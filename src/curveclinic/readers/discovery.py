@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
@@ -23,6 +23,11 @@ from curveclinic.readers.source import Source
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _TRAINER_STATE = "trainer_state.json"
 _SCALARS = "scalars.json"
+_BOOSTED = "catboost_training.json"
+"""All of a training of CatBoost, which the tables and folders beside it repeat."""
+_BOOSTED_TABLES = {"learn_error.tsv", "test_error.tsv", "time_left.tsv"}
+_BOOSTED_FOLDER = "learn"
+_BOOSTED_TEST = re.compile(r"test\d*")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
@@ -192,7 +197,10 @@ def _files(folder: str) -> list[str]:
 
 
 def _folders(folder: str) -> list[str]:
-    return [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+    names = [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+    if _BOOSTED_FOLDER in names and _is_boosted(folder):
+        return [name for name in names if name != _BOOSTED_FOLDER and not _BOOSTED_TEST.fullmatch(name)]
+    return names
 
 
 def _entries(folder: str, *, files: bool) -> list[str]:
@@ -314,8 +322,10 @@ def _is_twin(folder: str, name: str) -> bool:
     """Says whether the same run is logged a second time, and better, beside a file.
 
     mmcv writes `T.log` beside `T.log.json`; mmengine `T/T.log`, `T/vis_data/T.json` and `T/vis_data/scalars.json`.
-    `gzip -k` leaves `T.log` beside `T.log.gz`.
+    `gzip -k` leaves `T.log` beside `T.log.gz`. CatBoost has tables beside its JSON.
     """
+    if name in _BOOSTED_TABLES:
+        return _is_boosted(folder)
     stem, suffix = os.path.splitext(name)
     if suffix in SUFFIXES and _is_copy(os.path.join(folder, name), os.path.join(folder, stem)):
         return True
@@ -324,6 +334,12 @@ def _is_twin(folder: str, name: str) -> bool:
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
     return bool(stem) and any(_is_lines(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+
+
+def _is_boosted(folder: str) -> bool:
+    """Says whether a folder holds the JSON of CatBoost."""
+    path = os.path.join(folder, _BOOSTED)
+    return is_file(path) and _begins(path, lambda head: b'"iterations"' in head)
 
 
 def _is_copy(packed: str, plain: str) -> bool:
@@ -335,12 +351,15 @@ def _is_copy(packed: str, plain: str) -> bool:
 
 def _is_lines(path: str) -> bool:
     """Says whether there is a file of JSON lines."""
-    if not is_file(path):
-        return False
+    return is_file(path) and _begins(path, json_lines.sniff)
+
+
+def _begins(path: str, fits: Callable[[bytes], bool]) -> bool:
+    """Says whether the head of a file fits; one in an object store does when it is not empty."""
     if remote.is_remote(path):
         return remote.stat(path).size > 0
     try:
-        return json_lines.sniff(Source(path, path).head())
+        return fits(Source(path, path).head())
     except OSError:
         return False
 
