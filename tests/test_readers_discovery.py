@@ -187,6 +187,33 @@ def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
     assert ids(["out/checkpoint-90/trainer_state.json"]) == ["out/checkpoint-90/trainer_state.json"]
 
 
+SWEEP = [{"run": f"r{k}", "lr": 0.1, "train_loss": 0.3, "val_loss": 0.4} for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", '{"lr": 0.1, "batch_size": 32}'),
+        ("metrics.json", '{"loss": 0.3, "accuracy": 0.9}'),
+        ("metrics.jsonl", '{"loss": 0.3, "accuracy": 0.9}\n'),
+        ("wandb-summary.json", '{"_step": 29, "train/loss": 0.1, "_runtime": 3.2}'),
+        ("feature_importance_weight.json", '{"f0": 1.0, "f1": 2.0}'),
+        ("cv_results.csv", "fold,train_loss,val_loss\n0,0.3,0.4\n1,0.3,0.4\n2,0.3,0.4\n"),
+        ("sweep.jsonl", "".join(json.dumps(row) + "\n" for row in SWEEP)),
+        ("sweep.json", json.dumps(SWEEP)),
+    ],
+)
+def test_settings_and_results_are_no_logs(tree, name, text):
+    tree({f"logs/{name}": text, "logs/good.csv": CSV})
+    assert ids(["logs"]) == ["good.csv"]
+    assert [type(item) for item in read_runs([f"logs/{name}"])] == [ReadFailure]
+
+
+def test_a_log_of_one_line_so_far_is_a_run(tree):
+    tree({"logs/log.jsonl": '{"epoch": 0, "train_loss": 2.3}\n'})
+    assert ids(["logs"]) == ["log.jsonl"]
+
+
 CATBOOST = {
     "meta": {"learn_sets": ["learn"], "learn_metrics": [{"name": "Logloss", "best_value": "Min"}],
              "test_sets": ["test", "test1"], "test_metrics": [{"name": "Logloss", "best_value": "Min"}]},

@@ -78,7 +78,7 @@ def test_json_of_pandas_is_read_in_any_orientation(tmp_path, orient):
     ],
 )
 def test_json_that_only_looks_like_a_table_is_refused(read, document):
-    with pytest.raises(LogError, match=r"log.json: (no loss column|found|no numbers)"):
+    with pytest.raises(LogError, match=r"log.json: (no loss column|found|no numbers|the log_history)"):
         read(document)
 
 

@@ -155,7 +155,7 @@ def cell_text(value: Any) -> str:
 def run_column(texts: Mapping[str, Sequence[str]]) -> str | None:
     """Returns which of the columns tells the runs of a table apart, None where there is but one run.
 
-    A fold or a seed does where every row has one and they differ; beside one configuration it is a setting.
+    A fold, seed, trial or model does where every row has one and they differ; else it is a setting.
 
     Args:
         texts: name -> cells, for the columns that may tell them; "" for a missing cell.
@@ -260,6 +260,11 @@ def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Point
             name = grid.run_names[code]
             out.append((name if len(parts) == 1 else f"{name}#{k}", table, notes))
     return out
+
+
+def is_summary(grid: Grid) -> bool:
+    """Says whether several runs have one row each: their results, no curves."""
+    return 1 < len(grid.run_names) == grid.n_rows
 
 
 def rows_by_run(run_of: IntArray, n_runs: int) -> list[IntArray]:

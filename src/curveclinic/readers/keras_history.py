@@ -10,11 +10,11 @@ from typing import Any
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows
+from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
 from curveclinic.readers.json_text import load_json
-from curveclinic.readers.source import NoCurvesError, Source, without_bom
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, without_bom
 from curveclinic.run import Run
 
 _OPENING = re.compile(
@@ -37,6 +37,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     document, notes = load_json(source)
     try:
         return runs_from_document(document, options, source.origin(notes=notes))
+    except NoCurvesError:
+        raise
     except InputError as error:
         kind = LogError if has_series(document) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *notes))) from None
@@ -58,7 +60,10 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
         raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
     if is_run_per_item(document[0]):
         return runs_of_items(document, names_of(document), options, origin)
-    return runs_from_grid(grid_from_rows(_unstacked(document)), options, origin)
+    grid = grid_from_rows(_unstacked(document))
+    if is_summary(grid):
+        raise NoCurvesError(f"{origin.path}: {SUMMARY_FOUND}")
+    return runs_from_grid(grid, options, origin)
 
 
 def _rows_within(document: Any) -> list[Any] | None:

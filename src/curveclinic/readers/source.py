@@ -33,6 +33,10 @@ class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
 
 
+SUMMARY_FOUND = "found one row a run, which is a summary; expected a row a step"
+"""Why a table of results is no log."""
+
+
 def without_bom(data: bytes) -> bytes:
     """Returns UTF-8 without the mark that Windows puts before it."""
     return data.removeprefix(_BOM)
