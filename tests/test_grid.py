@@ -74,7 +74,8 @@ def falling(steps):
 @pytest.mark.parametrize("gaps", [(10, 20, 50), (50, 20, 10), (0.0625, 0.3125, 0.125)])
 def test_the_next_run_may_be_logged_more_coarsely(gaps):
     sweep = [[gap * k for k in range(1, 21)] for gap in gaps]
-    found = tables(grid(step=sum(sweep, []), loss=sum(map(falling, sweep), [])))
+    steps = [step for run in sweep for step in run]
+    found = tables(grid(step=steps, loss=falling(steps)))
     assert [t["loss"][0].tolist() for _, t, _ in found] == sweep
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from output_cases import diagnosis, overfit_run
 from reference_rows import row, write_rows
+from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
 from curveclinic.readers import (
@@ -185,6 +186,57 @@ def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
     tree({f"out/checkpoint-{n}/trainer_state.json": trainer_state(n) for n in (90, 200)})
     assert ids(["out/checkpoint-90"]) == ["trainer_state.json"]
     assert ids(["out/checkpoint-90/trainer_state.json"]) == ["out/checkpoint-90/trainer_state.json"]
+
+
+LOGGED = {"train/loss": [0.1 * k for k in (9, 7, 5, 4)], "val/loss": [0.1 * k for k in (10, 8, 7, 9)]}
+
+
+def written(folder, series=LOGGED):
+    writer = SummaryWriter(folder)
+    for tag, values in series.items():
+        for step, value in enumerate(values):
+            writer.add_scalar(tag, value, step)
+    writer.close()
+
+
+def rows_of(series):
+    return [dict(zip(("step", *series), row, strict=True)) for row in zip(range(4), *series.values(), strict=True)]
+
+
+def table(series=LOGGED):
+    rows = [("step", *series), *(row.values() for row in rows_of(series))]
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def test_a_run_logged_by_several_writers_counts_once(tree):
+    written("logs/ray")
+    written("logs/version_0")
+    written("logs/version_3")
+    written("logs/hf/runs/Nov29_vm")
+    state = {"best_model_checkpoint": None, "log_history": rows_of(LOGGED)}
+    tree(
+        {
+            "logs/ray/result.json": "".join(json.dumps(row) + "\n" for row in rows_of(LOGGED)),
+            "logs/ray/progress.csv": table(),
+            "logs/version_1/metrics.csv": table(),
+            "logs/version_2/metrics.csv": table(),
+            "logs/hf/checkpoint-9/trainer_state.json": json.dumps(state),
+        }
+    )
+    assert ids(["logs"]) == ["hf/checkpoint-9/trainer_state.json", "ray", "version_0", "version_2/metrics.csv"]
+    assert ids(["logs/hf/runs", "logs/version_1"]) == ["Nov29_vm", "metrics.csv"]
+    assert ids(["logs/ray/progress.csv", "logs/ray"])[0] == "logs/ray/progress.csv"
+
+
+def test_what_another_writer_did_not_log_is_no_copy(tree):
+    other = {**LOGGED, "val/loss": [1.0, 0.8, 0.7, 0.8]}
+    longer = {name: [*values, 0.3] for name, values in LOGGED.items()}
+    for name, series in (("other", other), ("metric", {**LOGGED, "val/acc": [0.1, 0.2, 0.3, 0.4]}), ("long", longer)):
+        written(f"logs/{name}", series)
+        tree({f"logs/{name}/metrics.csv": table()})
+    assert ids(["logs"]) == ["long", "metric", "other", "other/metrics.csv"]
+    tree({"logs/long/metrics.csv": table({**LOGGED, "lr": [0.1] * 4})})
+    assert ids(["logs/long"]) == ["long", "metrics.csv"]
 
 
 SWEEP = [{"run": f"r{k}", "lr": 0.1, "train_loss": 0.3, "val_loss": 0.4} for k in range(4)]

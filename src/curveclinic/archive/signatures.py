@@ -90,6 +90,8 @@ def digest(source: Source) -> bytes:
 
 def _files(source: Source) -> Iterator[str]:
     """Yields the files a source is read from."""
+    for other in source.beside:
+        yield from _files(other)
     if source.parts:
         yield from (path for _, path in source.parts)
     elif os.path.isdir(source.path):

@@ -46,7 +46,7 @@ def _boosted_rows(meta: Any, iterations: Any) -> list[Row] | None:
         names = {side: [metric["name"] for metric in meta[own]] for sets, own in sides.items() for side in meta[sets]}
         return [
             {"iteration": row["iteration"]}
-            | {f"{side}/{name}": v for side, own in names.items() for name, v in zip(own, row.get(side, ()), strict=False)}
+            | {f"{side}/{n}": v for side, own in names.items() for n, v in zip(own, row.get(side, ()), strict=False)}
             for row in iterations
         ]
     except (AttributeError, KeyError, TypeError):

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
@@ -22,6 +23,10 @@ from curveclinic.readers.source import Source
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _TRAINER_STATE = "trainer_state.json"
+_TRAINER_EVENTS = "runs"
+_COPIES = ("result.json", "progress.csv", "metrics.csv")
+"""Files that Ray Tune and Lightning write beside event files, or one beside the other: most likely of the same run."""
+_VERSION = re.compile(r"version_(\d+)")
 _SCALARS = "scalars.json"
 _BOOSTED = "catboost_training.json"
 """All of a training of CatBoost, which the tables and folders beside it repeat."""
@@ -133,10 +138,14 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if not layout or not layout.curves:  # what else lies in such a folder are copies and artifacts of the run
             return
         taken.add(layout.curves)
-    run = tensorboard_source(folder, _run_id(folder, root), named=False)
-    if run:
-        yield run
     prefix = _prefix(folder, root)
+    run = tensorboard_source(folder, _run_id(folder, root), named=False)
+    together = [run] if run and run.path not in seen else []
+    together += [copy for copy in _copies(folder, root) if copy.path not in seen]
+    if together:
+        beside = together[1:] or _of_other_logger(together[0], folder, root)
+        seen.update(copy.path for copy in (*together, *beside))
+        yield replace(together[0], beside=tuple(beside))
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
         is_state = name == _TRAINER_STATE
@@ -144,10 +153,12 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif is_event_file(name) or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
+        elif is_event_file(name) or path in seen or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
             continue
         elif not (is_state and _is_torn_beside_whole(folder, root)):
-            yield Source(path, prefix + name, named=False, note=_instead_of(newer))
+            beside = _events_of_trainer(folder, root) if is_state else ()
+            seen.update(other.path for other in beside)
+            yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=beside)
     parts, pairs = _sided(folder)
     for pair in pairs:
         files = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
@@ -160,6 +171,33 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     for name in _folders(folder):
         if name not in taken:
             yield from _walk(os.path.join(folder, name), root, seen)
+
+
+def _copies(folder: str, root: str) -> list[Source]:
+    """Returns the files of a folder that are likely copies of each other, or of the event files there."""
+    places = [] if remote.is_remote(folder) else [os.path.join(folder, name) for name in _COPIES]
+    return [Source(p, _prefix(folder, root) + os.path.basename(p), named=False) for p in places if is_file(p)]
+
+
+def _of_other_logger(source: Source, folder: str, root: str) -> list[Source]:
+    """Returns what may be the same run in the next version of Lightning's, where two loggers write side by side."""
+    number = _VERSION.fullmatch(os.path.basename(folder))
+    if number is None or folder == root or remote.is_remote(folder):
+        return []
+    other = os.path.join(os.path.dirname(folder), f"version_{int(number[1]) + 1}")
+    run, copies = tensorboard_source(other, _run_id(other, root), named=False), _copies(other, root)
+    if source.format == "tensorboard":
+        return [] if run else copies
+    return [run] if run and not copies else []
+
+
+def _events_of_trainer(folder: str, root: str) -> tuple[Source, ...]:
+    """Returns the event files that a Hugging Face trainer wrote beside its state, a source a session."""
+    if remote.is_remote(folder) or (_number(folder) is not None and folder == root):
+        return ()
+    runs = os.path.join(folder if _number(folder) is None else os.path.dirname(folder), _TRAINER_EVENTS)
+    places = [os.path.join(runs, name) for name in _folders(runs)]
+    return tuple(filter(None, (tensorboard_source(p, _run_id(p, root), named=False) for p in places)))
 
 
 def _rest_of_part(folder: str, root: str) -> Iterator[Source]:

@@ -67,7 +67,7 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
 
 
 def _rows_within(document: Any) -> list[Any] | None:
-    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}, ...]}`; None unless of counted rows."""
+    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of counted rows."""
     lists = [value for value in document.values() if isinstance(value, list)] if isinstance(document, Mapping) else []
     rows = lists[0] if len(lists) == 1 else []
     return rows if rows and all(isinstance(row, Mapping) and is_counted(row) for row in rows) else None

@@ -57,6 +57,7 @@ class Source:
         known: all bytes of a small file, where they have been read already; see `opened`.
         note: what every run in it is to say of how it was read, "" for nothing.
         as_it_lies: it is a folder whose reader takes it as it lies; the parts of a remote one are its files.
+        beside: other sources that may hold the same runs; who reads all sources reads them together.
     """
 
     path: str
@@ -69,6 +70,7 @@ class Source:
     known: bytes | None = None
     note: str = ""
     as_it_lies: bool = False
+    beside: tuple[Source, ...] = ()
 
     def origin(self, *, title: str = "", notes: Iterable[str] = ()) -> Origin:
         """Returns where series read from it came from; a run in it may have a title of its own."""
