@@ -49,7 +49,7 @@ def signature(source: Source) -> Signature:
         found = [os.stat(path) for path in _files(source)]
     except OSError:
         return UNREADABLE
-    if source.unreadable or not os.access(source.path, os.R_OK):
+    if source.unreadable or not all(os.access(one.path, os.R_OK) for one in (source, *source.beside)):
         return UNREADABLE
     return Signature(sum(s.st_size for s in found), max((s.st_mtime_ns for s in found), default=0))
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from curveclinic.run import Run, Series
+from curveclinic.points import Series
+from curveclinic.run import Run
 
 T = TypeVar("T")
 

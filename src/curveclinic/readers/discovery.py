@@ -156,14 +156,14 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         elif is_event_file(name) or path in seen or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
             continue
         elif not (is_state and _is_torn_beside_whole(folder, root)):
-            beside = _events_of_trainer(folder, root) if is_state else ()
-            seen.update(other.path for other in beside)
-            yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=beside)
+            events = _events_of_trainer(folder, root) if is_state else ()
+            seen.update(other.path for other in events)
+            yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=events)
     parts, pairs = _sided(folder)
     for pair in pairs:
-        files = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
+        sides = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
         first = os.path.join(folder, next(iter(pair)))
-        yield Source(first, prefix + "+".join(pair), parts=tuple(files), named=False, format="tensorboard")
+        yield Source(first, prefix + "+".join(pair), parts=tuple(sides), named=False, format="tensorboard")
         parts += pair
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)

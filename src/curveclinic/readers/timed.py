@@ -57,7 +57,8 @@ def _beside(axis: FloatArray, place: IntArray) -> FloatArray:
     first, after = np.searchsorted(place, place), np.searchsorted(place, place, side="right")
     room = place - np.append(-1, place)[first]
     at = place - (after - 1 - np.arange(len(place))) * np.minimum(1, room / (after - first))
-    return np.interp(at, np.arange(-1.0, len(axis)), np.append(axis[0] - usual_gap(axis), axis))
+    steps: FloatArray = np.interp(at, np.arange(-1.0, len(axis)), np.append(axis[0] - usual_gap(axis), axis))
+    return steps
 
 
 def _guide(series: Mapping[str, Timed], blind: set[str]) -> str:
