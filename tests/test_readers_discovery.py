@@ -280,11 +280,10 @@ def test_a_training_of_catboost_counts_once(tree):
         "learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n2\t0.2\n",
         "test_error.tsv": "iter\tLogloss\n0\t0.7\n1\t0.35\n2\t0.2\n",
         "time_left.tsv": "iter\tPassed\tRemaining\n0\t49\t73\n1\t50\t72\n",
-        "learn/learn.csv": CSV,
-        "test/test.csv": CSV,
-        "test1/test.csv": CSV,
         "mine/a.csv": CSV,
     }
+    for name in ("learn", "test", "test1"):
+        written(f"catboost_info/{name}", {"Logloss": [0.6, 0.3, 0.2]})
     tree({"catboost_info/catboost_training.json": json.dumps(CATBOOST)})
     tree({f"catboost_info/{name}": text for name, text in tables.items()})
     run, other = read_runs(["catboost_info"])
@@ -292,6 +291,8 @@ def test_a_training_of_catboost_counts_once(tree):
     assert run.channels["train_loss"].values.tolist() == [0.6, 0.3, 0.6 / 3]
     assert run.channels["val_loss"].values.tolist() == [0.7, 0.35, 0.7 / 3]
     assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+    tree({"catboost_info/test/mine.csv": CSV})
+    assert "test/mine.csv" in ids(["catboost_info"])
     tree({"catboost_info/catboost_training.json": ""})
     assert "learn_error.tsv" in ids(["catboost_info"])
 

@@ -31,8 +31,7 @@ _SCALARS = "scalars.json"
 _BOOSTED = "catboost_training.json"
 """All of a training of CatBoost, which the tables and folders beside it repeat."""
 _BOOSTED_TABLES = {"learn_error.tsv", "test_error.tsv", "time_left.tsv"}
-_BOOSTED_FOLDER = "learn"
-_BOOSTED_TEST = re.compile(r"test\d*")
+_BOOSTED_FOLDER = re.compile(r"learn|test\d*")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
@@ -236,9 +235,15 @@ def _files(folder: str) -> list[str]:
 
 def _folders(folder: str) -> list[str]:
     names = [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
-    if _BOOSTED_FOLDER in names and _is_boosted(folder):
-        return [name for name in names if name != _BOOSTED_FOLDER and not _BOOSTED_TEST.fullmatch(name)]
+    if "learn" in names and _is_boosted(folder):
+        return [name for name in names if not (_BOOSTED_FOLDER.fullmatch(name) and _is_all_events(folder, name))]
     return names
+
+
+def _is_all_events(folder: str, name: str) -> bool:
+    """Says whether a sub-folder holds nothing but event files."""
+    inner = os.path.join(folder, name)
+    return all(map(is_event_file, _files(inner))) and not _entries(inner, files=False)
 
 
 def _entries(folder: str, *, files: bool) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
+from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table, unusable
 from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
@@ -66,7 +66,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
                 runs.append(run_from_table(table, options, origin))
             except InputError as error:
                 failures.append((LogError if is_logged(table) else NoCurvesError)(f"{source.path}: {error}"))
-    if not runs:
+                runs += [unusable(origin, str(error))] if is_logged(table) else []
+    if not any(run.channels for run in runs):
         raise failures[0]
     return runs
 
