@@ -56,9 +56,9 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
         yield source
     elif remote.is_remote(root):
         with remote.listed(root.rstrip("/")):
-            yield from _walk(root.rstrip("/"), root.rstrip("/"), set())
+            yield from _walk(root.rstrip("/"), root.rstrip("/"), set(), set())
     else:
-        yield from _walk(root, root, set())
+        yield from _walk(root, root, set(), set())
 
 
 def file_source(path: str) -> Source | None:
@@ -114,10 +114,11 @@ def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | 
     return None
 
 
-def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
-    """Yields the sources under a folder in order of their names; a folder reached twice is read once.
+def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Iterator[Source]:
+    """Yields the sources under a folder in order of their names; a folder reached twice, `seen`, is read once.
 
-    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
+    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there. What is
+    read together with another source is `given`.
     """
     try:
         place = _identity(folder)
@@ -139,11 +140,11 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         taken.add(layout.curves)
     prefix = _prefix(folder, root)
     run = tensorboard_source(folder, _run_id(folder, root), named=False)
-    together = [run] if run and run.path not in seen else []
-    together += [copy for copy in _copies(folder, root) if copy.path not in seen]
-    if together:
-        beside = together[1:] or _of_other_logger(together[0], folder, root)
-        seen.update(copy.path for copy in (*together, *beside))
+    together = [run] if run and run.path not in given else []
+    together += [copy for copy in _copies(folder, root) if copy.path not in given]
+    beside = together[1:] or (_of_other_logger(together[0], folder, root) if together else [])
+    if beside or together == [run]:
+        given.update(copy.path for copy in (*together, *beside) if copy is not run)
         yield replace(together[0], beside=tuple(beside))
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
@@ -152,11 +153,11 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif is_event_file(name) or path in seen or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
+        elif is_event_file(name) or path in given or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
             continue
         elif not (is_state and _is_torn_beside_whole(folder, root)):
             events = _events_of_trainer(folder, root) if is_state else ()
-            seen.update(other.path for other in events)
+            given.update(other.path for other in events)
             yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=events)
     parts, pairs = _sided(folder)
     for pair in pairs:
@@ -169,7 +170,7 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
     taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
-            yield from _walk(os.path.join(folder, name), root, seen)
+            yield from _walk(os.path.join(folder, name), root, seen, given)
 
 
 def _copies(folder: str, root: str) -> list[Source]:
