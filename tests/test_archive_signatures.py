@@ -47,6 +47,15 @@ def test_a_run_of_several_files(make):
     assert digest(source) != before  # the same bytes in a row, but in other files
 
 
+def test_what_is_read_together_with_a_source_counts(make):
+    other = Source(make("b.csv", "4567", time=8), "b")
+    source = Source(make("a.csv", "123", time=3), "a", beside=(other,))
+    assert signature(source) == Signature(7, 8)
+    before = digest(source)
+    make("b.csv", "4568", time=8)
+    assert digest(source) != before
+
+
 def test_a_folder_counts_what_its_curves_are_read_from(make, tmp_path):
     make("run/metrics/loss", "123", time=3)
     make("run/artifacts/model.bin", "1234567890", time=9)

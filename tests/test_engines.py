@@ -16,8 +16,9 @@ from curveclinic.cli import main
 from curveclinic.engines import storage
 from curveclinic.engines.archive import scan_on
 from curveclinic.engines.known import load_engine
-from curveclinic.engines.shards import Done, Work, from_text, plan, score_shard, to_text
+from curveclinic.engines.shards import Done, Piece, Shard, Work, from_text, plan, score_shard, to_text
 from curveclinic.readers import ReadOptions, find_sources
+from curveclinic.readers.source import Source
 from curveclinic.scoring import score_table
 from curveclinic.writers import ROW
 
@@ -82,6 +83,12 @@ def test_shards_hold_the_rows_of_a_local_scan(archive: Path):
 def test_a_shard_survives_as_text(archive: Path):
     for shard in plan(find_sources("archive"), OPTIONS):
         assert from_text(to_text(shard)) == shard
+
+
+def test_what_is_read_together_survives_as_text():
+    source = Source("a", "a", parts=(("train/", "a/x"),), beside=(Source("b.csv", "b", parts=(("", "b.csv"),)),))
+    shard = Shard("one", (Piece(source),))
+    assert from_text(to_text(shard)) == shard
 
 
 def test_a_restart_does_what_is_left(archive: Path):

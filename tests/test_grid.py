@@ -1,6 +1,7 @@
 import time
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,34 @@ def test_several_restarts_are_several_runs_if_one_of_them_is_new():
 def test_a_resumed_run_may_still_be_followed_by_another():
     found = tables(grid(step=[0, 1, 2, 1, 2, 3, 0, 1], loss=[4, 3, 2, 3, 2, 1, 4, 3]))
     assert [len(t["loss"][1]) for _, t, _ in found] == [6, 2]
+
+
+def falling(steps):
+    return (2 * np.exp(-np.asarray(steps, dtype=float) / 300) + 0.1).tolist()
+
+
+@pytest.mark.parametrize("gaps", [(10, 20, 50), (50, 20, 10), (0.0625, 0.3125, 0.125)])
+def test_the_next_run_may_be_logged_more_coarsely(gaps):
+    sweep = [[gap * k for k in range(1, 21)] for gap in gaps]
+    steps = [step for run in sweep for step in run]
+    found = tables(grid(step=steps, loss=falling(steps)))
+    assert [t["loss"][0].tolist() for _, t, _ in found] == sweep
+
+
+@pytest.mark.parametrize("again", [range(20, 200, 10), range(30, 200, 10), range(60, 200, 20), range(150, 400, 50)])
+@pytest.mark.parametrize("first", [0, 1, 10])
+def test_a_run_resumed_from_an_early_checkpoint_is_one_run(first, again):
+    steps = [*range(first, first + 150, 10), *(step + first % 10 for step in again)]
+    assert len(tables(grid(step=steps, loss=falling(steps)))) == 1
+
+
+def test_the_summary_of_a_training_ends_a_run():
+    trainings = [[0.01, 0.5, 1.0, 1.5], [0.02, 1.0, 2.0, 3.0]]
+    rows = []
+    for epochs in trainings:
+        rows += [{"epoch": epoch, "loss": loss} for epoch, loss in zip(epochs, [4.0, 3, 2, 1], strict=True)]
+        rows.append({"train_runtime": 9.0, "epoch": epochs[-1]})
+    assert [t["loss"][0].tolist() for _, t, _ in tables(grid_from_rows(rows))] == trainings
 
 
 def test_going_on_needs_a_clear_change():

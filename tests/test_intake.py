@@ -248,7 +248,7 @@ FOLDS = {"fold": [1, 1, 1, 2, 2], "epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table, lambda c: pd.DataFrame(c).to_dict("records")])
-@pytest.mark.parametrize("name", ["fold", "seed", "run_id"])
+@pytest.mark.parametrize("name", ["fold", "seed", "trial", "model", "run_id"])
 def test_a_column_of_folds_or_seeds_tells_runs_apart(kind, name):
     columns = {name if key == "fold" else key: cells for key, cells in FOLDS.items()}
     runs, single = runs_from(kind(columns))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from output_cases import diagnosis, overfit_run
 from reference_rows import row, write_rows
+from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
 from curveclinic.readers import (
@@ -185,6 +186,115 @@ def test_an_outdated_checkpoint_named_by_the_user_is_read(tree):
     tree({f"out/checkpoint-{n}/trainer_state.json": trainer_state(n) for n in (90, 200)})
     assert ids(["out/checkpoint-90"]) == ["trainer_state.json"]
     assert ids(["out/checkpoint-90/trainer_state.json"]) == ["out/checkpoint-90/trainer_state.json"]
+
+
+LOGGED = {"train/loss": [0.1 * k for k in (9, 7, 5, 4)], "val/loss": [0.1 * k for k in (10, 8, 7, 9)]}
+
+
+def written(folder, series=LOGGED):
+    writer = SummaryWriter(folder)
+    for tag, values in series.items():
+        for step, value in enumerate(values):
+            writer.add_scalar(tag, value, step)
+    writer.close()
+
+
+def rows_of(series):
+    return [dict(zip(("step", *series), row, strict=True)) for row in zip(range(4), *series.values(), strict=True)]
+
+
+def table(series=LOGGED):
+    rows = [("step", *series), *(row.values() for row in rows_of(series))]
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
+
+
+def test_a_run_logged_by_several_writers_counts_once(tree):
+    written("logs/ray")
+    written("logs/version_0")
+    written("logs/version_3")
+    written("logs/hf/runs/Nov29_vm")
+    state = {"best_model_checkpoint": None, "log_history": rows_of(LOGGED)}
+    tree(
+        {
+            "logs/ray/result.json": "".join(json.dumps(row) + "\n" for row in rows_of(LOGGED)),
+            "logs/ray/progress.csv": table(),
+            "logs/version_1/metrics.csv": table(),
+            "logs/version_2/metrics.csv": table(),
+            "logs/hf/checkpoint-9/trainer_state.json": json.dumps(state),
+        }
+    )
+    assert ids(["logs"]) == ["hf/checkpoint-9/trainer_state.json", "ray", "version_0", "version_2/metrics.csv"]
+    assert ids(["logs/hf/runs", "logs/version_1"]) == ["Nov29_vm", "metrics.csv"]
+    assert ids(["logs/ray/progress.csv", "logs/ray"])[0] == "logs/ray/progress.csv"
+
+
+def test_what_another_writer_did_not_log_is_no_copy(tree):
+    other = {**LOGGED, "val/loss": [1.0, 0.8, 0.7, 0.8]}
+    longer = {name: [*values, 0.3] for name, values in LOGGED.items()}
+    for name, series in (("other", other), ("metric", {**LOGGED, "val/acc": [0.1, 0.2, 0.3, 0.4]}), ("long", longer)):
+        written(f"logs/{name}", series)
+        tree({f"logs/{name}/metrics.csv": table()})
+    assert ids(["logs"]) == ["long", "metric", "other", "other/metrics.csv"]
+    tree({"logs/long/metrics.csv": table({**LOGGED, "lr": [0.1] * 4})})
+    assert ids(["logs/long"]) == ["long", "metrics.csv"]
+
+
+SWEEP = [{"run": f"r{k}", "lr": 0.1, "train_loss": 0.3, "val_loss": 0.4} for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", '{"lr": 0.1, "batch_size": 32}'),
+        ("metrics.json", '{"loss": 0.3, "accuracy": 0.9}'),
+        ("metrics.jsonl", '{"loss": 0.3, "accuracy": 0.9}\n'),
+        ("wandb-summary.json", '{"_step": 29, "train/loss": 0.1, "_runtime": 3.2}'),
+        ("feature_importance_weight.json", '{"f0": 1.0, "f1": 2.0}'),
+        ("cv_results.csv", "fold,train_loss,val_loss\n0,0.3,0.4\n1,0.3,0.4\n2,0.3,0.4\n"),
+        ("sweep.jsonl", "".join(json.dumps(row) + "\n" for row in SWEEP)),
+        ("sweep.json", json.dumps(SWEEP)),
+    ],
+)
+def test_settings_and_results_are_no_logs(tree, name, text):
+    tree({f"logs/{name}": text, "logs/good.csv": CSV})
+    assert ids(["logs"]) == ["good.csv"]
+    assert [type(item) for item in read_runs([f"logs/{name}"])] == [ReadFailure]
+
+
+def test_a_log_of_one_line_so_far_is_a_run(tree):
+    tree({"logs/log.jsonl": '{"epoch": 0, "train_loss": 2.3}\n'})
+    assert ids(["logs"]) == ["log.jsonl"]
+
+
+CATBOOST = {
+    "meta": {"learn_sets": ["learn"], "learn_metrics": [{"name": "Logloss", "best_value": "Min"}],
+             "test_sets": ["test", "test1"], "test_metrics": [{"name": "Logloss", "best_value": "Min"}]},
+    "iterations": [
+        {"learn": [0.6 / k], "iteration": k - 1, "passed_time": k, "test1": [0.9], "test": [0.7 / k]} for k in (1, 2, 3)
+    ],
+}  # fmt: skip
+
+
+def test_a_training_of_catboost_counts_once(tree):
+    tables = {
+        "learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n2\t0.2\n",
+        "test_error.tsv": "iter\tLogloss\n0\t0.7\n1\t0.35\n2\t0.2\n",
+        "time_left.tsv": "iter\tPassed\tRemaining\n0\t49\t73\n1\t50\t72\n",
+        "mine/a.csv": CSV,
+    }
+    for name in ("learn", "test", "test1"):
+        written(f"catboost_info/{name}", {"Logloss": [0.6, 0.3, 0.2]})
+    tree({"catboost_info/catboost_training.json": json.dumps(CATBOOST)})
+    tree({f"catboost_info/{name}": text for name, text in tables.items()})
+    run, other = read_runs(["catboost_info"])
+    assert (run.run_id, other.run_id) == ("catboost_training.json", "mine/a.csv")
+    assert run.channels["train_loss"].values.tolist() == [0.6, 0.3, 0.6 / 3]
+    assert run.channels["val_loss"].values.tolist() == [0.7, 0.35, 0.7 / 3]
+    assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+    tree({"catboost_info/test/mine.csv": CSV})
+    assert "test/mine.csv" in ids(["catboost_info"])
+    tree({"catboost_info/catboost_training.json": ""})
+    assert "learn_error.tsv" in ids(["catboost_info"])
 
 
 def test_symbolic_link_loops_end(tree):

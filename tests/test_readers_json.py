@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadOptions, keras_history, read_file
+from curveclinic.readers import ReadFailure, ReadOptions, keras_history, read_file, read_runs
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_json_of_pandas_is_read_in_any_orientation(tmp_path, orient):
     ],
 )
 def test_json_that_only_looks_like_a_table_is_refused(read, document):
-    with pytest.raises(LogError, match=r"log.json: (no loss column|found|no numbers)"):
+    with pytest.raises(LogError, match=r"log.json: (no loss column|found|no numbers|the log_history)"):
         read(document)
 
 
@@ -298,3 +298,37 @@ def test_a_long_torn_line_is_read(read):
 def test_a_torn_text_takes_time_in_proportion_to_its_length(read):
     (run,) = read('{"loss": [2, 1], "text": "' + '\\"[' * 300_000)
     assert values(run) == [2, 1]
+
+
+COUNTED = [{"epoch": k, "train_loss": 3.0 - k} for k in range(3)]
+SACRED = {"training.loss": {"steps": [0, 1, 2], "timestamps": ["2026-11-29T00:32:05.996825"] * 3, "values": [3, 2, 1]}}
+
+
+@pytest.mark.parametrize("document", [{"epochs": COUNTED}, {"lr": 0.1, "log": COUNTED}, SACRED])
+def test_rows_within_a_document_and_series_with_times_are_read(tmp_path, document):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(document))
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+    assert run.channels["train_loss"].values.tolist() == [3, 2, 1]
+
+
+def test_rows_without_steps_within_a_document_are_no_run(tmp_path):
+    (tmp_path / "sweep.json").write_text(json.dumps({"trials": [{"loss": 0.3, "lr": 0.1}, {"loss": 0.2, "lr": 0.01}]}))
+    assert [type(item) for item in read_runs([tmp_path / "sweep.json"])] == [ReadFailure]
+    assert [item.reason for item in read_runs([tmp_path])] == [f"{tmp_path}: no run in this folder"]
+
+
+def test_lists_a_line_each_are_read(tmp_path):
+    """ClearML writes its offline logs so."""
+    events = [
+        {"type": "training_stats_scalar", "iter": k, "metric": "loss", "variant": side, "value": level - k}
+        for k in range(3)
+        for side, level in (("train", 3.0), ("val", 4.0))
+    ]
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(events[:2]) + "\n" + json.dumps(events[2:]) + "\n")
+    (tmp_path / "log.jsonl").write_text(json.dumps([{"timestamp": 1, "type": "log", "msg": "loss"}]) + "\n[]\n")
+    (run,) = read_runs([tmp_path])
+    assert run.channels["train_loss"].values.tolist() == [3, 2, 1]
+    assert run.channels["val_loss"].values.tolist() == [4, 3, 2]
+    assert run.channels["val_loss"].steps.tolist() == [0, 1, 2]

@@ -262,6 +262,38 @@ def test_runs_called_train_are_runs_of_their_own(tmp_path):
     assert [run.run_id for run in read_runs([tmp_path])] == ["train", "train2", "train10"]
 
 
+def test_siblings_are_one_run_only_if_their_names_differ_in_the_side(tmp_path):
+    for k in (1, 2):
+        write(tmp_path / f"exp{k}_train", {"loss": [2.0, 1.0 / k]})
+        write(tmp_path / f"exp{k}_val", {"loss": [3.0, 2.0 / k]})
+    write(tmp_path / "train_resnet", {"loss": [9.0, 8.0]})
+    write(tmp_path / "test_run", {"loss": [7.0, 6.0]})
+    assert {run.run_id: (values(run), values(run, "val_loss") if "val_loss" in run.channels else []) for run in
+            read_runs([tmp_path])} == {
+        "exp1_train+exp1_val": ([2, 1], [3, 2]), "exp2_train+exp2_val": ([2, 0.5], [3, 1]),
+        "test_run": ([7, 6], []), "train_resnet": ([9, 8], []),
+    }  # fmt: skip
+
+
+def test_folders_whose_own_tags_name_both_sides_are_runs_of_their_own(tmp_path):
+    for level, names in ((1.0, ("train_v1", "test_run")), (2.0, ("old/train", "old/test"))):
+        for name in names:
+            write(tmp_path / name, {"train/loss": [2.0, level], "val/loss": [3.0, level]})
+    assert {run.run_id: (values(run), values(run, "val_loss")) for run in read_runs([tmp_path])} == {
+        "old#train": ([2, 2], [3, 2]), "old#test": ([2, 2], [3, 2]),
+        "test_run": ([2, 1], [3, 1]), "train_v1": ([2, 1], [3, 1]),
+    }  # fmt: skip
+
+
+def test_the_results_beside_hyper_parameters_are_no_run(tmp_path):
+    writer = SummaryWriter(str(tmp_path / "exp"))
+    for step in range(3):
+        writer.add_scalar("train/loss", 3.0 - step, step)
+    writer.add_hparams({"lr": 0.1}, {"hparam/loss": 1.0}, name="trial")
+    writer.close()
+    assert [(r.run_id, values(r)) for r in read_runs([tmp_path])] == [("exp", [3, 2, 1])]
+
+
 def test_hyper_parameter_folders_are_passed_over(tmp_path):
     writer = SummaryWriter(str(tmp_path / "exp"))
     writer.add_scalar("train/loss", 1.0, 0)

@@ -165,6 +165,14 @@ def test_steps_told_by_time():
     assert on_steps(stepped)[0]["val_loss"][0].tolist() == [10, 20]
 
 
+def test_points_logged_within_one_tick_of_the_clock_are_all_kept():
+    times = np.array([1.0, 1, 2, 3, 3, 3])
+    series = {"loss": Timed(np.zeros(6), np.arange(6.0), times), "val_loss": Timed(np.zeros(6), np.arange(6.0), times)}
+    assert on_steps(series)[0]["val_loss"][0].tolist() == [1, 2, 3, 4, 5, 6]
+    often = {**series, "val_loss": Timed(np.zeros(5), np.arange(5.0), np.array([0.0, 1, 1, 1, 3]))}
+    assert on_steps(often)[0]["val_loss"][0].tolist() == pytest.approx([1, 4 / 3, 5 / 3, 2, 6])
+
+
 def _originals(folder):
     """One file of every tracker."""
     return [

@@ -49,7 +49,7 @@ def signature(source: Source) -> Signature:
         found = [os.stat(path) for path in _files(source)]
     except OSError:
         return UNREADABLE
-    if source.unreadable or not os.access(source.path, os.R_OK):
+    if source.unreadable or not all(os.access(one.path, os.R_OK) for one in (source, *source.beside)):
         return UNREADABLE
     return Signature(sum(s.st_size for s in found), max((s.st_mtime_ns for s in found), default=0))
 
@@ -90,6 +90,8 @@ def digest(source: Source) -> bytes:
 
 def _files(source: Source) -> Iterator[str]:
     """Yields the files a source is read from."""
+    for other in source.beside:
+        yield from _files(other)
     if source.parts:
         yield from (path for _, path in source.parts)
     elif os.path.isdir(source.path):

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from curveclinic.archive import units
 from curveclinic.archive.scan import judge_of
@@ -144,11 +144,16 @@ def from_text(text: str) -> Shard:
     return Shard(body["name"], tuple(_piece(**piece) for piece in body["pieces"]))
 
 
-def _piece(source: dict[str, object], rows: dict[str, object] | None) -> Piece:
-    parts = tuple(tuple(part) for part in source.pop("parts"))  # type: ignore[attr-defined]  # JSON has no tuples
+def _piece(source: dict[str, Any], rows: dict[str, Any] | None) -> Piece:
     if rows is not None:
-        rows["groups"] = tuple(rows["groups"])  # type: ignore[arg-type]
-    return Piece(Source(parts=parts, **source), Slice(**rows) if rows else None)  # type: ignore[arg-type]
+        rows["groups"] = tuple(rows["groups"])
+    return Piece(_source(**source), Slice(**rows) if rows else None)
+
+
+def _source(parts: Iterable[Iterable[str]], beside: Iterable[dict[str, Any]], **others: Any) -> Source:
+    """Returns a source whose tuples are lists in JSON."""
+    pairs: Any = tuple(map(tuple, parts))
+    return Source(parts=pairs, beside=tuple(_source(**other) for other in beside), **others)
 
 
 def score_shard(shard: Shard, options: ReadOptions, *, fast: bool = False) -> pa.Table:

@@ -307,7 +307,7 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
     """Yields (name, values) of a mapping that may be nested.
 
     A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
-    series each.
+    series each; Sacred has "timestamps" there, too.
     """
     for key, value in data.items():
         name = f"{prefix}{key}"
@@ -315,7 +315,7 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield name, value
         elif (points := points_held(value)) is not None:
             yield name, points
-        elif value and set(value) <= {"step", "steps", "value", "values"} and {"value", "values"} & set(value):
+        elif set(value) <= {"step", "steps", "value", "values", "timestamps"} and {"value", "values"} & set(value):
             values = value.get("value", value.get("values"))
             steps = value.get("step", value.get("steps"))
             yield name, values if steps is None else (steps, values)

@@ -12,6 +12,7 @@ import numpy as np
 
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS, Rank
@@ -74,7 +75,7 @@ class Grid:
     Attributes:
         columns: name -> column, in the order logged; columns without a number are left out.
         n_rows: number of rows.
-        breaks: rows before which the writer started over (a second header).
+        breaks: rows before which the writer started over (a second header) or a training ended.
         run_of: number of the run each row belongs to, None when all rows are one run's.
         run_names: names of these runs.
         notes: what had to be repaired.
@@ -113,7 +114,8 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         columns.pop(key, None)
         run_of, run_names = numbered(_texts(cells[key], len(rows)))
     columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)})
-    return Grid(columns, len(rows), run_of=run_of, run_names=run_names, notes=tuple(notes))
+    breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
+    return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
 def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
@@ -155,7 +157,7 @@ def cell_text(value: Any) -> str:
 def run_column(texts: Mapping[str, Sequence[str]]) -> str | None:
     """Returns which of the columns tells the runs of a table apart, None where there is but one run.
 
-    A fold or a seed does where every row has one and they differ; beside one configuration it is a setting.
+    A fold, seed, trial or model does where every row has one and they differ; else it is a setting.
 
     Args:
         texts: name -> cells, for the columns that may tell them; "" for a missing cell.
@@ -260,6 +262,11 @@ def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Point
             name = grid.run_names[code]
             out.append((name if len(parts) == 1 else f"{name}#{k}", table, notes))
     return out
+
+
+def is_summary(grid: Grid) -> bool:
+    """Says whether several runs have one row each: their results, no curves."""
+    return 1 < len(grid.run_names) == grid.n_rows
 
 
 def rows_by_run(run_of: IntArray, n_runs: int) -> list[IntArray]:

@@ -20,14 +20,16 @@ SUMMARY = "train_runtime"
 def rows_held(data: Any) -> list[Row] | None:
     """Returns the rows of the one run that something holds; None where it holds no rows.
 
-    These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; pandas' orients "index"
-    ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
+    These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; CatBoost's own JSON; pandas'
+    orients "index" ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
     "data": [{"loss": 0.5}]}); and columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
     """
     if not isinstance(data, Mapping):
         rows = getattr(data, "log_history", None)
     elif "log_history" in data:
         rows = data["log_history"]
+    elif "iterations" in data and "meta" in data:
+        rows = _boosted_rows(data["meta"], data["iterations"])
     elif data and all(map(_is_counted, data)) and all(isinstance(row, Mapping) for row in data.values()):
         rows = [{"step": float(step), **row} for step, row in data.items()]
     elif "columns" in data and "data" in data:
@@ -39,6 +41,20 @@ def rows_held(data: Any) -> list[Row] | None:
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return None
     return [row for row in rows if SUMMARY not in row] or None
+
+
+def _boosted_rows(meta: Any, iterations: Any) -> list[Row] | None:
+    """The rows of CatBoost: {"iteration": 0, "learn": [0.6], "test": [0.7]}, and in `meta` what these values are."""
+    sides = {"learn_sets": "learn_metrics", "test_sets": "test_metrics"}
+    try:
+        names = {side: [metric["name"] for metric in meta[own]] for sets, own in sides.items() for side in meta[sets]}
+        return [
+            {"iteration": row["iteration"]}
+            | {f"{side}/{n}": v for side, own in names.items() for n, v in zip(own, row.get(side, ()), strict=False)}
+            for row in iterations
+        ]
+    except (AttributeError, KeyError, TypeError):
+        return None
 
 
 def _split_rows(columns: Any, data: Any) -> list[Row] | None:

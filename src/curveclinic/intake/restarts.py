@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +22,9 @@ _ZIGZAG = 20
 
 _CLEAR_CHANGE = 0.2
 """Below this relative change a run's first and last value are too close to tell which one a restart is near."""
+
+_ONE_INTERVAL = 0.25
+"""A run that begins at the beginning is logged first after one interval, give or take this share of it."""
 
 ANEW_NOTE = "the step counter started over while the loss went on: read as one run continued"
 
@@ -68,24 +72,34 @@ def usual_gap(steps: FloatArray) -> float:
 
 
 def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[int]:
-    """Points of the main column at which the counter is back at the first step of its run.
+    """Points of the main column at which the counter is back at the first step of its run, or at that of a coarser one.
 
     Rows merely out of order do not count: what goes before must ascend, but for a few resumptions.
     """
     headers = {int(np.searchsorted(rows, line)) for line in breaks}
     places: list[int] = []
     begin = resumed = 0
-    for i in sorted({*(np.flatnonzero(own[1:] < own[:-1]) + 1).tolist(), *headers} - {0, len(own)}):
-        near_first = False
-        if resumed <= min(_MAX_RESUMED, (i - begin) / 5) and i - begin > 1 and own[i] <= own[begin]:
-            near_first = bool(own[begin] - own[i] <= np.median(np.abs(np.diff(own[begin:i]))))
-        if near_first or (i in headers and own[i] <= own[i - 1]):
+    backs = sorted({*(np.flatnonzero(own[1:] < own[:-1]) + 1).tolist(), *headers} - {0, len(own)})
+    for i, end in pairwise([*backs, len(own)]):
+        at_first = False
+        if resumed <= min(_MAX_RESUMED, (i - begin) / 5) and i - begin > 1:
+            if own[i] <= own[begin]:
+                at_first = bool(own[begin] - own[i] <= np.median(np.abs(np.diff(own[begin:i]))))
+            else:
+                at_first = _is_one_interval_in(own[begin:i]) and _is_one_interval_in(own[i:end])
+        if at_first or (i in headers and own[i] <= own[i - 1]):
             places.append(int(i))
             begin, resumed = i, 0
         else:
             resumed += 1
     zigzag = len(places) > _ZIGZAG and np.median(np.diff(places)) < 3
     return [] if zigzag else places
+
+
+def _is_one_interval_in(steps: FloatArray) -> bool:
+    """Whether steps begin where a counter from zero is logged first; a resumed one is further on."""
+    gap = usual_gap(steps)
+    return len(steps) > 2 and bool(abs(steps[0] - gap) <= _ONE_INTERVAL * gap)
 
 
 def _first_drop(steps: FloatArray, previous: int, row: int) -> int:

@@ -42,10 +42,10 @@ SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "v
 SHORT_VAL: Final = "va"
 """Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
 
-REPETITIONS: Final = ("fold", "seed")
-"""Words that number trainings of one configuration, as columns of a table, too."""
+REPETITIONS: Final = ("fold", "seed", "trial", "model")
+"""Columns of a table that tell trainings apart where they differ."""
 
-NUMBERED: Final = ("run", "trial", "rep", "repeat", "replicate", "exp", "experiment", *REPETITIONS)
+NUMBERED: Final = ("run", "trial", "rep", "repeat", "replicate", "exp", "experiment", "fold", "seed")
 """Words that, with a number, name a run in the names of its series."""
 
 CADENCE: Final = {"step": "step", "batch": "step", "iter": "step", "epoch": "epoch"}

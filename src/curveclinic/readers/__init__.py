@@ -11,6 +11,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, why_unusable
 from curveclinic.readers import console, remote, sqlite_file
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
+from curveclinic.readers.copies import without_copies
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
@@ -143,6 +144,10 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
     """Yields the runs of a source or one failure; nothing for a file met in a folder that is no log."""
     if remote.is_remote(source.path):
         yield from read_sources([source], options)
+        return
+    if source.beside:
+        together = (replace(source, beside=()), *source.beside)
+        yield from without_copies([item for one in together for item in runs_or_failure(one, options)])
         return
     found = None
     try:

@@ -175,7 +175,10 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
     epoch = side = ""
     header: Sequence[str] = ()
     for line in lines:
-        if len(line) > MAX_LINE or SUMMARY in line:
+        if len(line) > MAX_LINE:
+            continue
+        if SUMMARY in line:
+            yield Line({SUMMARY: ""}, None, None)
             continue
         if not _DIGIT.search(line):
             header, side = _header(line) or header, _last_heading(line)

@@ -20,12 +20,12 @@ import numpy as np
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, row_steps
+from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, is_summary, row_steps
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.phrases import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
 from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
 from curveclinic.run import Run
 
 _DELIMITERS = ",;\t|"
@@ -82,6 +82,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         LogError: the text is no table, holds no numbers, or has no loss column.
     """
     grid, notes = whole(source)
+    if is_summary(grid):
+        raise NoCurvesError(f"{source.path}: {SUMMARY_FOUND}")
     try:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:

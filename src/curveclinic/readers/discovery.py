@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
@@ -22,7 +23,15 @@ from curveclinic.readers.source import Source
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _TRAINER_STATE = "trainer_state.json"
+_TRAINER_EVENTS = "runs"
+_COPIES = ("result.json", "progress.csv", "metrics.csv")
+"""Files that Ray Tune and Lightning write beside event files, or one beside the other: most likely of the same run."""
+_VERSION = re.compile(r"version_(\d+)")
 _SCALARS = "scalars.json"
+_BOOSTED = "catboost_training.json"
+"""All of a training of CatBoost, which the tables and folders beside it repeat."""
+_BOOSTED_TABLES = {"learn_error.tsv", "test_error.tsv", "time_left.tsv"}
+_BOOSTED_FOLDER = re.compile(r"learn|test\d*")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
 
 
@@ -47,9 +56,9 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
         yield source
     elif remote.is_remote(root):
         with remote.listed(root.rstrip("/")):
-            yield from _walk(root.rstrip("/"), root.rstrip("/"), set())
+            yield from _walk(root.rstrip("/"), root.rstrip("/"), set(), set())
     else:
-        yield from _walk(root, root, set())
+        yield from _walk(root, root, set(), set())
 
 
 def file_source(path: str) -> Source | None:
@@ -75,11 +84,15 @@ def is_event_file(name: str) -> bool:
 
 def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none."""
-    own = [("", os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
-    for name in _part_folders(folder):
-        inner = os.path.join(folder, name)
-        own += [(f"{name}/", os.path.join(inner, file)) for file in _files(inner) if is_event_file(file)]
+    own = _event_files(folder)
+    for name in _sided(folder)[0]:
+        own += _event_files(os.path.join(folder, name), f"{name}/")
     return Source(folder, run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
+
+
+def _event_files(folder: str, prefix: str = "") -> list[tuple[str, str]]:
+    """Returns the event files of a folder, each with a prefix for its tags."""
+    return [(prefix, os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
 
 
 def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
@@ -101,10 +114,11 @@ def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | 
     return None
 
 
-def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
-    """Yields the sources under a folder in order of their names; a folder reached twice is read once.
+def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Iterator[Source]:
+    """Yields the sources under a folder in order of their names; a folder reached twice, `seen`, is read once.
 
-    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
+    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there. What is
+    read together with another source is `given`.
     """
     try:
         place = _identity(folder)
@@ -124,10 +138,14 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if not layout or not layout.curves:  # what else lies in such a folder are copies and artifacts of the run
             return
         taken.add(layout.curves)
-    run = tensorboard_source(folder, _run_id(folder, root), named=False)
-    if run:
-        yield run
     prefix = _prefix(folder, root)
+    run = tensorboard_source(folder, _run_id(folder, root), named=False)
+    together = [run] if run and run.path not in given else []
+    together += [copy for copy in _copies(folder, root) if copy.path not in given]
+    beside = together[1:] or (_of_other_logger(together[0], folder, root) if together else [])
+    if beside or together == [run]:
+        given.update(copy.path for copy in (*together, *beside) if copy is not run)
+        yield replace(together[0], beside=tuple(beside))
     for names in _grouped(folder):
         name, path = names[0], os.path.join(folder, names[0])
         is_state = name == _TRAINER_STATE
@@ -135,17 +153,51 @@ def _walk(folder: str, root: str, seen: set[Hashable]) -> Iterator[Source]:
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format="neptune")
-        elif is_event_file(name) or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
+        elif is_event_file(name) or path in given or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
             continue
         elif not (is_state and _is_torn_beside_whole(folder, root)):
-            yield Source(path, prefix + name, named=False, note=_instead_of(newer))
-    parts = _part_folders(folder)
+            events = _events_of_trainer(folder, root) if is_state else ()
+            given.update(other.path for other in events)
+            yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=events)
+    parts, pairs = _sided(folder)
+    for pair in pairs:
+        sides = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
+        first = os.path.join(folder, next(iter(pair)))
+        yield Source(first, prefix + "+".join(pair), parts=tuple(sides), named=False, format="tensorboard")
+        parts += pair
     for name in parts:
         yield from _rest_of_part(os.path.join(folder, name), root)
     taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
-            yield from _walk(os.path.join(folder, name), root, seen)
+            yield from _walk(os.path.join(folder, name), root, seen, given)
+
+
+def _copies(folder: str, root: str) -> list[Source]:
+    """Returns the files of a folder that are likely copies of each other, or of the event files there."""
+    places = [] if remote.is_remote(folder) else [os.path.join(folder, name) for name in _COPIES]
+    return [Source(p, _prefix(folder, root) + os.path.basename(p), named=False) for p in places if is_file(p)]
+
+
+def _of_other_logger(source: Source, folder: str, root: str) -> list[Source]:
+    """Returns what may be the same run in the next version of Lightning's, where two loggers write side by side."""
+    number = _VERSION.fullmatch(os.path.basename(folder))
+    if number is None or folder == root or remote.is_remote(folder):
+        return []
+    other = os.path.join(os.path.dirname(folder), f"version_{int(number[1]) + 1}")
+    run, copies = tensorboard_source(other, _run_id(other, root), named=False), _copies(other, root)
+    if source.format == "tensorboard":
+        return [] if run else copies
+    return [run] if run and not copies else []
+
+
+def _events_of_trainer(folder: str, root: str) -> tuple[Source, ...]:
+    """Returns the event files that a Hugging Face trainer wrote beside its state, a source a session."""
+    if remote.is_remote(folder) or (_number(folder) is not None and folder == root):
+        return ()
+    runs = os.path.join(folder if _number(folder) is None else os.path.dirname(folder), _TRAINER_EVENTS)
+    places = [os.path.join(runs, name) for name in _folders(runs)]
+    return tuple(filter(None, (tensorboard_source(p, _run_id(p, root), named=False) for p in places)))
 
 
 def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
@@ -183,7 +235,16 @@ def _files(folder: str) -> list[str]:
 
 
 def _folders(folder: str) -> list[str]:
-    return [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+    names = [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+    if "learn" in names and _is_boosted(folder):
+        return [name for name in names if not (_BOOSTED_FOLDER.fullmatch(name) and _is_all_events(folder, name))]
+    return names
+
+
+def _is_all_events(folder: str, name: str) -> bool:
+    """Says whether a sub-folder holds nothing but event files."""
+    inner = os.path.join(folder, name)
+    return all(map(is_event_file, _files(inner))) and not _entries(inner, files=False)
 
 
 def _entries(folder: str, *, files: bool) -> list[str]:
@@ -234,31 +295,36 @@ def _identity(folder: str) -> Hashable:
     return status.st_dev, status.st_ino
 
 
-def _part_folders(folder: str) -> list[str]:
-    """Folders below that are parts of this folder's run.
+def _sided(folder: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Sub-folders that are parts of this folder's run, and those that are runs together, name -> side of each.
 
-    Besides its split sub-folders: those of a sub-folder named like a loss or metric, beside event files
-    (tensorboardX writes `add_scalars("loss", {"train": ...})` to `loss/train`).
+    Keras' `train` and `validation` are parts, `exp1_train` and `exp1_val` a run. Beside event files parts are also
+    `loss_train` and `loss_val`, as torch writes `add_scalars("loss", {"train": ...})`, and tensorboardX' `loss/train`.
     """
-    parts = _split_folders(folder)
-    if any(is_event_file(name) for name in _files(folder)):
-        for name in _folders(folder):
-            if parse(name).quantity in ("loss", "metric"):
-                parts += [f"{name}/{inner}" for inner in _split_folders(os.path.join(folder, name))]
-    return parts
+    pairs = _split_folders(folder)
+    if not _event_files(folder):
+        return list(pairs.pop("", ())), list(pairs.values())
+    parts = [name for pair in pairs.values() for name in pair]
+    for name in _folders(folder):
+        if parse(name).quantity in ("loss", "metric"):
+            inner = _split_folders(os.path.join(folder, name)).values()
+            parts += [f"{name}/{part}" for pair in inner for part in pair]
+    return parts, []
 
 
-def _split_folders(folder: str) -> list[str]:
-    """Sub-folders that are parts of one run: Keras' `train` and `validation`, `loss_train` and `loss_val`.
+def _split_folders(folder: str) -> dict[str, dict[str, str]]:
+    """Sub-folders that hold the sides of one run: what their names have in common -> name -> side.
 
     Both sides must be there with event files, or they are runs of that name.
     """
-    sides: dict[str, str] = {}
+    groups: dict[str, dict[str, str]] = {}
     for name in _folders(folder):
-        side = next((SPLITS[w] for w in tokens(name) if w in SPLITS), None)
-        if side and any(is_event_file(f) for f in _files(os.path.join(folder, name))):
-            sides[name] = side
-    return list(sides) if {"train", "val"} <= set(sides.values()) or {"train", "test"} <= set(sides.values()) else []
+        words = tokens(name)
+        word = next((w for w in words if w in SPLITS), None)
+        if word and _event_files(os.path.join(folder, name)):
+            rest = " ".join(w for w in words if w != word)
+            groups.setdefault(rest, {})[name] = SPLITS[word]
+    return {rest: pair for rest, pair in groups.items() if "train" in pair.values() and len(set(pair.values())) > 1}
 
 
 def _newer_states(folder: str) -> list[str]:
@@ -300,8 +366,10 @@ def _is_twin(folder: str, name: str) -> bool:
     """Says whether the same run is logged a second time, and better, beside a file.
 
     mmcv writes `T.log` beside `T.log.json`; mmengine `T/T.log`, `T/vis_data/T.json` and `T/vis_data/scalars.json`.
-    `gzip -k` leaves `T.log` beside `T.log.gz`.
+    `gzip -k` leaves `T.log` beside `T.log.gz`. CatBoost has tables beside its JSON.
     """
+    if name in _BOOSTED_TABLES:
+        return _is_boosted(folder)
     stem, suffix = os.path.splitext(name)
     if suffix in SUFFIXES and _is_copy(os.path.join(folder, name), os.path.join(folder, stem)):
         return True
@@ -310,6 +378,12 @@ def _is_twin(folder: str, name: str) -> bool:
         ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
     }
     return bool(stem) and any(_is_lines(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+
+
+def _is_boosted(folder: str) -> bool:
+    """Says whether a folder holds the JSON of CatBoost."""
+    path = os.path.join(folder, _BOOSTED)
+    return is_file(path) and _begins(path, lambda head: b'"iterations"' in head)
 
 
 def _is_copy(packed: str, plain: str) -> bool:
@@ -321,12 +395,15 @@ def _is_copy(packed: str, plain: str) -> bool:
 
 def _is_lines(path: str) -> bool:
     """Says whether there is a file of JSON lines."""
-    if not is_file(path):
-        return False
+    return is_file(path) and _begins(path, json_lines.sniff)
+
+
+def _begins(path: str, fits: Callable[[bytes], bool]) -> bool:
+    """Says whether the head of a file fits; one in an object store does when it is not empty."""
     if remote.is_remote(path):
         return remote.stat(path).size > 0
     try:
-        return json_lines.sniff(Source(path, path).head())
+        return fits(Source(path, path).head())
     except OSError:
         return False
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
-from curveclinic.intake.grid import grid_from_rows
+from curveclinic.intake.grid import grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import is_evaluated, may_tell_side
 from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
-from curveclinic.readers.keras_history import has_series, is_run_per_item, names_of, runs_of_items
+from curveclinic.readers.keras_history import has_series, is_counted, is_run_per_item, names_of, runs_of_items
 from curveclinic.readers.keras_history import read as read_document
-from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source, without_bom
+from curveclinic.readers.source import HEAD_BYTES, SUMMARY_FOUND, NoCurvesError, Source, without_bom
 from curveclinic.run import Run
 
 _COUNTER = "iter"
@@ -33,7 +33,8 @@ def sniff(head: bytes) -> bool:
         return cut and b'"train_loss"' in head and b"[" in head  # a run per line, the first one long
     if len(lines) > 1:
         return lines[1].lstrip().startswith(b"{")
-    return not any(isinstance(value, (list, Mapping)) for value in first.values())
+    is_flat = not any(isinstance(value, (list, Mapping)) for value in first.values())
+    return is_flat and is_counted(first) and head.endswith(b"\n")  # else a document: settings or results
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -55,7 +56,12 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         if is_run_per_item(rows[0]):
             lone = len(rows) == 1 and not rows[0].keys() & {"run_id", "id"}
             return runs_of_items(rows, [""] if lone else names_of(rows), options, origin)
-        return runs_from_grid(grid_from_rows(_where_training_stands(rows)), options, origin)
+        grid = grid_from_rows(_where_training_stands(rows))
+        if is_summary(grid):
+            raise NoCurvesError(f"{source.path}: {SUMMARY_FOUND}")
+        return runs_from_grid(grid, options, origin)
+    except NoCurvesError:
+        raise
     except InputError as error:
         kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None

@@ -42,6 +42,8 @@ def parse_json(data: bytes) -> Any:
 def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
     """Returns the document of a source, and the note on one that ends too early, of which it is what is whole.
 
+    Lists, a line each, are one list.
+
     Raises:
         LogError: the bytes are no JSON.
     """
@@ -49,6 +51,9 @@ def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
     try:
         return parse_json(data), ()
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        listed = _listed(data)
+        if listed is not None:
+            return listed, ()
         torn = _torn(data)
         if torn is None:
             where = f" at line {error.lineno} ({error.msg})" if isinstance(error, json.JSONDecodeError) else ""
@@ -56,6 +61,17 @@ def load_json(source: Source) -> tuple[Any, tuple[str, ...]]:
         return torn, (f"the JSON is cut short at line {_n_lines(data):,}: what is whole before it is read",)
     except (ValueError, RecursionError) as error:
         raise LogError(f"{source.path}: no readable JSON ({type(error).__name__})") from None
+
+
+def _listed(data: bytes) -> list[Any] | None:
+    """Returns the items of lists that stand in a line each; None where a line is no list."""
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    if not all(line.lstrip().startswith(b"[") for line in lines):
+        return None
+    try:
+        return [item for line in lines for item in parse_json(line)]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _torn(data: bytes) -> Any:

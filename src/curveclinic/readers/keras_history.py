@@ -1,4 +1,4 @@
-"""JSON documents: a Keras `History` dict, dicts of runs, lists of per-epoch dicts."""
+"""JSON documents: a Keras `History` dict, dicts of runs, lists of per-epoch dicts, what CatBoost and ClearML write."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import flatten, grid_from_rows
+from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
 from curveclinic.readers.json_text import load_json
-from curveclinic.readers.source import NoCurvesError, Source, without_bom
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, without_bom
 from curveclinic.run import Run
 
 _OPENING = re.compile(
@@ -37,6 +37,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     document, notes = load_json(source)
     try:
         return runs_from_document(document, options, source.origin(notes=notes))
+    except NoCurvesError:
+        raise
     except InputError as error:
         kind = LogError if has_series(document) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *notes))) from None
@@ -48,9 +50,7 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
     Raises:
         InputError: there is none in it.
     """
-    rows = rows_held(document)
-    if rows is not None:
-        return runs_from_grid(grid_from_rows(rows), options, origin)
+    document = rows_held(document) or _rows_within(document) or document
     if isinstance(document, Mapping):
         parts = runs_by_name(document)
         if not parts:
@@ -60,7 +60,28 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
         raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
     if is_run_per_item(document[0]):
         return runs_of_items(document, names_of(document), options, origin)
-    return runs_from_grid(grid_from_rows(document), options, origin)
+    grid = grid_from_rows(_unstacked(document))
+    if is_summary(grid):
+        raise NoCurvesError(f"{origin.path}: {SUMMARY_FOUND}")
+    return runs_from_grid(grid, options, origin)
+
+
+def _rows_within(document: Any) -> list[Any] | None:
+    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of counted rows."""
+    lists = [value for value in document.values() if isinstance(value, list)] if isinstance(document, Mapping) else []
+    rows = lists[0] if len(lists) == 1 else []
+    return rows if rows and all(isinstance(row, Mapping) and is_counted(row) for row in rows) else None
+
+
+def is_counted(row: Mapping[str, Any]) -> bool:
+    """Says whether a row has a step."""
+    return any(str(name).strip().lower() in AXIS_NAMES for name in row)
+
+
+def _unstacked(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Returns rows of one value each, as ClearML writes them offline, under the names of the values."""
+    stacked = [row for row in rows if row.keys() >= {"metric", "variant", "value", "iter"}]
+    return [{"iter": row["iter"], f"{row['metric']}/{row['variant']}": row["value"]} for row in stacked] or rows
 
 
 def is_run_per_item(item: Mapping[str, Any]) -> bool:

@@ -44,7 +44,8 @@ class Once:
 
     def _places(self, source: Source) -> set[int]:
         """Returns a number for each file of a source, wherever links lead: of a million, eight bytes each are kept."""
-        return {hash(self._real(path)) for path in [path for _, path in source.parts] or [source.path]}
+        own = {hash(self._real(path)) for path in [path for _, path in source.parts] or [source.path]}
+        return own.union(*map(self._places, source.beside))
 
     def _real(self, path: str) -> str:
         if remote.is_remote(path):

@@ -33,6 +33,10 @@ class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
 
 
+SUMMARY_FOUND = "found one row a run, which is a summary; expected a row a step"
+"""Why a table of results is no log."""
+
+
 def without_bom(data: bytes) -> bytes:
     """Returns UTF-8 without the mark that Windows puts before it."""
     return data.removeprefix(_BOM)
@@ -53,6 +57,7 @@ class Source:
         known: all bytes of a small file, where they have been read already; see `opened`.
         note: what every run in it is to say of how it was read, "" for nothing.
         as_it_lies: it is a folder whose reader takes it as it lies; the parts of a remote one are its files.
+        beside: other sources that may hold the same runs; who reads all sources reads them together.
     """
 
     path: str
@@ -65,6 +70,7 @@ class Source:
     known: bytes | None = None
     note: str = ""
     as_it_lies: bool = False
+    beside: tuple[Source, ...] = ()
 
     def origin(self, *, title: str = "", notes: Iterable[str] = ()) -> Origin:
         """Returns where series read from it came from; a run in it may have a title of its own."""

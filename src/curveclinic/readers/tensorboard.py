@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
+from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table, unusable
 from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
@@ -23,6 +23,10 @@ from curveclinic.run import Run
 
 _ZIGZAG = 100
 """More steps back than this are several writers at once, not restarts: nothing is purged."""
+
+
+_RESULT = "hparam/"
+"""How the tags of the last values begin that `add_hparams` writes to a folder of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +54,37 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     files = sorted((f for f in decoded if f.events.tags), key=lambda f: f.began)
     if not files:
         raise _no_scalars(source, decoded)
-    sessions = _sessions(files)
-    runs = []
-    for k, session in enumerate(sessions, 1):
-        table, notes = _merge(session)
-        origin = source.origin(title=str(k) if len(sessions) > 1 else "", notes=notes)
-        try:
-            runs.append(run_from_table(table, options, origin))
-        except InputError as error:
-            kind = LogError if is_logged(table) else NoCurvesError
-            raise kind(f"{source.path}: {error}") from None
+    runs: list[Run] = []
+    failures = []
+    for name, own in _apart(files).items():
+        sessions = _sessions(own)
+        for k, session in enumerate(sessions, 1):
+            table, notes = _merge(session)
+            titles = [name, str(k) if len(sessions) > 1 else ""]
+            origin = source.origin(title="#".join(filter(None, titles)), notes=notes)
+            try:
+                runs.append(run_from_table(table, options, origin))
+            except InputError as error:
+                failures.append((LogError if is_logged(table) else NoCurvesError)(f"{source.path}: {error}"))
+                runs += [unusable(origin, str(error))] if is_logged(table) else []
+    if not any(run.channels for run in runs):
+        raise failures[0]
     return runs
+
+
+def _apart(files: Sequence[Part]) -> dict[str, list[Part]]:
+    """Returns name -> files of one run; folders named like sides are runs of their own where one logs both sides."""
+    folders: dict[str, list[Part]] = {}
+    for file in files:
+        folders.setdefault(file.prefix, []).append(file)
+    if not any(prefix and _has_both_sides(own) for prefix, own in folders.items()):
+        return {"": list(files)}
+    return {prefix.rstrip("/"): [replace(file, prefix="") for file in own] for prefix, own in folders.items()}
+
+
+def _has_both_sides(files: Sequence[Part]) -> bool:
+    sides = {known.split for file in files for known in map(parse, file.events.tags) if known.quantity == "loss"}
+    return "train" in sides and not sides.isdisjoint(("val", "test"))
 
 
 def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
@@ -74,6 +98,8 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
     held = source.held
     events = _decode_file(path, options) if held is None else decode(held, verify_crc=options.verify_crc)
+    for tag in [tag for tag in events.tags if tag.startswith(_RESULT)]:
+        del events.tags[tag]
     walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
     return Part(prefix, min(walls, default=0.0), events)
 

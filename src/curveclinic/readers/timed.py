@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.intake.naming import parse
-from curveclinic.points import FloatArray, Points
+from curveclinic.intake.restarts import usual_gap
+from curveclinic.points import FloatArray, IntArray, Points
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +43,22 @@ def on_steps(series: Mapping[str, Timed]) -> tuple[dict[str, Points], tuple[str,
     for name in blind:
         by_time = np.argsort(series[name].times, kind="stable")
         place = np.searchsorted(times, series[name].times[by_time], side="right") - 1
-        steps = axis if name == guide else axis[np.clip(place, 0, None)]
+        steps = axis if name == guide else _beside(axis, np.clip(place, 0, None))
         table[name] = (steps, series[name].values[by_time])
     lossy = [name for name in series if name in blind and parse(name).quantity == "loss"]
     return table, tuple(f"{name}: every point has the same step, so they are placed by time" for name in lossy)
+
+
+def _beside(axis: FloatArray, place: IntArray) -> FloatArray:
+    """Returns steps at places on an axis, ascending; of points at one place the last stays and the others come before.
+
+    Metrics that are logged faster than the clock ticks have the same time.
+    """
+    first, after = np.searchsorted(place, place), np.searchsorted(place, place, side="right")
+    room = place - np.append(-1, place)[first]
+    at = place - (after - 1 - np.arange(len(place))) * np.minimum(1, room / (after - first))
+    steps: FloatArray = np.interp(at, np.arange(-1.0, len(axis)), np.append(axis[0] - usual_gap(axis), axis))
+    return steps
 
 
 def _guide(series: Mapping[str, Timed], blind: set[str]) -> str:
