@@ -22,7 +22,7 @@ def rows_held(data: Any) -> list[Row] | None:
 
     These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; CatBoost's own JSON; pandas'
     orients "index" ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
-    "data": [{"loss": 0.5}]}); and columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
+    "data": [{"loss": 0.5}]}); columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
     """
     if not isinstance(data, Mapping):
         rows = getattr(data, "log_history", None)
