@@ -21,7 +21,7 @@ def rows_held(data: Any) -> list[Row] | None:
     """Returns the rows of the one run that something holds; None where it holds no rows.
 
     These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; CatBoost's own JSON; pandas'
-    orients "index" ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}) and "table" ({"schema": ...,
+    orients "index" ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}), "table" ({"schema": ...,
     "data": [{"loss": 0.5}]}); columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
     """
     if not isinstance(data, Mapping):
