@@ -63,6 +63,7 @@ def choose_way(patch, way):
 @example("epoch,epoch\n,0.0\n", "csv")
 @example("loss,epoch,loss\n,0.0,0.0\n", "arrow")
 @example(";epoch;epoch\n;0.0;0.0\n", "python")
+@example(";epoch;epoch\n;;\n", "arrow")
 def test_the_quick_way_equals_the_thorough_one(text, way):
     data = text.encode()
     with pytest.MonkeyPatch.context() as patch:
