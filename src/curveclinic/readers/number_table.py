@@ -86,7 +86,7 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
     if not line.isascii() or any(mark in line for mark in (b'"', b"'", b"\0")):
         return None
     text = line.decode().rstrip("\r\n")
-    if not text:
+    if not text or text.startswith(";"):  # a comment, or a nameless first column: the lines below tell
         return None
     delimiter = delimiter_of(text)
     raw = tuple(text.split(delimiter))
