@@ -29,6 +29,19 @@ def test_sets_of_xgboost_that_do_not_look_like_it_are_both_validation():
     assert "no train loss is logged; if validation_0 is the training set, call it 'train'" in choice.notes
 
 
+RISING = np.maximum(0.7 * 0.9 ** np.arange(60), 0.01 * np.arange(60))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(RISING, RISING + 0.02), (RISING, RISING + 0.2), (UNSEEN, UNSEEN + 0.02), (UNSEEN, UNSEEN + 0.2), (UNSEEN, UNSEEN)],
+)
+def test_two_validation_sets_of_xgboost_are_not_told_apart_by_their_levels(first, second):
+    results = {f"validation_{k}": {"logloss": values} for k, values in enumerate((first, second))}
+    diagnosis = predict_pathology(results)
+    assert (list(diagnosis.run.channels), diagnosis.verdict) == (["val_loss"], "undetermined")
+
+
 @pytest.mark.parametrize("train", ["train-logloss", "training/binary_logloss", "loss"])
 def test_beside_a_train_loss_every_numbered_set_is_validation(train):
     table = {"validation_0-logloss": points(FITTED), "validation_1-logloss": points(UNSEEN), train: points(FITTED)}

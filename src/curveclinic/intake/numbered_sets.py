@@ -14,6 +14,12 @@ from curveclinic.points import FloatArray, Points
 _END = 0.2
 """Share of the points at the end whose level tells which of two sets is fitted better."""
 
+_CLEAR = 0.05
+"""Share of its range that the loss of the training set may rise, and has to end below the other one."""
+
+_GROWN = 2.0
+"""The gap at the end is more than so many times that after the first tree; sets that only differ in level keep theirs."""
+
 _TRAINED_ON = "validation_0 is taken for the training set, as in eval_set=[(X, y), (Xv, yv)]"
 _UNTOLD = "no train loss is logged; if validation_0 is the training set, call it 'train'"
 
@@ -44,15 +50,14 @@ def with_training_set(names: Sequence[Name], table: Mapping[str, Points]) -> tup
     """Returns the names, `validation_0` as train where it looks it, and a remark.
 
     scikit-learn's door to XGBoost numbers what it is given as `eval_set`, and the usual is the training set first. Then
-    its loss ends lower than that of the second.
+    its loss does not rise, and falls more and more below that of the second.
     """
     losses = [n for n in names if n.may_be_loss]
     sets = [{kind_of(n): n for n in losses if _is_set(n, number)} for number in "01"]
     kind = next((k for k in sets[0] if k in sets[1]), None)
     if kind is None or any(n.split in ("train", "") for n in losses):
         return names, []
-    first, second = (_end(table[own[kind].raw][1]) for own in sets)
-    if not first < second:
+    if not _is_fitted(*(table[own[kind].raw][1] for own in sets)):
         return names, [_UNTOLD]
     return [_of_training(n) if _is_set(n, "0") else n for n in names], [_TRAINED_ON]
 
@@ -66,6 +71,13 @@ def _of_training(name: Name) -> Name:
     return replace(name, split="train", component=name.component[:at] + name.component[at + 1 :])
 
 
-def _end(values: FloatArray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite[-max(1, int(_END * len(finite))) :])) if len(finite) else np.nan
+def _is_fitted(first: FloatArray, second: FloatArray) -> bool:
+    """Whether the first of two losses is that of the training set."""
+    both = np.isfinite(first[: len(second)]) & np.isfinite(second[: len(first)])
+    first, second = first[: len(both)][both], second[: len(both)][both]
+    if not len(first):
+        return False
+    end = float(np.median(first[-max(1, int(_END * len(first))) :]))
+    gap = float(np.median(second[-max(1, int(_END * len(first))) :])) - end
+    clear = _CLEAR * float(np.ptp(first))
+    return end - first.min() <= clear < gap and gap > _GROWN * (second[0] - first[0])
