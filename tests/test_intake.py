@@ -354,13 +354,15 @@ def test_pandas_column_of_nan_in_a_run_beside_others_is_not_logged():
         "evaluated": {"epoch": range(9), "val_loss": FALLING[:9]},
         "parent": {"epoch": [0]},
         "broken": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9},
+        "guessing": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9, "val_acc": [0.1] * 9},
     }
     frame = pd.concat([pd.DataFrame({"run_id": name, **columns}) for name, columns in runs.items()])
-    (whole, evaluated, parent, broken), single = runs_from(frame)
+    (whole, evaluated, parent, broken, guessing), single = runs_from(frame)
     assert (list(whole.channels), list(evaluated.channels), single) == (["train_loss", "val_loss"], ["val_loss"], False)
     assert "no loss column" in str(parent)
     assert np.isnan(values(broken)).all()
-    assert "non_finite" not in predict_pathology(frame)[1].labels
+    assert np.isnan(values(guessing)).all()
+    assert ["non_finite" in diagnosis.labels for diagnosis in predict_pathology(frame)] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("levels", [["run", None], ["run_id", "step"], [None, "step"]])
@@ -371,6 +373,12 @@ def test_levels_of_a_pandas_index_tell_runs_and_steps(levels):
     first = runs[0]
     assert (single, first.run_id) == ((True, "") if levels[0] is None else (False, "a"))
     assert steps(first) == list(range(0, 90, 10) if levels[1] else range(1, 10))
+
+
+def test_of_levels_of_one_name_the_first_is_read():
+    index = pd.MultiIndex.from_arrays([range(0, 90, 10), range(9)], names=["step", "step"])
+    (run,), _ = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=index))
+    assert steps(run) == list(range(0, 90, 10))
 
 
 IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}

@@ -119,9 +119,9 @@ def columns_of(frame: Any) -> dict[str, Cells]:
     if module == "polars":
         return {name: _from_polars(frame.get_column(name)) for name in places}
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
-    for name in frame.index.names:
+    for level, name in enumerate(frame.index.names):
         if isinstance(name, str) and name.strip().lower() in _INDEX_NAMES and name not in cells:
-            cells[name] = _from_pandas(frame.index.get_level_values(name).to_series())
+            cells[name] = _from_pandas(frame.index.get_level_values(level).to_series())
     return cells
 
 
@@ -262,8 +262,8 @@ def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> boo
 
 
 def _may_be_padded(finite: Mapping[str, npt.NDArray[np.int64]], n_rows: int) -> bool:
-    """Whether one of many runs may log no train loss: it logs something else that is judged, or is a single row."""
-    return n_rows == 1 or any(len(rows) and parse(name).quantity in ("loss", "metric") for name, rows in finite.items())
+    """Whether one of many runs may log no train loss: it logs another loss, or is a single row."""
+    return n_rows == 1 or any(len(rows) and parse(name).quantity == "loss" for name, rows in finite.items())
 
 
 def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
