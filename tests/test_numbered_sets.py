@@ -34,7 +34,13 @@ RISING = np.maximum(0.7 * 0.9 ** np.arange(60), 0.01 * np.arange(60))
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [(RISING, RISING + 0.02), (RISING, RISING + 0.2), (UNSEEN, UNSEEN + 0.02), (UNSEEN, UNSEEN + 0.2), (UNSEEN, UNSEEN)],
+    [
+        (RISING, RISING + 0.02),
+        (RISING, RISING + 0.2),
+        (UNSEEN, UNSEEN + 0.02),
+        (UNSEEN, UNSEEN + 0.2),
+        (UNSEEN, UNSEEN),
+    ],
 )
 def test_two_validation_sets_of_xgboost_are_not_told_apart_by_their_levels(first, second):
     results = {f"validation_{k}": {"logloss": values} for k, values in enumerate((first, second))}

@@ -55,7 +55,9 @@ def grid_from_frame(frame: Any) -> Grid:
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
-    columns = named_by_side(_unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)})
+    columns = named_by_side(
+        _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
+    )
     if type(frame).__module__.partition(".")[0] == "pandas":
         settled = _settle_runs(columns, run_of, len(run_names), n_rows)
         notes += _gap_notes(columns, settled)

@@ -113,7 +113,7 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     if key:
         columns.pop(key, None)
         run_of, run_names = numbered(_texts(cells[key], len(rows)))
-    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)})
+    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)}, run_of)
     breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
 

@@ -18,7 +18,7 @@ _CLEAR = 0.05
 """Share of its range that the loss of the training set may rise, and has to end below the other one."""
 
 _GROWN = 2.0
-"""The gap at the end is more than so many times that after the first tree; sets that only differ in level keep theirs."""
+"""The gap at the end is more than so many times the first one; sets that only differ in level keep theirs."""
 
 _TRAINED_ON = "validation_0 is taken for the training set, as in eval_set=[(X, y), (Xv, yv)]"
 _UNTOLD = "no train loss is logged; if validation_0 is the training set, call it 'train'"
