@@ -74,3 +74,19 @@ def test_a_metric_of_train_is_paired_with_that_of_a_numbered_set():
     assert chosen(names)["train_metric"] == "training/binary_error"
     names = ["train_loss", "val_loss", "train_acc@1", "val_acc@5", "val_acc@1"]
     assert (chosen(names)["train_metric"], chosen(names)["val_metric"]) == ("train_acc@1", "val_acc@1")
+
+
+@pytest.mark.parametrize("metric", ["recall@20", "map_50", "precision_5", "ndcg@10"])
+def test_a_number_that_is_no_set_tells_another_metric(metric):
+    train = metric[: metric.index("_" if "_" in metric else "@")]
+    picked = chosen(["train_loss", "val_loss", f"train_{train}", f"val_{metric}"])
+    assert "train_metric" not in picked or "val_metric" not in picked
+    assert chosen(["train_loss", "val_loss", f"val_{train}@20", f"val_{train}@5"])["val_metric"] == f"val_{train}@20"
+
+
+@pytest.mark.parametrize(
+    "name", ["val_acc/dataloader_idx_0", "validation_0-acc", "valid_1/acc", "val_1_acc", "test/0/acc"]
+)
+def test_a_number_behind_the_word_of_a_set_is_its_own(name):
+    picked = chosen(["train_loss", "train_acc", name])
+    assert (picked["train_metric"], picked["val_metric"]) == ("train_acc", name)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
 from curveclinic.intake.naming import Name, Quantity
-from curveclinic.intake.vocabulary import tokens
+from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import FloatArray, Points
 
 _END = 0.2
@@ -25,8 +26,20 @@ _UNTOLD = "no train loss is logged; if validation_0 is the training set, call it
 
 
 def kind_of(name: Name) -> tuple[str, ...]:
-    """What is measured, whatever the number of the set: `validation_0-rmse` and `train-rmse` measure the same."""
+    """What an error measures, whatever its numbers: `validation_0-rmse` and `train-rmse` measure the same."""
     return tuple(word for word in name.component if not word.isdigit())
+
+
+def of_any_set(name: Name) -> tuple[str, ...]:
+    """What is measured, whatever the number of the set: that of `val_1_acc` and `val_acc/dataloader_idx_0`.
+
+    The number in `val_recall@20` belongs to what is measured.
+    """
+    component = list(name.component)
+    for before, word in pairwise(tokens(name.raw)):
+        if word.isdigit() and word in component and (before == "idx" or SPLITS.get(before, "train") != "train"):
+            component.remove(word)
+    return tuple(component)
 
 
 def in_order(names: Sequence[Name]) -> list[Name]:
@@ -34,7 +47,7 @@ def in_order(names: Sequence[Name]) -> list[Name]:
     places: dict[tuple[str, Quantity, tuple[str, ...]], list[int]] = {}
     for place, name in enumerate(names):
         if name.split in ("val", "test"):
-            places.setdefault((name.split, name.quantity, kind_of(name)), []).append(place)
+            places.setdefault((name.split, name.quantity, of_any_set(name)), []).append(place)
     out = list(names)
     for own in places.values():
         for place, name in zip(own, sorted((names[k] for k in own), key=_number), strict=True):
