@@ -10,19 +10,18 @@ import numpy.typing as npt
 
 from curveclinic.intake.grid import (
     AXIS_NAMES,
-    RUN_COLUMNS,
     Column,
     Grid,
     cell_text,
     column_from_cells,
-    numbered,
     repeated_notes,
+    row_steps,
     rows_by_run,
-    run_column,
     select,
     text_notes,
 )
 from curveclinic.intake.naming import parse
+from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
@@ -42,19 +41,17 @@ def grid_from_frame(frame: Any) -> Grid:
     """Returns the grid of a wide or long table; see `_settle_nans` for what pandas cannot tell apart."""
     cells = columns_of(frame)
     n_rows = max((len(values) for values, _ in cells.values()), default=0)
-    may_tell = {k: _texts(cells[k]) for k in (*RUN_COLUMNS, *REPETITIONS) if k in cells}
-    key = run_column(may_tell)
-    run_of, run_names = (None, ()) if key is None else numbered(may_tell[key])
     columns: dict[str, Column] = {}
     notes = [*repeated_notes(_names_of(frame))]
     every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
-        if name == key:
-            continue
         column, bad = _column(values, missing, every)
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
+    texts = {name: _texts(cells[name]) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
+    told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, n_rows), None))
+    columns = {name: column for name, column in columns.items() if name not in told}
     columns = named_by_side(
         _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
     )
