@@ -93,4 +93,4 @@ def _is_fitted(first: FloatArray, second: FloatArray) -> bool:
     end = float(np.median(first[-max(1, int(_END * len(first))) :]))
     gap = float(np.median(second[-max(1, int(_END * len(first))) :])) - end
     clear = _CLEAR * float(np.ptp(first))
-    return end - first.min() <= clear < gap and gap > _GROWN * (second[0] - first[0])
+    return bool(end - first.min() <= clear < gap and gap > _GROWN * (second[0] - first[0]))
