@@ -354,13 +354,15 @@ def test_pandas_column_of_nan_in_a_run_beside_others_is_not_logged():
         "evaluated": {"epoch": range(9), "val_loss": FALLING[:9]},
         "parent": {"epoch": [0]},
         "broken": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9},
+        "guessing": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9, "val_acc": [0.1] * 9},
     }
     frame = pd.concat([pd.DataFrame({"run_id": name, **columns}) for name, columns in runs.items()])
-    (whole, evaluated, parent, broken), single = runs_from(frame)
+    (whole, evaluated, parent, broken, guessing), single = runs_from(frame)
     assert (list(whole.channels), list(evaluated.channels), single) == (["train_loss", "val_loss"], ["val_loss"], False)
     assert "no loss column" in str(parent)
     assert np.isnan(values(broken)).all()
-    assert "non_finite" not in predict_pathology(frame)[1].labels
+    assert np.isnan(values(guessing)).all()
+    assert ["non_finite" in diagnosis.labels for diagnosis in predict_pathology(frame)] == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("levels", [["run", None], ["run_id", "step"], [None, "step"]])
@@ -371,6 +373,12 @@ def test_levels_of_a_pandas_index_tell_runs_and_steps(levels):
     first = runs[0]
     assert (single, first.run_id) == ((True, "") if levels[0] is None else (False, "a"))
     assert steps(first) == list(range(0, 90, 10) if levels[1] else range(1, 10))
+
+
+def test_of_levels_of_one_name_the_first_is_read():
+    index = pd.MultiIndex.from_arrays([range(0, 90, 10), range(9)], names=["step", "step"])
+    (run,), _ = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=index))
+    assert steps(run) == list(range(0, 90, 10))
 
 
 IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}
@@ -467,3 +475,55 @@ def test_the_summary_of_a_trainer_is_no_train_loss():
     (run,), single = runs_from(state)
     assert single
     assert list(run.channels) == ["val_loss"]
+
+
+GOING_ON = {"epoch": range(60), "loss": FALLING, "val_loss": FALLING}
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table, lambda c: pd.DataFrame(c).to_dict("records")])
+@pytest.mark.parametrize("name", ["model", "trial", "seed"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["0"] * 10 + ["1"] * 50,
+        [str(k // 10) for k in range(60)],
+        ["01"[k % 7 == 0] for k in range(60)],
+        [f"{k}" for k in range(60)],
+    ],
+    ids=["frozen, unfrozen", "a checkpoint each 10", "best, last", "a checkpoint each"],
+)
+def test_what_changes_while_steps_go_on_is_one_run(kind, name, cells):
+    (run,), _ = runs_from(kind({**GOING_ON, name: cells}))
+    assert values(run) == values(run, "val_loss") == FALLING.tolist()
+    (resumed,), _ = runs_from(kind({**GOING_ON, "epoch": [*range(10), *range(8, 58)], name: ["0"] * 10 + ["1"] * 50}))
+    assert len(resumed.channels["train_loss"].values) >= 58
+
+
+@pytest.mark.parametrize(("name", "n_runs"), [("model", 1), ("trial", 1), ("seed", 2), ("fold", 2)])
+@pytest.mark.parametrize("counted", [{}, {"index": range(60)}])
+def test_without_steps_only_folds_and_seeds_tell_runs_apart(name, n_runs, counted):
+    cells = {"loss": FALLING, **counted, name: [0] * 30 + [1] * 30}
+    assert len(runs_from(pd.DataFrame(cells))[0]) == n_runs
+
+
+@pytest.mark.parametrize("names", [("seed", "model"), ("fold", "seed"), ("fold", "trial")])
+@pytest.mark.parametrize("order", [["row"], ["epoch", "row"]])
+def test_columns_that_tell_runs_apart_do_so_together(names, order):
+    rows = [
+        {names[0]: i, names[1]: k, "epoch": e, "loss": FALLING[e] + i + k}
+        for i in (0, 1)
+        for k in (0, 1, 2)
+        for e in range(9)
+    ]
+    frame = pd.DataFrame(rows).assign(row=range(len(rows))).sort_values(order).drop(columns="row")
+    runs, _ = runs_from(frame)
+    assert [run.run_id for run in runs] == [f"{names[0]} {i}, {names[1]} {k}" for i in (0, 1) for k in (0, 1, 2)]
+    assert [values(run)[0] for run in runs] == [FALLING[0] + i + k for i in (0, 1) for k in (0, 1, 2)]
+    tied = frame.assign(**{names[1]: frame[names[0]] + 42})
+    assert [run.run_id for run in runs_from(tied)[0]] == ["0", "1"]
+
+
+def test_a_row_a_trial_is_no_run_a_row():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"trial": range(50), "epoch": rng.integers(5, 60, 50), "loss": rng.random(50)})
+    assert len(runs_from(frame)[0]) == 1

@@ -29,6 +29,25 @@ def test_sets_of_xgboost_that_do_not_look_like_it_are_both_validation():
     assert "no train loss is logged; if validation_0 is the training set, call it 'train'" in choice.notes
 
 
+RISING = np.maximum(0.7 * 0.9 ** np.arange(60), 0.01 * np.arange(60))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (RISING, RISING + 0.02),
+        (RISING, RISING + 0.2),
+        (UNSEEN, UNSEEN + 0.02),
+        (UNSEEN, UNSEEN + 0.2),
+        (UNSEEN, UNSEEN),
+    ],
+)
+def test_two_validation_sets_of_xgboost_are_not_told_apart_by_their_levels(first, second):
+    results = {f"validation_{k}": {"logloss": values} for k, values in enumerate((first, second))}
+    diagnosis = predict_pathology(results)
+    assert (list(diagnosis.run.channels), diagnosis.verdict) == (["val_loss"], "undetermined")
+
+
 @pytest.mark.parametrize("train", ["train-logloss", "training/binary_logloss", "loss"])
 def test_beside_a_train_loss_every_numbered_set_is_validation(train):
     table = {"validation_0-logloss": points(FITTED), "validation_1-logloss": points(UNSEEN), train: points(FITTED)}
@@ -55,3 +74,19 @@ def test_a_metric_of_train_is_paired_with_that_of_a_numbered_set():
     assert chosen(names)["train_metric"] == "training/binary_error"
     names = ["train_loss", "val_loss", "train_acc@1", "val_acc@5", "val_acc@1"]
     assert (chosen(names)["train_metric"], chosen(names)["val_metric"]) == ("train_acc@1", "val_acc@1")
+
+
+@pytest.mark.parametrize("metric", ["recall@20", "map_50", "precision_5", "ndcg@10"])
+def test_a_number_that_is_no_set_tells_another_metric(metric):
+    train = metric[: metric.index("_" if "_" in metric else "@")]
+    picked = chosen(["train_loss", "val_loss", f"train_{train}", f"val_{metric}"])
+    assert "train_metric" not in picked or "val_metric" not in picked
+    assert chosen(["train_loss", "val_loss", f"val_{train}@20", f"val_{train}@5"])["val_metric"] == f"val_{train}@20"
+
+
+@pytest.mark.parametrize(
+    "name", ["val_acc/dataloader_idx_0", "validation_0-acc", "valid_1/acc", "val_1_acc", "test/0/acc"]
+)
+def test_a_number_behind_the_word_of_a_set_is_its_own(name):
+    picked = chosen(["train_loss", "train_acc", name])
+    assert (picked["train_metric"], picked["val_metric"]) == ("train_acc", name)

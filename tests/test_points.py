@@ -140,6 +140,14 @@ def test_an_index_that_only_counts_is_no_steps_unless_another_says_more():
         assert run.channels["train_loss"].steps.tolist() == list(range(1, 61))
 
 
+@pytest.mark.parametrize("index", [range(0, 120, 2), range(1, 61)])
+@pytest.mark.parametrize("stepped", ["train_loss", "val_loss"])
+def test_an_index_that_counts_as_many_values_as_another_has_steps_is_their_places(index, stepped):
+    series = {name: pd.Series(FALLING) for name in ("train_loss", "val_loss")}
+    run = one(series | {stepped: pd.Series(FALLING, index=index)})
+    assert [channel.steps.tolist() for channel in run.channels.values()] == [list(index)] * 2
+
+
 def test_steps_beside_series_count_and_not_their_index():
     frame = pd.DataFrame({"epoch": np.arange(60) * 10.0, "train_loss": FALLING}, index=np.arange(500, 560))
     run = one({"epoch": frame["epoch"], "train_loss": frame["train_loss"]})

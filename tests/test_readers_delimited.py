@@ -257,6 +257,7 @@ def test_comments_above_the_header_are_passed_over(read, name):
         ";epoch;loss\n0;0;2.5\n1;1;1.5\n",
         "# loss\n2.5\n1.5\n",
         "sep=;\nepoch;loss\n0;2.5\n1;1.5\n",
+        "# epoch,loss,0,1\n0,2.5,7,8\n1,1.5,7,8\n",
     ],
 )
 def test_a_comment_with_the_names_is_the_header(read, text):

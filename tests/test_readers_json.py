@@ -332,3 +332,13 @@ def test_lists_a_line_each_are_read(tmp_path):
     assert run.channels["train_loss"].values.tolist() == [3, 2, 1]
     assert run.channels["val_loss"].values.tolist() == [4, 3, 2]
     assert run.channels["val_loss"].steps.tolist() == [0, 1, 2]
+
+
+def test_a_text_beside_the_mode_does_not_hide_it(read):
+    rows = []
+    for epoch in range(1, 6):
+        rows += [{"dataset": "coco", "mode": "train", "epoch": epoch, "iter": 50 * k, "loss": 2.0} for k in range(1, 5)]
+        rows += [{"dataset": "coco", "mode": "val", "epoch": epoch, "iter": 5000, "loss": 1.0}]
+    (run,) = read("".join(json.dumps(row) + "\n" for row in rows))
+    assert run.channels["val_loss"].steps.tolist() == [200, 400, 600, 800, 1000]
+    assert len(run.channels["train_loss"].values) == 20

@@ -15,7 +15,7 @@ import numpy as np
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
 from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, parse, quoted
-from curveclinic.intake.numbered_sets import in_order, kind_of, with_training_set
+from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
@@ -313,7 +313,7 @@ def _metrics(
     val_split = "val" if any(n.split == "val" for n in metrics) else "test"
     sides: dict[tuple[str, ...], dict[str, list[Name]]] = {}
     evaluated = {n.component for n in metrics if n.split == val_split}
-    first_set = {kind_of(n): n.component for n in reversed(metrics) if n.split == val_split}
+    first_set = {of_any_set(n): n.component for n in reversed(metrics) if n.split == val_split}
     for name in metrics:
         component = name.component if name.component in evaluated else first_set.get(name.component, name.component)
         side = _metric_side(name, val_split, component in evaluated or name in of_train)

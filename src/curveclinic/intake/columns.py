@@ -10,19 +10,18 @@ import numpy.typing as npt
 
 from curveclinic.intake.grid import (
     AXIS_NAMES,
-    RUN_COLUMNS,
     Column,
     Grid,
     cell_text,
     column_from_cells,
-    numbered,
     repeated_notes,
+    row_steps,
     rows_by_run,
-    run_column,
     select,
     text_notes,
 )
 from curveclinic.intake.naming import parse
+from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
@@ -42,20 +41,20 @@ def grid_from_frame(frame: Any) -> Grid:
     """Returns the grid of a wide or long table; see `_settle_nans` for what pandas cannot tell apart."""
     cells = columns_of(frame)
     n_rows = max((len(values) for values, _ in cells.values()), default=0)
-    may_tell = {k: _texts(cells[k]) for k in (*RUN_COLUMNS, *REPETITIONS) if k in cells}
-    key = run_column(may_tell)
-    run_of, run_names = (None, ()) if key is None else numbered(may_tell[key])
     columns: dict[str, Column] = {}
     notes = [*repeated_notes(_names_of(frame))]
     every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
-        if name == key:
-            continue
         column, bad = _column(values, missing, every)
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
-    columns = named_by_side(_unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)})
+    texts = {name: _texts(cells[name]) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
+    told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, n_rows), None))
+    columns = {name: column for name, column in columns.items() if name not in told}
+    columns = named_by_side(
+        _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
+    )
     if type(frame).__module__.partition(".")[0] == "pandas":
         settled = _settle_runs(columns, run_of, len(run_names), n_rows)
         notes += _gap_notes(columns, settled)
@@ -119,9 +118,9 @@ def columns_of(frame: Any) -> dict[str, Cells]:
     if module == "polars":
         return {name: _from_polars(frame.get_column(name)) for name in places}
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
-    for name in frame.index.names:
+    for level, name in enumerate(frame.index.names):
         if isinstance(name, str) and name.strip().lower() in _INDEX_NAMES and name not in cells:
-            cells[name] = _from_pandas(frame.index.get_level_values(name).to_series())
+            cells[name] = _from_pandas(frame.index.get_level_values(level).to_series())
     return cells
 
 
@@ -262,8 +261,8 @@ def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> boo
 
 
 def _may_be_padded(finite: Mapping[str, npt.NDArray[np.int64]], n_rows: int) -> bool:
-    """Whether one of many runs may log no train loss: it logs something else that is judged, or is a single row."""
-    return n_rows == 1 or any(len(rows) and parse(name).quantity in ("loss", "metric") for name, rows in finite.items())
+    """Whether one of many runs may log no train loss: it logs another loss, or is a single row."""
+    return n_rows == 1 or any(len(rows) and parse(name).quantity == "loss" for name, rows in finite.items())
 
 
 def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:

@@ -23,10 +23,11 @@ from curveclinic.intake.assemble import (
     why_unusable,
 )
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import AXIS_NAMES, ID_COLUMNS, RUN_COLUMNS, flatten, grid_from_rows
+from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
+from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.points import Points, as_points, has_steps, index_of, without_index
@@ -324,11 +325,17 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
 
 
 def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
-    """Returns (name, values) pairs; where the index of one Series is its steps, that of every other is, too."""
-    if not any(has_steps(value) for _, value in series):
+    """Returns (name, values) pairs; where the index of one Series is its steps, that of every other is, too.
+
+    But not one that only counts as many values as that Series has: these are values in the places of the others.
+    """
+    lengths = {len(value) for _, value in series if has_steps(value)}
+    if not lengths:
         return series
-    indices = {raw: index_of(value) for raw, value in series}
-    return [(raw, value if (index := indices[raw]) is None else (index, value)) for raw, value in series]
+    counts = {
+        raw for raw, value in series if index_of(value) is None or (len(value) in lengths and not has_steps(value))
+    }
+    return [(raw, value if raw in counts else (index_of(value), value)) for raw, value in series]
 
 
 def _has_steps(value: Any) -> bool:

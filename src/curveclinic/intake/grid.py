@@ -14,6 +14,7 @@ from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
+from curveclinic.intake.run_columns import RUN_COLUMNS, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
@@ -21,12 +22,6 @@ from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
-
-RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
-"""Columns that tell the runs of a long table apart, the first one found counts."""
-
-ID_COLUMNS = (*RUN_COLUMNS, "id")
-"""Columns that name the run of a row, where one row is one run."""
 
 AXIS_NAMES = (
     *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
@@ -107,13 +102,10 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         if len(column.rows):
             columns[name] = column
         notes += text_notes(name, column, bad)
-    run_of: IntArray | None = None
-    run_names: tuple[str, ...] = ()
-    key = run_column({name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells})
-    if key:
-        columns.pop(key, None)
-        run_of, run_names = numbered(_texts(cells[key], len(rows)))
-    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)})
+    texts = {name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
+    told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
+    columns = {name: column for name, column in columns.items() if name not in told}
+    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)}, run_of)
     breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
@@ -154,22 +146,6 @@ def cell_text(value: Any) -> str:
     return "" if value is None or is_nan or type(value).__name__ == "NAType" else str(value)
 
 
-def run_column(texts: Mapping[str, Sequence[str]]) -> str | None:
-    """Returns which of the columns tells the runs of a table apart, None where there is but one run.
-
-    A fold, seed, trial or model does where every row has one and they differ; else it is a setting.
-
-    Args:
-        texts: name -> cells, for the columns that may tell them; "" for a missing cell.
-    """
-    known = next((name for name in RUN_COLUMNS if name in texts), None)
-    if known is not None:
-        return known
-    return next(
-        (name for name in REPETITIONS if name in texts and all(texts[name]) and len(set(texts[name])) > 1), None
-    )
-
-
 def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
     """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
     if not all(set(map(type, values)) <= {float, int} for _, values in parts):
@@ -183,13 +159,6 @@ def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
         order = np.argsort(rows, kind="stable")
         rows, numbers = rows[order], numbers[order]
     return Column(rows, with_inf(numbers)), []
-
-
-def numbered(names: Sequence[str]) -> tuple[IntArray, tuple[str, ...]]:
-    """Returns the number of each name, in order of first appearance, and the names."""
-    known: dict[str, int] = {}
-    codes = np.fromiter((known.setdefault(n, len(known)) for n in names), dtype=np.int64, count=len(names))
-    return codes, tuple(known)
 
 
 def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, list[Any]]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.columns import columns_of
-from curveclinic.intake.grid import ID_COLUMNS
 from curveclinic.intake.naming import parse
+from curveclinic.intake.run_columns import ID_COLUMNS
 from curveclinic.points import Points, as_points
 
 STEP_LISTS: Final = ("step", "steps", "global_step", "epoch", "epochs", "iteration")

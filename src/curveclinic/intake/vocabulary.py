@@ -29,7 +29,10 @@ def _words(text: str) -> frozenset[str]:
 SPLITS: Final = {
     **dict.fromkeys(("train", "training", "tr", "trn", "fit", "learn"), "train"),
     **dict.fromkeys(
-        ("val", "valid", "validation", "eval", "evaluation", "dev", "holdout", "heldout", "vali", "vld"),
+        (
+            *("val", "valid", "validation", "validate", "validating", "vali", "vld", "eval", "evaluation"),
+            *("dev", "holdout", "heldout"),
+        ),
         "val",
     ),
     **dict.fromkeys(("test", "testing", "tst", "te"), "test"),

@@ -168,7 +168,7 @@ def _names_cells(comment: str, row: str) -> bool:
     """Whether a comment has a name for each cell of the line below it, which holds numbers."""
     delimiter = _delimiter(comment)
     names, cells = cells_of(comment, delimiter), cells_of(row, delimiter)
-    return len(names) == len(cells) and any(map(_is_spelt_number, cells)) and not any(map(_is_spelt_number, names))
+    return len(names) == len(cells) and any(map(_is_spelt_number, cells)) and not all(map(_is_spelt_number, names))
 
 
 def _delimiter(header: str) -> str:

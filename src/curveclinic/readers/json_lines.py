@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
-from curveclinic.intake.sides import is_evaluated, may_tell_side
+from curveclinic.intake.sides import is_evaluated, may_tell_side, side_column
 from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_counted, is_run_per_item, names_of, runs_of_items
@@ -19,6 +20,9 @@ from curveclinic.readers.source import HEAD_BYTES, SUMMARY_FOUND, NoCurvesError,
 from curveclinic.run import Run
 
 _COUNTER = "iter"
+
+_MODES = ("mode", "phase", "split")
+"""Of what may tell the side of a row: what is believed even if every row is of the validation."""
 
 
 def sniff(head: bytes) -> bool:
@@ -80,17 +84,31 @@ def _where_training_stands(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     In mmcv's rows of `"mode": "val"` the `iter` is the length of the validation set.
     """
+    told = side_column({k: [_text(row, k) for row in rows] for k in dict.fromkeys(filter(may_tell_side, chain(*rows)))})
+    only = next((k for k in _MODES if all(is_evaluated(_text(row, k)) for row in rows)), None)
+    if told is None and only is not None:
+        return [{_named(name, row[only]): cell for name, cell in row.items()} for row in rows]
     out: list[dict[str, Any]] = []
     place: dict[str, Any] = {}
     evaluated = _evaluated(rows)
     for row in rows:
-        side = next((row[k] for k in row if may_tell_side(k) and isinstance(row[k], str)), "")
+        side = _text(row, told)
         if is_evaluated(side):
             out.append(row | place if place.get("epoch", "") == row.get("epoch") else row)
             continue
         place = {k: row[k] for k in ("epoch", _COUNTER) if k in row} if side else {}
         out.append({f"val/{k}" if k in evaluated else k: v for k, v in row.items()} if evaluated else row)
     return out
+
+
+def _text(row: Mapping[str, Any], name: str | None) -> str:
+    cell = row.get(name) if name else None
+    return cell if isinstance(cell, str) else ""
+
+
+def _named(name: str, side: str) -> str:
+    known = parse(name)
+    return f"{side}/{name}" if known.quantity in ("loss", "metric") and not known.split else name
 
 
 def _evaluated(rows: list[dict[str, Any]]) -> set[str]:

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from curveclinic.intake.charts import JOINT, labelled
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import RUN_COLUMNS, Column, Grid, repeated_notes
+from curveclinic.intake.grid import Column, Grid, repeated_notes
+from curveclinic.intake.run_columns import RUN_COLUMNS
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
