@@ -75,7 +75,8 @@ class Grid:
     Attributes:
         columns: name -> column, in the order logged; columns without a number are left out.
         n_rows: number of rows.
-        breaks: rows before which the writer started over (a second header) or a training ended.
+        breaks: rows before which the writer started over (a second header).
+        ends: rows before which a training ended.
         run_of: number of the run each row belongs to, None when all rows are one run's.
         run_names: names of these runs.
         notes: what had to be repaired.
@@ -84,6 +85,7 @@ class Grid:
     columns: Mapping[str, Column]
     n_rows: int
     breaks: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
     run_of: IntArray | None = None
     run_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -114,8 +116,8 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         columns.pop(key, None)
         run_of, run_names = numbered(_texts(cells[key], len(rows)))
     columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)})
-    breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
-    return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
+    ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
+    return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
 def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
@@ -295,7 +297,7 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
     starts: list[int] = [0]
     notes = _unfit_notes(grid, axis_name)
     if main is not None:
-        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, ends=grid.ends, split=split)
         notes = (*notes, *said)
     out = []
     for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):
