@@ -333,6 +333,27 @@ def test_a_training_of_catboost_counts_once(tree):
     assert "learn_error.tsv" in ids(["catboost_info"])
 
 
+@pytest.mark.parametrize("rows", ["", "]}", '{"learn": [0.6', '{"learn": [0.6], "iter'])
+def test_of_a_training_of_catboost_without_a_row_yet_the_rest_is_read(tree, rows):
+    for name in ("learn", "test"):
+        written(f"catboost_info/{name}", {"Logloss": [0.6, 0.3, 0.2]})
+    head = json.dumps({"meta": CATBOOST["meta"], "iterations": []})[:-2]
+    tree({"catboost_info/catboost_training.json": head + rows})
+    tree({"catboost_info/learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n"})
+    assert ids(["catboost_info"]) == ["catboost_info", "learn_error.tsv"]
+    (run,) = read_file("catboost_info")
+    assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+
+
+def test_of_a_torn_training_of_catboost_the_whole_rows_are_read(tree):
+    text = json.dumps(CATBOOST)
+    tree({"catboost_info/catboost_training.json": text[: text.index('"iteration": 2')]})
+    tree({"catboost_info/learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n"})
+    for run in (*read_runs(["catboost_info"]), *read_file("catboost_info")):
+        assert run.path == "catboost_info/catboost_training.json"
+        assert run.channels["train_loss"].values.tolist() == [0.6, 0.3]
+
+
 def test_symbolic_link_loops_end(tree):
     tree({"logs/a/run.csv": CSV})
     os.symlink("..", "logs/a/up")

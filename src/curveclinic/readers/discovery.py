@@ -30,6 +30,7 @@ _VERSION = re.compile(r"version_(\d+)")
 _SCALARS = "scalars.json"
 _BOOSTED = "catboost_training.json"
 """All of a training of CatBoost, which the tables and folders beside it repeat."""
+_BOOSTED_ROW = re.compile(rb'"iterations"\s*:\s*\[\s*\{[^{}]*"iteration"[^{}]*\}')
 _BOOSTED_TABLES = {"learn_error.tsv", "test_error.tsv", "time_left.tsv"}
 _BOOSTED_FOLDER = re.compile(r"learn|test\d*")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
@@ -97,8 +98,10 @@ def _event_files(folder: str, prefix: str = "") -> list[tuple[str, str]]:
 
 def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the run that a folder as a whole is; None if it is none."""
-    tracked = tracker_source(folder, run_id, named=named)
-    return tracked or tensorboard_source(folder, run_id, named=named)
+    found = tracker_source(folder, run_id, named=named) or tensorboard_source(folder, run_id, named=named)
+    if not found and _is_boosted(folder):
+        return Source(os.path.join(folder, _BOOSTED), f"{run_id}/{_BOOSTED}", named=named)
+    return found
 
 
 def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
@@ -381,9 +384,9 @@ def _is_twin(folder: str, name: str) -> bool:
 
 
 def _is_boosted(folder: str) -> bool:
-    """Says whether a folder holds the JSON of CatBoost."""
+    """Says whether a folder holds the JSON of CatBoost, with a whole row at least."""
     path = os.path.join(folder, _BOOSTED)
-    return is_file(path) and _begins(path, lambda head: b'"iterations"' in head)
+    return is_file(path) and _begins(path, lambda head: _BOOSTED_ROW.search(head) is not None)
 
 
 def _is_copy(packed: str, plain: str) -> bool:
