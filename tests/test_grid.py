@@ -95,6 +95,22 @@ def test_the_summary_of_a_training_ends_a_run():
     assert [t["loss"][0].tolist() for _, t, _ in tables(grid_from_rows(rows))] == trainings
 
 
+@pytest.mark.parametrize("again", [range(26, 40), range(11, 40)])
+def test_a_training_resumed_after_its_summary_is_one_run(again):
+    rows = [{"step": step, "loss": 2 * 0.9**step} for step in range(1, 31)]
+    rows += [{"step": 30, "train_runtime": 9.0}, *({"step": step, "loss": 2 * 0.9**step} for step in again)]
+    ((_, table, notes),) = tables(grid_from_rows(rows))
+    assert (table["loss"][0].tolist(), notes) == ([*range(1, 31), *again], ())
+
+
+@pytest.mark.parametrize(("last", "gap"), [(12, 10), (105, 100)])
+def test_a_run_resumed_and_logged_less_often_is_one_run(last, gap):
+    steps = [*range(1, last + 1), *range(gap, 31 * gap, gap)]
+    loss = (2 * np.exp(-np.array(steps) / last) + 0.1).tolist()
+    ((_, table, notes),) = tables(grid(step=steps, loss=loss))
+    assert (table["loss"][0].tolist(), notes) == (steps, ())
+
+
 def test_going_on_needs_a_clear_change():
     assert goes_on(4.0, 1.0, 1.1)
     assert not goes_on(4.0, 1.0, 3.9)

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,41 @@ def test_what_another_writer_did_not_log_is_no_copy(tree):
     assert ids(["logs/long"]) == ["long", "metrics.csv"]
 
 
+def seeds(*epochs):
+    losses = [0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5]
+    rows = [f"{seed},{k},{losses[k]}\n" for seed, n in enumerate(epochs) for k in range(n)]
+    return "seed,epoch,train_loss\n" + "".join(rows)
+
+
+def test_equal_runs_of_one_file_are_no_copies(tree):
+    tree({"logs/a/metrics.csv": seeds(8, 8), "logs/a/result.json": '{"best_acc": 0.9}'})
+    tree({"logs/b/progress.csv": seeds(8, 5), "logs/b/metrics.csv": table()})
+    assert ids(["logs"]) == [
+        "a/metrics.csv#0", "a/metrics.csv#1", "b/progress.csv#0", "b/progress.csv#1", "b/metrics.csv",
+    ]  # fmt: skip
+
+
+def test_a_run_that_stopped_early_is_no_copy_of_a_stranger_that_went_on(tree):
+    longer = {name: [*values, 0.3] for name, values in LOGGED.items()}
+    flat = {"train/loss": [0.5] * 4}
+    written("logs/v/version_0", longer)
+    written("logs/flat", flat)
+    tree({"logs/v/version_1/metrics.csv": table(), "logs/flat/metrics.csv": table(flat)})
+    tree({"logs/x/progress.csv": table(), "logs/x/metrics.csv": table().rpartition("3,")[0]})
+    assert ids(["logs"]) == [
+        "flat", "flat/metrics.csv", "v/version_0", "v/version_1/metrics.csv", "x/progress.csv", "x/metrics.csv",
+    ]  # fmt: skip
+
+
+def test_many_runs_in_two_files_take_no_longer_than_in_one(tree):
+    rows = [f"r{k},{step},{1 / (k + step + 1)}\n" for k in range(300) for step in range(4)]
+    text = "run_id,epoch,train_loss\n" + "".join(rows)
+    tree({"logs/progress.csv": text, "logs/metrics.csv": text.replace("0.", "1.")})
+    began = time.perf_counter()
+    assert len(ids(["logs"])) == 600
+    assert time.perf_counter() - began < 2
+
+
 SWEEP = [{"run": f"r{k}", "lr": 0.1, "train_loss": 0.3, "val_loss": 0.4} for k in range(4)]
 
 
@@ -295,6 +331,27 @@ def test_a_training_of_catboost_counts_once(tree):
     assert "test/mine.csv" in ids(["catboost_info"])
     tree({"catboost_info/catboost_training.json": ""})
     assert "learn_error.tsv" in ids(["catboost_info"])
+
+
+@pytest.mark.parametrize("rows", ["", "]}", '{"learn": [0.6', '{"learn": [0.6], "iter'])
+def test_of_a_training_of_catboost_without_a_row_yet_the_rest_is_read(tree, rows):
+    for name in ("learn", "test"):
+        written(f"catboost_info/{name}", {"Logloss": [0.6, 0.3, 0.2]})
+    head = json.dumps({"meta": CATBOOST["meta"], "iterations": []})[:-2]
+    tree({"catboost_info/catboost_training.json": head + rows})
+    tree({"catboost_info/learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n"})
+    assert ids(["catboost_info"]) == ["catboost_info", "learn_error.tsv"]
+    (run,) = read_file("catboost_info")
+    assert run.channels["train_loss"].steps.tolist() == [0, 1, 2]
+
+
+def test_of_a_torn_training_of_catboost_the_whole_rows_are_read(tree):
+    text = json.dumps(CATBOOST)
+    tree({"catboost_info/catboost_training.json": text[: text.index('"iteration": 2')]})
+    tree({"catboost_info/learn_error.tsv": "iter\tLogloss\n0\t0.6\n1\t0.3\n"})
+    for run in (*read_runs(["catboost_info"]), *read_file("catboost_info")):
+        assert run.path == "catboost_info/catboost_training.json"
+        assert run.channels["train_loss"].values.tolist() == [0.6, 0.3]
 
 
 def test_symbolic_link_loops_end(tree):

@@ -319,6 +319,28 @@ def test_rows_without_steps_within_a_document_are_no_run(tmp_path):
     assert [item.reason for item in read_runs([tmp_path])] == [f"{tmp_path}: no run in this folder"]
 
 
+FALLING = {"loss": [4, 3, 2, 1], "val_loss": [5, 4, 3, 2]}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"checkpoints": [{"epoch": 5 * k, "loss": 0.1, "path": "a"} for k in range(3)]},
+        {"layers": [{"epoch": 1, "units": 3}]},
+        {"layers": [{"step": 3 - k, "loss": 0.1} for k in range(3)]},
+        {"events": [{"step": 1, "msg": "x"}]},
+    ],
+)
+def test_a_list_of_rows_hides_no_history_and_by_itself_is_a_run_only_if_it_counts_on(read, beside):
+    assert [(values(run), values(run, "val_loss")) for run in read({"history": FALLING, **beside})] == [
+        ([4, 3, 2, 1], [5, 4, 3, 2])
+    ]
+    assert [values(run) for run in read({**beside, "a": {"loss": [2, 1]}, "b": {"loss": [3, 1]}})] == [[2, 1], [3, 1]]
+    if "checkpoints" not in beside:
+        with pytest.raises(LogError):
+            read({**beside, "lr": 0.1})
+
+
 def test_lists_a_line_each_are_read(tmp_path):
     """ClearML writes its offline logs so."""
     events = [

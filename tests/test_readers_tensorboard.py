@@ -262,26 +262,73 @@ def test_runs_called_train_are_runs_of_their_own(tmp_path):
     assert [run.run_id for run in read_runs([tmp_path])] == ["train", "train2", "train10"]
 
 
-def test_siblings_are_one_run_only_if_their_names_differ_in_the_side(tmp_path):
+def curves(folder):
+    runs = list(read_runs([folder]))
+    return {r.run_id: tuple(values(r, c) if c in r.channels else [] for c in ("train_loss", "val_loss")) for r in runs}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "val_seen", "val_unseen"), ("train", "eval_1", "eval_2"), ("train", "test_0"),
+        ("train_resnet", "val"),
+        ("train_20240101-101010", "val_20240101-101011"), ("tensorboard_train", "tensorboard_validation"),
+    ],
+)  # fmt: skip
+def test_one_folder_of_training_and_those_of_its_evaluation_are_one_run(tmp_path, names):
+    for k, name in enumerate(names):
+        write(tmp_path / "exp" / name, {"loss": [2.0 + k, 1.0 + k]})
+    assert curves(tmp_path) == {"exp": ([2, 1], [3, 2])}
+    (run,) = read_file(tmp_path / "exp")
+    assert (values(run), values(run, "val_loss")) == ([2, 1], [3, 2])
+
+
+def test_of_several_pairs_of_siblings_each_is_a_run(tmp_path):
     for k in (1, 2):
         write(tmp_path / f"exp{k}_train", {"loss": [2.0, 1.0 / k]})
         write(tmp_path / f"exp{k}_val", {"loss": [3.0, 2.0 / k]})
+        write(tmp_path / f"{'ab'[k - 1]}_train_2024010{k}", {"loss": [4.0, 3.0 / k]})
+        write(tmp_path / f"{'ab'[k - 1]}_val_2024010{k + 1}", {"loss": [5.0, 4.0 / k]})
     write(tmp_path / "train_resnet", {"loss": [9.0, 8.0]})
     write(tmp_path / "test_run", {"loss": [7.0, 6.0]})
-    assert {run.run_id: (values(run), values(run, "val_loss") if "val_loss" in run.channels else []) for run in
-            read_runs([tmp_path])} == {
+    assert curves(tmp_path) == {
         "exp1_train+exp1_val": ([2, 1], [3, 2]), "exp2_train+exp2_val": ([2, 0.5], [3, 1]),
-        "test_run": ([7, 6], []), "train_resnet": ([9, 8], []),
+        "a_train_20240101+a_val_20240102": ([4, 3], [5, 4]), "b_train_20240102+b_val_20240103": ([4, 1.5], [5, 2]),
+        "test_run": ([], [7, 6]), "train_resnet": ([9, 8], []),
     }  # fmt: skip
 
 
 def test_folders_whose_own_tags_name_both_sides_are_runs_of_their_own(tmp_path):
-    for level, names in ((1.0, ("train_v1", "test_run")), (2.0, ("old/train", "old/test"))):
+    places = (
+        (1.0, ("new/train_v1", "new/test_run")),
+        (2.0, ("old/train", "old/test")),
+        (3.0, ("x/b_train", "x/b_test")),
+    )
+    for level, names in places:
+        train = "loss" if level == 3 else "train/loss"
         for name in names:
-            write(tmp_path / name, {"train/loss": [2.0, level], "val/loss": [3.0, level]})
-    assert {run.run_id: (values(run), values(run, "val_loss")) for run in read_runs([tmp_path])} == {
-        "old#train": ([2, 2], [3, 2]), "old#test": ([2, 2], [3, 2]),
-        "test_run": ([2, 1], [3, 1]), "train_v1": ([2, 1], [3, 1]),
+            write(tmp_path / name, {train: [2.0, level], "val_loss": [3.0, level]})
+    write(tmp_path / "y" / "train", {"loss": [2.0, 1.0], "val_loss": [3.0, 2.0]})
+    write(tmp_path / "y" / "val", {"loss": [3.0, 2.0]})
+    found = curves(tmp_path)
+    assert found.pop("y")[0]
+    assert found == {
+        "old#train": ([2, 2], [3, 2]), "old#test": ([2, 2], [3, 2]), "new#test_run": ([2, 1], [3, 1]),
+        "new#train_v1": ([2, 1], [3, 1]), "x#b_train": ([2, 3], [3, 3]), "x#b_test": ([2, 3], [3, 3]),
+    }  # fmt: skip
+
+
+def test_a_folder_of_evaluation_by_itself_is_no_training_unless_its_tags_say_so(tmp_path):
+    for name in ("train_a", "train_b"):
+        write(tmp_path / name, {"loss": [2.0, 1.0]})
+    write(tmp_path / "val_c", {"loss": [3.0, 2.0]})
+    write(tmp_path / "val_d", {"loss": [3.0, 1.0], "val_loss": [4.0, 3.0]})
+    write(tmp_path / "val_e", {"train/loss": [3.0, 0.5]})
+    write(tmp_path / "test" / "inner", {"loss": [5.0, 4.0]})
+    write(tmp_path / "alone" / "test", {"loss": [6.0, 5.0]})
+    assert curves(tmp_path) == {
+        "train_a": ([2, 1], []), "train_b": ([2, 1], []), "val_c": ([], [3, 2]), "val_d": ([3, 1], [4, 3]),
+        "val_e": ([3, 0.5], []), "test/inner": ([5, 4], []), "alone/test": ([6, 5], []),
     }  # fmt: skip
 
 

@@ -70,7 +70,8 @@ class Grid:
     Attributes:
         columns: name -> column, in the order logged; columns without a number are left out.
         n_rows: number of rows.
-        breaks: rows before which the writer started over (a second header) or a training ended.
+        breaks: rows before which the writer started over (a second header).
+        ends: rows before which a training ended.
         run_of: number of the run each row belongs to, None when all rows are one run's.
         run_names: names of these runs.
         notes: what had to be repaired.
@@ -79,6 +80,7 @@ class Grid:
     columns: Mapping[str, Column]
     n_rows: int
     breaks: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
     run_of: IntArray | None = None
     run_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -106,8 +108,8 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
     columns = {name: column for name, column in columns.items() if name not in told}
     columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)}, run_of)
-    breaks = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
-    return Grid(columns, len(rows), breaks=breaks, run_of=run_of, run_names=run_names, notes=tuple(notes))
+    ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
+    return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
 
 def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
@@ -264,7 +266,7 @@ def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], t
     starts: list[int] = [0]
     notes = _unfit_notes(grid, axis_name)
     if main is not None:
-        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, split=split)
+        starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, ends=grid.ends, split=split)
         notes = (*notes, *said)
     out = []
     for start, stop in zip(starts, [*starts[1:], grid.n_rows], strict=True):

@@ -52,6 +52,7 @@ def _boosted_rows(meta: Any, iterations: Any) -> list[Row] | None:
             {"iteration": row["iteration"]}
             | {f"{side}/{n}": v for side, own in names.items() for n, v in zip(own, row.get(side, ()), strict=False)}
             for row in iterations
+            if "iteration" in row
         ]
     except (AttributeError, KeyError, TypeError):
         return None

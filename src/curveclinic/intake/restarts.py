@@ -30,7 +30,7 @@ ANEW_NOTE = "the step counter started over while the loss went on: read as one r
 
 
 def cut(
-    steps: FloatArray, rows: IntArray, values: FloatArray, *, breaks: Sequence[int], split: bool
+    steps: FloatArray, rows: IntArray, values: FloatArray, *, breaks: Sequence[int], ends: Sequence[int], split: bool
 ) -> tuple[list[int], FloatArray, tuple[str, ...]]:
     """Returns the first row of each run, the steps with continued restarts moved on, and notes.
 
@@ -42,12 +42,15 @@ def cut(
         rows: rows of the series that tells, the train loss.
         values: its values.
         breaks: rows before which the writer started over.
+        ends: rows before which a training ended: what follows may be the next one, or this one resumed.
         split: False keeps new runs together; the last value of a step will win.
     """
     if len(rows) < 2:
         return [0], steps, ()
     own = steps if len(rows) == len(steps) else steps[rows]
-    places = [] if not breaks and (is_sound_axis(own) or _never_twice(own)) else _restarts(own, rows, breaks)
+    if not breaks and (is_sound_axis(own) or (not ends and _never_twice(own))):
+        return [0], steps, ()
+    places = _restarts(own, values, _points_at(rows, breaks), _points_at(rows, ends))
     if not places:
         return [0], steps, ()
     bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
@@ -71,12 +74,17 @@ def usual_gap(steps: FloatArray) -> float:
     return float(np.median(np.diff(steps))) if len(steps) > 1 else 1.0
 
 
-def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[int]:
+def _points_at(rows: IntArray, lines: Sequence[int]) -> set[int]:
+    """Returns the first points in or after some rows."""
+    return {int(np.searchsorted(rows, line)) for line in lines}
+
+
+def _restarts(own: FloatArray, values: FloatArray, headers: set[int], ends: set[int]) -> list[int]:
     """Points of the main column at which the counter is back at the first step of its run, or at that of a coarser one.
 
-    Rows merely out of order do not count: what goes before must ascend, but for a few resumptions.
+    Rows merely out of order do not count: what goes before must ascend, but for a few resumptions. Nor does a coarser
+    counter with which the loss goes on: there one run was resumed and logged less often.
     """
-    headers = {int(np.searchsorted(rows, line)) for line in breaks}
     places: list[int] = []
     begin = resumed = 0
     backs = sorted({*(np.flatnonzero(own[1:] < own[:-1]) + 1).tolist(), *headers} - {0, len(own)})
@@ -86,7 +94,10 @@ def _restarts(own: FloatArray, rows: IntArray, breaks: Sequence[int]) -> list[in
             if own[i] <= own[begin]:
                 at_first = bool(own[begin] - own[i] <= np.median(np.abs(np.diff(own[begin:i]))))
             else:
-                at_first = _is_one_interval_in(own[begin:i]) and _is_one_interval_in(own[i:end])
+                is_coarser = _is_one_interval_in(own[begin:i]) and _is_one_interval_in(own[i:end])
+                at_first = is_coarser and not goes_on(*values[[begin, i - 1, i]])
+        if i in ends:
+            at_first |= bool(own[i] - own[begin] <= usual_gap(own[begin:i]))
         if at_first or (i in headers and own[i] <= own[i - 1]):
             places.append(int(i))
             begin, resumed = i, 0

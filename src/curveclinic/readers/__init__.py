@@ -147,7 +147,7 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
         return
     if source.beside:
         together = (replace(source, beside=()), *source.beside)
-        yield from without_copies([item for one in together for item in runs_or_failure(one, options)])
+        yield from without_copies([list(runs_or_failure(one, options)) for one in together])
         return
     found = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,29 +14,42 @@ from curveclinic.run import Run
 T = TypeVar("T")
 
 _FEWEST = 3
-"""Points of a loss that may not be the same by chance."""
+"""Different values of a loss that may not be the same by chance."""
+
+_TABLE = "metrics.csv"
+"""Lightning's; of the training whose event files lie beside it, and of no other that is known by its name."""
 
 
-def without_copies(items: Sequence[T]) -> list[T]:
-    """Returns items without the runs whose every point is one of another run; of equal runs the first stays."""
-    kept: list[T] = []
-    for place, item in enumerate(items, 1):
-        if any(_is_within(item, other) for other in kept):
-            continue
-        if not any(_is_within(item, other) and not _is_within(other, item) for other in items[place:]):
-            kept.append(item)
-    return kept
+def without_copies(groups: Sequence[Sequence[T]]) -> list[T]:
+    """Returns the items of several sources without the copies; of equal runs the first stays.
+
+    A copy is the only run of a source, and its every point is one of the only run of another source.
+    """
+    found = [[item for item in group if isinstance(item, Run)] for group in groups]
+    lone = [runs[0] for runs in found if len(runs) == 1]
+    copies: set[Run] = set()
+    for place, run in enumerate(lone):
+        earlier = [other for other in lone[:place] if other not in copies]
+        later = [other for other in lone[place + 1 :] if _is_within(run, other) and not _is_within(other, run)]
+        if later or any(_is_within(run, other) for other in earlier):
+            copies.add(run)
+    return [item for group in groups for item in group if item not in copies]
 
 
-def _is_within(inner: object, outer: object) -> bool:
-    if not isinstance(inner, Run) or not isinstance(outer, Run):
-        return False
+def _is_within(inner: Run, outer: Run) -> bool:
     losses = [inner.channels[name] for name in ("train_loss", "val_loss") if name in inner.channels]
-    return (
-        any(len(series.steps) >= _FEWEST for series in losses)
-        and inner.channels.keys() <= outer.channels.keys()
-        and all(_holds(outer.channels[name], series) for name, series in inner.channels.items())
+    pairs = [(outer.channels.get(name), series) for name, series in inner.channels.items()]
+    may_be_part = _are_one_training(inner.path, outer.path)
+    return any(len(set(series.values[np.isfinite(series.values)].tolist())) >= _FEWEST for series in losses) and all(
+        theirs is not None and (may_be_part or len(theirs.steps) == len(ours.steps)) and _holds(theirs, ours)
+        for theirs, ours in pairs
     )
+
+
+def _are_one_training(*paths: str) -> bool:
+    """Whether the names say so; else one may have been stopped early, and the other gone on from the same seed."""
+    names = {os.path.basename(path) for path in paths}
+    return _TABLE not in names or any(os.path.join(path, _TABLE) in paths for path in paths)
 
 
 def _holds(outer: Series, inner: Series) -> bool:

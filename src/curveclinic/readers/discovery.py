@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
@@ -30,6 +30,7 @@ _VERSION = re.compile(r"version_(\d+)")
 _SCALARS = "scalars.json"
 _BOOSTED = "catboost_training.json"
 """All of a training of CatBoost, which the tables and folders beside it repeat."""
+_BOOSTED_ROW = re.compile(rb'"iterations"\s*:\s*\[\s*\{[^{}]*"iteration"[^{}]*\}')
 _BOOSTED_TABLES = {"learn_error.tsv", "test_error.tsv", "time_left.tsv"}
 _BOOSTED_FOLDER = re.compile(r"learn|test\d*")
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules"}
@@ -82,10 +83,13 @@ def is_event_file(name: str) -> bool:
     return "tfevents" in name and not name.endswith(SUFFIXES)
 
 
-def tensorboard_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
-    """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none."""
-    own = _event_files(folder)
-    for name in _sided(folder)[0]:
+def tensorboard_source(folder: str, run_id: str, *, named: bool = True, prefix: str = "") -> Source | None:
+    """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none.
+
+    Its own tags get a prefix where its name says that it is of an evaluation.
+    """
+    own = _event_files(folder, prefix)
+    for name in _parts(folder, _sided(folder)):
         own += _event_files(os.path.join(folder, name), f"{name}/")
     return Source(folder, run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
 
@@ -97,8 +101,10 @@ def _event_files(folder: str, prefix: str = "") -> list[tuple[str, str]]:
 
 def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
     """Returns the run that a folder as a whole is; None if it is none."""
-    tracked = tracker_source(folder, run_id, named=named)
-    return tracked or tensorboard_source(folder, run_id, named=named)
+    found = tracker_source(folder, run_id, named=named) or tensorboard_source(folder, run_id, named=named)
+    if not found and _is_boosted(folder):
+        return Source(os.path.join(folder, _BOOSTED), f"{run_id}/{_BOOSTED}", named=named)
+    return found
 
 
 def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
@@ -114,7 +120,7 @@ def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | 
     return None
 
 
-def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Iterator[Source]:
+def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_of_tags: str = "") -> Iterator[Source]:
     """Yields the sources under a folder in order of their names; a folder reached twice, `seen`, is read once.
 
     A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there. What is
@@ -139,7 +145,7 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Itera
             return
         taken.add(layout.curves)
     prefix = _prefix(folder, root)
-    run = tensorboard_source(folder, _run_id(folder, root), named=False)
+    run = tensorboard_source(folder, _run_id(folder, root), named=False, prefix=prefix_of_tags)
     together = [run] if run and run.path not in given else []
     together += [copy for copy in _copies(folder, root) if copy.path not in given]
     beside = together[1:] or (_of_other_logger(together[0], folder, root) if together else [])
@@ -159,9 +165,12 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Itera
             events = _events_of_trainer(folder, root) if is_state else ()
             given.update(other.path for other in events)
             yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=events)
-    parts, pairs = _sided(folder)
-    for pair in pairs:
-        sides = [file for name, side in pair.items() for file in _event_files(os.path.join(folder, name), f"{side}/")]
+    sided = _sided(folder)
+    parts = _parts(folder, sided)
+    for pair in sided.pairs if not _event_files(folder) else ():
+        prefixes = pair.values() if len(set(pair.values())) == len(pair) else pair
+        places = zip((os.path.join(folder, name) for name in pair), prefixes, strict=True)
+        sides = [file for inner, tag in places for file in _event_files(inner, f"{tag}/")]
         first = os.path.join(folder, next(iter(pair)))
         yield Source(first, prefix + "+".join(pair), parts=tuple(sides), named=False, format="tensorboard")
         parts += pair
@@ -170,7 +179,8 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str]) -> Itera
     taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
-            yield from _walk(os.path.join(folder, name), root, seen, given)
+            side = sided.lone.get(name, "")
+            yield from _walk(os.path.join(folder, name), root, seen, given, f"{side}/" if side else "")
 
 
 def _copies(folder: str, root: str) -> list[Source]:
@@ -295,36 +305,65 @@ def _identity(folder: str) -> Hashable:
     return status.st_dev, status.st_ino
 
 
-def _sided(folder: str) -> tuple[list[str], list[dict[str, str]]]:
-    """Sub-folders that are parts of this folder's run, and those that are runs together, name -> side of each.
+@dataclass(frozen=True)
+class _Sided:
+    """Sub-folders with event files whose names say a side, name -> side.
 
-    Keras' `train` and `validation` are parts, `exp1_train` and `exp1_val` a run. Beside event files parts are also
-    `loss_train` and `loss_val`, as torch writes `add_scalars("loss", {"train": ...})`, and tensorboardX' `loss/train`.
+    Attributes:
+        own: parts of the run that the folder is, as Keras' `train` and `validation`.
+        pairs: runs of their own, as `exp1_train` and `exp1_val` beside `exp2_train` and `exp2_val`.
+        lone: folders of evaluation beside those of training, to none of which they belong.
     """
-    pairs = _split_folders(folder)
+
+    own: Mapping[str, str]
+    pairs: Sequence[Mapping[str, str]]
+    lone: Mapping[str, str]
+
+
+def _parts(folder: str, sided: _Sided) -> list[str]:
+    """Sub-folders that are parts of this folder's run.
+
+    Beside event files these are also `loss_train` and `loss_val`, as torch writes `add_scalars("loss", {"train":
+    ...})`, and tensorboardX' `loss/train`.
+    """
     if not _event_files(folder):
-        return list(pairs.pop("", ())), list(pairs.values())
-    parts = [name for pair in pairs.values() for name in pair]
+        return list(sided.own)
+    parts = [name for group in (sided.own, *sided.pairs) for name in group]
     for name in _folders(folder):
         if parse(name).quantity in ("loss", "metric"):
-            inner = _split_folders(os.path.join(folder, name)).values()
-            parts += [f"{name}/{part}" for pair in inner for part in pair]
-    return parts, []
+            inner = _sided(os.path.join(folder, name))
+            parts += [f"{name}/{part}" for group in (inner.own, *inner.pairs) for part in group]
+    return parts
 
 
-def _split_folders(folder: str) -> dict[str, dict[str, str]]:
-    """Sub-folders that hold the sides of one run: what their names have in common -> name -> side.
+def _sided(folder: str) -> _Sided:
+    """Returns which sub-folders hold the sides of one run.
 
-    Both sides must be there with event files, or they are runs of that name.
+    Both sides must be there with event files, or they are runs of that name. If one folder alone is of the training,
+    all are one run; else those whose names have all but the side in common, then those that differ in numbers only.
     """
-    groups: dict[str, dict[str, str]] = {}
+    sides, rests = {}, {}
     for name in _folders(folder):
         words = tokens(name)
         word = next((w for w in words if w in SPLITS), None)
         if word and _event_files(os.path.join(folder, name)):
-            rest = " ".join(w for w in words if w != word)
-            groups.setdefault(rest, {})[name] = SPLITS[word]
-    return {rest: pair for rest, pair in groups.items() if "train" in pair.values() and len(set(pair.values())) > 1}
+            sides[name], rests[name] = SPLITS[word], " ".join(w for w in words if w != word)
+    if list(sides.values()).count("train") == 1:
+        rests = dict.fromkeys(sides, "")
+    pairs = _whole(sides, rests)
+    left = {name: re.sub(r"[\d ]", "", rest) for name, rest in rests.items() if rest not in pairs}
+    numbered = [pair for pair in _whole(sides, left).values() if list(pair.values()).count("train") == 1]
+    taken = {name for pair in numbered for name in pair}
+    lone = {n: sides[n] for n in left if n not in taken and sides[n] != "train" and "train" in sides.values()}
+    return _Sided(pairs.pop("", {}), [*pairs.values(), *numbered], lone)
+
+
+def _whole(sides: Mapping[str, str], rests: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Returns the folders of the same rest of a name, name -> side, where there are some of both sides."""
+    groups: dict[str, dict[str, str]] = {}
+    for name, rest in rests.items():
+        groups.setdefault(rest, {})[name] = sides[name]
+    return {rest: group for rest, group in groups.items() if "train" in group.values() and len(set(group.values())) > 1}
 
 
 def _newer_states(folder: str) -> list[str]:
@@ -381,9 +420,9 @@ def _is_twin(folder: str, name: str) -> bool:
 
 
 def _is_boosted(folder: str) -> bool:
-    """Says whether a folder holds the JSON of CatBoost."""
+    """Says whether a folder holds the JSON of CatBoost, with a whole row at least."""
     path = os.path.join(folder, _BOOSTED)
-    return is_file(path) and _begins(path, lambda head: b'"iterations"' in head)
+    return is_file(path) and _begins(path, lambda head: _BOOSTED_ROW.search(head) is not None)
 
 
 def _is_copy(packed: str, plain: str) -> bool:

@@ -23,6 +23,10 @@ _OPENING = re.compile(
 """How a document begins; `[section]` of a settings file, JSON with comments and `[0] rmse: 1` of a log are none."""
 
 
+_FEWEST_ROWS = 3
+"""Steps of a list within a document that make it a log; fewer are settings of layers or the like."""
+
+
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a JSON document."""
     return _OPENING.match(without_bom(head)) is not None
@@ -67,10 +71,26 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
 
 
 def _rows_within(document: Any) -> list[Any] | None:
-    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of counted rows."""
+    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of rows of a log.
+
+    They must count on and name a loss, and no list of numbers beside them may: settings and checkpoints are no rows.
+    """
     lists = [value for value in document.values() if isinstance(value, list)] if isinstance(document, Mapping) else []
     rows = lists[0] if len(lists) == 1 else []
-    return rows if rows and all(isinstance(row, Mapping) and is_counted(row) for row in rows) else None
+    if not all(isinstance(row, Mapping) for row in rows) or not _counts_on(rows):
+        return None
+    if any(parse(name).may_be_loss and _holds_numbers(value, False) for name, value in flatten(document)):
+        return None
+    return rows if any(parse(name).may_be_loss for row in rows for name, _ in flatten(row)) else None
+
+
+def _counts_on(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Says whether a counter stands in all of a few rows or more, and never goes back."""
+    counters: list[list[Any]] = (
+        [[row.get(name) for row in rows] for name in rows[0] if is_counted({name: 0})] if rows else []
+    )
+    numbers = [steps for steps in counters if all(isinstance(step, (int, float)) for step in steps)]
+    return any(steps == sorted(steps) and len(set(steps)) >= _FEWEST_ROWS for steps in numbers)
 
 
 def is_counted(row: Mapping[str, Any]) -> bool:

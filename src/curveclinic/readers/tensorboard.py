@@ -73,18 +73,30 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 
 def _apart(files: Sequence[Part]) -> dict[str, list[Part]]:
-    """Returns name -> files of one run; folders named like sides are runs of their own where one logs both sides."""
+    """Returns name -> files of one run; folders named like sides are runs of their own where the tags name both sides.
+
+    Where they name none, the folder says the side.
+    """
     folders: dict[str, list[Part]] = {}
     for file in files:
         folders.setdefault(file.prefix, []).append(file)
-    if not any(prefix and _has_both_sides(own) for prefix, own in folders.items()):
+    sides = {prefix: _sides(own) for prefix, own in folders.items()}
+    named = [own for prefix, own in sides.items() if prefix]
+    both = [own for own in named if "train" in own and (len(folders) == 1 or _is_evaluated(own))]
+    if not both and not (named and all("" in own and _is_evaluated(own) for own in named)):
         return {"": list(files)}
-    return {prefix.rstrip("/"): [replace(file, prefix="") for file in own] for prefix, own in folders.items()}
+    titles = {prefix: prefix.rstrip("/") if len(folders) > 1 else "" for prefix in folders}
+    kept = {prefix: prefix if own == {""} else "" for prefix, own in sides.items()}
+    return {titles[prefix]: [replace(file, prefix=kept[prefix]) for file in own] for prefix, own in folders.items()}
 
 
-def _has_both_sides(files: Sequence[Part]) -> bool:
-    sides = {known.split for file in files for known in map(parse, file.events.tags) if known.quantity == "loss"}
-    return "train" in sides and not sides.isdisjoint(("val", "test"))
+def _sides(files: Sequence[Part]) -> set[str]:
+    """Returns the sides that the names of losses say, "" for none."""
+    return {known.split for file in files for known in map(parse, file.events.tags) if known.quantity == "loss"}
+
+
+def _is_evaluated(sides: set[str]) -> bool:
+    return not sides.isdisjoint(("val", "test"))
 
 
 def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
