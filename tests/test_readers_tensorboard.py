@@ -341,6 +341,11 @@ def test_the_results_beside_hyper_parameters_are_no_run(tmp_path):
     assert [(r.run_id, values(r)) for r in read_runs([tmp_path])] == [("exp", [3, 2, 1])]
 
 
+def test_curves_called_results_are_read_where_nothing_else_is_there(tmp_path):
+    write(tmp_path / "exp", {"hparam/train_loss": [2.0, 1.0], "hparam/val_loss": [3.0, 2.0]})
+    assert curves(tmp_path) == {"exp": ([2, 1], [3, 2])}
+
+
 def test_hyper_parameter_folders_are_passed_over(tmp_path):
     writer = SummaryWriter(str(tmp_path / "exp"))
     writer.add_scalar("train/loss", 1.0, 0)

@@ -26,7 +26,7 @@ _ZIGZAG = 100
 
 
 _RESULT = "hparam/"
-"""How the tags of the last values begin that `add_hparams` writes to a folder of their own."""
+"""How the tags of the last values begin that `add_hparams` writes to a folder of its own; alone they may be curves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +110,10 @@ def _no_scalars(source: Source, decoded: Sequence[Part]) -> LogError:
 def _part(prefix: str, path: str, source: Source, options: ReadOptions) -> Part:
     held = source.held
     events = _decode_file(path, options) if held is None else decode(held, verify_crc=options.verify_crc)
-    for tag in [tag for tag in events.tags if tag.startswith(_RESULT)]:
-        del events.tags[tag]
+    results = [tag for tag in events.tags if tag.startswith(_RESULT)]
+    if len(results) < len(events.tags) or all(len(events.tags[tag][1]) < 2 for tag in results):
+        for tag in results:
+            del events.tags[tag]
     walls = [float(wall[0]) for wall, _, _ in events.tags.values()]
     return Part(prefix, min(walls, default=0.0), events)
 
