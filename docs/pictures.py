@@ -178,7 +178,7 @@ SHOWN = {
     "train_stalled_val_falls": Shown(
         ("stalled_train",),
         lambda q: all_of(
-            above(q["v_drop_rel"], 0.2, 0.8), above(q["v_plateau"], 0.0, 0.5), near(q["t_noise_rel"], 0.015, 0.015),
+            above(q["v_drop_rel"], 0.2, 0.8), near(q["v_plateau"], 0.5, 0.4), near(q["t_noise_rel"], 0.015, 0.015),
             _plain(q),
         ),
         with_it=frozenset({"not_learning", "val_below_train"}),
