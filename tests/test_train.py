@@ -223,7 +223,7 @@ def test_from_seed_to_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert int8 is not None
     assert np.abs(int8.judge(generate(9, 30, max_points=200).batch).probability - opinion.probability).mean() < 0.02
 
-    config = tiny(0, 1.2, 0, 0, 0, 3e-3, 20.0, 1, 0, "cpu")
+    config = tiny(seed=0, minutes=1.2, reuse=20.0, workers=1, device="cpu")
     _, second = train.train(config, checkpoints, resume=True, minutes_now=0.01)
     assert second["step"] == recipe["step"] + 1  # the budget is spent: one step, then it stops
     assert (recipe["slice"], second["slice"]) == (1, 2)
