@@ -17,7 +17,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.readers import json_lines, neptune, remote, trainer_state, wandb_offline
 from curveclinic.readers.compressed import SUFFIXES, repeats
-from curveclinic.readers.folders import is_file
+from curveclinic.readers.folders import entries, identity, is_file
 from curveclinic.readers.formats import BY_NAME, FORMATS
 from curveclinic.readers.source import Source
 
@@ -127,7 +127,7 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_o
     read together with another source is `given`.
     """
     try:
-        place = _identity(folder)
+        place = identity(folder)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -241,11 +241,11 @@ def _prefix(folder: str, root: str) -> str:
 
 
 def _files(folder: str) -> list[str]:
-    return _entries(folder, files=True)
+    return entries(folder, files=True)
 
 
 def _folders(folder: str) -> list[str]:
-    names = [name for name in _entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+    names = [name for name in entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
     if "learn" in names and _is_boosted(folder):
         return [name for name in names if not (_BOOSTED_FOLDER.fullmatch(name) and _is_all_events(folder, name))]
     return names
@@ -254,55 +254,7 @@ def _folders(folder: str) -> list[str]:
 def _is_all_events(folder: str, name: str) -> bool:
     """Says whether a sub-folder holds nothing but event files."""
     inner = os.path.join(folder, name)
-    return all(map(is_event_file, _files(inner))) and not _entries(inner, files=False)
-
-
-def _entries(folder: str, *, files: bool) -> list[str]:
-    """Names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out.
-
-    Links come last, so that a folder is read under its own name, not as `latest-run`.
-    """
-    try:
-        found = _listed(folder, files=files) if remote.is_remote(folder) else _scanned(folder, files=files)
-    except OSError:
-        return []
-    return sorted(found, key=lambda name: (found[name], _natural(name)))
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name)]
-
-
-def _scanned(folder: str, *, files: bool) -> dict[str, bool]:
-    """Names in a folder, and whether they are links."""
-    with os.scandir(folder) as found:
-        return {e.name: e.is_symlink() for e in found if not e.name.startswith(".") and _is(e, files=files)}
-
-
-def _listed(folder: str, *, files: bool) -> dict[str, bool]:
-    """Names in a folder of an object store, where there are no links."""
-    return dict.fromkeys((name for name in remote.names(folder, files=files) if not name.startswith(".")), False)
-
-
-def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
-    """Whether an entry is a file, or a folder; a symbolic link that leads to itself is neither."""
-    try:
-        return entry.is_file() if files else entry.is_dir()
-    except OSError:
-        return False
-
-
-def _identity(folder: str) -> Hashable:
-    """Returns what is the same for a folder reached by two names.
-
-    Raises:
-        OSError: it cannot be listed.
-    """
-    if remote.is_remote(folder):  # no links there
-        return folder
-    status = os.stat(folder)
-    os.scandir(folder).close()
-    return status.st_dev, status.st_ino
+    return all(map(is_event_file, _files(inner))) and not entries(inner, files=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Looking into folders, here or in an object store: what the layouts of experiment trackers are known by."""
+"""Looking into folders, here or in an object store: what is in them, and what the layouts of trackers are known by."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Hashable, Iterator
 
 from curveclinic.readers import remote
 
@@ -27,6 +28,54 @@ def file_names(folder: str) -> list[str]:
             return sorted(entry.name for entry in found if entry.is_file())
     except OSError:
         return []
+
+
+def entries(folder: str, *, files: bool) -> list[str]:
+    """Returns the names in a folder in natural order (run_2 before run_10); hidden and unreadable ones left out.
+
+    Links come last, so that a folder is read under its own name, not as `latest-run`.
+    """
+    try:
+        found = _listed(folder, files=files) if remote.is_remote(folder) else _scanned(folder, files=files)
+    except OSError:
+        return []
+    return sorted(found, key=lambda name: (found[name], _natural(name)))
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name)]
+
+
+def _scanned(folder: str, *, files: bool) -> dict[str, bool]:
+    """Names in a folder, and whether they are links."""
+    with os.scandir(folder) as found:
+        return {e.name: e.is_symlink() for e in found if not e.name.startswith(".") and _is(e, files=files)}
+
+
+def _listed(folder: str, *, files: bool) -> dict[str, bool]:
+    """Names in a folder of an object store, where there are no links."""
+    return dict.fromkeys((name for name in remote.names(folder, files=files) if not name.startswith(".")), False)
+
+
+def _is(entry: os.DirEntry[str], *, files: bool) -> bool:
+    """Whether an entry is a file, or a folder; a symbolic link that leads to itself is neither."""
+    try:
+        return entry.is_file() if files else entry.is_dir()
+    except OSError:
+        return False
+
+
+def identity(folder: str) -> Hashable:
+    """Returns what is the same for a folder reached by two names.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    if remote.is_remote(folder):  # no links there
+        return folder
+    status = os.stat(folder)
+    os.scandir(folder).close()
+    return status.st_dev, status.st_ino
 
 
 def files_below(folder: str) -> Iterator[str]:
