@@ -1,0 +1,90 @@
+"""Tables of pandas, whose NaN says two things, and the levels of their indexes."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from door_cases import FALLING, one, steps, values
+
+from curveclinic.intake.door import runs_from
+from curveclinic.predict import predict_pathology
+
+
+def test_pandas_gaps_are_missing_and_a_nan_tail_is_not():
+    nan = np.nan
+    run = one(pd.DataFrame({"train_loss": [3, 2, nan, nan], "val_loss": [3, nan, 2, nan]}))
+    assert np.array_equal(values(run), [3, 2, nan, nan], equal_nan=True)
+    assert values(run, "val_loss") == [3, 2]
+
+
+def test_pandas_tail_of_a_sparse_column_keeps_its_cadence():
+    nan = np.nan
+    frame = pd.DataFrame(
+        {"train_loss": [3, nan, 2, nan, nan, nan, nan, nan], "val_loss": [nan, 4, nan, 4, nan, 4, nan, 4]}
+    )
+    run = one(frame)
+    assert steps(run) == [1, 3, 5, 7]
+    assert values(run, "val_loss") == [4, 4, 4, 4]
+
+
+def test_pandas_summary_row_at_the_end_is_not_nan():
+    nan = np.nan
+    frame = pd.DataFrame({"train_loss": [*np.linspace(3, 1, 30), nan], "test_loss": [*[nan] * 30, 1.0]})
+    assert len(values(one(frame))) == 30
+
+
+def test_pandas_column_of_nan_is_a_dead_train_loss_or_no_validation():
+    run = one(pd.DataFrame({"loss": [np.nan] * 4, "val_loss": [np.nan] * 4}))
+    assert set(run.channels) == {"train_loss"}
+    assert np.isnan(values(run)).all()
+
+
+def test_pandas_column_of_nan_is_not_logged_where_another_train_loss_is():
+    frame = pd.concat(
+        [pd.DataFrame({"run_id": "a", "train_loss": [2.0, 1.0]}), pd.DataFrame({"run_id": "b", "loss": [4.0, 3.0]})]
+    )
+    runs, _ = runs_from(frame)
+    assert [values(run) for run in runs] == [[2, 1], [4, 3]]
+
+
+def test_pandas_column_of_nan_in_a_run_beside_others_is_not_logged():
+    runs = {
+        "whole": {"epoch": range(9), "train_loss": FALLING[:9], "val_loss": FALLING[:9]},
+        "evaluated": {"epoch": range(9), "val_loss": FALLING[:9]},
+        "parent": {"epoch": [0]},
+        "broken": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9},
+        "guessing": {"epoch": range(9), "train_loss": [np.nan] * 9, "val_loss": [np.nan] * 9, "val_acc": [0.1] * 9},
+    }
+    frame = pd.concat([pd.DataFrame({"run_id": name, **columns}) for name, columns in runs.items()])
+    (whole, evaluated, parent, broken, guessing), single = runs_from(frame)
+    assert (list(whole.channels), list(evaluated.channels), single) == (["train_loss", "val_loss"], ["val_loss"], False)
+    assert "no loss column" in str(parent)
+    assert np.isnan(values(broken)).all()
+    assert np.isnan(values(guessing)).all()
+    assert ["non_finite" in diagnosis.labels for diagnosis in predict_pathology(frame)] == [False] * 3 + [True] * 2
+
+
+@pytest.mark.parametrize("levels", [["run", None], ["run_id", "step"], [None, "step"]])
+def test_levels_of_a_pandas_index_tell_runs_and_steps(levels):
+    one_run = pd.DataFrame({"train_loss": FALLING[:9]}, index=np.arange(0, 90, 10))
+    frame = pd.concat([one_run, one_run * 2], keys=["a", "b"], names=levels)
+    runs, single = runs_from(frame.loc[["a"]] if levels[0] is None else frame)
+    first = runs[0]
+    assert (single, first.run_id) == ((True, "") if levels[0] is None else (False, "a"))
+    assert steps(first) == list(range(0, 90, 10) if levels[1] else range(1, 10))
+
+
+def test_of_levels_of_one_name_the_first_is_read():
+    index = pd.MultiIndex.from_arrays([range(0, 90, 10), range(9)], names=["step", "step"])
+    (run,), _ = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=index))
+    assert steps(run) == list(range(0, 90, 10))
+
+
+IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(IDS), pl.DataFrame(IDS), pa.table(IDS)], ids=["pd", "pl", "pa"])
+def test_whole_numbers_are_exact_run_ids(frame):
+    runs, _ = runs_from(frame)
+    assert [run.run_id for run in runs] == [str(2**60), str(2**60 + 1), "7"]
