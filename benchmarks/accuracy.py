@@ -14,7 +14,7 @@ of classes, too, where the yardstick knows it.
 What it does not show: labels the readers left unscored, where judges differ most; how a judge does on other sources
 (runs are resampled as if independent, but runs of one family are alike: the intervals are too narrow for a new
 family); onset, end and severity. A label the judge could not check counts as not found. The network alone is scored on
-runs of 8 and more loss points and has non_finite from the rules.
+runs of 6 and more loss points and has non_finite from the rules.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.classifier import NetworkOpinion, load_classifier
-from curveclinic.deciding.few_points import few
+from curveclinic.deciding.few_points import few_for_network
 from curveclinic.deciding.merge import merge
 from curveclinic.deciding.rules import RuleOpinion, judge
 from curveclinic.diagnosis import SEVERITIES
@@ -66,8 +66,8 @@ def rules_alone(batch: Batch, rules: RuleOpinion) -> Opinion:
 
 
 def network_alone(batch: Batch, rules: RuleOpinion, network: NetworkOpinion) -> Opinion:
-    """The network for all it can judge: runs of 8 and more points, all labels but non_finite, a fact the rules read."""
-    return _merged(batch, rules, network, ~few(batch.finite_counts))
+    """The network for all it can judge: runs of 6 and more points, all labels but non_finite, a fact the rules read."""
+    return _merged(batch, rules, network, ~few_for_network(batch.finite_counts))
 
 
 def _merged(batch: Batch, rules: RuleOpinion, network: NetworkOpinion | None, judged: BoolArray) -> Opinion:

@@ -128,7 +128,7 @@ def family_out() -> Section:
         "Each family is judged with thresholds and deciders chosen without it (`thresholds.csv`). Macro-F1 is over "
         "labels with five or more positives; the other two are over runs without a positive label: how many get a "
         "clearly absent label, and how many get any, notices included. *whole* is what a user gets, but no run is "
-        "called undetermined here; *network alone* still leaves `non_finite` and runs under 8 points to the rules; "
+        "called undetermined here; *network alone* still leaves `non_finite` and runs under 6 points to the rules; "
         "*rules* is what a user gets without weights, cuts set with both yardsticks in sight.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
@@ -147,7 +147,7 @@ def accuracy() -> Section:
         "As shipped",
         "The thresholds were chosen on these very runs: optimistic, but with 90 % bootstrap intervals, ranking and "
         "calibration (`accuracy_*.csv`). *whole* is exactly what a user gets, *told classes* one who gives "
-        "`num_classes` where it is known; *network* is scored on runs of 8 points and more only, and leaves "
+        "`num_classes` where it is known; *network* is scored on runs of 6 points and more only, and leaves "
         "`non_finite` to the rules.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )

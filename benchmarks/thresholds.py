@@ -31,7 +31,7 @@ from tables import Row, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
 from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
-from curveclinic.deciding.few_points import few
+from curveclinic.deciding.few_points import few_for_network
 from curveclinic.deciding.rules import judge
 from curveclinic.deciding.sidecar import SIDECAR_NAME
 from curveclinic.labels import FACTS, LABELS
@@ -214,7 +214,7 @@ def main() -> None:
     if classifier is None:
         raise SystemExit("no weights are installed: run train.py first")
     probability, rule = _answers([record.run for record in records], classifier)
-    short = few(Batch.from_runs([record.run for record in records]).finite_counts)
+    short = few_for_network(Batch.from_runs([record.run for record in records]).finite_counts)
     family = np.array([record.family for record in records])
     cells = Cells(probability, rule, *scored(truth_of(records)), without_positive(records), family)
     steady = told_twice(records, classifier, labelled=True)

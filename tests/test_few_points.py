@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from curveclinic import predict_pathology
-from curveclinic.deciding.few_points import SHORTEST_FOR_NETWORK, few, loss_points, without_lone_val
+from curveclinic.deciding.few_points import (
+    SHORTEST_FOR_NETWORK,
+    SHORTEST_FOR_RULES,
+    few_for_network,
+    few_for_rules,
+    loss_points,
+    without_lone_val,
+)
 from curveclinic.deciding.rules import cautious, judge
 from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.ragged import Batch
@@ -18,8 +25,9 @@ def counts(train, val):
 def test_the_longer_loss_counts():
     assert loss_points(counts(3, 9)).tolist() == [9]
     assert loss_points(counts(-1, -1)).tolist() == [-1]
-    assert few(counts(SHORTEST_FOR_NETWORK - 1, 2)).tolist() == [True]
-    assert few(counts(SHORTEST_FOR_NETWORK, 2)).tolist() == [False]
+    for few, shortest in ((few_for_network, SHORTEST_FOR_NETWORK), (few_for_rules, SHORTEST_FOR_RULES)):
+        assert few(counts(shortest - 1, 2)).tolist() == [True]
+        assert few(counts(shortest, 2)).tolist() == [False]
 
 
 def test_what_is_clear_stays_and_what_is_half_way_does_not():

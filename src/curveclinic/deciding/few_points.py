@@ -10,8 +10,11 @@ import numpy as np
 from curveclinic.labels import CHANNELS
 from curveclinic.ragged import Batch, BoolArray, IntArray
 
-SHORTEST_FOR_NETWORK: Final = 8
+SHORTEST_FOR_NETWORK: Final = 6
 """Finite points of the longer loss below which the rules decide."""
+
+SHORTEST_FOR_RULES: Final = 8
+"""Finite points of the longer loss below which the rules ask for more than elsewhere."""
 
 _TRAIN, _VAL = CHANNELS.index("train_loss"), CHANNELS.index("val_loss")
 
@@ -21,9 +24,14 @@ def loss_points(counts: IntArray) -> IntArray:
     return np.maximum(counts[:, _TRAIN], counts[:, _VAL])
 
 
-def few(counts: IntArray) -> BoolArray:
+def few_for_network(counts: IntArray) -> BoolArray:
     """(n,) True where the longer loss has too few points for the network."""
     return loss_points(counts) < SHORTEST_FOR_NETWORK
+
+
+def few_for_rules(counts: IntArray) -> BoolArray:
+    """(n,) True where the longer loss has so few points that the rules ask for more than elsewhere."""
+    return loss_points(counts) < SHORTEST_FOR_RULES
 
 
 def without_lone_val(batch: Batch) -> Batch:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.few_points import few
+from curveclinic.deciding.few_points import few_for_network
 from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, RuleOpinion
 from curveclinic.deciding.severity import BY_MEASURE, MILD, SEVERE
 from curveclinic.deciding.spans import WITHOUT_START
@@ -78,7 +78,7 @@ def merge(
         every = np.ones_like(rules.present)
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
-    long_enough = ~few(counts)[:, None]
+    long_enough = ~few_for_network(counts)[:, None]
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
     by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
     onset, end = _span(rules, network, by_rule)

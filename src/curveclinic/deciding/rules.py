@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.definitions import label_degrees
-from curveclinic.deciding.few_points import few
+from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.deciding.stopping import READ
@@ -129,7 +129,7 @@ def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
     What is clearly present, or clearly absent, stays, and so does everything about a run that has gone NaN: there one
     doubtful word more makes nobody look who would not have looked.
     """
-    short = (few(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
+    short = (few_for_rules(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
     if not len(short):
         return degree
     out: FloatArray = degree.copy()
