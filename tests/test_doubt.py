@@ -105,6 +105,22 @@ def test_wide_scatter_without_a_trend_is_not_judged():
         assert reason({"train_loss": loss}).startswith(said)
 
 
+def test_a_told_number_of_classes_explains_a_scatter_about_what_guessing_costs():
+    wide = {"train_loss": noise(np.log(4), 0.2)}
+    assert predict_pathology(wide).verdict == "undetermined"
+    assert predict_pathology(wide, num_classes=40).verdict == "undetermined"
+    assert predict_pathology(wide, num_classes=4).labels == ("not_learning",)
+
+
+def test_a_metric_that_fares_like_the_loss_shows_that_a_walk_is_the_models():
+    walk = 2.0 + np.cumsum(np.random.default_rng(3).standard_normal(200)) / 30
+    assert walk.min() > 0
+    assert "random walk" in reason({"train_loss": walk})
+    assert reason({"train_loss": walk, "train_metric": np.exp(-walk)}) == ""
+    other = 0.5 + np.cumsum(np.random.default_rng(4).standard_normal(200)) / 100
+    assert "random walk" in reason({"train_loss": walk, "train_metric": other})
+
+
 def test_a_steady_val_loss_at_the_same_level_backs_wide_scatter():
     train = np.abs(noise(2.0, 0.35))
     assert reason({"train_loss": train, "val_loss": noise(2.0, 0.02, seed=1)}) == ""

@@ -27,6 +27,7 @@ from curveclinic.measuring.smoothing import (
     row_median,
     row_spread,
 )
+from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import value
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.records import joined
@@ -74,6 +75,9 @@ drop at most."""
 _SHARED: Final = 0.4
 """Correlation with the moves of val from which train's scatter or wave is the model's."""
 
+_FOLLOWED: Final = 0.8
+"""Correlation with a metric from which a loss that goes to and fro is the model's: both fare alike."""
+
 _QUARTILES: Final = (0.25, 0.75)
 _QUARTILE_RANGE: Final = 1.349
 """Standard deviations of normal noise between its quartiles, which isolated jumps leave alone."""
@@ -90,6 +94,10 @@ _SLIGHT: Final = 0.01
 
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
+
+_AT_CHANCE: Final = 0.1
+"""Share of the cost of a uniform guess, where the number of classes is told, that the level of a network that guesses
+is away from it at most."""
 
 _DIGITS: Final = 1e-3
 """Relative precision of a logged loss of four digits."""
@@ -176,7 +184,8 @@ def _look(piece: Suspects) -> Doubts:
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, train, lively)
     scatter = _scatter(piece)
-    moves = ~constant & ~(dying & _is_slight(train)) & ~_falls(piece, wave | walk | scatter)
+    followed = q["metric_follows"] >= _FOLLOWED
+    moves = ~constant & ~(dying & _is_slight(train)) & ~followed & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's
     lone = ~(q["swing_shared"] >= _SHARED)
@@ -270,7 +279,7 @@ def _is_broad(view: FloatArray, spread: FloatArray) -> BoolArray:
 
 
 def _scatter(piece: Suspects) -> BoolArray:
-    """(n,) scatter about the level is wide, without a trend in either loss, and no val loss backs it."""
+    """(n,) scatter about the level is wide, without a trend in either loss, and neither val nor chance explains it."""
     train = piece.train
     wide = is_still(train) & (train.count >= _FEWEST["scatter"])
     noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
@@ -280,8 +289,18 @@ def _scatter(piece: Suspects) -> BoolArray:
         rows = wide.nonzero()[0]
     if len(rows):
         shared = piece.quantities["swing_shared"][rows]
-        wide[rows] = ~_is_backed(train.take(rows), piece.val.take(rows), noise[rows], shared)
+        some = train.take(rows)
+        explained = _is_backed(some, piece.val.take(rows), noise[rows], shared)
+        wide[rows] = ~(explained | _guesses(piece.quantities, some, rows))
     return wide
+
+
+def _guesses(q: Quantities, train: Loss, rows: IntArray) -> BoolArray:
+    """(m,) some runs: the number of classes is told, and the level is what a uniform guess among them costs."""
+    with np.errstate(all="ignore"):
+        cost = q["first"][rows] / q["first_over_chance"][rows]
+        out: BoolArray = np.abs(train.raw_level() / cost - 1.0) <= _AT_CHANCE
+    return out
 
 
 def _is_backed(train: Loss, val: Loss, noise: FloatArray, shared: FloatArray) -> BoolArray:

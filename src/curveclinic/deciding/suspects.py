@@ -19,7 +19,10 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _LOOK: Final = 0.25
 """Share of the range that is still covered in the second half, from which a run gets a closer look."""
 
-_READ: Final = ("grad_fall", "grad_end_log10", "lr_cycles", "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop")
+_READ: Final = (
+    "first", "first_over_chance", "grad_fall", "grad_end_log10", "lr_cycles", "metric_follows", "swing_shared",
+    "v_drop_snr", "v_drop_noise", "v_rise_drop",
+)  # fmt: skip
 """Quantities that are read."""
 
 

@@ -21,7 +21,7 @@ _BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), 
 
 _METRIC_NAMES = (
     "metric_gain_after_low", "metric_gain", "metric_span", "metric_count", "metric_trend", "metric_reversal",
-    "metric_typical",
+    "metric_typical", "metric_follows",
 )  # fmt: skip
 
 _NEAR = 0.02
@@ -101,21 +101,20 @@ def metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -
         rows = np.flatnonzero(enough & ~told)
         if len(rows):
             at = begin + rows
-            low_at = losses.view[at].argmin(axis=1)
-            q = _metric_course(cells[metric].take(rows), losses.steps[at], low_at, batch.metric_sign[rows])
+            q = _metric_course(cells[metric].take(rows), losses.steps[at], losses.view[at], batch.metric_sign[rows])
             for name, value in q.items():
                 out[name][rows] = value
             told[rows] = True
     return out
 
 
-def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: FloatArray) -> Quantities:
+def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: FloatArray) -> Quantities:
     """Quantities of runs that have a metric and its loss, the metric divided by its largest magnitude.
 
     Args:
         cells: of the metric.
         steps: (n, G) grid of the loss.
-        low_at: (n,) column at which the loss is lowest.
+        loss: (n, G) its level there.
         sign: (n,) 1 where a larger metric is better, else -1.
     """
     level = smooth(cells)
@@ -126,7 +125,7 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
     width = course.shape[1]
     early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
     tail = course[:, -width // 12 :].mean(axis=1)
-    at_low = course[np.arange(len(course)), low_at]
+    at_low = course[np.arange(len(course)), loss.argmin(axis=1)]
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
     middle, top = np.abs(course).mean(axis=1), cells.mean.max(axis=1)
     typical = 0.02 * middle + EPS
@@ -139,7 +138,16 @@ def _metric_course(cells: Cells, steps: FloatArray, low_at: IntArray, sign: Floa
         # how far it gets in units of its own scatter
         "metric_trend": (late - early) / np.maximum(noise, typical),
         "metric_reversal": (tail - at_low) / np.maximum(noise, typical),
+        "metric_follows": -_correlation(course, loss),
     }
+
+
+def _correlation(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(n,) correlation of the rows of two arrays, 0 where one of them never changes."""
+    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    out: FloatArray = (a * b).sum(axis=1) / np.maximum(size, EPS)
+    return out
 
 
 def first_values(batch: Batch, losses: Cells) -> Quantities:
