@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,11 +32,11 @@ from curveclinic.synth.simulate.bookkeeping import misrecorded
 from curveclinic.synth.simulate.faults import CAUSES, FAULTS
 from curveclinic.synth.simulate.groups import Group, draw_group
 from curveclinic.synth.simulate.nets import NETS
-from curveclinic.synth.simulate.recipe import BOOKS, ORDERS, SCHEDULES, Recipe, draw_healthy, rates
+from curveclinic.synth.simulate.recipe import BOOKS, OPTIMISERS, ORDERS, SCHEDULES, Recipe, draw_healthy, rates
 from curveclinic.synth.simulate.record import load, table_of, write_tables
 from curveclinic.synth.simulate.stream import Simulations, held_out
 from curveclinic.synth.simulate.tasks import TASKS
-from curveclinic.synth.simulate.trainer import Records, Setting, eval_steps, simulate
+from curveclinic.synth.simulate.trainer import LOSSES, Records, Setting, eval_steps, simulate
 from curveclinic.synth.simulate.views import views_of
 from curveclinic.synth.truth import ARGUABLE_TARGET
 
@@ -159,7 +159,57 @@ def test_a_task_is_drawn_anew_for_every_replica(task: str) -> None:
         assert y.dtype == torch.long
         assert 0 <= int(y.min()) <= int(y.max()) < entry.classes
     else:
-        torch.testing.assert_close(y.std(1), torch.ones(3), rtol=0.0, atol=0.35)
+        assert y[0, 0].numel() == entry.values
+        torch.testing.assert_close(y.flatten(1).std(1), torch.ones(3), rtol=0.0, atol=0.35)
+
+
+def test_lost_weights_are_lost_at_their_step_and_no_sooner() -> None:
+    kept, lost = (simulate(CLASSES, plain(set_back_at=at, set_back=0.9), seed=1).loss for at in (2.0, 0.5))
+    np.testing.assert_array_equal(lost[:, :60], kept[:, :60])
+    assert (lost[:, 60:70].mean(axis=1) > 1.2 * kept[:, 60:70].mean(axis=1)).all()
+
+
+def test_an_output_layer_that_starts_anew_is_the_first_one() -> None:
+    records = simulate(CLASSES, plain(set_back_at=0.5, set_back=1.0, lr=0.2), seed=1)
+    before, after = records.full_loss[:, records.eval_step == 60], records.loss[:, 60]
+    assert (after > 1.3 * before[:, 0]).all()
+
+
+@pytest.mark.parametrize("setting", [VALUES, CLASSES], ids=["values", "classes"])
+def test_other_targets_have_to_be_learnt_anew(setting: Setting) -> None:
+    same, other = (simulate(setting, plain(drift_at=at, drift=1.0, lr=0.1), seed=1) for at in (2.0, 0.5))
+    np.testing.assert_array_equal(other.loss[:, :60], same.loss[:, :60])
+    assert (other.loss[:, 60:65].mean(axis=1) > 1.5 * same.loss[:, 60:65].mean(axis=1)).all()
+    assert (other.full_loss[:, -1] < other.loss[:, 60:65].mean(axis=1)).all()
+
+
+def test_an_average_of_the_weights_lags_behind_in_validation_alone() -> None:
+    plainly, lagging = (simulate(CLASSES, plain(averaged=decay), seed=1) for decay in (0.0, 0.99))
+    np.testing.assert_array_equal(lagging.loss, plainly.loss)
+    assert (lagging.pool_loss[:, 3:].mean(axis=1) > plainly.pool_loss[:, 3:].mean(axis=1)).all()
+
+
+def test_what_was_rehearsed_is_known_from_the_first_step_unless_the_task_is_another() -> None:
+    rehearsed = replace(CLASSES, rehearsed=200)
+    fresh, same, other = (
+        simulate(setting, plain(retask=retask), seed=1).loss[:, :5].mean(axis=1)
+        for setting, retask in ((CLASSES, 0.0), (rehearsed, 0.0), (rehearsed, 1.0))
+    )
+    assert (same < 0.5 * fresh).all()
+    assert (other > 2.0 * same).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_constant_costs_what_it_costs_under_the_loss(loss: str) -> None:
+    records = simulate(replace(VALUES, loss=loss), plain(lr=1e-9, init=1e-9), seed=1)
+    np.testing.assert_allclose(records.cost, records.full_loss[:, 0], rtol=0.1)
+
+
+def test_reconstructions_are_scored_over_all_their_values() -> None:
+    setting = Setting("bottleneck", "low_rank", 16, 400, 40)
+    records = simulate(setting, plain(lr=3e-3, optimiser=OPTIMISERS.index("adam"), momentum=0.9, beta2=0.999), seed=1)
+    assert (records.full_loss[:, -1] < 0.8 * records.cost).all()
+    np.testing.assert_allclose(records.full_metric, 1 - records.full_loss / records.cost[:, None], atol=0.05)
 
 
 def test_schedules() -> None:
@@ -170,6 +220,8 @@ def test_schedules() -> None:
     np.testing.assert_array_equal(curve["constant"], 2.0)
     assert max(c.max() for c in curve.values()) <= 2.0 + 1e-9
     assert curve["cosine"][-1] < 0.05
+    assert 0.01 < curve["growing"][0] < 0.03
+    assert (np.diff(curve["growing"]) > 0).all()
     assert curve["warm_up"][0] < 0.2 < curve["warm_up"].max()
     assert (np.diff(np.sign(np.diff(curve["cyclic"]))) != 0).sum() >= 5
     assert len(np.unique(curve["step"])) >= 2
@@ -195,7 +247,7 @@ def test_a_fault_overrides_fields_of_the_recipe(name: str) -> None:
 
 
 def test_groups_hold_few_families_and_sound_replicas() -> None:
-    groups = [draw_group(np.random.default_rng(seed), 12) for seed in range(40)]
+    groups = [draw_group(np.random.default_rng(seed), 12) for seed in range(60)]
     faults = [fault for group in groups for fault in group.faults]
     assert 0.15 < np.mean([fault == "none" for fault in faults]) < 0.4
     assert len(set(faults)) > 20

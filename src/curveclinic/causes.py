@@ -188,6 +188,13 @@ _TABLE: Final = (
         ("batch_norm_statistics_lag",),
     ),
     Cause(
+        "average_lags", "an average of the weights (EMA) that lags behind in validation",
+        ("evaluate the weights themselves beside their average", "shorten the average, or train longer",
+         "let its decay grow with the steps, or correct its bias at the start"),
+        "Tarvainen & Valpola 2017, arXiv:1703.01780 (mean teacher); Izmailov et al. 2018, arXiv:1803.05407",
+        ("averaged_weights_lag",),
+    ),
+    Cause(
         "data_not_shuffled", "data not shuffled, or in the same order every epoch",
         ("shuffle anew every epoch", "enlarge the shuffle buffer beyond one file or class",
          "compare the period with the steps of an epoch, a file and a log interval"),
@@ -271,6 +278,15 @@ _TABLE: Final = (
          "look for a change of code, data or machine at that step"),
         "Sculley et al. 2015, Hidden Technical Debt in Machine Learning Systems",
         ("evaluation_glitches", "val_broken_then_repaired"),
+    ),
+    Cause(
+        "changed_midway", "something changed during the run: data, task, or weights that were pruned or badly restored",
+        ("look for a change of code, data, stage or machine at that step",
+         "check that a resumed run restores optimiser, schedule and average of the weights, and no layer starts anew",
+         "prune less at a time, or train on at a higher rate after it"),
+        "Sculley et al. 2015, Hidden Technical Debt in Machine Learning Systems; "
+        "Zhu & Gupta 2017, arXiv:1710.01878 (gradual pruning)",
+        ("weights_lost_on_the_way", "data_changed_on_the_way"),
     ),
 )  # fmt: skip
 

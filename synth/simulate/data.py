@@ -12,7 +12,7 @@ from torch import Tensor
 from curveclinic.synth.simulate.recipe import ORDERS, Recipe
 from curveclinic.synth.simulate.tasks import Task
 
-POOL: Final = {"vector": 640, "image": 400, "tokens": 192, "series": 400}
+POOL: Final = {"vector": 640, "image": 400, "tokens": 192, "series": 400, "ids": 640}
 """Validation samples of a replica by kind of task: its own val set is the first few, all are the view without noise."""
 
 _BLOCKS: Final = 6
@@ -63,10 +63,8 @@ def make_data(task: Task, recipe: Recipe, generator: torch.Generator) -> Data:
     y_val = _permuted(y_val, column(recipe.val_permuted, device), task.classes)
     x, x_val = _inputs(recipe, x, x_val, generator)
     if not task.classes:
-        y, y_val = (
-            z * column(recipe.target_scale, device) + column(recipe.target_shift * recipe.target_scale, device)
-            for z in (y, y_val)
-        )
+        scale, shift = (column(v, device) for v in (recipe.target_scale, recipe.target_shift))
+        y, y_val = ((z + _like(shift, z)) * _like(scale, z) for z in (y, y_val))
     spread = y.float().flatten(1).var(1, keepdim=True).clamp_min(1e-12)
     jitter = column(np.choose(recipe.order, [1.0, 0.0, 0.0, 0.99]), device)
     return Data(x, y, x_val, y_val, order, jitter, spread)

@@ -179,6 +179,27 @@ def _double_descent(rng: Rng, n: int) -> Draw:
     }
 
 
+def _growing(rng: Rng, n: int) -> Draw:
+    """A schedule that goes up instead of down, or a range test that nobody stopped."""
+    return {"schedule": ints(n, SCHEDULES.index("growing")), "clip": full(n, np.inf)}
+
+
+def _set_back(rng: Rng, n: int) -> Draw:
+    """Weights are lost on the way: pruned, badly restored, or an output layer that starts anew."""
+    return {
+        "set_back_at": rng.uniform(0.05, 0.95, n),
+        "set_back": np.where(rng.random(n) < 0.3, 1.0, rng.uniform(0.05, 0.9, n)),
+    }
+
+
+def _drift(rng: Rng, n: int) -> Draw:
+    return {"drift_at": rng.uniform(0.1, 0.95, n), "drift": log_uniform(rng, 0.1, 1.0, n)}
+
+
+def _slow_average(rng: Rng, n: int) -> Draw:
+    return {"averaged": 1 - log_uniform(rng, 3e-4, 4e-3, n)}
+
+
 def _dead_units(rng: Rng, n: int) -> Draw:
     return {"bias": -log_uniform(rng, 1.0, 30.0, n)}
 
@@ -269,6 +290,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "cold": Fault(4.0, "learning_rate_too_low", factor=_times("lr", 3e-3, 0.1)),
     "frozen": Fault(2.0, "learning_rate_too_low", factor=_times("lr", 1e-7, 3e-4)),
     "long_warmup": Fault(1.0, "warm_up_too_long", _long_warmup),
+    "growing_rate": Fault(2.0, "learning_rate_too_high", _growing, _times("lr", 4.0, 400.0)),
+    "set_back": Fault(2.5, "weights_lost_on_the_way", _set_back),
+    "drift": Fault(2.0, "data_changed_on_the_way", _drift),
+    "slow_average": Fault(1.0, "averaged_weights_lag", _slow_average),
     "ascent": Fault(1.5, "gradient_sign_error", _ascent),
     "tiny_init": Fault(3.0, "initialisation_too_small", _draws("init", 0.01, 0.4)),
     "zero_init": Fault(1.0, "initialisation_too_small", lambda rng, n: {"init": full(n, 1e-6)}),

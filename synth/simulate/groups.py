@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from curveclinic.synth.simulate.faults import FAULTS, HEALTHY, Fault
 from curveclinic.synth.simulate.nets import NETS
 from curveclinic.synth.simulate.recipe import Recipe, draw_healthy
 from curveclinic.synth.simulate.tasks import TASKS
-from curveclinic.synth.simulate.trainer import Setting
+from curveclinic.synth.simulate.trainer import LOSSES, Setting
 
 _SOUND: Final = 0.25
 """Share of replicas without a fault; some of them overfit or stay undertrained all the same."""
@@ -34,6 +34,14 @@ _SIMPLE: Final = ("linear", "mlp_narrow")
 _SLOW: Final = ("tokens", "series")
 _LATE: Final = ("grokking", "large_and_decayed", "interpolated_noise", "double_descent")
 """Faults that need long trainings and memory: they come in groups of their own."""
+
+_REHEARSED: Final = 0.1
+"""Share of the groups that have learnt something before their logs begin."""
+
+_AT_START: Final = (
+    "initialisation_too_small", "initialisation_too_large", "output_initialisation", "saturated_units", "dead_relu",
+)  # fmt: skip
+"""Causes that are over once a net has learnt something."""
 
 _NET_WEIGHTS: Final = {"linear": 1.3, "mlp_narrow": 1.3, "conv": 1.2, "conv_norm": 0.8, "rnn": 1.2, "gru": 0.7,
                        "attention": 1.2}  # fmt: skip
@@ -72,7 +80,11 @@ def draw_group(rng: Rng, replicas: int) -> Group:
     n_train = int(np.exp(rng.uniform(np.log(96), np.log(1500))))
     steps = int(np.exp(rng.uniform(np.log(_SHORTEST), np.log(_LONGEST))))
     faults = _faults(rng, net, task, replicas)
-    return _group(rng, net, task, faults, batch, n_train, steps)
+    if rng.random() >= _REHEARSED:
+        return _group(rng, net, task, faults, batch, n_train, steps)
+    faults = [HEALTHY if fault != HEALTHY and FAULTS[fault].cause in _AT_START else fault for fault in faults]
+    group = _group(rng, net, task, faults, batch, n_train, steps)
+    return replace(group, setting=replace(group.setting, rehearsed=int(rng.integers(100, 600))))
 
 
 def _late_group(rng: Rng, replicas: int) -> Group:
@@ -117,7 +129,8 @@ def _group(
     steps = int(np.clip(allowed / (3.0 * batch), 150, steps))
     stride = max(steps // evals, 1)
     error, lag = bool(rng.random() < 0.5), float(rng.choice([0.01, 0.1, 0.1, 0.3]))
-    return Group(Setting(net, task, batch, steps // stride * stride, stride, error, lag), recipe, faults)
+    loss = str(rng.choice(list(LOSSES), p=[0.7, 0.15, 0.15]))
+    return Group(Setting(net, task, batch, steps // stride * stride, stride, error, lag, loss), recipe, faults)
 
 
 def _apply(rng: Rng, recipe: Recipe, fault: Fault, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curveclinic.synth.simulate.tasks import TOKENS
+from curveclinic.synth.simulate.tasks import IDS, TOKENS
 
 Norms = dict[str, Tensor]
 """Running statistics of batch norm, (R, 1, width) each."""
@@ -21,6 +21,7 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "gelu": functional.gelu,
+    "none": lambda x: x,
 }
 
 
@@ -109,7 +110,7 @@ def _batch_norm(x: Tensor, mode: Mode, name: str) -> Tensor:
 
 def mlp(*hidden: int, act: str = "relu", norm: bool = False) -> Net:
     """Fully connected layers."""
-    gain = {"relu": math.sqrt(2.0), "gelu": math.sqrt(2.0), "tanh": 1.0, "sigmoid": 1.0}[act]
+    gain = {"relu": math.sqrt(2.0), "gelu": math.sqrt(2.0), "tanh": 1.0, "sigmoid": 1.0, "none": 1.0}[act]
     bend = ACTIVATIONS[act]
 
     def weights(inputs: int, outputs: int) -> list[Weight]:
@@ -225,6 +226,37 @@ def attention(width: int) -> Net:
     return Net(weights, forward, ("tokens", "series"), speed=0.15)
 
 
+def factors(width: int) -> Net:
+    """A vector for every user and one for every thing; their product, or a linear map of it for classes."""
+
+    def weights(inputs: int, outputs: int) -> list[Weight]:
+        tables = [Weight((inputs, width), 1 / math.sqrt(width)), Weight((inputs, width), 1 / math.sqrt(width))]
+        return [*tables, *_dense(width, outputs, part="out")]
+
+    def forward(w: list[Tensor], x: Tensor, mode: Mode) -> Tensor:
+        row = torch.arange(len(x), device=x.device)[:, None]
+        both = w[0][row, x[..., 0]] * w[1][row, x[..., 1]]  # (R, N, width)
+        return torch.baddbmm(w[3], _drop(both, mode), w[2])
+
+    return Net(weights, forward, ("ids",))
+
+
+def embedded_mlp(width: int, hidden: int) -> Net:
+    """The vectors of a user and a thing side by side into one hidden layer."""
+
+    def weights(inputs: int, outputs: int) -> list[Weight]:
+        tables = [Weight((inputs, width), 1.0), Weight((inputs, width), 1.0)]
+        return [*tables, *_dense(2 * width, hidden, math.sqrt(2.0)), *_dense(hidden, outputs, part="out")]
+
+    def forward(w: list[Tensor], x: Tensor, mode: Mode) -> Tensor:
+        row = torch.arange(len(x), device=x.device)[:, None]
+        both = torch.cat([w[0][row, x[..., 0]], w[1][row, x[..., 1]]], 2)
+        inner = _drop(torch.relu(torch.baddbmm(w[3], both, w[2])), mode)
+        return torch.baddbmm(w[5], inner, w[4])
+
+    return Net(weights, forward, ("ids",))
+
+
 NETS: Final[dict[str, Net]] = {
     "linear": mlp(),
     "mlp": mlp(32),
@@ -235,19 +267,27 @@ NETS: Final[dict[str, Net]] = {
     "mlp_norm": mlp(32, 24, norm=True),
     "mlp_deep": mlp(20, 20, 20, 20),
     "mlp_sigmoid": mlp(20, 20, 20, act="sigmoid"),
+    "deep_linear": mlp(20, 20, 20, act="none"),
+    "bottleneck": mlp(24, 4, 24, act="gelu"),
     "conv": conv(channels=6),
     "conv_norm": conv(channels=6, norm=True),
     "rnn": recurrent(20, gated=False),
     "gru": recurrent(16, gated=True),
     "attention": attention(16),
+    "factors": factors(8),
+    "embedded_mlp": embedded_mlp(8, 32),
 }
 """Name -> architecture; a new one is one more entry."""
 
 
+_COUNTED: Final = {"tokens": TOKENS, "ids": IDS}
+"""Kinds of task whose inputs are numbers of things, and how many things there are."""
+
+
 def input_width(x: Tensor, kind: str) -> int:
     """Width of what a net's first layer takes."""
-    if kind == "tokens":
-        return TOKENS
+    if kind in _COUNTED:
+        return _COUNTED[kind]
     return x.shape[-1] if kind in ("vector", "series") else math.prod(x.shape[2:])
 
 

@@ -11,7 +11,7 @@ from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
 
 OPTIMISERS: Final = ("sgd", "momentum", "adam", "adamw", "rmsprop")
-SCHEDULES: Final = ("constant", "step", "cosine", "warm_up", "cyclic", "one_cycle", "exponential")
+SCHEDULES: Final = ("constant", "step", "cosine", "warm_up", "cyclic", "one_cycle", "exponential", "growing")
 ORDERS: Final = ("shuffled", "fixed", "by_class", "by_target_blocks")
 BOOKS: Final = (
     "right", "train_stale", "swapped", "metric_stale", "metric_of_another", "val_summed", "val_of_another",
@@ -67,6 +67,14 @@ class Recipe:
     target_scale: FloatArray
     target_shift: FloatArray
     order: IntArray
+    # what is evaluated
+    averaged: FloatArray  # decay of the average of the weights that validation sees, 0 for the weights themselves
+    # changes on the way
+    set_back_at: FloatArray  # share of the training at which weights are lost, 2 for never
+    set_back: FloatArray  # share of the weights that are set to zero then; 1: the output layer starts anew
+    drift_at: FloatArray  # share of the training from which the targets are others, 2 for never
+    drift: FloatArray  # how much so
+    retask: FloatArray  # the same between what was learnt before the log and what it shows, 0 for no change
     # accidents
     corrupt: FloatArray  # bad batches to be expected in the training
     corrupt_size: FloatArray  # its inputs' factor; below 0: wrong labels
@@ -106,7 +114,7 @@ def draw_healthy(rng: Rng, n: int, *, n_train: int, n_val: int, slow: bool) -> R
     rate = np.exp(rng.uniform(low, high)) * (0.6 if slow else 1.0)
     values: dict[str, Any] = {"optimiser": optimiser, "lr": rate, **_optimiser(rng, n, optimiser), **_plain(n)}
     values |= {
-        "schedule": pick(rng, [5, 1.5, 3, 2, 0.7, 0.8, 0.8], n),
+        "schedule": pick(rng, [5, 1.5, 3, 2, 0.7, 0.8, 0.8, 0], n),
         "warmup": np.where(rng.random(n) < 0.25, log_uniform(rng, 0.005, 0.1, n), 0.0),
         "shape_a": rng.random(n),
         "shape_b": rng.random(n),
@@ -116,6 +124,8 @@ def draw_healthy(rng: Rng, n: int, *, n_train: int, n_val: int, slow: bool) -> R
         "n_val": np.maximum(np.rint(n_val * rng.choice([1.0, 1.0, 0.5], n)), 4).astype(np.int64),
         "label_noise": np.where(rng.random(n) < 0.15, rng.uniform(0.01, 0.1, n), 0.0),
     }
+    values["averaged"] = np.where(rng.random(n) < 0.1, 1 - log_uniform(rng, 0.003, 0.2, n), 0.0)
+    values["retask"] = np.where(rng.random(n) < 0.7, rng.uniform(0.0, 1.0, n), 0.0)
     values["val_label_noise"] = values["label_noise"].copy()
     return Recipe(**values)
 
@@ -141,9 +151,10 @@ def _plain(n: int) -> Draw:
     zeros = (
         "bias", "out_bias", "eval_dropout", "smoothing", "penalty", "val_redraw", "val_shift", "val_permuted",
         "val_leak", "input_shift", "target_shift", "corrupt", "corrupt_size", "clipped_out", "log_of_zero", "half",
-        "book_a",
+        "book_a", "set_back", "drift",
     )  # fmt: skip
     return {
+        **{name: full(n, 2.0) for name in ("set_back_at", "drift_at")},
         **{name: full(n, 1.0) for name in ones},
         **{name: full(n, 0.0) for name in zeros},
         **{name: ints(n, 0) for name in ("order", "book")},
@@ -165,6 +176,7 @@ def rates(recipe: Recipe, steps: int) -> FloatArray:
         "cyclic": 0.1 + 0.9 * triangle,
         "one_cycle": np.where(u < peak, 0.04 + 0.96 * u / peak, 0.5 * (1 + np.cos(np.pi * (u - peak) / (1 - peak)))),
         "exponential": np.exp(-u * (1 + 5 * a)),
+        "growing": 10.0 ** ((1 + 2 * a) * (u - 1)),
     }
     out = np.choose(
         recipe.schedule[:, None], [np.broadcast_to(curves[name], (recipe.size, steps)) for name in SCHEDULES]

@@ -74,7 +74,7 @@ def table_of(group: Group, records: Records, number: int) -> pa.Table:
         "metric_sign": np.full(n, -1.0 if group.setting.error and not classes else 1.0),
         "stride": np.full(n, group.setting.stride),
         "epoch": np.maximum(recipe.n_train // group.setting.batch, 1),
-        "cost": np.full(n, np.log(classes)) if classes else records.spread,
+        "cost": records.cost,
         "fixed_order": np.isin(recipe.order, [ORDERS.index(k) for k in ("fixed", "by_class", "by_target_blocks")]),
         "every": np.full(n, every),
     }

@@ -12,7 +12,7 @@ from torch import Tensor
 
 Generator = torch.Generator
 Drawn = tuple[Tensor, Tensor]
-"""Inputs (R, N, ...) and targets: classes (R, N), values (R, N) or tokens (R, N, T)."""
+"""Inputs (R, N, ...) and targets: classes (R, N), values (R, N) or (R, N, V), or tokens (R, N, T)."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,22 @@ class Task:
 
     Attributes:
         draw: (generator, replicas, samples) -> inputs and targets; one distribution a replica.
-        classes: outputs of the model; 0 for a regression.
-        kind: "vector", "image", "tokens" or "series": which models take it.
+        classes: of a classification; 0 for a regression.
+        kind: "vector", "image", "tokens", "series" or "ids": which models take it.
         whole: draws all there is, in random order, whatever number is asked for.
+        values: numbers that a regression predicts.
     """
 
     draw: Callable[[Generator, int, int], Drawn]
     classes: int
     kind: str = "vector"
     whole: int = 0
+    values: int = 1
+
+    @property
+    def outputs(self) -> int:
+        """Outputs of the model."""
+        return self.classes or self.values
 
 
 def _normal(g: Generator, *shape: int) -> Tensor:
@@ -238,6 +245,51 @@ def ups_and_downs(g: Generator, r: int, n: int) -> Drawn:
     return torch.stack(x, 2)[..., None], y
 
 
+WIDTH: Final = 16
+
+
+def low_rank(g: Generator, r: int, n: int) -> Drawn:
+    """Vectors near a bent surface of few dimensions, to be reconstructed."""
+    hidden = torch.tanh(_normal(g, r, n, 4) @ _normal(g, r, 4, 10))
+    x = hidden @ _normal(g, r, 10, WIDTH) + (0.05 + 0.6 * _uniform(g, r, 1, 1)) * _normal(g, r, n, WIDTH)
+    x = _standard(x)
+    return x, x.clone()
+
+
+PIXELS: Final = 64
+
+
+def pictures(g: Generator, r: int, n: int) -> Drawn:
+    """Images of stripes, to be reconstructed."""
+    image = bars(g, r, n)[0]
+    image = image / image.flatten(1).std(1).reshape(-1, 1, 1, 1)
+    return image, image.flatten(2)
+
+
+IDS: Final = 50
+"""Users, and as many things, of a recommender."""
+
+
+def _taste(g: Generator, r: int, n: int) -> Drawn:
+    """Pairs of a user and a thing (R, N, 2), and how well they go together: a product of two vectors."""
+    pair = _classes(g, IDS, r, n, 2)
+    users, things = _normal(g, r, IDS, 3), _normal(g, r, IDS, 3)
+    return pair, (_pick(users, pair[..., 0]) * _pick(things, pair[..., 1])).sum(2)
+
+
+def ratings(g: Generator, r: int, n: int) -> Drawn:
+    """What a user gives a thing."""
+    pair, liking = _taste(g, r, n)
+    return pair, _noisy(g, liking)
+
+
+def clicks(g: Generator, r: int, n: int) -> Drawn:
+    """Whether a user takes a thing."""
+    pair, liking = _taste(g, r, n)
+    sharp = 0.5 + 3.0 * _uniform(g, r, 1)
+    return pair, (_uniform(g, r, n) < torch.sigmoid(sharp * liking)).long()
+
+
 TASKS: Final[dict[str, Task]] = {
     "blobs": Task(lambda g, r, n: blobs(g, r, n, classes=4, width=10), 4),
     "many_blobs": Task(lambda g, r, n: blobs(g, r, n, classes=20, width=16), 20),
@@ -258,5 +310,9 @@ TASKS: Final[dict[str, Task]] = {
     "markov_pairs": Task(lambda g, r, n: markov(g, r, n, order=2), TOKENS, "tokens"),
     "adding": Task(adding, 0, "series"),
     "ups_and_downs": Task(ups_and_downs, 3, "series"),
+    "low_rank": Task(low_rank, 0, values=WIDTH),
+    "pictures": Task(pictures, 0, "image", values=PIXELS),
+    "ratings": Task(ratings, 0, "ids"),
+    "clicks": Task(clicks, 2, "ids"),
 }
 """Name -> data; a new kind of data is one more entry."""

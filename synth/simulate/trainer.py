@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,8 +21,11 @@ from curveclinic.synth.simulate.tasks import TASKS, Task
 DENSE: Final = 1500
 """Most recorded steps of a training."""
 
-_VIEWED: Final = {"vector": 512, "image": 320, "tokens": 160, "series": 320}
+_VIEWED: Final = {"vector": 512, "image": 320, "tokens": 160, "series": 320, "ids": 512}
 """Training samples of an evaluation: enough for a view of the loss without the noise of batches."""
+
+_REHEARSAL: Final = 3e-3
+"""Adam's learning rate before the log begins."""
 
 _OVERFLOW: Final = 65504.0
 """Largest number of half precision."""
@@ -43,7 +47,7 @@ class Records:
         full_loss, full_metric: (R, E) on (most of) the train set as training sees it (dropout, augmentation, penalty).
         batch_noise: (R, E) standard deviation of the loss of one batch at fixed weights.
         pool_loss, pool_metric: (R, E) on a large sample of the val distribution.
-        spread: (R,) variance of a regression's targets.
+        cost: (R,) loss of a constant prediction.
     """
 
     step: IntArray
@@ -60,7 +64,7 @@ class Records:
     batch_noise: FloatArray
     pool_loss: FloatArray
     pool_metric: FloatArray
-    spread: FloatArray
+    cost: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,8 @@ class Setting:
         stride: steps between evaluations.
         error: the metric of a regression is the mean absolute error, else the explained share of the variance.
         norm_momentum: of batch norm's running statistics.
+        loss: of a regression, one of `LOSSES`.
+        rehearsed: steps of training before the log begins, perhaps on another task.
     """
 
     net: str
@@ -83,6 +89,16 @@ class Setting:
     stride: int
     error: bool = False
     norm_momentum: float = 0.1
+    loss: str = "squared"
+    rehearsed: int = 0
+
+
+LOSSES: Final[dict[str, Callable[[Tensor], Tensor]]] = {
+    "squared": torch.square,
+    "absolute": torch.abs,
+    "huber": lambda away: functional.huber_loss(away, torch.zeros_like(away), reduction="none"),
+}
+"""What a regression makes of an error."""
 
 
 def eval_steps(setting: Setting) -> IntArray:
@@ -109,10 +125,13 @@ class _Training:
         self.net: Net = NETS[setting.net]
         self.task: Task = TASKS[setting.task]
         self.viewed = _VIEWED[self.task.kind]
-        layout = self.net.weights(input_width(data.x, self.task.kind), max(self.task.classes, 1))
+        layout = self.net.weights(input_width(data.x, self.task.kind), self.task.outputs)
         self.shapes = [w.shape for w in layout]
         self.sizes = [w.size for w in layout]
         self.theta = self._initial(layout)
+        self.fresh = self.theta.detach().clone()
+        self.output = torch.cat([torch.full((w.size,), w.part.startswith("out"), device=self.device) for w in layout])
+        self.average = self.fresh.clone()
         self.norms = fresh_norms(self.net, recipe.size, self.device)
         self.optimise = _optimiser(recipe, self.theta)
         self.rate = column(rates(recipe, setting.steps), self.device, 1).view(recipe.size, -1)
@@ -153,11 +172,13 @@ class _Training:
         dense: list[tuple[Tensor, ...]] = []
         evaluated: list[tuple[Tensor, ...]] = []
         kept = np.arange(every - 1, setting.steps, every)
+        self._rehearse()
         for step in range(setting.steps + 1):
             if at < len(times) and times[at] == step:
                 evaluated.append(self._evaluate())
                 at += 1
             if step < setting.steps:
+                self._change(step)
                 seen = self._step(step)
                 if step % every == every - 1:
                     dense.append(seen)
@@ -165,10 +186,49 @@ class _Training:
         names = ("full_loss", "full_metric", "batch_noise", "val_loss", "val_metric", "pool_loss", "pool_metric")
         views = {name: _stacked(column_) for name, column_ in zip(names, zip(*evaluated, strict=True), strict=True)}
         rate = self.rate.cpu().numpy().astype(np.float64)[:, kept]
-        spread = self.data.spread[:, 0].cpu().numpy().astype(np.float64)
+        cost = self._cost().cpu().numpy().astype(np.float64)
         return Records(
-            kept, loss, metric, rate, norm, _any(self.bad, kept, every), times, spread=spread, **views
+            kept, loss, metric, rate, norm, _any(self.bad, kept, every), times, cost=cost, **views
         )  # fmt: skip
+
+    def _rehearse(self) -> None:
+        """Trains before the log begins; what is learnt may be another task than the log's."""
+        if not self.setting.rehearsed:
+            return
+        row = torch.arange(len(self.theta), device=self.device)[:, None]
+        adam = torch.optim.Adam([self.theta], lr=_REHEARSAL)
+        for step in range(self.setting.rehearsed):
+            index = self._indices(step)
+            each, _ = self._losses(self.theta, self.data.x[row, index], self.data.y[row, index], train=True)
+            (self.theta.grad,) = torch.autograd.grad(each.mean(1).sum(), self.theta)
+            adam.step()
+        self._retarget(np.flatnonzero(self.recipe.retask > 0), self.recipe.retask)
+        self.theta.grad = None
+        self.average = self.theta.detach().clone()
+
+    def _change(self, step: int) -> None:
+        """What happens on the way: weights are lost, targets become others."""
+        recipe, steps = self.recipe, self.setting.steps
+        lost = np.flatnonzero(np.floor(recipe.set_back_at * steps) == step)
+        if len(lost):
+            rows = torch.as_tensor(lost, device=self.device)
+            share = column(recipe.set_back[lost], self.device)
+            with torch.no_grad():
+                kept = torch.rand(self.theta[rows].shape, generator=self.generator, device=self.device) >= share
+                anew = torch.where(self.output, self.fresh[rows], self.theta[rows])
+                self.theta[rows] = torch.where(share >= 1.0, anew, self.theta[rows] * kept)
+        self._retarget(np.flatnonzero(np.floor(recipe.drift_at * steps) == step), recipe.drift)
+
+    def _retarget(self, changed: IntArray, size: FloatArray) -> None:
+        """Gives some replicas other targets, the more so the larger their size in 0..1 is."""
+        if not len(changed):
+            return
+        data, rows = self.data, torch.as_tensor(changed, device=self.device)
+        by = column(size[changed], self.device)
+        width = math.prod(data.x.shape[2:])
+        way = torch.randn(len(changed), width, 1, generator=self.generator, device=self.device) / math.sqrt(width)
+        for x, y in ((data.x, data.y), (data.x_val, data.y_val)):
+            y[rows] = _other(x[rows].flatten(2).float() @ way, y[rows], by, self.task.classes)
 
     def _indices(self, step: int) -> Tensor:
         """(R, B) samples of this step; epochs that begin are put in their order."""
@@ -186,7 +246,7 @@ class _Training:
         row = torch.arange(len(self.theta), device=self.device)[:, None]
         index = self._indices(step)
         x, y = self._corrupted(self.data.x[row, index], self.data.y[row, index], step)
-        each, metric = self._losses(x, y, train=True)
+        each, metric = self._losses(self.theta, x, y, train=True)
         loss = each.mean(1) + self._penalty()
         (gradient,) = torch.autograd.grad(loss.sum(), self.theta)
         broken = ~torch.isfinite(loss)[:, None]
@@ -195,6 +255,8 @@ class _Training:
         gradient *= (self.columns["clip"] / norm[:, None].clamp_min(1e-30)).clamp_max(1.0) * self.columns["sign"]
         with torch.no_grad():
             self.optimise(self.theta, gradient, self.rate[:, step : step + 1])
+            if (self.recipe.averaged > 0).any():
+                self.average.lerp_(self.theta, 1 - self.columns["averaged"])
         return loss.detach(), metric.mean(1), norm
 
     def _corrupted(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -206,7 +268,8 @@ class _Training:
             factor = torch.where(now & (size > 0), size, 1.0)
             x = x * factor.reshape(-1, *[1] * (x.dim() - 1))
         wrong = (now & ((size < 0) | (x.dtype == torch.long))).reshape(-1, *[1] * (y.dim() - 1))
-        other = (y + 1) % self.task.classes if self.task.classes else 6 * self.data.spread.sqrt() - y
+        far = 6 * self.data.spread.sqrt().reshape(-1, *[1] * (y.dim() - 1))
+        other = (y + 1) % self.task.classes if self.task.classes else far - y
         return x, torch.where(wrong, other, y)
 
     def _penalty(self) -> Tensor:
@@ -214,8 +277,8 @@ class _Training:
             return torch.zeros(len(self.theta), device=self.device)
         return self.columns["penalty"][:, 0] * (self.theta**2).sum(1)
 
-    def _losses(self, x: Tensor, y: Tensor, *, train: bool) -> tuple[Tensor, Tensor]:
-        """(R, N) loss and metric of every sample."""
+    def _losses(self, theta: Tensor, x: Tensor, y: Tensor, *, train: bool) -> tuple[Tensor, Tensor]:
+        """(R, N) loss and metric of every sample under the weights theta."""
         rate = self.recipe.dropout if train else self.recipe.eval_dropout
         dropout = column(rate, self.device, 3) if (rate > 0).any() else None
         if train and x.dtype != torch.long and (self.recipe.augment > 0).any():
@@ -225,10 +288,10 @@ class _Training:
         mode = Mode(dropout, self.norms, train, self.setting.norm_momentum, self.generator)
         weights = [
             part.view(-1, *shape)
-            for part, shape in zip(torch.split(self.theta, self.sizes, 1), self.shapes, strict=True)
+            for part, shape in zip(torch.split(theta, self.sizes, 1), self.shapes, strict=True)
         ]  # fmt: skip
         out = self.net.forward(weights, x, mode)
-        return self._classified(out, y, train) if self.task.classes else self._regressed(out[..., 0], y)
+        return self._classified(out, y, train) if self.task.classes else self._regressed(out, y)
 
     def _classified(self, out: Tensor, y: Tensor, train: bool) -> tuple[Tensor, Tensor]:
         flag = self.columns["clipped_out"].reshape(-1, *[1] * (out.dim() - 1))
@@ -246,24 +309,35 @@ class _Training:
         return (each, right) if each.dim() == 2 else (each.mean(2), right.mean(2))
 
     def _regressed(self, out: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        flag = self.columns["clipped_out"].reshape(-1, 1, 1)
         if (self.recipe.clipped_out > 0).any():
-            out = torch.where(self.columns["clipped_out"] > 0, torch.relu(out), out)
-        away = out - y
-        each = away * away
+            out = torch.where(flag > 0, torch.relu(out), out)
+        away = out - y.reshape(out.shape)
+        each = LOSSES[self.setting.loss](away).mean(2)
         limit = torch.where(self.columns["half"] > 0, _OVERFLOW, torch.inf)
         each = torch.where(each > limit, torch.inf, each)
-        metric = away.detach().abs() if self.setting.error else 1 - each.detach() / self.data.spread
+        off = away.detach()
+        metric = off.abs().mean(2) if self.setting.error else 1 - (off * off).mean(2) / self.data.spread
         return each, metric
+
+    def _cost(self) -> Tensor:
+        """(R,) loss of a constant prediction."""
+        if self.task.classes:
+            return torch.full((len(self.theta),), math.log(self.task.classes))
+        y = self.data.y.flatten(2) if self.data.y.dim() > 2 else self.data.y[..., None]
+        return LOSSES[self.setting.loss](y - y.mean((1, 2), keepdim=True)).mean((1, 2)).clamp_min(1e-12)
 
     @torch.no_grad()
     def _evaluate(self) -> tuple[Tensor, ...]:
-        each, metric = self._losses(self.data.x[:, : self.viewed], self.data.y[:, : self.viewed], train=True)
+        x, y = self.data.x[:, : self.viewed], self.data.y[:, : self.viewed]
+        each, metric = self._losses(self.theta, x, y, train=True)
         weight = self.first_train
         mean = (each * weight).sum(1)
         var = ((each - mean[:, None]) ** 2 * weight).sum(1)
         size = self.n_train[:, 0].clamp_max(self.setting.batch)
         full = (mean + self._penalty(), (metric * weight).sum(1), (var / size).sqrt())
-        each, metric = self._losses(self.data.x_val, self.data.y_val, train=False)
+        theta = torch.where(self.columns["averaged"] > 0, self.average, self.theta)
+        each, metric = self._losses(theta, self.data.x_val, self.data.y_val, train=False)
         weight = self._val_weight(each.shape[1])
         return (*full, (each * weight).sum(1), (metric * weight).sum(1), each.mean(1), metric.mean(1))
 
@@ -273,6 +347,24 @@ class _Training:
             return self.first_val
         order = torch.rand(self.recipe.size, width, generator=self.generator, device=self.device).argsort(1)
         return torch.where(self.columns["val_redraw"] > 0, self.first_val.gather(1, order), self.first_val)
+
+
+def _other(map_: Tensor, y: Tensor, by: Tensor, classes: int) -> Tensor:
+    """Targets of a task that shares some of the last one's: the first classes change places, values shift with x.
+
+    Args:
+        map_: (R, N, 1) a random linear map of the inputs.
+        y: (R, N, ...) targets.
+        by: (R, 1) how much is other, 0..1.
+        classes: 0 for a regression.
+    """
+    by = by.reshape(-1, *[1] * (y.dim() - 1))
+    if classes:
+        first = (by * classes).ceil().clamp(2, classes).long()
+        return torch.where(y < first, (y + 1) % first, y)
+    spread = y.flatten(1).std(1).reshape(by.shape)
+    moved = map_[..., 0].reshape(*map_.shape[:2], *[1] * (y.dim() - 2))
+    return (1 - by) * y + by * spread * moved / moved.flatten(1).std(1).clamp_min(1e-6).reshape(by.shape)
 
 
 def _optimiser(recipe: Recipe, theta: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:
