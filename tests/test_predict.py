@@ -273,11 +273,31 @@ def test_a_critic_on_its_way_back_to_zero_does_not_diverge(total):
     critic = both | {name: both["d_loss"] + both["g_loss"] for name in total}
     d = predict_pathology(critic)
     assert "divergence" not in d.labels
-    assert "do not diverge on the way back" in d.unchecked["divergence"]
+    assert "have not blown up" in d.unchecked["divergence"]
     assert "divergence" in predict_pathology({name: -values for name, values in critic.items()}).probabilities
     assert "divergence" in predict_pathology({name: values[::-1] for name, values in critic.items()}).probabilities
     rising = {name: values + 40 * (k / 100) ** 2 for name, values in critic.items()}
     assert "divergence" in predict_pathology(rising).labels
+
+
+def test_a_generator_that_is_beaten_does_not_diverge_and_one_that_blows_up_does():
+    rng, k = np.random.default_rng(1), np.arange(300)
+    noise = 0.1 * rng.standard_normal((2, 300))
+    beaten = {"d_loss": 0.5 + 1.4 * np.exp(-k / 40) + noise[0], "g_loss": 1.5 + 2.5 * k / 300 + noise[1]}
+    assert predict_pathology(beaten).labels == ("healthy",)
+    blown = {"d_loss": beaten["d_loss"], "g_loss": beaten["g_loss"] * np.where(k > 200, np.exp((k - 200) / 20), 1.0)}
+    assert "divergence" in predict_pathology(blown).labels
+
+
+def test_one_last_point_is_no_overfitting_beside_another_finding(use):
+    use(StandIn({"overfitting": 0.9, "val_spikes": 0.9}))
+    train, val = decay(60, end=0.3), decay(60, end=0.4)
+    val[20], val[-1] = 3.0, 3.0
+    d = predict_pathology({"train_loss": train, "val_loss": val})
+    assert d.labels == ("val_spikes",)
+    assert "one point is no trend" in d.unchecked["overfitting"]
+    assert d.stop_at is None
+    assert "overfitting" not in d.probabilities
 
 
 def test_adversarial_losses_are_judged_on_two_labels_only(use):

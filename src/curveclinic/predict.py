@@ -111,7 +111,7 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
             message = decided.message(i, list(run.channels), run.notes)
             yield undetermined(decided.reason(i, list(run.channels)), run, message=message)
         else:
-            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], balancing=bool(decided.balancing[i])))
+            yield _diagnosis(run, i, rows, kinds.reasons(i, reasons[i], decided.withheld.get(i, {})))
 
 
 class _Rows:

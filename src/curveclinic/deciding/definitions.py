@@ -154,9 +154,9 @@ def _divergence(q: Names) -> Statement:
     mostly_lost = all_of(
         above(q["t_rise_drop"], 0.5, 0.7), above(q["t_rise_rel"], 1.0, 2.0), above(q["t_above_start_rel"], -0.5, -0.3)
     )
-    # for most of the run the only way is up
+    # for half of the run and more the only way is up
     climbs = all_of(
-        above(q["t_rise_drop"], 0.25, 0.45), above(q["t_rise_rel"], 0.6, 1.2), below(q["t_low_at"], 0.4, 0.55)
+        above(q["t_rise_drop"], 0.2, 0.32), above(q["t_rise_rel"], 0.4, 0.8), below(q["t_low_at"], 0.52, 0.65)
     )
     far_past = above(q["t_above_start_rel"], 0.1, 0.3)
     return all_of(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import loss_points, without_lone_val
-from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
+from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.merge import Verdicts, merge
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
 from curveclinic.deciding.spans import PEAKS
@@ -39,6 +39,7 @@ FEWEST: Final = 5
 """Finite points the train loss must have for a run to be called healthy."""
 
 _OVERFITTING: Final = LABELS.index("overfitting")
+_DIVERGENCE: Final = LABELS.index("divergence")
 
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
@@ -51,13 +52,11 @@ _RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
-_DIVERGENCE: Final = np.isin(LABELS, ["divergence"])
-
-_BACK: Final = 0.75
-"""Share of its depth below 0 at which a loss is on its way back."""
-
 _END: Final = 0.05
 """Share of the points whose median is the level at the end."""
+
+_BLOWN_UP: Final = 5.0
+"""Multiple of an early magnitude, that of the lower quarter, from which a loss of opponents has blown up."""
 
 
 @dataclass(eq=False)
@@ -91,8 +90,7 @@ class Judged:
         undetermined: (n,) runs that get no verdict: the doubtful ones, and without a finding those of too few points,
             and those of which hardly a label can be judged.
         encoded: what the network was shown, features without curves; None without weights.
-        balancing: (n,) runs of two losses that play against each other, below 0 and on the way back to it: a critic
-            that is fooled ever better, no divergence.
+        withheld: row -> label -> why it is not judged of this run alone.
         stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
         onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
     """
@@ -104,7 +102,7 @@ class Judged:
     doubtful: dict[int, str]
     undetermined: BoolArray
     encoded: Encoded | None
-    balancing: BoolArray
+    withheld: dict[int, dict[str, str]]
     stop_at: FloatArray
     onset: FloatArray
     end: FloatArray
@@ -143,17 +141,23 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     """
     opinions = opinions_on(batch, classifier)
     counts, unlike = opinions.counts, kinds.unlike
-    balancing, rules = np.zeros_like(unlike), opinions.rules
+    rules = opinions.rules
     if np.count_nonzero(kinds.opposed | unlike):
-        balancing = _balancing(batch, kinds.opposed)
-        rules = without(rules, kinds.silent | balancing[:, None] & _DIVERGENCE)
+        rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
+    lone = lone_rise(batch, verdicts.present[:, _OVERFITTING])
+    only = np.add.reduce(verdicts.present, axis=1) == 1
+    withheld = {row: {"overfitting": reason} for row, reason in lone.items() if not only[row]}
+    balancing = _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE])
+    withheld |= {row: {**withheld.get(row, {}), "divergence": BALANCING_REASON} for row in balancing}
+    if withheld:
+        rules = without(rules, _cells(withheld, unlike))
+        verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
-    overfits_only = verdicts.present[:, _OVERFITTING] & (found == 1)
-    doubtful = frozen_validation(batch, ~(ill | unlike)) | lone_rise(batch, overfits_only) | doubtful
+    doubtful = frozen_validation(batch, ~(ill | unlike)) | {row: lone[row] for row in lone if only[row]} | doubtful
     undetermined = (points < FEWEST) & (found == 0)
     judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
@@ -171,7 +175,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         doubtful=doubtful,
         undetermined=undetermined,
         encoded=opinions.encoded,
-        balancing=balancing,
+        withheld=withheld,
         stop_at=stop_at,
         onset=onset,
         end=end,
@@ -202,17 +206,27 @@ def _hardly_judged(counts: IntArray) -> str:
     return f"hardly a label could be judged: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
 
 
-def _balancing(batch: Batch, opposed: BoolArray) -> BoolArray:
-    """(n,) runs with opponents whose train loss is mostly below 0 and ends nearer to 0 than it was."""
-    train, out = batch.channels["train_loss"], np.zeros_like(opposed)
-    for row in np.flatnonzero(opposed):
+def _cells(withheld: Mapping[int, Mapping[str, str]], like: BoolArray) -> BoolArray:
+    """(n, 20) True at what is withheld of as many runs as `like` (n,) has."""
+    out = np.zeros((len(like), len(LABELS)), dtype=bool)
+    for row, labels in withheld.items():
+        out[row, [LABELS.index(label) for label in labels]] = True
+    return out
+
+
+def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
+    """Yields runs with opponents whose train loss ends at a size that it had before: one is better off at times.
+
+    A generator that is beaten, or a critic that is fooled, is no divergence.
+    """
+    train = batch.channels["train_loss"]
+    for row in np.flatnonzero(opposed).tolist():
         values = train.values[train.offsets[row] : train.offsets[row + 1]]
         values = values[np.isfinite(values)]
         if len(values):
             end = np.median(values[-max(1, int(_END * len(values))) :])
-            low = values.min()
-            out[row] = np.median(values) < 0 and _BACK * low < end < -low
-    return out
+            if np.abs(end) <= _BLOWN_UP * np.quantile(np.abs(values), 0.25):
+                yield row
 
 
 def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:

@@ -17,10 +17,12 @@ _NOT_REINFORCED: Final = ~np.isin(LABELS, FACTS)
 """(20,) labels that cannot be said of such runs."""
 
 _ADVERSARIAL_REASON: Final = f"{ADVERSARIAL_NOTE}: only non_finite and divergence are judged"
-_BALANCING_REASON: Final = f"{OPPONENTS} below 0 do not diverge on the way back to it"
+BALANCING_REASON: Final = f"{OPPONENTS} rise and fall with each other, and have not blown up"
 
 REINFORCEMENT_REASON: Final = f"{REINFORCEMENT} rise and fall with what the policy meets, so only non_finite is judged"
 """Why nothing else is said of them."""
+
+_NOTHING: Final[dict[str, str]] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,21 +58,20 @@ class Kinds:
         """(n, 20) labels that cannot be said of a run of its kind."""
         return self.adversarial[:, None] & _NOT_ADVERSARIAL | self.reinforced[:, None] & _NOT_REINFORCED
 
-    def reasons(self, i: int, known: dict[str, str], *, balancing: bool) -> dict[str, str]:
+    def reasons(self, i: int, known: dict[str, str], withheld: dict[str, str] = _NOTHING) -> dict[str, str]:
         """Returns label -> why it is unchecked of one run.
 
         Args:
             i: the run.
             known: why labels are unchecked of any run with its channels.
-            balancing: see `judging.Judged`.
+            withheld: label -> why it is not judged of this run, of `judging.Judged`.
         """
         if self.reinforced[i]:
             return {label: REINFORCEMENT_REASON for label in LABELS if label not in FACTS}
-        if not self.opposed[i]:
+        own = withheld
+        if self.adversarial[i]:
+            own = withheld | {label: _ADVERSARIAL_REASON for label in LABELS if label not in FATAL}
+        if not own:
             return known
-        alone = self.adversarial[i]
-        own = {label: _ADVERSARIAL_REASON for label in LABELS if alone and label not in FATAL}
-        if balancing:
-            own.setdefault("divergence", _BALANCING_REASON)
         both = known | own
         return {label: both[label] for label in LABELS if label in both}

@@ -39,7 +39,7 @@ _SPANS: Final[dict[str, _Span]] = {
     "not_learning": _Span("t_first_step"),
     "undertrained": _Span(None),
     "slow_start": _Span("t_first_step", "t_fallen_step", "t_"),
-    "divergence": _Span("t_low_step"),
+    "divergence": _Span("t_rise_step"),
     "non_finite": _Span("bad_first_step", "bad_last_step"),
     "oscillation": _Span("t_swing_first", "t_swing_last", "t_"),
     "loss_spikes": _Span("t_jump_first", "t_jump_last", peaks_of="train_loss"),

@@ -15,6 +15,9 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
 
+_AS_LOW = (2.5, 0.002)
+"""Errors of the level, and share of its final rise, by which a level that is still as low as the lowest exceeds it."""
+
 _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
 
@@ -154,15 +157,21 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 
 
 def _places(level: Level, ends: _Ends) -> Quantities:
-    """Where the level is lowest, leaves its start, is half way down, becomes flat: shares of the run, and steps."""
+    """Where the level is lowest, leaves its start, is half way down, becomes flat, rises: shares of the run, and steps.
+
+    It rises from the last place that is as low as the lowest, but for its error.
+    """
     view, (n, width) = level.view, level.view.shape
-    reached = np.empty((3, n, width + 1), dtype=bool)
+    reached = np.empty((4, n, width + 1), dtype=bool)
     reached[:, :, width] = True  # where none is
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
     np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
     np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])
-    fallen, half, flat = reached.argmax(axis=2)
-    columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat]), width - 1)
+    still_low = ends.low + _AS_LOW[0] * level.error + _AS_LOW[1] * (ends.end - ends.low)
+    np.less_equal(view[:, ::-1], still_low[:, None], out=reached[3, :, :width])
+    fallen, half, flat, risen = reached.argmax(axis=2)
+    rises = np.maximum(width - 1 - risen, ends.low_at)
+    columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat, rises]), width - 1)
     share, steps = columns / (width - 1), level.steps[row_numbers(n), columns]
     return {
         "low_at": share[0],
@@ -174,6 +183,7 @@ def _places(level: Level, ends: _Ends) -> Quantities:
         "low_step": steps[0],
         "fallen_step": steps[1],
         "plateau_step": steps[3],
+        "rise_step": steps[4],
     }
 
 
