@@ -23,7 +23,7 @@ from curveclinic.model.features import features_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.records import joined
 
-ENCODER_VERSION: Final = "7"
+ENCODER_VERSION: Final = "8"
 """Raised whenever an encoded value changes; the sidecar must carry the same."""
 
 TENSOR_CHANNELS: Final = (

@@ -38,7 +38,7 @@ SHARES: Final = (
     *(f"t_{name}" for name in _SHARES),
     *(f"v_{name}" for name in _SHARES),
     "v_flat_late", "t_late_fall", "t_after_low", "t_floor", "fit_at", "late_fall", "bad_share", "late_fall_at", "refit",
-    "period_strength", "swing_shared", "metric_gain_after_low", "lr_cycles",
+    "period_strength", "swing_shared", "metric_gain_after_low", "lr_cycles", "metric_typical", "metric_follows",
 )  # fmt: skip
 """Quantities of the order of one."""
 

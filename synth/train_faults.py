@@ -7,6 +7,7 @@ import numpy as np
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
 from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+from curveclinic.synth.plan import LOGGING
 from curveclinic.synth.swings import SWINGS
 
 
@@ -170,7 +171,7 @@ def climbs_back(rng: Rng, n: int) -> Draw:
         "blow_kind": ints(n, 1),
         "blow_at": rng.uniform(0.05, 0.6, n),
         "blow_by": log_uniform(rng, 0.2, 3.5, n),
-        "blow_val": np.where(rng.random(n) < 0.7, rng.uniform(0.8, 1.05, n), rng.uniform(0, 1, n)),
+        "blow_val": np.where(rng.random(n) < 0.6, rng.uniform(0.8, 1.05, n), np.maximum(rng.uniform(-0.6, 1, n), 0.0)),
         "rate": log_uniform(rng, 10, 200, n),
         "floor": log_uniform(rng, 0.02, 0.6, n),
         "metric_kind": pick(rng, {0: 2, 1: 1}, n),
@@ -203,6 +204,23 @@ def exponential_blow_up(rng: Rng, n: int) -> Draw:
         "nan_at": np.where(rng.random(n) < 0.35, rng.uniform(0.3, 1, n), 2.0),
         "points": np.clip(log_uniform(rng, 5, 300, n), 5, 300).astype(int),
         "floor": rng.uniform(0.3, 1, n),
+    }
+
+
+def thrown(rng: Rng, n: int) -> Draw:
+    """The first steps throw the loss to a multiple of its first value; there it stays, or comes down a little."""
+    return {
+        "stick": 1 / log_uniform(rng, 1.4, 60, n) - 1,
+        "stick_rate": log_uniform(rng, 150, 8000, n),
+        "rate": log_uniform(rng, 0.5, 100, n),
+        "floor": np.where(rng.random(n) < 0.6, rng.uniform(0.75, 1.0, n), rng.uniform(0.2, 0.9, n)),
+        "window_start": full(n, 0.0),
+        "logging": pick(rng, {LOGGING.index("step"): 4, LOGGING.index("window"): 1, LOGGING.index("eval"): 1}, n),
+        "points": np.clip(log_uniform(rng, 12, 2000, n), 5, 30_000).astype(int),
+        "noise": log_uniform(rng, 3e-3, 0.25, n),
+        "metric_kind": pick(rng, {1: 2, 2: 2, 0: 1}, n),
+        "grad_kind": pick(rng, {0: 3, 2: 1}, n),
+        "schedule": pick(rng, {SCHEDULE["constant"]: 3, SCHEDULE["cosine"]: 1}, n),
     }
 
 

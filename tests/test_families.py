@@ -216,14 +216,17 @@ def test_delayed_generalisation_waits_for_val(monkeypatch: pytest.MonkeyPatch) -
     assert np.quantile(missing, 0.1) > 0.4
 
 
-def test_a_blow_up_starts_at_the_best_level(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blow_up_starts_where_the_level_leaves_its_best(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = sample_of(monkeypatch, "blow_up")
     rows, onset, _ = runs_with(sample, "divergence")
-    apart = []
+    height, before = [], []
     for row, at in zip(rows, onset, strict=True):
         steps, values = points(sample.logged.clean.channels["train_loss"], row)
-        apart.append(abs(steps[values.argmin()] - at) / (steps[-1] - steps[0]))
-    assert np.quantile(apart, 0.9) < 0.12
+        start = int(np.abs(steps - at).argmin())
+        height.append((values[start] - values.min()) / (values[-1] - values.min()))
+        before.append(start >= values.argmin() - 0.02 * len(values))
+    assert np.quantile(height, 0.9) < 0.05
+    assert np.mean(before) > 0.9
     assert sample.truth.severe[rows, LABELS.index("divergence")].all()
 
 

@@ -97,7 +97,7 @@ def test_one_report_names_one_step_of_the_valley():
             strayed += 1
             assert sentence.startswith(
                 f"noise aside, val loss was lowest around step {onset:g} (its lowest single value is "
-                f"{curves['val_loss'].min():.4g}, at step {lowest}) and ends at"
+                f"{curves['val_loss'].min():.4g}, at step {lowest}) and ends "
             )
         assert f"from step {d.stop_at:g} on" in str(d)
     assert strayed >= 3

@@ -159,7 +159,7 @@ def _divergence(q: Names) -> Statement:
         above(q["t_rise_drop"], 0.2, 0.32), above(q["t_rise_rel"], 0.4, 0.8), below(q["t_low_at"], 0.52, 0.65)
     )
     far_past = above(q["t_above_start_rel"], 0.1, 0.3)
-    return all_of(
+    rises = all_of(
         any_of(back_at_start, mostly_lost, climbs),
         above(q["t_rise_rel"], 0.04, 0.1),
         above(q["t_rise_snr"], 4.0, 8.0),
@@ -167,6 +167,22 @@ def _divergence(q: Names) -> Statement:
         any_of(above(q["t_count"], 2.0, 3.0), _blows_up(q)),
         # two or three points up are a wobble, unless they go far, or far past where they began
         any_of(above(q["t_count"], 5.0, 9.0), above(q["t_rise_rel"], 0.3, 1.0), far_past),
+    )
+    return any_of(rises, _leaps(q))
+
+
+def _leaps(q: Names) -> Statement:
+    """The first step throws the loss to a multiple of its first value, and it never comes back."""
+    return all_of(
+        below(q["first_over_near"], 0.45, 0.65),
+        below(q["first_over_last"], 0.5, 0.7),
+        # at once, where an average that begins at 0 rises for a while, and for good
+        below(q["first_kink"], 0.15, 0.35),
+        below(q["near_over_last"], 1.6, 2.6),
+        below(q["t_noise_rel"], 0.15, 0.35),
+        # a first batch that was easy comes again
+        below(q["period_strength"], 0.3, 0.5),
+        above(q["t_count"], 6.0, 10.0),
     )
 
 

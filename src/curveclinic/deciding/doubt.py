@@ -75,6 +75,9 @@ drop at most."""
 _SHARED: Final = 0.4
 """Correlation with the moves of val from which train's scatter or wave is the model's."""
 
+_TOP: Final = 0.1
+"""Share of its range within which the first level is the highest."""
+
 _FOLLOWED: Final = 0.8
 """Correlation with a metric from which a loss that goes to and fro is the model's: both fare alike."""
 
@@ -187,10 +190,11 @@ def _look(piece: Suspects) -> Doubts:
     followed = q["metric_follows"] >= _FOLLOWED
     moves = ~constant & ~(dying & _is_slight(train)) & ~followed & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
-    # a wave that val makes too, step for step, is the model's
-    lone = ~(q["swing_shared"] >= _SHARED)
+    # a wave that val makes too, step for step, is the model's; so is a walk that comes down from its highest level
+    shared = q["swing_shared"] >= _SHARED
+    descends = train.view[:, 0] >= train.top - _TOP * spread
     return Doubts(
-        piece.rows, constant, wave & unscheduled & lone, walk & unscheduled, scatter & moves,
+        piece.rows, constant, wave & unscheduled & ~shared, walk & unscheduled & ~(shared & descends), scatter & moves,
         legs, late, *train.raw_ends(), level, train.count,
     )  # fmt: skip
 

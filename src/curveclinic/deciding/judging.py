@@ -185,8 +185,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
 def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
     """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
     onset, end = verdicts.onset.copy(), verdicts.end.copy()
-    for label, loss in PEAKS:
-        present, channel = verdicts.present[:, label], batch.channels[loss]
+    for label, name in PEAKS:
+        present, channel = verdicts.present[:, label], batch.channels[name]
         if np.count_nonzero(present):
             for steps in (onset, end):
                 steps[:, label] = peak_steps(channel, present, steps[:, label])

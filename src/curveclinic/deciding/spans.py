@@ -24,7 +24,7 @@ class _Span:
         onset: first step; None for none.
         end: last step; None to the last point.
         loss: prefix of the loss near whose last point the end means to the last point; "" for an end as it is.
-        peaks_of: the loss whose peaks it runs between, from the first to the last; "" for a span of another kind.
+        peaks_of: the channel whose peaks it runs between, from the first to the last; "" for a span of another kind.
     """
 
     onset: str | None
@@ -39,7 +39,7 @@ _SPANS: Final[dict[str, _Span]] = {
     "not_learning": _Span("t_first_step"),
     "undertrained": _Span(None),
     "slow_start": _Span("t_first_step", "t_fallen_step", "t_"),
-    "divergence": _Span("t_rise_step"),
+    "divergence": _Span("departure"),
     "non_finite": _Span("bad_first_step", "bad_last_step"),
     "oscillation": _Span("t_swing_first", "t_swing_last", "t_"),
     "loss_spikes": _Span("t_jump_first", "t_jump_last", peaks_of="train_loss"),
@@ -52,19 +52,22 @@ _SPANS: Final[dict[str, _Span]] = {
     "metric_mismatch": _Span("mismatch_step"),
     "high_initial_loss": _Span("t_first_step", "collapsed_step"),
     "vanishing_gradients": _Span("grad_fall_step"),
-    "exploding_gradients": _Span("grad_burst_step", "grad_burst_end"),
+    "exploding_gradients": _Span("grad_burst_step", "grad_burst_end", peaks_of="grad_norm"),
     "delayed_generalization": _Span("fit_step", "late_fall_step"),
 }
 """Label -> where it begins and ends."""
 
 PEAKS: Final = tuple((column, _SPANS[label].peaks_of) for column, label in enumerate(LABELS) if _SPANS[label].peaks_of)
-"""(column, loss) of the labels that run from peak to peak."""
+"""(column, channel) of the labels that run from peak to peak."""
 
 WITHOUT_START: Final = np.array([_SPANS[label].onset is None for label in LABELS])
 """(20,) labels without a start; the network's span heads are not trained on them and say anything."""
 
-_OWN: Final = ("mismatch_step", None)
-"""Steps that are no quantities: the one worked out here, and none."""
+_OWN: Final = ("mismatch_step", "departure", None)
+"""Steps that are no quantities: those worked out here, and none."""
+
+_THROWN: Final = 0.65
+"""First value over what follows, and over the end, up to which the first step threw a diverging loss away."""
 
 _STEPS: Final = (*(_SPANS[label].onset for label in LABELS), *(_SPANS[label].end for label in LABELS))
 """The onsets in the order of the labels, then the ends."""
@@ -72,7 +75,9 @@ _STEPS: Final = (*(_SPANS[label].onset for label in LABELS), *(_SPANS[label].end
 _OUTER: Final = ("t_first_step", "v_first_step", "t_last_step", "v_last_step")
 """Where the losses begin, and where they end."""
 
-_NAMES: Final = tuple(dict.fromkeys((*_OUTER, *(name for name in _STEPS if name is not None and name not in _OWN))))
+_NAMES: Final = tuple(
+    dict.fromkeys((*_OUTER, "t_rise_step", *(name for name in _STEPS if name is not None and name not in _OWN)))
+)
 _NAMED: Final = itemgetter(*_NAMES)
 """The quantities that are read, the outer ones first."""
 
@@ -91,13 +96,19 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    table = table_of((*_NAMED(q), _mismatch(q), unknown(len(q["t_count"]))))
+    table = table_of((*_NAMED(q), _mismatch(q), _departure(q), unknown(len(q["t_count"]))))
     steps, first, last = table.take(_ROWS, axis=0), table[:2], table[2:4]
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
     may_last = end[_OPEN]
     may_last[may_last >= (last - _LAST * (last - first))[_LOSS]] = np.nan
     end[_OPEN] = may_last
     return onset.T, end.T
+
+
+def _departure(q: Quantities) -> FloatArray:
+    """A loss diverges from where its level leaves its low, or from the first step that threw it away."""
+    thrown = np.fmax(q["first_over_near"], q["first_over_last"]) <= _THROWN
+    return np.where(thrown, q["t_first_step"], q["t_rise_step"])
 
 
 def _mismatch(q: Quantities) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from curveclinic.deciding.suspects import Loss
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
-_FEWEST: Final = 20
+_FEWEST: Final = 30
 """Finite points from which a walk can be told from chance."""
 
 _FEW: Final = 32

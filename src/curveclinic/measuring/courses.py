@@ -24,6 +24,9 @@ _METRIC_NAMES = (
     "metric_typical", "metric_follows",
 )  # fmt: skip
 
+_AS_SHARE = 1.5
+"""Typical size above which a metric that grows to at most 100 is told in percent."""
+
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
@@ -129,8 +132,11 @@ def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: Floa
     spread, size = np.maximum(np.ptp(course, axis=1), EPS), np.maximum(np.abs(course).max(axis=1), EPS)
     middle, top = np.abs(course).mean(axis=1), cells.mean.max(axis=1)
     typical = 0.02 * middle + EPS
+    largest = np.where(cells.log, np.exp(np.minimum(top, 700.0)), cells.scale)
+    typical_size = middle * largest
     return {
-        "metric_typical": middle * np.where(cells.log, np.exp(np.minimum(top, 700.0)), cells.scale),
+        "metric_typical": typical_size
+        / np.where((sign > 0) & (typical_size > _AS_SHARE) & (largest <= 100.0), 100.0, 1.0),
         "metric_gain_after_low": (tail - at_low) / spread * (spread > 2 * noise),
         "metric_gain": (tail - course[:, 0]) / size,
         "metric_span": spread / size,
@@ -177,6 +183,7 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         "first_over_near": ratios[0],
         "near_over_last": ratios[1],
         "first_over_chance": ratios[2],
+        "first_over_last": ratios[0] * ratios[1],
         "first_kink": ratios[3],
         "first": first,
         "near": near,

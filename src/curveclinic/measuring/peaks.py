@@ -12,7 +12,7 @@ def peak_steps(channel: Ragged, spiky: BoolArray, steps: FloatArray) -> FloatArr
     """(n,) the given steps, of spiky runs the logged step of the highest point within half a cell of it.
 
     Args:
-        channel: the losses as logged.
+        channel: as logged.
         spiky: (n,) the runs asked about.
         steps: (n,) places of their spikes, cell by cell; NaN for none.
     """

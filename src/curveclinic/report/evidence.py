@@ -74,7 +74,7 @@ def _overfitting(case: _Case) -> str:
             f"noise aside, val loss was lowest around step {number(valley)} (its lowest single value is {value(low)}, "
             f"at step {number(step)})"
         )
-    text += f" and ends at {value(val.end)}"
+    text += f" and {_ends(val)}"
     back = share(val.end - low, val.start - low)
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
@@ -83,7 +83,7 @@ def _overfitting(case: _Case) -> str:
         if back < _RISEN <= (share(high - low, val.start - low) or 0.0):
             text += f", with a highest value since of {value(high)} at step {number(top)}"
     if train is not None and train.end > train.near(valley):
-        text += f", while train loss ends at {value(train.end)} after a lowest of {value(train.lowest[0])}"
+        text += f", while train loss {_ends(train)} after a lowest of {value(train.lowest[0])}"
     elif train is not None:
         text += f", while train loss {change(train.near(valley), train.end)}"
     return text
@@ -96,7 +96,7 @@ def _underfitting(case: _Case) -> str:
     late = train.since(train.step_at(0.6) if case.onset is None else case.onset)
     text = f"{_course(train)}{share_of(share(train.start - train.end, train.start), 'its first level')}"
     text += f" and moved only from {value(late.start)} to {value(late.end)} since step {number(late.steps[0])}"
-    return text if val is None else f"{text}; val loss ends at {value(val.end)}"
+    return text if val is None else f"{text}; val loss {_ends(val)}"
 
 
 def _not_learning(case: _Case) -> str:
@@ -104,8 +104,8 @@ def _not_learning(case: _Case) -> str:
     if train is None:
         return ""
     return (
-        f"{_course(train)} over {counted(len(train.values), 'point')}; a point differs from its neighbours "
-        f"by {value(train.jitter())}"
+        f"train loss {change(train.early, train.end)} over {counted(len(train.values), 'point')}; a point differs from "
+        f"its neighbours by {value(train.jitter())}"
     )
 
 
@@ -140,7 +140,7 @@ def _divergence(case: _Case) -> str:
     high, top = train.highest
     is_first = step == train.steps[0]
     what = "lowest at its first value of" if is_first else "lowest at"
-    text = f"train loss was {what} {value(low)} (step {number(step)}) and ends at {value(train.end)}"
+    text = f"train loss was {what} {value(low)} (step {number(step)}) and {_ends(train)}"
     if high > max(train.end, train.values[0]):
         text += f", with a highest value of {value(high)} at step {number(top)}"
     return text if is_first else f"{text}; it started at {value(train.values[0])}"
@@ -182,11 +182,11 @@ def _spikes(case: _Case, channel: str) -> str:
     trace = case[channel]
     if trace is None:
         return ""
-    at, before, after = trace.largest_jump(case.onset, case.end)
+    at, before, after, over = trace.largest_jump(case.onset, case.end)
     if trace.values[at] <= before:  # an estimated span may miss the spikes
-        at, before, after = trace.largest_jump()
+        at, before, after, over = trace.largest_jump()
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
-    text += f"{number(trace.steps[at])} and is at {value(after)} right after it"
+    text += f"{number(trace.steps[at])} and is at about {value(after)} from step {number(trace.steps[over])} on"
     other = case["train_loss"] if channel == "val_loss" else None
     return text if other is None else f"{text}; train loss is at {value(other.near(trace.steps[at]))} there"
 
@@ -225,7 +225,7 @@ def _no_generalization(case: _Case) -> str:
         text += f" never got below its first value of {value(low)}"
     else:
         text += f" started at {value(val.values[0])}, never got below {value(low)} (step {number(step)})"
-    return f"{text} and ends at {value(val.end)}"
+    return f"{text} and {_ends(val)}"
 
 
 def _val_below_train(case: _Case) -> str:
@@ -327,6 +327,11 @@ def _delayed_generalization(case: _Case) -> str:
         f"train loss is down to {value(train.near(fit))} by step {number(fit)}; val loss is still {value(high)} "
         f"at step {number(worst)} and falls to {value(low)} only at step {number(best)}"
     )
+
+
+def _ends(trace: Trace) -> str:
+    """Where a channel ends: its last value where that is typical of the last ones, else what is."""
+    return f"ends {'at' if trace.end == trace.values[-1] else 'near'} {value(trace.end)}"
 
 
 def _course(trace: Trace) -> str:

@@ -40,8 +40,13 @@ class Trace:
     @property
     def start(self) -> float:
         """Median of the first points; the first one where it lies too far from them for noise, as on a steep fall."""
-        first, middle = float(self.values[0]), median(self.values[: self._edge])
+        first, middle = float(self.values[0]), self.early
         return middle if abs(first / 2 - middle / 2) <= _FAR * self.jitter() / 2 else first
+
+    @property
+    def early(self) -> float:
+        """Median of the first points, however the first one lies."""
+        return median(self.values[: self._edge])
 
     @property
     def end(self) -> float:
@@ -102,8 +107,11 @@ class Trace:
         half = self.values / 2  # the range of two doubles can overflow
         return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
 
-    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float]:
-        """Index of the top of the spike that stands out most, and the medians of up to five points on either side.
+    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float, int]:
+        """The spike that stands out most.
+
+        Returns its top's index, the medians of up to five points on either side, and the index of the first point
+        after it, or of the last point of all where it lasts to the end.
 
         Args:
             onset, end: steps between which, give or take a cell, it is looked for; None for no bound.
@@ -116,7 +124,7 @@ class Trace:
             if values[i] / 2 - level / 2 > height:
                 best, height, base = i, float(values[i] / 2 - level / 2), level
         if height == -math.inf:
-            return best, self.start, self.end
+            return best, self.start, self.end, len(values) - 1
         high = values / 2 > base / 2 + height / 4
         high[best] = True
         low, top = max(best - cell, 0), min(best + cell, len(values) - 1)
@@ -127,7 +135,7 @@ class Trace:
             median(side) if len(side) else float(values[best])
             for side in (values[max(first - 5, 0) : first], values[last + 1 : last + 6])
         )
-        return best, before, after
+        return best, before, after, min(last + 1, len(values) - 1)
 
     @property
     def _cell(self) -> int:
