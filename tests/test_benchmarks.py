@@ -201,7 +201,7 @@ FALLING = np.geomspace(4.0, 0.5, 40)
 
 
 def test_the_network_alone_leaves_short_runs_out_and_non_finite_to_the_rules():
-    runs = [Run.from_arrays({"train_loss": FALLING[:7]}), Run.from_arrays({"train_loss": [*FALLING, NAN]})]
+    runs = [Run.from_arrays({"train_loss": FALLING[:5]}), Run.from_arrays({"train_loss": [*FALLING, NAN]})]
     batch = Batch.from_runs(runs)
     shape = (2, len(LABELS))
     there = np.tile(np.isin(LABELS, ["slow_start", "overfitting"]), (2, 1))

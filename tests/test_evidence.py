@@ -71,7 +71,7 @@ def test_overfitting_that_only_the_last_points_show_quotes_them():
 
 def test_a_steep_descent_starts_at_its_first_point_and_noise_at_its_middle():
     steep, noise = 2.0 * 0.8 ** np.arange(60) + 0.1, 2.0 + 0.1 * np.resize([1.0, -1.0, 0.4, -0.3, 0.1], 60)
-    for label, end in (("train_stalled_val_falls", " while"), ("underfitting", " and moved")):
+    for label in ("train_stalled_val_falls", "underfitting"):
         said = [say(label, {"train_loss": loss, "val_loss": steep}) for loss in (steep, noise)]
         assert said[0].startswith("train loss fell from 2.1 to 0.1")
         assert said[1].startswith("train loss fell from 2.04 to 2.01")
@@ -213,9 +213,8 @@ def test_a_spike_of_a_long_run_is_the_one_that_is_quoted(channel, width):
     assert 3001 <= finding.onset <= finding.end <= 3000 + width
     top = int(loss.argmax())
     name = channel.replace("_", " ")
-    found = re.match(
-        rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at about (\S+) from step (\S+) on", finding.evidence
-    )
+    pattern = rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at about (\S+) from step (\S+) on"
+    found = re.match(pattern, finding.evidence)
     assert found[2] == f"{loss[top]:.4g}"
     assert found[3] == f"{top + 1:,}"
     level = float(np.median(loss[2900:3000]))
