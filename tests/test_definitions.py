@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hand_curves import BENIGN, SHOWS
+from hand_curves import BENIGN, SHOWS, healthy
 
 from curveclinic.deciding.definitions import DEFINITIONS, label_degrees
 from curveclinic.deciding.degrees import above, all_of, any_of, below
@@ -80,6 +80,20 @@ def test_a_metric_that_worsens_while_the_loss_falls_disagrees_however_high_it_is
         told = {"train_loss": falls, "val_loss": falls + 0.1, "val_metric": np.linspace(high, low, 60)}
         assert degrees_of(told)[0, label] == 1.0
     assert degrees_of(told | {"val_metric": np.full(60, 0.98)})[0, label] == 0.0
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1.0), (6, 1.0), (8, 0.5), (10, 0.0), (12, 0.0)])
+def test_many_isolated_jumps_of_val_are_no_spikes(count, expected):
+    curves = healthy(160)
+    curves["val_loss"][np.linspace(30, 150, count).astype(int)] += 2.0
+    assert degrees_of(curves)[0, LABELS.index("val_spikes")] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("times", "low", "high"), [(10, 0, 0), (30, 0, 0), (80, 0.4, 0.8), (150, 1, 1), (800, 1, 1)])
+def test_a_gradient_explodes_where_it_bursts_to_about_a_hundred_times_its_size(times, low, high):
+    grad = np.ones(100)
+    grad[60] = times
+    assert low <= degrees_of(healthy(100) | {"grad_norm": grad})[0, LABELS.index("exploding_gradients")] <= high
 
 
 def test_degrees_lie_between_0_and_1():

@@ -112,6 +112,22 @@ def test_a_told_number_of_classes_explains_a_scatter_about_what_guessing_costs()
     assert predict_pathology(wide, num_classes=4).labels == ("not_learning",)
 
 
+@pytest.mark.parametrize(("height", "is_wave"), [(0.15, False), (0.18, False), (0.22, True), (0.3, True)])
+def test_what_rises_and_falls_in_the_middle_of_its_range_but_for_one_peak_and_one_dip_is_no_wave(height, is_wave):
+    middle, place = height * np.sin(12 * np.pi * X + 1.5), np.arange(200)
+    peak, dip = (np.cos(np.clip((place - at) / 6, -1, 1) * np.pi / 2) for at in (128, 75))
+    curve = 3.5 + middle + (0.5 - height) * (peak - dip)
+    assert ("goes up and down" in reason({"train_loss": curve})) == is_wave
+
+
+@pytest.mark.parametrize("seed", [1, 5, 6, 11])
+def test_a_walk_of_which_one_step_stands_out_is_no_walk(seed):
+    steps = np.random.default_rng(seed).standard_normal(120)
+    for tall, walks in ((steps[60], True), (5.0, False)):
+        steps[60] = tall
+        assert ("random walk" in reason({"train_loss": 40 + np.cumsum(steps)})) == walks
+
+
 def test_a_metric_that_fares_like_the_loss_shows_that_a_walk_is_the_models():
     walk = 2.0 + np.cumsum(np.random.default_rng(3).standard_normal(200)) / 30
     assert walk.min() > 0
@@ -238,6 +254,12 @@ def test_a_gradient_that_vanishes_explains_a_loss_of_one_value_or_of_slight_scat
         assert "vanishing_gradients" in d.labels, d.message
     alive = {"grad_norm": np.linspace(1.0, 0.8, 50)}
     assert predict_pathology({"train_loss": np.full(50, 1.2345)} | alive).verdict == "undetermined"
+
+
+@pytest.mark.parametrize(("height", "judged"), [(0.004, True), (0.02, False), (0.1, False)])
+def test_a_gradient_that_vanishes_explains_no_wave_of_some_percent(height, judged):
+    dying = {"grad_norm": 10.0 ** np.linspace(0, -6, 200)}
+    assert (reason({"train_loss": 1.0 + height * (WAVE - 1.5) / 2} | dying) == "") == judged
 
 
 def test_a_gradient_that_falls_as_in_any_training_explains_no_walk_and_no_wave():

@@ -113,6 +113,8 @@ def test_a_run_resumed_and_logged_less_often_is_one_run(last, gap):
 
 def test_going_on_needs_a_clear_change():
     assert goes_on(4.0, 1.0, 1.1)
+    assert goes_on(4.0, 1.0, 1.7)
+    assert not goes_on(4.0, 1.0, 1.8)
     assert not goes_on(4.0, 1.0, 3.9)
     assert not goes_on(1.1, 1.05, 1.05)
     assert not goes_on(4.0, float("nan"), 1.0)
@@ -123,6 +125,22 @@ def test_zig_zag_steps_do_not_hang():
     began = time.perf_counter()
     assert len(tables(grid(step=steps, loss=np.ones(len(steps))))) == 1
     assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(("times", "runs"), [(8, 8), (20, 20), (30, 1)])
+def test_a_few_short_runs_are_runs_and_many_are_writers_that_take_turns(times, runs):
+    assert len(tables(grid(step=[0, 1] * times, loss=[4, 1] * times))) == runs
+
+
+@pytest.mark.parametrize(("factor", "last"), [(2.5, 30), (4.0, 120)])
+def test_validation_far_behind_train_counts_in_other_units(factor, last):
+    rows = [
+        {"step": factor * k, "loss": 1.0} if not val else {"step": k, "val/loss": 2.0}
+        for k in range(1, 31)
+        for val in (0, 1)
+    ]
+    ((_, table, _),) = tables(grid_from_rows(rows))
+    assert table["val/loss"][0][-1] == last
 
 
 def test_many_runs_of_a_long_table_are_told_apart_in_one_pass():

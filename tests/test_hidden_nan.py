@@ -37,6 +37,11 @@ def test_only_a_zero_beside_a_bad_norm_is_taken_for_nan(steps):
     assert losses[1] == 0.0  # what was handed over stays as it was
 
 
+def test_a_tiny_loss_beside_a_bad_norm_is_a_loss():
+    given = {"train_loss": (None, np.array([1.0, 1e-4, 1e-30])), "grad_norm": (None, np.array([1.0, np.inf, np.nan]))}
+    assert revealed(given) == (given, ())
+
+
 def test_without_a_norm_nothing_is_known():
     given = {"train_loss": (None, np.array([1.0, 0.0]))}
     assert revealed(given) == (given, ())

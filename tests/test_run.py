@@ -54,6 +54,14 @@ def test_points_out_of_order_are_told_from_a_resumed_run(steps, note):
     assert run.notes == (f"train_loss: {note}",)
 
 
+@pytest.mark.parametrize(("times", "told"), [(1, "resumed"), (5, "resumed"), (6, "out of order"), (15, "out of order")])
+def test_forty_points_that_go_back_more_than_five_times_are_out_of_order(times, told):
+    steps = np.arange(40)
+    steps[np.arange(2, times + 2) * 2] -= 2
+    (note,) = Run.from_arrays({"train_loss": (steps, np.arange(40))}).notes
+    assert note.startswith(f"train_loss: {told}")
+
+
 def test_an_overwritten_nan_is_said():
     run = Run.from_arrays({"train_loss": ([1, 2, 2], [1.0, np.nan, 1.0])})
     assert run.notes == ("train_loss: repeated steps, the last value of a step is kept (a NaN was overwritten)",)
@@ -67,8 +75,9 @@ def test_steps_that_never_move_are_replaced_by_the_order_written():
 def test_unequal_lengths_share_one_span_when_far_apart():
     run = Run.from_arrays({"train_loss": np.ones(100), "val_loss": np.ones(10)})
     assert run.channels["val_loss"].steps[-1] == 100
-    run = Run.from_arrays({"train_loss": np.ones(10), "val_loss": np.ones(9)})
-    assert run.channels["val_loss"].steps[-1] == 9
+    for count, last in ((9, 9), (7, 7), (6, 10)):
+        run = Run.from_arrays({"train_loss": np.ones(10), "val_loss": np.ones(count)})
+        assert run.channels["val_loss"].steps[-1] == last
 
 
 @pytest.mark.parametrize("far", [np.inf, -np.inf, np.nan, 1e308, -1e308])

@@ -55,6 +55,14 @@ def test_a_restored_best_row_is_not_the_end():
     assert stop_step(values, 201.0, 1.0) == 81
 
 
+@pytest.mark.parametrize(("n", "kept"), [(12, 10), (14, 5), (28, 10)])
+def test_of_more_than_a_dozen_points_a_lone_dip_is_not_the_valley(n, kept):
+    low = n // 3
+    values = valley(n, low)
+    values[n - 3] = 0.5
+    assert stop_step(values, low + 1.0, 1.0) == kept
+
+
 def test_nan_is_skipped_and_nothing_finite_is_none():
     values = valley()
     values[80], values[120:] = np.nan, np.nan

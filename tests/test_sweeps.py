@@ -39,6 +39,12 @@ def test_schedules_are_no_range_tests(rates):
     assert sweep_notes(rates) == ()
 
 
+@pytest.mark.parametrize(("power", "is_sweep"), [(1, False), (2, False), (3, False), (4, True), (8, True)])
+def test_a_warm_up_that_eases_in_has_come_further_by_half_time_than_a_sweep(power, is_sweep):
+    rates = 1e-6 + 1e-2 * np.linspace(0, 1, N) ** power
+    assert bool(sweep_notes(rates)) == is_sweep
+
+
 def test_of_many_runs_each_has_its_own_note():
     axis = np.arange(1.0, N + 1)
     none = np.empty(0)

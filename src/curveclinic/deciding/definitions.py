@@ -420,7 +420,7 @@ _SWINGS: Final = Program([_swings(Names())])
 def label_degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
     with np.errstate(invalid="ignore"):
-        degree: FloatArray = _PROGRAM.degrees(q | _derived(q)).T
+        degree: FloatArray = _PROGRAM.degrees(q | derived(q)).T
     return degree
 
 
@@ -430,7 +430,7 @@ def swing_degree(q: Quantities) -> FloatArray:
         return np.asarray(np.nan_to_num(_SWINGS.degrees(q)[0]))
 
 
-def _derived(q: Quantities) -> Quantities:
+def derived(q: Quantities) -> Quantities:
     """What clauses ask of several quantities at once."""
     before = 0.05 / np.maximum(q["t_fallen_at"], 1e-3)
     after = 0.45 / np.maximum(q["t_half_at"] - q["t_fallen_at"], 1e-3)
