@@ -96,6 +96,13 @@ def test_a_gradient_explodes_where_it_bursts_to_about_a_hundred_times_its_size(t
     assert low <= degrees_of(healthy(100) | {"grad_norm": grad})[0, LABELS.index("exploding_gradients")] <= high
 
 
+def test_quantities_of_any_size_have_degrees():
+    q = measure(Batch.from_runs([Run.from_arrays(healthy())])).quantities
+    for size in (1e-308, 1e300, 1.7e308, np.inf):
+        found = label_degrees({name: values * 0 + size for name, values in q.items()})
+        assert ((found >= 0) & (found <= 1)).all()
+
+
 def test_degrees_lie_between_0_and_1():
     found = degrees_of(*SHOWS.values(), *BENIGN.values())
     assert found.shape == (len(SHOWS) + len(BENIGN), len(LABELS))

@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, healthy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology, score_table
 from curveclinic.deciding import judging
@@ -14,7 +16,7 @@ from curveclinic.deciding.classifier import NetworkOpinion
 from curveclinic.deciding.merge import rule_probability
 from curveclinic.diagnosis import SEVERITIES
 from curveclinic.intake.naming import ADVERSARIAL_NOTE
-from curveclinic.labels import LABELS
+from curveclinic.labels import CHANNELS, LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.symptoms import SYMPTOMS
 
@@ -90,6 +92,36 @@ def test_hostile_input_gives_json_safe_answers(use, name):
     d = predict_pathology(Run.from_arrays(HOSTILE[name]))
     assert json.loads(json.dumps(d.to_dict(), allow_nan=False))["verdict"] == d.verdict
     assert str(d)
+
+
+MAGNITUDES = st.sampled_from([0.0, 5e-324, 1e-300, 1e-150, 1.0, 1e150, 1e300, 1e306, 1e308, -1.0, -1e300, -1e308])
+OF_ANY_SIZE = st.dictionaries(
+    st.sampled_from([*CHANNELS, "grad_norm/in", "grad_norm/out"]),
+    st.lists(st.one_of(MAGNITUDES, st.sampled_from([np.nan, np.inf])), min_size=3, max_size=16),
+    min_size=2,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(OF_ANY_SIZE, st.sampled_from([None, 2, 10]))
+def test_numbers_of_any_size_are_answered_without_a_warning(curves, classes):
+    runs = [Run.from_arrays(own, num_classes=classes) for own in (curves, {k: sorted(v) for k, v in curves.items()})]
+    for d in predict_runs(runs):
+        assert json.loads(json.dumps(d.to_dict(), allow_nan=False))["verdict"] == d.verdict
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"grad_norm": decay(60), "grad_norm/in": np.full(60, 1e10), "grad_norm/out": np.full(60, 1e-300)},
+        {"grad_norm": decay(60), "grad_norm/in": np.full(60, 1.7e308), "grad_norm/out": np.full(60, 1.7e308)},
+        {"lr": 1e305 * decay(60)},
+        {"lr": np.full(60, 1.7e308)},
+        {"val_loss": np.r_[1e306, np.full(59, 1e-300)]},
+    ],
+)
+def test_what_overflows_beside_a_plain_loss_is_answered_without_a_warning(beside):
+    assert predict_pathology({"train_loss": decay(60)} | beside).verdict != "undetermined"
 
 
 @pytest.mark.parametrize("name", ["one_point", "two_points", "only_metric"])

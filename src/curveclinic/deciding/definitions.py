@@ -419,14 +419,14 @@ _SWINGS: Final = Program([_swings(Names())])
 
 def label_degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         degree: FloatArray = _PROGRAM.degrees(q | derived(q)).T
     return degree
 
 
 def swing_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the train loss moves up and down, be it the weights, the noise of batches or a schedule."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(np.nan_to_num(_SWINGS.degrees(q)[0]))
 
 

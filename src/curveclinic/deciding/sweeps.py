@@ -26,6 +26,7 @@ def sweep_notes(rates: FloatArray) -> tuple[str, ...]:
     return (f"lr rises from {span} all along, as in a range test; `curveclinic check lr-range` reads one",)
 
 
+@np.errstate(over="ignore")
 def notes_of_sweeps(rates: Ragged) -> dict[int, tuple[str, ...]]:
     """Returns run -> its note, for those of n runs that are range tests."""
     if not len(rates.values):
@@ -37,6 +38,7 @@ def notes_of_sweeps(rates: Ragged) -> dict[int, tuple[str, ...]]:
     return {i: notes for i, notes in own.items() if notes}
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _is_sweep(rates: FloatArray) -> bool:
     if len(rates) < _FEWEST or not 0 < rates[0] * _SPAN <= rates[-1]:
         return False

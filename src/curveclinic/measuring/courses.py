@@ -172,19 +172,19 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
     first = around[1, 0]  # single, for nothing comes before it
     near, next_, last = middle_of_three(*around[:, 1:])
     with np.errstate(all="ignore"):
-        over_near = first / near
+        over_near, near_over_last = first / near, near / last
         chance = np.log(np.where(batch.num_classes >= 2, batch.num_classes, np.nan))
         # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
         kink = np.log(near / next_) / np.maximum(np.log(over_near), EPS)
-        ratios = np.array([over_near, near / last, first / chance, kink])
+        ratios = np.array([over_near, near_over_last, first / chance, over_near * near_over_last, kink])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
     return {
         "first_over_near": ratios[0],
         "near_over_last": ratios[1],
         "first_over_chance": ratios[2],
-        "first_over_last": ratios[0] * ratios[1],
-        "first_kink": ratios[3],
+        "first_over_last": ratios[3],
+        "first_kink": ratios[4],
         "first": first,
         "near": near,
         "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),

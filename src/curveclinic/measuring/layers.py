@@ -24,6 +24,7 @@ def layers_of(channels: Mapping[str, Series]) -> dict[str, Series]:
     return {name: series for name, series in channels.items() if name.startswith(LAYER_PREFIX)}
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def layer_ratio(channels: Mapping[str, Series]) -> float:
     """First over last layer's median gradient norm; NaN without at least two layers."""
     layers = list(layers_of(channels).values())
@@ -35,6 +36,7 @@ def layer_ratio(channels: Mapping[str, Series]) -> float:
     return float(np.median(first) / np.median(last))
 
 
+@np.errstate(over="ignore")
 def silent_layers(channels: Mapping[str, Series]) -> tuple[str, ...]:
     """Names of a run's layers whose gradient is nothing all through the second half, while another layer's is not.
 
