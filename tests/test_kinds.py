@@ -14,8 +14,8 @@ from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_curves import read_curves
 from curveclinic.intake.assemble import ReadOptions
-from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, parse
-from curveclinic.labels import LABELS, RUN_KINDS
+from curveclinic.intake.naming import parse
+from curveclinic.labels import ADVERSARIAL_NOTE, LABELS, OPPONENTS_NOTE, REINFORCEMENT, RUN_KINDS
 from curveclinic.readers import read_stdin
 from curveclinic.readers.curve_table import runs_from_table, table_from_runs
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curveclinic import Run, predict_pathology
-from curveclinic.measuring.layers import silent_layers
+from curveclinic.layers import silent_layers
 from curveclinic.scoring import score_runs
 
 N = 40

@@ -6,7 +6,8 @@ from choice_cases import chosen, points
 from curveclinic import score_table
 from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, parse
+from curveclinic.intake.naming import parse
+from curveclinic.labels import ADVERSARIAL_NOTE, OPPONENTS_NOTE
 
 
 def table(**sizes):

@@ -5,7 +5,7 @@ import pytest
 from doors import diagnoses, verdicts
 
 from curveclinic import predict_pathology
-from curveclinic.intake.padding import settled
+from curveclinic.padding import settled
 from curveclinic.run import Run
 
 NAN = float("nan")

@@ -15,8 +15,7 @@ from curveclinic.deciding import judging
 from curveclinic.deciding.classifier import NetworkOpinion
 from curveclinic.deciding.merge import rule_probability
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.intake.naming import ADVERSARIAL_NOTE
-from curveclinic.labels import CHANNELS, LABELS
+from curveclinic.labels import ADVERSARIAL_NOTE, CHANNELS, LABELS
 from curveclinic.predict import predict_runs
 from curveclinic.symptoms import SYMPTOMS
 

@@ -11,7 +11,7 @@ from reference_rows import row
 
 from curveclinic import InputError, Run, score_table
 from curveclinic.intake.arrow_series import INDEX_MARK
-from curveclinic.intake.naming import ADVERSARIAL_NOTE
+from curveclinic.labels import ADVERSARIAL_NOTE
 from curveclinic.points import Series
 from curveclinic.predict import predict_pathology, predict_runs
 from curveclinic.scoring import score_runs

@@ -5,13 +5,13 @@ from output_cases import HOSTILE, diagnosis, finding, overfit_run, undetermined
 
 from curveclinic.causes import CAUSES, LikelyCause
 from curveclinic.labels import LABELS
+from curveclinic.phrases import printable
 from curveclinic.report.text import (
     explain_all,
     explain_cause,
     explain_causes,
     explain_symptom,
     name,
-    printable,
     render_text,
     span_text,
 )

@@ -10,7 +10,7 @@ from reference_rows import row, write_rows
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
-from curveclinic.report.text import printable
+from curveclinic.phrases import printable
 from curveclinic.run import Run
 from curveclinic.writers import ROW, WRITERS, check_target, error_row, remove_leftovers
 

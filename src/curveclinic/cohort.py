@@ -18,13 +18,12 @@ from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS, MetricGoal
 from curveclinic.measuring.measures import MAD_TO_STD
 from curveclinic.outliers import FEWEST, odd_findings, odd_levels
-from curveclinic.phrases import counted, value
+from curveclinic.phrases import counted, printable, value
 from curveclinic.predict import predict_pathology
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.read_only import ReadOnlyDict
 from curveclinic.report.axis import number
 from curveclinic.report.text import name as name_of
-from curveclinic.report.text import printable
 from curveclinic.report.trace import Trace, trace_of
 from curveclinic.symptoms import SYMPTOMS
 

@@ -22,6 +22,12 @@ total; or of a net that learns from the rewards of its own deeds."""
 
 RUN_KINDS: Final[tuple[RunKind, ...]] = get_args(RunKind)
 
+OPPONENTS: Final = "generator and discriminator losses"
+ADVERSARIAL_NOTE: Final = f"{OPPONENTS} without a total"
+OPPONENTS_NOTE: Final = f"a total of {OPPONENTS}"
+REINFORCEMENT: Final = "losses of reinforcement learning"
+"""What notes and reasons call the kinds of runs that are not ordinary."""
+
 
 class Label(str, Enum):
     """A symptom. The order is the order of every per-label array, column and table."""

@@ -1,4 +1,4 @@
-"""The small words of sentences: numbers of things, values, shares and how a level moved."""
+"""The small words of sentences: numbers of things, values, shares, how a level moved, and text that others wrote."""
 
 from __future__ import annotations
 
@@ -44,3 +44,18 @@ def change(before: float, after: float) -> str:
     if is_flat(before, after):
         return f"stayed at about {value(after)}"
     return f"{'fell' if after < before else 'rose'} from {value(before)} to {value(after)}"
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """Returns one line that cannot steer a terminal or break a file.
+
+    Run names, paths and tags are untrusted: control characters, text-direction marks and lone surrogates become
+    visible escapes, white space becomes a blank, text beyond `limit` characters is cut.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " if c.isspace() else _escape(c) for c in text)
+    return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -20,7 +20,7 @@ from curveclinic.deciding.sweeps import sweep_notes
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS, MetricGoal
-from curveclinic.measuring.layers import silence_notes, silent_layers
+from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.ragged import Batch, IntArray
 from curveclinic.report.evidence import evidence
 from curveclinic.run import Run

@@ -14,7 +14,7 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
-from curveclinic.measuring.layers import layer_ratio
+from curveclinic.layers import layer_ratio
 from curveclinic.points import BoolArray as BoolArray
 from curveclinic.points import FloatArray as FloatArray
 from curveclinic.points import IntArray as IntArray

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.intake.padding import settled
 from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
+from curveclinic.padding import settled
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curveclinic.curves import Curves
 from curveclinic.deciding.judging import judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
 from curveclinic.errors import InputError
@@ -17,7 +18,7 @@ from curveclinic.intake.door import check_options, runs_from
 from curveclinic.labels import MetricGoal
 from curveclinic.points import BoolArray
 from curveclinic.run import Run
-from curveclinic.verdict_rows import SEVERITIES_COLUMN, Curves, scored_schema, verdict_rows
+from curveclinic.verdict_rows import SEVERITIES_COLUMN, scored_schema, verdict_rows
 from curveclinic.writers import error_row
 
 if TYPE_CHECKING:

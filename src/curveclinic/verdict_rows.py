@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.curves import Curves
 from curveclinic.deciding.judging import Judged, by_importance
 from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.sweeps import notes_of_sweeps
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, HEALTHY, LABELS, RunKind
-from curveclinic.measuring.layers import layers_of, silence_notes, silent_layers
-from curveclinic.points import Series
+from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged, offsets_of
-from curveclinic.run import Run
 from curveclinic.writers import schema, storable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Texts = Any
-"""A pyarrow string array, (n,): one text a run."""
 
 SEVERITIES_COLUMN: Final = "severities"
 """Severity of every finding, beside `labels`; what a summary counts, and no column of a scan's output."""
@@ -33,42 +28,6 @@ _NAMES: Final = (*LABELS, HEALTHY)
 _HEALTHY: Final = len(LABELS)
 _VERDICTS: Final = ("findings", "healthy", "undetermined")
 _LOSSES: Final = ("train_loss", "val_loss")
-
-
-@dataclass(frozen=True, eq=False)
-class Curves:
-    """n runs as columns.
-
-    Attributes:
-        batch: their channels.
-        run_id, path, format: (n,) what is known of each.
-        notes: (n,) what was chosen or repaired while reading, as in `Run`.
-        kinds: (n,) what their losses are, as in `Run`.
-        layers: row -> the norms of single layers, which no batch holds, where there are any.
-    """
-
-    batch: Batch
-    run_id: Texts
-    path: Texts
-    format: Texts
-    notes: Sequence[tuple[str, ...]]
-    kinds: Sequence[RunKind]
-    layers: dict[int, dict[str, Series]]
-
-    @classmethod
-    def of(cls, runs: Sequence[Run]) -> Curves:
-        """Packs runs into columns."""
-        import pyarrow as pa
-
-        texts = ([storable(getattr(run, name)) for run in runs] for name in ("run_id", "path", "format"))
-        run_id, path, format = (pa.array(column, pa.string()) for column in texts)
-        layers = {i: norms for i, run in enumerate(runs) if (norms := layers_of(run.channels))}
-        notes, kinds = [run.notes for run in runs], [run.kind for run in runs]
-        return cls(Batch.from_runs(runs), run_id, path, format, notes, kinds, layers)
-
-    def channels(self, i: int) -> list[str]:
-        """What one of the runs logged."""
-        return [name for name in CHANNELS if self.batch.channels[name].lengths[i]] + list(self.layers.get(i, ()))
 
 
 def scored_schema() -> pa.Schema:

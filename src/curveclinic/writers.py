@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from curveclinic.errors import InputError
 from curveclinic.labels import LABELS
-from curveclinic.phrases import either
-from curveclinic.report.text import printable
+from curveclinic.phrases import either, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

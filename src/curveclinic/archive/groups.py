@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from curveclinic.errors import InputError
 from curveclinic.labels import FATAL, HEALTHY
-from curveclinic.report.text import printable
+from curveclinic.phrases import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,10 +22,9 @@ from curveclinic.commands.inputs import check_paths, reading_options
 from curveclinic.commands.summary import complain_of_rows, counted_rows, progress, summarised
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.errors import InputError
-from curveclinic.phrases import counted
+from curveclinic.phrases import counted, printable
 from curveclinic.readers.once import Once
 from curveclinic.readers.source import STDIN
-from curveclinic.report.text import printable
 from curveclinic.writers import check_place, check_target, remove_leftovers, write_tables
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from curveclinic.commands.complaints import complain_of
 from curveclinic.commands.gate import EXIT_DONE, EXIT_FOUND, EXIT_UNREADABLE
 from curveclinic.commands.inputs import check_paths, read_piped
 from curveclinic.errors import InputError
+from curveclinic.phrases import printable
 from curveclinic.readers import ReadFailure, ReadOptions, read_runs
 from curveclinic.readers.source import STDIN
-from curveclinic.report.text import printable
 from curveclinic.run import Run
 
 

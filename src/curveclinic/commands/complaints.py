@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from curveclinic.commands.gate import Tally
-from curveclinic.report.text import printable
+from curveclinic.phrases import printable
 
 
 def complain(message: str) -> None:

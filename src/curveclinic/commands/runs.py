@@ -14,11 +14,10 @@ from curveclinic.commands.gate import Tally, merged
 from curveclinic.commands.inputs import check_paths, read_piped, reading_options
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError
-from curveclinic.phrases import counted
+from curveclinic.phrases import counted, printable
 from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, read_runs
 from curveclinic.readers.source import STDIN
-from curveclinic.report.text import printable
 from curveclinic.run import Run
 
 Outcome: TypeAlias = Diagnosis | ReadFailure

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from curveclinic.archive.groups import Groups
 from curveclinic.commands.complaints import complain_of, finish
 from curveclinic.commands.gate import Tally
-from curveclinic.phrases import counted
-from curveclinic.report.text import printable
+from curveclinic.phrases import counted, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS, REINFORCEMENT
-from curveclinic.labels import FACTS, FATAL, LABELS, RunKind
+from curveclinic.labels import ADVERSARIAL_NOTE, FACTS, FATAL, LABELS, OPPONENTS, REINFORCEMENT, RunKind
 from curveclinic.ragged import BoolArray
 
 _NOT_ADVERSARIAL: Final = ~np.isin(LABELS, FATAL)

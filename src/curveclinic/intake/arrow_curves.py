@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.curves import Curves
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
 from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lists_of
@@ -24,7 +25,6 @@ from curveclinic.intake.naming import parse
 from curveclinic.labels import MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.run import Run
-from curveclinic.verdict_rows import Curves
 
 if TYPE_CHECKING:
     import pyarrow as pa

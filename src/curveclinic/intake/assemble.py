@@ -13,9 +13,9 @@ from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
 from curveclinic.intake.hidden_nan import revealed
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.padding import settled
 from curveclinic.intake.vocabulary import REWARDS, tokens
 from curveclinic.labels import MetricGoal
+from curveclinic.padding import settled
 from curveclinic.phrases import counted
 from curveclinic.points import Points
 from curveclinic.run import Run, is_sound_axis, on_steps

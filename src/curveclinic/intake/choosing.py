@@ -14,7 +14,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, parse, quoted
+from curveclinic.intake.naming import Name, parse, quoted
 from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
@@ -27,7 +27,15 @@ from curveclinic.intake.vocabulary import (
     Rank,
     tokens,
 )
-from curveclinic.labels import CHANNELS, LAYER_PREFIX, MetricGoal, RunKind
+from curveclinic.labels import (
+    ADVERSARIAL_NOTE,
+    CHANNELS,
+    LAYER_PREFIX,
+    OPPONENTS_NOTE,
+    REINFORCEMENT,
+    MetricGoal,
+    RunKind,
+)
 from curveclinic.points import FloatArray, Points
 
 _MIN_EPOCH_POINTS = 8

@@ -37,12 +37,6 @@ from curveclinic.labels import MetricGoal
 Split = Literal["train", "val", "test", ""]
 Quantity = Literal["loss", "metric", "lr", "grad_norm", ""]
 
-OPPONENTS = "generator and discriminator losses"
-ADVERSARIAL_NOTE = f"{OPPONENTS} without a total"
-OPPONENTS_NOTE = f"a total of {OPPONENTS}"
-REINFORCEMENT = "losses of reinforcement learning"
-"""What notes and reasons call the kinds of runs that are not ordinary."""
-
 _GRAD_LAYER = re.compile(r"^(?:.*/)?(?:grad(?:ient)?s?[_\-. ]?(?:\d(?:\.\d)?_)?norms?|l2_norm/grad)[/.](.+)$", re.I)
 _OWN_METRICS: Final[dict[str, Split]] = {"train_metric": "train", "val_metric": "val"}
 """Our own channel names: they say which side it is, not what it measures."""

@@ -13,9 +13,10 @@ from typing import TypeVar
 import numpy as np
 
 from curveclinic.diagnosis import Diagnosis, Finding
+from curveclinic.phrases import printable
 from curveclinic.points import FloatArray, Series
 from curveclinic.report.axis import Axis, axes, losses, non_finite_places, span, strokes
-from curveclinic.report.text import finding_title, headline, likely_texts, printable, span_text, stop_text
+from curveclinic.report.text import finding_title, headline, likely_texts, span_text, stop_text
 from curveclinic.run import Run
 
 COLOURS = {

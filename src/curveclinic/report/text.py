@@ -9,6 +9,7 @@ from typing import NamedTuple
 from curveclinic.causes import CAUSES, Cause, LikelyCause
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.labels import TRAITS
+from curveclinic.phrases import printable
 from curveclinic.report.axis import number
 from curveclinic.symptoms import SYMPTOMS, Symptom
 
@@ -27,21 +28,6 @@ class Line(NamedTuple):
 
     role: str
     text: str
-
-
-def printable(text: str, limit: int | None = None) -> str:
-    """Returns one line that cannot steer a terminal or break a file.
-
-    Run names, paths and tags are untrusted: control characters, text-direction marks and lone surrogates become
-    visible escapes, white space becomes a blank, text beyond `limit` characters is cut.
-    """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " if c.isspace() else _escape(c) for c in text)
-    return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def render_text(diagnosis: Diagnosis) -> str:
