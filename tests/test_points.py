@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from curveclinic import predict_pathology, suggest_lr
+from curveclinic import points, predict_pathology, suggest_lr
 from curveclinic.errors import InputError
 from curveclinic.intake.door import runs_from
 from curveclinic.run import Run
@@ -162,3 +162,10 @@ def test_what_trackers_keep_of_a_point_is_a_step_and_a_value():
     np.testing.assert_array_equal(run.channels["train_loss"].steps, 10 * np.arange(60))
     np.testing.assert_array_equal(run.channels["train_loss"].values, FALLING)
     np.testing.assert_array_equal(run.channels["val_loss"].steps, 20 * np.arange(30))
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_the_cells_of_an_array_need_no_look_one_by_one(kind, monkeypatch):
+    monkeypatch.setattr(points, "_is_missing", None)  # what is called for every cell that might be missing
+    values = FALLING.astype(kind)
+    np.testing.assert_array_equal(points.as_points("train_loss", list(values))[1], values)

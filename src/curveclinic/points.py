@@ -25,8 +25,8 @@ _STORED_INF = 1.797e308
 MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 """Cells that mean "nothing was logged here", lower-case; NaN is not among them."""
 
-_PLAIN = frozenset((float, int))
-"""Types of the cells of most lists: never missing, never text."""
+_PLAIN = frozenset((float, int, np.float64, np.float32))
+"""Types of the cells of most lists, and of lists of arrays: never missing, never text."""
 
 _TEXT_VALUES = {
     "nan": np.nan,

@@ -249,13 +249,14 @@ class Batch:
         """Packs runs into one batch; the only place where runs are walked one by one."""
         empty = np.empty(0)
         packed = dict.fromkeys(CHANNELS, Ragged(empty, empty, np.zeros(len(runs) + 1, dtype=np.int64)))
-        for name in {name: None for run in runs for name in run.channels}:
-            if name in packed:
-                series = [run.channels.get(name) for run in runs]
-                packed[name] = Ragged.from_list([(empty, empty) if s is None else (s.steps, s.values) for s in series])
+        logged = {name for run in runs for name in run.channels}
+        for name in logged & packed.keys():
+            series = [run.channels.get(name) for run in runs]
+            packed[name] = Ragged.from_list([(empty, empty) if s is None else (s.steps, s.values) for s in series])
+        has_layers = bool(logged - packed.keys())
         return cls(
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),
             np.array([-1.0 if r.metric_goal == "min" else 1.0 for r in runs]),
-            np.array([layer_ratio(r.channels) for r in runs]),
+            np.array([layer_ratio(r.channels) if has_layers else np.nan for r in runs]),
         )
