@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from curveclinic import LABELS, Diagnosis, Finding, Run, predict_pathology
-from curveclinic.deciding.degrees import above, all_of, below
+from curveclinic.deciding.degrees import above, between
 from curveclinic.deciding.rules import judge
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.trends import Quantities
@@ -65,6 +65,16 @@ class Shown:
     with_it: frozenset[str] = frozenset()
     below: str = ""
     from_zero: bool = False
+
+
+def below(x: FloatArray, present: float, absent: float) -> FloatArray:
+    """Degree to which x is small; NaN counts as absent."""
+    return between(x, absent, present)
+
+
+def all_of(*degrees: FloatArray) -> FloatArray:
+    """(n,) degree to which all of it holds."""
+    return np.minimum.reduce(degrees)
 
 
 def near(x: FloatArray, at: float, reach: float) -> FloatArray:

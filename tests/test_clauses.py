@@ -2,10 +2,7 @@ import numpy as np
 import pytest
 
 from curveclinic.deciding.clauses import Clause, Names, Program, above, all_of, any_of, below, holds, where_logged
-from curveclinic.deciding.degrees import above as degree_above
-from curveclinic.deciding.degrees import all_of as smallest
-from curveclinic.deciding.degrees import any_of as largest
-from curveclinic.deciding.degrees import below as degree_below
+from curveclinic.deciding.degrees import between
 
 Q = Names()
 NUMBERS = {
@@ -20,19 +17,19 @@ def degrees_of(*statements):
         return Program(statements).degrees(NUMBERS)
 
 
-def test_clauses_are_what_the_same_words_make_of_arrays():
+def test_clauses_are_worked_out_as_their_cuts_say():
     found = degrees_of(above(Q["a"], 0.1, 0.6), below(Q["b"], 0.1, 0.6))
-    np.testing.assert_array_equal(found[0], degree_above(NUMBERS["a"], 0.1, 0.6))
-    np.testing.assert_array_equal(found[1], degree_below(NUMBERS["b"], 0.1, 0.6))
+    np.testing.assert_array_equal(found[0], between(NUMBERS["a"], 0.1, 0.6))
+    np.testing.assert_array_equal(found[1], between(NUMBERS["b"], 0.6, 0.1))
 
 
 def test_statements_may_be_nested_and_denied_in_any_order():
     a, b = above(Q["a"], 0.0, 1.0), above(Q["b"], 0.0, 1.0)
-    x, y = degree_above(NUMBERS["a"], 0.0, 1.0), degree_above(NUMBERS["b"], 0.0, 1.0)
+    x, y = between(NUMBERS["a"], 0.0, 1.0), between(NUMBERS["b"], 0.0, 1.0)
     inner = any_of(all_of(a, 1.0 - b), 1.0 - a)
     found = degrees_of(all_of(1.0 - inner, b), inner, any_of(1.0 - b, a))
-    expected = largest(smallest(x, 1.0 - y), 1.0 - x)
-    np.testing.assert_array_equal(found, [smallest(1.0 - expected, y), expected, largest(1.0 - y, x)])
+    expected = np.maximum(np.minimum(x, 1.0 - y), 1.0 - x)
+    np.testing.assert_array_equal(found, [np.minimum(1.0 - expected, y), expected, np.maximum(1.0 - y, x)])
 
 
 def test_what_several_statements_ask_for_is_one_clause():

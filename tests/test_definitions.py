@@ -3,7 +3,7 @@ import pytest
 from hand_curves import BENIGN, SHOWS, healthy
 
 from curveclinic.deciding.definitions import DEFINITIONS, label_degrees
-from curveclinic.deciding.degrees import above, all_of, any_of, below
+from curveclinic.deciding.degrees import above, between
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import measure
 from curveclinic.ragged import Batch
@@ -22,13 +22,7 @@ def test_every_label_has_a_definition_in_order():
 def test_clauses_are_linear_between_their_cuts_and_nan_is_absent():
     x = np.array([0.0, 1.0, 1.5, 2.0, 3.0, np.nan, np.inf])
     np.testing.assert_allclose(above(x, 1.0, 2.0), [0, 0, 0.5, 1, 1, 0, 1])
-    np.testing.assert_allclose(below(x, 1.0, 2.0), [1, 1, 0.5, 0, 0, 0, 0])
-
-
-def test_all_takes_the_smallest_any_the_largest():
-    a, b = np.array([0.2, 1.0]), np.array([0.6, 0.5])
-    np.testing.assert_array_equal(all_of(a, b), [0.2, 0.5])
-    np.testing.assert_array_equal(any_of(a, b), [0.6, 1.0])
+    np.testing.assert_allclose(between(x, 2.0, 1.0), [1, 1, 0.5, 0, 0, 0, 0])
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -1,8 +1,7 @@
 """Statements about quantities by name, and their degrees: every clause of all labels is worked out in one go.
 
-The words are those of `degrees.py`. There they take arrays, here they build an expression that is known before any run
-is: `Program` sorts its parts by depth and kind and works out each sort as one array, where one call a clause would cost
-a single run more than everything it is about.
+A definition is an expression that is known before any run is: `Program` sorts its parts by depth and kind and works out
+each sort as one array, where one call a clause would cost a single run more than everything it is about.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Degrees in [0, 1] to which measured numbers hold: linear between two cuts, joined by the smallest or the largest."""
+"""Degrees in [0, 1] to which measured numbers hold: linear between two cuts."""
 
 from __future__ import annotations
-
-from functools import reduce
 
 import numpy as np
 
@@ -14,21 +12,6 @@ def above(x: FloatArray, absent: float, present: float) -> FloatArray:
     return between(x, absent, present)
 
 
-def below(x: FloatArray, present: float, absent: float) -> FloatArray:
-    """Degree to which x is small; NaN counts as absent."""
-    return between(x, absent, present)
-
-
 def between(x: FloatArray, absent: FloatArray | float, present: FloatArray | float) -> FloatArray:
     """Degree to which x is on its way from one cut to the other, whichever is larger; NaN counts as absent."""
     return np.fmin(np.fmax((x - absent) / (present - absent), 0.0), 1.0)
-
-
-def all_of(*degrees: FloatArray) -> FloatArray:
-    """Every clause holds."""
-    return reduce(np.minimum, degrees)
-
-
-def any_of(*degrees: FloatArray) -> FloatArray:
-    """At least one clause holds."""
-    return reduce(np.maximum, degrees)
