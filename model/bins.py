@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measuring.measures import Cells
-from curveclinic.measuring.smoothing import alike, row_starts
+from curveclinic.measuring.smoothing import one_if_equal, row_starts
 from curveclinic.ragged import FloatArray, IntArray, places
 
 BINS: Final = 128
@@ -91,7 +91,7 @@ def _of_all(bins: IntArray, first: IntArray, held: IntArray, n: int, width: int)
 def _held_in(cells: Cells, start: FloatArray, stop: FloatArray) -> tuple[IntArray, IntArray]:
     """`_held` of runs, (BINS,) of one where all of them have the same steps."""
     steps = cells.distinct_steps
-    if len(steps) == len(alike(start)) == len(alike(stop)) == 1:
+    if len(steps) == len(one_if_equal(start)) == len(one_if_equal(stop)) == 1:
         return _held(steps, cells.size[:1], start[:1], stop[:1])
     return _held(cells.steps, cells.size, start, stop)
 

@@ -17,7 +17,14 @@ import numpy.typing as npt
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.measures import Cells
 from curveclinic.measuring.quantities import Measured, measured, places_of
-from curveclinic.measuring.smoothing import halves, middle_of_three, other, row_median, row_min, twice
+from curveclinic.measuring.smoothing import (
+    middle_of_three,
+    repeat_for_both,
+    row_median,
+    row_min,
+    split_losses,
+    swap_losses,
+)
 from curveclinic.model.bins import BINS, Bins, bins_of
 from curveclinic.model.features import features_of
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
@@ -92,7 +99,7 @@ def _axis(losses: Cells) -> tuple[FloatArray, FloatArray]:
     """(2 n,) first and last finite loss step of the run that each loss belongs to, 0 and 1 where there is none."""
     first = _filled(losses.steps[:, 0], losses.absent, np.inf)
     last = _filled(losses.steps[:, -1], losses.absent, -np.inf)
-    start, stop = np.minimum(first, other(first)), np.maximum(last, other(last))
+    start, stop = np.minimum(first, swap_losses(first)), np.maximum(last, swap_losses(last))
     if len(losses.absent):
         none = np.isinf(start)
         start[none], stop[none] = 0.0, 1.0
@@ -145,18 +152,18 @@ def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
         largest = np.where(losses.log, np.exp(np.minimum(losses.highest, 700.0)), largest)
     largest = _filled(largest, absent, 0.0)
     raw = curves
-    _to_raw(raw, losses, np.maximum(np.maximum(largest, other(largest)), 1e-300))
+    _to_raw(raw, losses, np.maximum(np.maximum(largest, swap_losses(largest)), 1e-300))
     low, high = _range(raw[0])
     own_low, own_high = _filled(low, absent, np.inf), _filled(high, absent, -np.inf)
-    joint_low, joint_high = np.minimum(own_low, other(own_low)), np.maximum(own_high, other(own_high))
+    joint_low, joint_high = np.minimum(own_low, swap_losses(own_low)), np.maximum(own_high, swap_losses(own_high))
     positive = _filled(row_min(raw[1]), absent, np.inf) > 0
     n = len(largest) // 2
     # logarithms relative to train's initial level (val's where there is no train)
-    first, of_val = halves(middle_of_three(*raw[0, :, :3].T))
+    first, of_val = split_losses(middle_of_three(*raw[0, :, :3].T))
     if len(absent):
         first = np.where(losses.size[:n] > 0, first, of_val)
-    first = twice(first)
-    use_log = positive & other(positive) & (first > 0)
+    first = repeat_for_both(first)
+    use_log = positive & swap_losses(positive) & (first > 0)
     both = np.empty((15, n, BINS), dtype=np.float32)
     rows, gap = both[:14].reshape(7, 2 * n, BINS), both[14]
     _scale(raw, low, high, out=rows[:3])

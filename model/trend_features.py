@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.measuring.smoothing import columns, numbers, row_starts
+from curveclinic.measuring.smoothing import float_range, row_starts, take_columns
 from curveclinic.model.rows import Rows
 from curveclinic.ragged import FloatArray, IntArray
 
@@ -41,7 +41,7 @@ class Fit:
     @classmethod
     def of(cls, rows: Rows) -> Fit:
         """Fits a line to every row."""
-        products = rows.centred * numbers(rows.values.shape[1])
+        products = rows.centred * float_range(rows.values.shape[1])
         return cls(rows.n, rows.mean, rows.variance, rows.sums(products) / rows.n)
 
     @kept
@@ -84,7 +84,7 @@ def _chunk_means(rows: Rows, size: int) -> Rows:
     """Means of the chunks of every row, from running sums; the last real one may be of a partial chunk."""
     width = rows.values.shape[1]
     last, count = _chunk_ends(width, size) if rows.full else _ends_of(width, size, rows.lengths[:, None])
-    means = columns(rows.total, last)
+    means = take_columns(rows.total, last)
     means[:, 1:] -= means[:, :-1]
     means /= count
     return Rows(means, -(-rows.lengths // size))

@@ -13,11 +13,11 @@ from curveclinic.measuring.smoothing import (
     even_grid,
     masked_quantile,
     moving_mean,
-    other,
     reduced_from,
     resample,
     row_extremes,
     rows_of,
+    swap_losses,
     windowed,
     windows,
     windows_of,
@@ -202,7 +202,7 @@ def test_even_grid():
 
 
 def test_other_exchanges_the_two_losses_of_every_run():
-    assert other(np.array([1, 2, 3, 4])).tolist() == [3, 4, 1, 2]
+    assert swap_losses(np.array([1, 2, 3, 4])).tolist() == [3, 4, 1, 2]
 
 
 def test_extremes_of_rows_are_nan_where_a_value_is():

@@ -10,7 +10,7 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.labels import RUN_KINDS, RunKind
-from curveclinic.measuring.smoothing import alike
+from curveclinic.measuring.smoothing import one_if_equal
 from curveclinic.points import BoolArray, FloatArray, IntArray, with_inf
 from curveclinic.ragged import Ragged, offsets_of
 
@@ -132,7 +132,7 @@ def _axis(column: NumberLists, axes: Sequence[NumberLists]) -> tuple[FloatArray,
 def _positions(column: NumberLists) -> FloatArray:
     """(total,) place of every point in its list, from 1."""
     lengths = column.lengths
-    if len(lengths) and len(alike(lengths)) == 1:
+    if len(lengths) and len(one_if_equal(lengths)) == 1:
         return np.tile(np.arange(1.0, lengths[0] + 1.0), len(lengths))
     position = np.arange(1.0, len(column.values) + 1.0)
     position -= np.repeat(column.offsets[:-1], lengths)

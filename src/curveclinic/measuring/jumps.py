@@ -11,12 +11,12 @@ import numpy as np
 from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.smoothing import (
     Tables,
-    columns,
     row_count,
     row_max,
     row_mean,
     row_spread,
     rows_of,
+    take_columns,
     windowed,
     windows,
 )
@@ -82,7 +82,7 @@ def jumps_of(cells: Cells) -> Jumps:
     """Finds the jumps of every run."""
     base = cells.middle5
     soon, late, beyond, inner, *around = rows_of(_places(), cells.extent)
-    after = np.minimum(columns(cells.middle3, soon), columns(base, late) + beyond)
+    after = np.minimum(take_columns(cells.middle3, soon), take_columns(base, late) + beyond)
     prominence = _prominence(cells, after)
     prominence *= inner
     size = row_mean(np.abs(base))

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measuring.medians import low_high
-from curveclinic.measuring.smoothing import alike
+from curveclinic.measuring.smoothing import one_if_equal
 from curveclinic.ragged import FloatArray, IntArray
 
 Summary = tuple[FloatArray, FloatArray, FloatArray]
@@ -139,7 +139,7 @@ class Layout:
     @classmethod
     def of(cls, offsets: IntArray, lengths: IntArray, cells: int) -> Layout:
         """Returns the layout of runs on at most so many cells each, of nearly equal counts of points."""
-        if len(lengths) and not offsets[0] and len(alike(lengths)) == 1:
+        if len(lengths) and not offsets[0] and len(one_if_equal(lengths)) == 1:
             return _even_layout(len(lengths), int(lengths[0]), cells)
         return cls._of(offsets, lengths, cells)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.measuring.measures import Cells, smooth, smoothing_width
-from curveclinic.measuring.smoothing import even_grid, other, resample_even, row_extremes, row_median, row_min
+from curveclinic.measuring.smoothing import even_grid, resample_even, row_extremes, row_median, row_min, swap_losses
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 EPS: Final[FloatArray] = np.array(1e-12)
@@ -155,7 +155,7 @@ def view_unit(losses: Level) -> FloatArray:
 
 def _pair_unit(losses: Level) -> FloatArray:
     """(2 n,) the unit that both losses of a run are divided by."""
-    unit: FloatArray = np.maximum(np.maximum(losses.unit, other(losses.unit)), _TINY)
+    unit: FloatArray = np.maximum(np.maximum(losses.unit, swap_losses(losses.unit)), _TINY)
     return unit
 
 
@@ -168,5 +168,5 @@ def common_span(steps: FloatArray) -> tuple[FloatArray, FloatArray]:
     first, last = steps[:, 0], steps[:, -1]
     if len(steps) == 1:
         return first, last
-    start = np.maximum(first, other(first))
-    return start, np.maximum(np.minimum(last, other(last)), start)
+    start = np.maximum(first, swap_losses(first))
+    return start, np.maximum(np.minimum(last, swap_losses(last)), start)

@@ -20,9 +20,9 @@ from curveclinic.measuring.medians import median3, neighbours, running_median
 from curveclinic.measuring.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.measuring.smoothing import (
     StepAxis,
-    alike,
     masked_median,
     moving_mean,
+    one_if_equal,
     row_max,
     row_middle,
     row_min,
@@ -101,8 +101,8 @@ class Cells:
         A run without a cell counts as the longest one: whatever is made of its zeros is zero.
         """
         if not len(self.absent):
-            return alike(self.size)
-        return alike(np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1)))
+            return one_if_equal(self.size)
+        return one_if_equal(np.where(self.size > 0, self.size, np.maximum.reduce(self.size, initial=1)))
 
     @kept
     def absent(self) -> IntArray:
@@ -156,7 +156,7 @@ class Cells:
     @kept
     def distinct_steps(self) -> FloatArray:
         """(n, CELLS) `steps`, (1, CELLS) where all runs share them: what is made of them is made once."""
-        one = len(alike(self.size)) == 1 and not np.count_nonzero(self.steps != self.steps[:1])
+        one = len(one_if_equal(self.size)) == 1 and not np.count_nonzero(self.steps != self.steps[:1])
         return self.steps[:1] if one else self.steps
 
     def at(self, grid: FloatArray) -> FloatArray:

@@ -8,7 +8,6 @@ import numpy as np
 
 from curveclinic.measuring.levels import EPS, Level, raw_pair, view_unit
 from curveclinic.measuring.smoothing import (
-    halves,
     reduced_from,
     row_count,
     row_extremes,
@@ -16,6 +15,7 @@ from curveclinic.measuring.smoothing import (
     row_median,
     row_numbers,
     row_spread,
+    split_losses,
 )
 from curveclinic.measuring.trends import Quantities, without
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
@@ -85,12 +85,12 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     """The gap between val and train at the val minimum, half way and at the end."""
     t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
     last, half = slice(-max(width // 20, 1), None), width // 2
-    t_end, v_end = halves(row_mean(pair.both[:, last]))
+    t_end, v_end = split_losses(row_mean(pair.both[:, last]))
     t_at_low = t[pair.row, v.argmin(axis=1)]
     gap_low, gap_end = pair.v_low - t_at_low, v_end - t_end
     growth = gap_end - gap_low
     t_first, t_half, t_last = (np.maximum(t[:, place], EPS) for place in (0, half, -1))
-    t_end_size, v_end_size = halves(np.maximum(np.abs(pair.both[:, -1]), EPS))
+    t_end_size, v_end_size = split_losses(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
     return {
         "gap_end": gap_end,
@@ -145,7 +145,7 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quanti
     np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
     margin = t - v
     of_view = view_unit(losses)
-    errors = halves(_deviations(pair.both, losses, losses.error, of_view))
+    errors = split_losses(_deviations(pair.both, losses, losses.error, of_view))
     apart = margin / np.maximum(np.hypot(*errors), EPS)
     val = losses.part(len(t), 2 * len(t))
     margin -= _deviations(v, val, _FIFTH * val.noise, of_view[len(t) :])

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from curveclinic.measuring.measures import MAD_TO_STD, View
-from curveclinic.measuring.smoothing import alike, columns, row_numbers, running_total
+from curveclinic.measuring.smoothing import one_if_equal, row_numbers, running_total, take_columns
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
 
 _MAX_POINTS = 2048
@@ -44,7 +44,7 @@ def period_in(points: Ragged) -> tuple[FloatArray, FloatArray]:
         some = points if len(rows) == points.size else points.take(rows)
         for block in blocks(some, min_points=_FEWEST_POINTS):
             values = _coarse(block.values, factor)
-            places = _Places.of_rows(values.shape[1], alike(block.lengths // factor))
+            places = _Places.of_rows(values.shape[1], one_if_equal(block.lengths // factor))
             s, p = _period_of(detrend(values, places), places)
             strength[rows[block.rows]], period[rows[block.rows]] = s, p * factor
     return strength, period
@@ -124,8 +124,8 @@ def _kept_places(width: int, length: int) -> _Places:
 def detrend(values: FloatArray, places: _Places) -> FloatArray:
     """Residual (n, L) about a centred moving mean over a sixth of each row's length, clipped at 4 robust deviations."""
     total = running_total(values)
-    rest = columns(total, places.stop)
-    rest -= columns(total, places.start)
+    rest = take_columns(total, places.stop)
+    rest -= take_columns(total, places.start)
     rest /= places.count
     np.subtract(values, rest, out=rest)
     rest *= places.weight

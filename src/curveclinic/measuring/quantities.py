@@ -17,7 +17,7 @@ from curveclinic.measuring.courses import channel_quantities
 from curveclinic.measuring.levels import Level, in_log, level_of
 from curveclinic.measuring.measures import Cells, View, cells_in, no_cells
 from curveclinic.measuring.pairs import pair_quantities
-from curveclinic.measuring.smoothing import other, row_numbers
+from curveclinic.measuring.smoothing import row_numbers, swap_losses
 from curveclinic.measuring.texture import texture_quantities
 from curveclinic.measuring.trends import Quantities, loss_quantities
 from curveclinic.ragged import Batch, IntArray, Ragged
@@ -90,7 +90,7 @@ def trend_quantities(losses: Level) -> Quantities:
         losses: train's n runs, then val's.
     """
     own = losses.log & (losses.count > 0)
-    log = own | other(own)
+    log = own | swap_losses(own)
     one_view = in_log(losses, log) if np.count_nonzero(log) else losses
     return loss_quantities(one_view) | pair_quantities(losses, log[: len(log) // 2])
 

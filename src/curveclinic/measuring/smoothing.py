@@ -116,8 +116,8 @@ def windowed(values: FloatArray, low: IntArray, stop: IntArray, count: FloatArra
         means: FloatArray = total.take(stop[0], axis=1)
         means -= total.take(low[0], axis=1)
     else:
-        means = columns(total, stop)
-        means -= columns(total, low)
+        means = take_columns(total, stop)
+        means -= take_columns(total, low)
     means /= count
     return means
 
@@ -168,13 +168,13 @@ def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
     return tuple(table.take(size, axis=0) for table in tables)
 
 
-def alike(numbers: Numbers) -> Numbers:
+def one_if_equal(numbers: Numbers) -> Numbers:
     """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
     first = numbers[:1]
     return numbers if True in (numbers != first).tolist() else first
 
 
-def columns(values: FloatArray, index: IntArray) -> FloatArray:
+def take_columns(values: FloatArray, index: IntArray) -> FloatArray:
     """Cells of every row at the given columns, (1, W) for all rows or (n, W)."""
     out: FloatArray
     if len(index) == 1:
@@ -229,10 +229,10 @@ class StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
         span = np.maximum(steps[:, -1:] - low, _TINY)
-        unit, last = steps - low, np.maximum(alike(size) - 1.0, 1.0)[:, None]
+        unit, last = steps - low, np.maximum(one_if_equal(size) - 1.0, 1.0)[:, None]
         unit /= span
         apart = unit * last
-        apart -= np.minimum(numbers(width), last)
+        apart -= np.minimum(float_range(width), last)
         straying = row_max(np.abs(apart, out=apart))
         return cls(low, span, unit, size, (straying > _EVEN.take(size == width)) & (size > 1))
 
@@ -290,9 +290,9 @@ def interpolate(values: FloatArray, size: IntArray, position: FloatArray) -> Flo
     before = np.minimum(np.floor(position), np.maximum(size - 2.0, 0.0)[:, None])
     weight = position - before
     left = before.astype(np.int64)
-    y0 = columns(values, left)
+    y0 = take_columns(values, left)
     left += 1
-    out = columns(values, left)
+    out = take_columns(values, left)
     out -= y0
     out *= weight
     out += y0
@@ -308,7 +308,7 @@ def even_grid(start: FloatArray, stop: FloatArray, points: int) -> FloatArray:
 
 
 @cache
-def numbers(count: int) -> FloatArray:
+def float_range(count: int) -> FloatArray:
     """(count,) 0, 1, 2, ..., for reading."""
     return np.arange(count, dtype=np.float64)
 
@@ -319,18 +319,18 @@ def _shares(points: int) -> FloatArray:
     return np.linspace(0.0, 1.0, points)
 
 
-def halves(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
+def split_losses(rows: AnyArray) -> tuple[AnyArray, AnyArray]:
     """The first and the second half of the rows: train's and val's where both losses are stacked."""
     n = len(rows) // 2
     return rows[:n], rows[n:]
 
 
-def other(rows: AnyArray) -> AnyArray:
+def swap_losses(rows: AnyArray) -> AnyArray:
     """(2 n,) the second half, then the first: for each run of two stacked losses what its other loss has."""
     return rows.reshape(2, -1)[::-1].reshape(-1)
 
 
-def twice(rows: AnyArray) -> AnyArray:
+def repeat_for_both(rows: AnyArray) -> AnyArray:
     """The rows, and the same rows again: for each run of two stacked losses what both of them share."""
     return np.concatenate((rows, rows))
 

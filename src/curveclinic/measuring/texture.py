@@ -16,17 +16,17 @@ from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.periods import period_in
 from curveclinic.measuring.smoothing import (
     Tables,
-    columns,
     even_grid,
-    halves,
     moving_mean_of_full,
-    other,
     row_count,
     row_max,
     row_mean,
     row_median,
     row_numbers,
     rows_of,
+    split_losses,
+    swap_losses,
+    take_columns,
     windowed,
     windows,
 )
@@ -139,7 +139,7 @@ def _late_jitter(distance: FloatArray, size: IntArray) -> FloatArray:
         size: (n,) number of real cells.
     """
     column, inner, weight = rows_of(_both_halves(), size)
-    jitter = columns(distance, column)
+    jitter = take_columns(distance, column)
     jitter *= inner
     split = jitter.reshape(-1, 2, CELLS // 2)
     split.sort(axis=2)  # what does not count first, as zeros
@@ -179,13 +179,13 @@ def jitter_ratio(losses: Cells, distance: FloatArray) -> tuple[FloatArray, Float
     """
     jitter = _late_jitter(distance, losses.extent)
     with np.errstate(all="ignore"):
-        train, val = halves(jitter * _unit(losses))
+        train, val = split_losses(jitter * _unit(losses))
         return val / np.maximum(train, EPS * val + 1e-300), jitter[len(val) :]
 
 
 def _unit(losses: Cells) -> FloatArray:
     """(2 n,) factor from view units to the units that train and val are compared in."""
-    rows = (other(losses.log) > losses.log).nonzero()[0]
+    rows = (swap_losses(losses.log) > losses.log).nonzero()[0]
     if not len(rows):
         return losses.scale
     unit: FloatArray = losses.scale.copy()
@@ -210,8 +210,8 @@ def _shared_swings(losses: Cells) -> FloatArray:
     grid = even_grid(*common_span(losses.distinct_steps), _GRID)
     curves = losses.at(grid)
     rest = curves - moving_mean_of_full(curves, _GRID // 8)
-    (a, b), n = halves(rest), len(rest) // 2
-    norm = np.sqrt(np.multiply(*halves(np.add.reduce(rest * rest, axis=1))))
+    (a, b), n = split_losses(rest), len(rest) // 2
+    norm = np.sqrt(np.multiply(*split_losses(np.add.reduce(rest * rest, axis=1))))
     out: FloatArray = np.add.reduce(a * b, axis=1) / np.maximum(norm, 1e-300) * (norm > 0)
     if len(losses.absent):
         out[losses.absent % n] = 0.0
