@@ -1,7 +1,7 @@
 import json
 import pickle
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curveclinic import Diagnosis, InputError, Run, predict, predict_pathology, score_table
+from curveclinic.causes import LikelyCause
 from curveclinic.deciding import judging
 from curveclinic.deciding.classifier import NetworkOpinion
 from curveclinic.deciding.merge import rule_probability
@@ -285,11 +286,23 @@ def test_a_diagnosis_is_plain_data_that_cannot_be_changed(use):
             change(d.probabilities)
 
 
-def test_a_diagnosis_can_be_pickled(use):
+def test_a_diagnosis_can_be_pickled_and_be_a_key(use):
     d = predict_pathology(SHOWS["overfitting"])
     copied = pickle.loads(pickle.dumps(d))
     assert copied == d
+    assert len({d, copied, predict_pathology(healthy())}) == 2
     assert copied.to_dict() == d.to_dict()
+
+
+def test_the_dict_rounds_all_probabilities_alike(use):
+    use(StandIn({"overfitting": 0.87654321}))
+    d = predict_pathology(SHOWS["overfitting"])
+    likely = (LikelyCause("lr_too_high", "the learning rate is too high", 0.123456789, ()),)
+    told = replace(d, likely_causes=likely).to_dict()
+    assert told["probabilities"]["overfitting"] == told["findings"][0]["probability"] == 0.876543
+    assert told["findings"][0]["model_probability"] == 0.876543
+    assert told["likely_causes"][0]["probability"] == 0.123457
+    assert d.findings[0].probability == 0.87654321
 
 
 def test_where_the_network_has_no_onset_the_rule_gives_it(use):

@@ -24,6 +24,9 @@ SEVERITIES: tuple[Severity, ...] = ("notice", "mild", "severe")
 SCHEMA_VERSION = 1
 """Version of the dict made by `Diagnosis.to_dict`."""
 
+_DIGITS = 6
+"""Decimals of a probability in that dict: the last ones depend on how many runs were judged at once."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -122,9 +125,9 @@ class Diagnosis:
             "verdict": self.verdict,
             "labels": list(self.labels),
             "is_healthy": self.is_healthy,
-            "probabilities": {k: round(float(v), 6) for k, v in self.probabilities.items()},
-            "findings": [_json_safe(asdict(f)) for f in self.findings],
-            "likely_causes": [_json_safe(asdict(cause)) for cause in self.likely_causes],
+            "probabilities": {k: round(float(v), _DIGITS) for k, v in self.probabilities.items()},
+            "findings": [_entry(finding) for finding in self.findings],
+            "likely_causes": [_entry(cause) for cause in self.likely_causes],
             "unchecked": dict(self.unchecked),
             "rule_labels": list(self.rule_labels),
             "message": self.message,
@@ -146,6 +149,15 @@ class Diagnosis:
         from curveclinic.report.svg import render_html
 
         return render_html(self)
+
+
+def _entry(value: Finding | LikelyCause) -> Any:
+    """The fields of a value, its probabilities rounded."""
+    known = asdict(value)
+    for name in ("probability", "model_probability"):
+        if known.get(name) is not None:
+            known[name] = round(float(known[name]), _DIGITS)
+    return _json_safe(known)
 
 
 def _json_safe(value: Any) -> Any:
