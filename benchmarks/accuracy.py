@@ -31,6 +31,7 @@ from tables import Row, print_table, write_csv, write_scores
 from yardstick import Record, default_out, load_records, truth_of, without_positive
 
 from curveclinic.labels import LABELS
+from curveclinic.model.calibrate import calibration_error
 from curveclinic.ragged import FloatArray, IntArray
 
 OVERALL = (
@@ -54,7 +55,7 @@ def label_measures(opinion: Opinion, truth: FloatArray, weight: IntArray) -> dic
     present, probability = opinion.present, opinion.probability
     scored, there = ~np.isnan(truth), (truth == 1.0).sum(axis=0)
     columns = [[j] for j in range(len(LABELS))]
-    errors = [scores.calibration_error(probability[:, j], truth[:, j], weight) for j in columns]
+    errors = [calibration_error(probability[:, j], truth[:, j], weight) for j in columns]
     tables = {
         "precision": (scores.precision(present, truth, weight), (present & scored).sum(axis=0)),
         "recall": (scores.recall(present, truth, weight), there),
@@ -84,7 +85,7 @@ def overall_measures(opinion: Opinion, records: Sequence[Record], weight: IntArr
         "macro_f1": (f1, int(cells.any(axis=1).sum())),
         "macro_best_f1": (best, int(cells.any(axis=1).sum())),
         "macro_average_precision": (ranking, int(cells.any(axis=1).sum())),
-        "calibration_error": (scores.calibration_error(opinion.probability, truth, weight), int(cells.sum())),
+        "calibration_error": (calibration_error(opinion.probability, truth, weight), int(cells.sum())),
     }
     for name, flag in (("false_alarm", wrong), ("any_label", some), ("not_healthy", ~opinion.healthy)):
         out[name] = scores.share(flag, clear, weight), int(clear.sum())

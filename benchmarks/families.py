@@ -31,6 +31,7 @@ from curveclinic.deciding.classifier import Classifier, load_classifier
 from curveclinic.deciding.judging import opinions_on
 from curveclinic.deciding.merge import merge
 from curveclinic.labels import LABELS
+from curveclinic.model.calibrate import calibration_error
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.synth.generate import BLOCK, Sample, generate
 
@@ -64,7 +65,7 @@ def rows_of(source: str, samples: Iterator[Sample], classifier: Classifier) -> I
         "f1": scores.f1(present, truth, one)[0],
         "average_precision": scores.average_precision(probability, truth, one)[0],
         "calibration_error": np.array(
-            [scores.calibration_error(probability[:, [j]], truth[:, [j]], one)[0] for j in range(len(LABELS))]
+            [calibration_error(probability[:, [j]], truth[:, [j]], one)[0] for j in range(len(LABELS))]
         ),
     }
     enough = (truth == 1.0).sum(axis=0) >= scores.FEWEST_POSITIVES

@@ -28,11 +28,11 @@ from yardstick import RESULTS, load_records, truth_of
 import train
 from curveclinic.deciding.classifier import Classifier, load_classifier
 from curveclinic.labels import LABELS
+from curveclinic.model.calibrate import BINS
 from curveclinic.ragged import FloatArray
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate
 
-BINS = 10
 FEWEST = 10
 """Cells a drawn point stands for at least."""
 

@@ -16,9 +16,6 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 FEWEST_POSITIVES = 5
 """Positives a label needs to count in a macro average: below that one run moves its F1 by a fifth and more."""
 
-BINS = 10
-"""Equal-width bins of the expected calibration error."""
-
 COVERAGE = 0.90
 """Share of resamples inside a reported interval."""
 
@@ -79,20 +76,6 @@ def average_precision(score: FloatArray, truth: FloatArray, weight: IntArray) ->
 def best_f1(score: FloatArray, truth: FloatArray, weight: IntArray) -> FloatArray:
     """(draws + 1, 20) F1 at each label's best threshold in hindsight; arguments as in `average_precision`."""
     return np.stack([_best(*_ranked(*label, weight)) for label in zip(score.T, truth.T, strict=True)], axis=1)
-
-
-def calibration_error(probability: FloatArray, truth: FloatArray, weight: IntArray) -> FloatArray:
-    """(draws + 1,) expected calibration error over the given scored cells that have a probability.
-
-    Args:
-        probability, truth: (n, k), one column for one label, all of them pooled.
-        weight: (draws + 1, n).
-    """
-    use = ~np.isnan(probability) & ~np.isnan(truth)
-    place = np.minimum((np.nan_to_num(probability) * BINS).astype(np.int64), BINS - 1)
-    surplus = np.where(use, probability - truth, 0.0)  # claimed less found
-    gaps = [np.abs(weight @ np.where(use & (place == b), surplus, 0.0).sum(axis=1)) for b in range(BINS)]
-    return _ratio(np.sum(gaps, axis=0), weight @ use.sum(axis=1))
 
 
 def macro(values: FloatArray, truth: FloatArray) -> FloatArray:

@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from robustness import thinned
+from scores import f1, macro
 from tables import Row, write_scores
 from yardstick import RESULTS, Record, load_records, shortest_loss, truth_of, without_positive
 
@@ -63,15 +64,9 @@ _STRIDE, _FEWEST_POINTS = 4, 24
 """Thinning, and the points of the shorter loss a run needs for it; as in robustness.py."""
 
 
-def scored(truth: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(n, 20) gain of a hit and cost of a false alarm of every cell; what nobody scored counts neither way."""
-    return (truth == 1).astype(float), (truth == 0).astype(float)
-
-
-def f1_of(present: BoolArray, hit: FloatArray, cost: FloatArray) -> float:
-    """F1 of one label's findings; 0 without a positive."""
-    hits, alarms, there = (present * hit).sum(), (present * cost).sum(), hit.sum()
-    return float(2 * hits / (hits + alarms + there)) if there else 0.0
+def f1_of(present: BoolArray, truth: FloatArray) -> FloatArray:
+    """(20,) F1 of findings (n, 20); NaN without a positive."""
+    return np.asarray(f1(present, truth, np.ones((1, len(truth)), dtype=np.int64))[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +131,14 @@ class Cells:
     Attributes:
         probability: (n, 20) of the network, NaN where a label cannot be checked.
         rule: (n, 20) the rules find the label.
-        hit, cost: (n, 20) as `scored` gives them.
+        truth: (n, 20) 1 there, 0 not there, NaN where nobody scored.
         quiet: (n,) a reader found nothing.
         family: (n,).
     """
 
     probability: FloatArray
     rule: BoolArray
-    hit: FloatArray
-    cost: FloatArray
+    truth: FloatArray
     quiet: BoolArray
     family: Names
 
@@ -160,13 +154,10 @@ def choose(cells: Cells, twice: Thinned) -> tuple[FloatArray, BoolArray]:
     for name in np.unique(cells.family):
         out = cells.family == name
         inner[out] = cells.probability[out] >= thresholds_of(cells.probability[cells.quiet & ~out])
-    network, rules = (
-        np.array([f1_of(found[:, j], cells.hit[:, j], cells.cost[:, j]) for j in range(len(LABELS))])
-        for found in (inner, cells.rule)
-    )
+    network, rules = (np.nan_to_num(f1_of(found, cells.truth)) for found in (inner, cells.rule))
     network -= _STEADY * twice.changed(threshold)
     rules -= _STEADY * twice.rule.mean(axis=0)
-    enough = cells.hit.sum(axis=0) >= _FEWEST
+    enough = (cells.truth == 1).sum(axis=0) >= _FEWEST
     better = np.where(np.isin(LABELS, sorted(_MEASURED)), rules >= network, rules > network + _MARGIN)
     return threshold, better & enough | np.isin(LABELS, FACTS)
 
@@ -191,12 +182,9 @@ def family_out(cells: Cells, short: BoolArray, twice: Thinned) -> tuple[BoolArra
 def scores(present: BoolArray, records: list[Record], who: str, where: str) -> list[Row]:
     """Macro-F1 over labels with five positives, false alarms and any label on runs without a positive."""
     truth, quiet = truth_of(records), without_positive(records)
-    f1 = []
-    for j in range(len(LABELS)):
-        if (truth[:, j] == 1).sum() >= 5:
-            f1.append(f1_of(present[:, j], (truth[:, j] == 1) * 1.0, (truth[:, j] == 0) * 1.0))
+    macro_f1 = macro(f1_of(present, truth)[None], truth)[0]
     alarm = (present & (truth == 0)).any(axis=1)[quiet].mean()
-    values = {"macro_f1": np.mean(f1), "false_alarm": alarm, "any_label": present.any(axis=1)[quiet].mean()}
+    values = {"macro_f1": macro_f1, "false_alarm": alarm, "any_label": present.any(axis=1)[quiet].mean()}
     return [{"yardstick": where, "judge": who, "measure": k, "value": round(float(v), 4)} for k, v in values.items()]
 
 
@@ -216,7 +204,7 @@ def main() -> None:
     probability, rule = _answers([record.run for record in records], classifier)
     short = few_for_network(Batch.from_runs([record.run for record in records]).finite_counts)
     family = np.array([record.family for record in records])
-    cells = Cells(probability, rule, *scored(truth_of(records)), without_positive(records), family)
+    cells = Cells(probability, rule, truth_of(records), without_positive(records), family)
     steady = told_twice(records, classifier, labelled=True)
     if options.unlabelled:
         steady = steady.and_also(told_twice(load_records(options.unlabelled), classifier, labelled=False))

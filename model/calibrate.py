@@ -8,12 +8,14 @@ from typing import Final
 import numpy as np
 
 from curveclinic.labels import LABELS
-from curveclinic.ragged import FloatArray
+from curveclinic.ragged import FloatArray, IntArray
 
 MAX_FALSE_ALARM: Final = 0.004
 """Highest share of clearly-absent cells a threshold may report, per label: 20 labels stay below 8 % of runs."""
 
-_BINS = 10
+BINS: Final = 10
+"""Equal-width bins of the expected calibration error."""
+
 _MIN_POSITIVES = 15
 _FLOOR, _CEILING = 0.35, 0.9
 
@@ -76,21 +78,26 @@ def choose_thresholds(probability: FloatArray, degree: FloatArray, checked: Floa
     return out
 
 
-def reliability(probability: FloatArray, present: FloatArray) -> float:
-    """Expected calibration error over equal-width bins."""
-    place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    total = 0.0
-    for b in range(_BINS):
-        here = place == b
-        if here.any():
-            total += here.mean() * abs(float(probability[here].mean()) - float(present[here].mean()))
-    return total
+def calibration_error(probability: FloatArray, truth: FloatArray, weight: IntArray) -> FloatArray:
+    """(d,) expected calibration error over the scored cells that have a probability; NaN where there is none.
+
+    Args:
+        probability, truth: (n, k), one column for one label, all of them pooled; NaN where unchecked or unscored.
+        weight: (d, n) how often each of n runs counts, for d resamples of them.
+    """
+    use = ~np.isnan(probability) & ~np.isnan(truth)
+    place = np.minimum((np.nan_to_num(probability) * BINS).astype(np.int64), BINS - 1)
+    surplus = np.where(use, probability - truth, 0.0)  # claimed less found
+    gaps = [np.abs(weight @ np.where(use & (place == b), surplus, 0.0).sum(axis=1)) for b in range(BINS)]
+    cells = weight @ use.sum(axis=1)
+    return np.asarray(np.sum(gaps, axis=0) / np.where(cells > 0, cells, np.nan))
 
 
 def calibration_errors(probability: FloatArray, target: FloatArray, weight: FloatArray) -> dict[str, float]:
-    """`reliability` of every label on clear cells; all arrays are (n, 20)."""
-    clear = weight > 0.5
-    return {label: reliability(probability[clear[:, j], j], target[clear[:, j], j]) for j, label in enumerate(LABELS)}
+    """Calibration error of every label on clear cells, 0 where there is none; all arrays are (n, 20)."""
+    truth, once = np.where(weight > 0.5, target, np.nan), np.ones((1, len(target)), dtype=np.int64)
+    errors = [calibration_error(probability[:, [j]], truth[:, [j]], once)[0] for j in range(len(LABELS))]
+    return dict(zip(LABELS, np.nan_to_num(errors).tolist(), strict=True))
 
 
 def f1_scores(

@@ -27,6 +27,7 @@ from curveclinic.deciding.rules import judge
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
+from curveclinic.model.calibrate import calibration_error
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
 
@@ -124,7 +125,7 @@ def test_macro_counts_labels_with_five_positives():
     ids=["two bins", "errors in a bin cancel", "the last bin holds 1", "unchecked and unscored left out"],
 )
 def test_calibration_error(probability, truth, expected):
-    found = scores.calibration_error(column(probability), column(truth), once(len(truth)))
+    found = calibration_error(column(probability), column(truth), once(len(truth)))
     assert found[0] == pytest.approx(expected, abs=1e-15)
 
 
@@ -147,7 +148,7 @@ def test_a_resample_scores_as_the_runs_it_repeats():
         (scores.f1, probability > 0.5),
         (scores.average_precision, probability),
         (scores.best_f1, probability),
-        (scores.calibration_error, probability),
+        (calibration_error, probability),
     ):
         assert measure(values, truth, weight)[1] == pytest.approx(measure(values[rows], truth[rows], once(30))[0])
 

@@ -8,11 +8,11 @@ import pytest
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import (
     MAX_FALSE_ALARM,
+    calibration_error,
     calibration_errors,
     choose_thresholds,
     f1_scores,
     fit_calibration,
-    reliability,
 )
 from curveclinic.ragged import FloatArray
 
@@ -21,6 +21,12 @@ N = 4000
 
 def sigmoid(x: FloatArray) -> FloatArray:
     return 1 / (1 + np.exp(-x))
+
+
+def reliability(probability: FloatArray, present: FloatArray) -> float:
+    return float(
+        calibration_error(probability[:, None], present[:, None], np.ones((1, len(present)), dtype=np.int64))[0]
+    )
 
 
 def world(seed: int = 0) -> tuple[FloatArray, FloatArray]:
