@@ -1,6 +1,5 @@
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from curveclinic.readers import (
     FORMATS,
     ReadFailure,
     ReadOptions,
+    copies,
     exists,
     find_sources,
     read_file,
@@ -266,13 +266,12 @@ def test_a_run_that_stopped_early_is_no_copy_of_a_stranger_that_went_on(tree):
     ]  # fmt: skip
 
 
-def test_many_runs_in_two_files_take_no_longer_than_in_one(tree):
+def test_many_runs_in_two_files_are_not_compared_in_pairs(tree, monkeypatch):
+    monkeypatch.setattr(copies, "_is_within", None)
     rows = [f"r{k},{step},{1 / (k + step + 1)}\n" for k in range(300) for step in range(4)]
     text = "run_id,epoch,train_loss\n" + "".join(rows)
     tree({"logs/progress.csv": text, "logs/metrics.csv": text.replace("0.", "1.")})
-    began = time.perf_counter()
     assert len(ids(["logs"])) == 600
-    assert time.perf_counter() - began < 2
 
 
 SWEEP = [{"run": f"r{k}", "lr": 0.1, "train_loss": 0.3, "val_loss": 0.4} for k in range(4)]

@@ -7,6 +7,8 @@ import pytest
 
 from curveclinic.readers import console, console_lines, fairseq, mlflow_files, nnunet
 
+pytestmark = pytest.mark.slow  # times of a busy machine tell little
+
 LONGER = 8
 MOST = 24
 """Times as slow as a text of one eighth: 8 where the time is linear, 64 where it is quadratic."""
