@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import curveclinic
+from curveclinic import readers
 
 ROOT = Path(__file__).parent.parent
 README, NAMES, COMMANDS = ((ROOT / page).read_text() for page in ("README.md", "docs/python.md", "docs/cli.md"))
@@ -35,6 +36,8 @@ PUBLIC = [
     "suggest_lr",
 ]
 
+OF_READERS = ["ReadFailure", "ReadOptions", "read_file", "read_runs"]
+
 
 def test_all_is_the_documented_list() -> None:
     assert curveclinic.__all__ == PUBLIC
@@ -45,7 +48,13 @@ def test_name_exists(name: str) -> None:
     assert getattr(curveclinic, name).__doc__
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", OF_READERS)
+def test_what_users_call_of_the_readers_exists(name: str) -> None:
+    assert name in readers.__all__
+    assert getattr(readers, name).__doc__
+
+
+@pytest.mark.parametrize("name", [*PUBLIC, *OF_READERS])
 def test_name_is_documented(name: str) -> None:
     assert re.search(rf"`[^`\n]*\b{name}\b[^`\n]*`|^.*\b{name}\b.*$(?=[^`]*```)", NAMES, re.M)
 

@@ -10,8 +10,6 @@ import pytest
 import curveclinic
 
 SCRIPT = """
-from typing import Any
-
 import numpy as np
 
 from curveclinic import Run, check_initial_loss, predict_pathology, suggest_lr
@@ -24,7 +22,12 @@ reveal_type(predict_pathology(Run.from_arrays({"train_loss": losses}), num_class
 reveal_type(predict_pathology(read_file("log.csv")))
 reveal_type(predict_pathology([{"train_loss": losses}, {"train_loss": losses}]))
 reveal_type(predict_pathology([{"train_loss": np.ones(3)}]))
+reveal_type(predict_pathology([{"train_loss": ([1, 2], losses), "val_loss": losses}, Run({})]))
+reveal_type(predict_pathology(run for run in read_file("log.csv")))
 reveal_type(predict_pathology(rows))
+reveal_type(predict_pathology([{"loss": 1, "step": 1}]))
+something: object = losses
+reveal_type(predict_pathology(something))
 reveal_type(suggest_lr(np.ones(3), losses))
 reveal_type(suggest_lr(losses, np.ones(3, dtype=np.float32)))
 reveal_type(check_initial_loss(np.float32(2.3), loss="mse", target_variance=np.float32(1.0)))
@@ -32,7 +35,7 @@ reveal_type(check_initial_loss(np.ones(())[()], num_classes=10))
 """
 ONE, MANY = "curveclinic.diagnosis.Diagnosis", "list[curveclinic.diagnosis.Diagnosis]"
 CHECKS = [*["curveclinic.checks.lr_range.LrRangeTest"] * 2, *["curveclinic.checks.initial_loss.InitialLoss"] * 2]
-REVEALED = [ONE, ONE, MANY, MANY, MANY, f"{ONE} | {MANY}", *CHECKS]
+REVEALED = [ONE, ONE, *[MANY] * 5, ONE, ONE, f"{ONE} | {MANY}", *CHECKS]
 
 
 def test_one_run_gives_one_diagnosis_and_a_list_a_list(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, overload
@@ -35,15 +35,22 @@ _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
 
 
+Channel = Sequence[float] | npt.NDArray[Any] | tuple[Any, Any]
+"""Values, or (steps, values)."""
+
+
 @overload
 def predict_pathology(
-    curves: Run | Mapping[str, Any], *, num_classes: int | None = None, metric_goal: MetricGoal | None = None
+    curves: Run | Mapping[str, Any] | Sequence[Mapping[str, float]],
+    *,
+    num_classes: int | None = None,
+    metric_goal: MetricGoal | None = None,
 ) -> Diagnosis: ...
 
 
 @overload
 def predict_pathology(
-    curves: Sequence[Run] | Sequence[Mapping[str, Sequence[float]]] | Sequence[Mapping[str, npt.NDArray[Any]]],
+    curves: Iterable[Run | Mapping[str, Channel]],
     *,
     num_classes: int | None = None,
     metric_goal: MetricGoal | None = None,
