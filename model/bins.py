@@ -1,7 +1,7 @@
 """A channel in bins: equal parts of the run's time, the same for every channel of a run.
 
 A bin holds the mean, the lowest and the highest of its cells; one without a cell is interpolated and marked. Nearly all
-bins of a dense log hold a single cell: bins of several and empty ones are seen to apart.
+bins of a dense log hold a single cell: those of several and empty ones are treated apart.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def _filled(cells: Cells, start: FloatArray, stop: FloatArray) -> Bins:
     n, width = cells.mean.shape
     first, held = _held_in(cells, start, stop)
     presence, curves = np.minimum(held, 1.0), np.empty((3, n * BINS))
-    alone = len(held) < n * BINS  # one run speaks for all
+    alone = len(held) < n * BINS  # all runs share one row of places
     for curve, values in zip(curves, (cells.mean, cells.low, cells.high), strict=True):
-        # a mode that needs no copy
+        # "clip" writes to `out` without a copy
         if alone:
             values.take(first, axis=1, out=curve.reshape(n, BINS), mode="clip")
         else:

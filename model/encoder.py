@@ -145,7 +145,7 @@ def _fill_losses(tensor: Tensor, losses: Cells, bins: Bins) -> None:
 def _loss_rows(losses: Cells, curves: FloatArray) -> tuple[Tensor, Tensor]:
     """Rows (7, 2 n, BINS) of both losses but for the presence, and the gap between them (n, BINS).
 
-    The curves (3, 2 n, BINS) are used up.
+    The curves (3, 2 n, BINS) are overwritten.
     """
     absent, largest = losses.absent, losses.scale
     if np.count_nonzero(losses.log):

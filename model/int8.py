@@ -1,4 +1,4 @@
-"""The int8 network as a file: written beside the float one, and what it answers otherwise noted in the sidecar."""
+"""The int8 network as a file: written beside the float one; the sidecar notes how far their answers differ."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_an_unknown_kind_is_refused():
 
 def test_a_val_loss_alone_is_not_called_healthy(tmp_path):
     said = verdicts({"val_loss": FALL}, tmp_path)
-    message = "no train_loss was logged, so hardly a label could be judged; log it, too"
+    message = "no train_loss was logged, so too few labels could be checked; log it, too"
     assert set(said.values()) == {("undetermined", (), message)}
 
 
@@ -90,7 +90,7 @@ def test_a_val_loss_beside_too_short_a_train_loss_is_not_called_healthy(points, 
     train = np.linspace(2.0, 1.0, points)
     d = predict_pathology({"train_loss": (np.linspace(1, N, points), train), "val_loss": [*FALL, *FALL[::-1]]})
     assert d.verdict == "undetermined"
-    assert d.message == f"hardly a label could be judged: train_loss has {has}, at least 5 are needed"
+    assert d.message == f"too few labels could be checked: train_loss has {has}, at least 5 are needed"
 
 
 def test_a_val_loss_alone_that_is_nan_is_a_finding(tmp_path):

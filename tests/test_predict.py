@@ -382,7 +382,7 @@ def test_absent_weights_are_said_once(monkeypatch):
 
 def test_the_reason_of_a_label_is_the_doubt_alone_and_the_message_tells_what_was_read_too():
     d = predict_pathology({"eval_loss": np.linspace(2.0, 1.0, 40)})
-    doubt = "no train_loss was logged, so hardly a label could be judged; log it, too"
+    doubt = "no train_loss was logged, so too few labels could be checked; log it, too"
     assert set(d.unchecked.values()) == {doubt}
     assert d.message == f"{doubt}; val_loss <- eval_loss"
     row = score_table(pa.table({"eval_loss": [np.linspace(2.0, 1.0, 40).tolist()]}))

@@ -18,7 +18,7 @@ MetricGoal = Literal["max", "min"]
 
 RunKind = Literal["ordinary", "opponents", "opponents with total", "reinforced"]
 """What the losses of a run are: of one net that descends; of two nets that play against each other, with or without a
-total; or of a net that learns from the rewards of its own deeds."""
+total; or of a net that is trained by reinforcement learning."""
 
 RUN_KINDS: Final[tuple[RunKind, ...]] = get_args(RunKind)
 
@@ -75,7 +75,8 @@ class Traits:
         points: fewest finite points in each loss channel it reads.
         fact: a fact of the log, no matter of judgement: the rules alone decide it, whatever the loss is.
         fatal: the run is lost: always severe, and judged of losses that play against each other, too.
-        priced: settled by the price of a chance prediction where that is known; the network sees no loss in its unit.
+        priced: decided by rule where num_classes gives the loss of a chance prediction; the network sees no loss in
+            its unit.
         texture: a pattern about the level, of which only the log itself tells how much a logger left.
         thins_out: single points or a pattern that every k-th point may miss.
     """

@@ -99,7 +99,7 @@ _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
 
 _AT_CHANCE: Final = 0.1
-"""Share of the cost of a uniform guess, where the number of classes is told, that the level of a network that guesses
+"""Share of the cost of a uniform guess, where the number of classes is given, that the level of a network that guesses
 is away from it at most."""
 
 _DIGITS: Final = 1e-3
@@ -300,7 +300,7 @@ def _scatter(piece: Suspects) -> BoolArray:
 
 
 def _guesses(q: Quantities, train: Loss, rows: IntArray) -> BoolArray:
-    """(m,) some runs: the number of classes is told, and the level is what a uniform guess among them costs."""
+    """(m,) some runs: the number of classes is given, and the level is what a uniform guess among them costs."""
     with np.errstate(all="ignore"):
         cost = q["first"][rows] / q["first_over_chance"][rows]
         out: BoolArray = np.abs(train.raw_level() / cost - 1.0) <= _AT_CHANCE

@@ -88,7 +88,7 @@ class Judged:
         points: (n,) finite points of the longer loss, -1 where both are absent.
         doubtful: row -> why a run is not judged at all.
         undetermined: (n,) runs that get no verdict: the doubtful ones, and without a finding those of too few points,
-            and those of which hardly a label can be judged.
+            and those of which too few labels can be checked.
         encoded: what the network was shown, features without curves; None without weights.
         withheld: row -> label -> why it is not judged of this run alone.
         stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
@@ -197,13 +197,13 @@ def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatAr
 def _not_judged(among: BoolArray, counts: IntArray, kinds: Kinds) -> dict[int, str]:
     """Returns row -> why it gets no verdict, for some (n,) runs of which too little of the train loss is checked."""
     rows = (among & ~kinds.adversarial).nonzero()[0].tolist()
-    return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _hardly_judged(counts[row]) for row in rows}
+    return {row: REINFORCEMENT_REASON if kinds.reinforced[row] else _too_few_checked(counts[row]) for row in rows}
 
 
-def _hardly_judged(counts: IntArray) -> str:
+def _too_few_checked(counts: IntArray) -> str:
     if counts[_TRAIN] < 0:
-        return "no train_loss was logged, so hardly a label could be judged; log it, too"
-    return f"hardly a label could be judged: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
+        return "no train_loss was logged, so too few labels could be checked; log it, too"
+    return f"too few labels could be checked: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
 
 
 def _cells(withheld: Mapping[int, Mapping[str, str]], like: BoolArray) -> BoolArray:

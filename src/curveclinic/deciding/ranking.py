@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 CAUSES_FILE: Final = "causes.json"
 
 MOST: Final = 3
-"""Causes told of a run."""
+"""Causes listed for a run at most."""
 
 FLOOR: Final = 0.05
 """Probability below which a cause is not worth a word."""
 
 _SURE: Final = 0.01
-"""Probabilities nearer to 0 or 1 than this are not told apart."""
+"""Probabilities nearer to 0 or 1 than this are taken as this near."""
 
 _LIMIT: Final = 4.0
 """Bound of an input in standard deviations: real runs lie outside of what was simulated."""
@@ -144,7 +144,7 @@ def input_names() -> tuple[str, ...]:
 
 
 def cause_inputs(verdicts: Verdicts, checked: BoolArray, counts: IntArray, encoded: Encoded) -> FloatArray:
-    """(n, d) what a cause is told by.
+    """(n, d) what the causes' model reads.
 
     Args:
         verdicts: the final word on n runs.

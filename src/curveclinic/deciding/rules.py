@@ -24,10 +24,10 @@ from curveclinic.records import joined
 SeverityArray = npt.NDArray[np.int8]
 
 PRICE: Final = "first_over_chance"
-"""Quantity that is known where it is known what a chance prediction costs."""
+"""Quantity that is known where num_classes gives the loss of a chance prediction."""
 
 KEPT: Final = (*READ, PRICE)
-"""Quantities of a run that are still read when the rules have spoken."""
+"""Quantities that are read again after the rules have judged."""
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
@@ -52,7 +52,7 @@ _STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
 """Where each set begins in `_COLUMNS`."""
 
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(traits.needs[k]) for traits in TRAITS.values()] for k in (0, -1)])
-"""(2, 20) the first and the last of the sets that every label needs one channel of; none needs more than two."""
+"""(2, 20) first and last of each label's sets, of which it needs one channel each; no label has more than two."""
 
 _NON_FINITE: Final = LABELS.index("non_finite")
 _EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
@@ -126,8 +126,8 @@ def opinion_on(piece: Measured) -> RuleOpinion:
 def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
     """Degrees (n, 20) of which those of runs of few points are lowered, by their row (n, 6) of `Batch.finite_counts`.
 
-    What is clearly present, or clearly absent, stays, and so does everything about a run that has gone NaN: there one
-    doubtful word more makes nobody look who would not have looked.
+    What is clearly present, or clearly absent, stays. So does everything about a run that has gone NaN: somebody looks
+    at it anyway, and one more doubtful finding costs nothing.
     """
     short = (few_for_rules(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
     if not len(short):

@@ -25,7 +25,7 @@ _METRIC_NAMES = (
 )  # fmt: skip
 
 _AS_SHARE = 1.5
-"""Typical size above which a metric that grows to at most 100 is told in percent."""
+"""Typical size above which a metric of at most 100 is taken as a percentage."""
 
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""

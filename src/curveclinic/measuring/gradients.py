@@ -60,7 +60,7 @@ def _course(cells: Cells) -> Quantities:
     late = masked_median(mid, cells.real & (column >= size - edge))
     highest = np.maximum(early, row_median(base))
     counted &= base > _ZERO
-    # in the cell in which a norm drops, the highest point is of before, the median of after
+    # where a norm drops within a cell, its highest point belongs to what came before, its median to what follows
     before = np.concatenate([base[:, :1], base[:, :1], base[:, :-2]], axis=1)
     burst = np.where(counted, raw - np.where(before - base > _DROP, before, base), 0.0)
     growth = np.where(counted, base - lowest, 0.0)

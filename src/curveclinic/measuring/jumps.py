@@ -89,7 +89,7 @@ def jumps_of(cells: Cells) -> Jumps:
     size[cells.log] = 1.0
     limit = visible_height(cells.noise, row_spread(base), size)
     mean = windowed(prominence, *around)
-    # as high as _ISOLATED times the mean of the others around it: what the mean with itself says of that
+    # _ISOLATED times the mean of the others around it, written for the mean that it is part of itself
     isolated = prominence * (prominence > mean * (_ISOLATED * (2 * _AROUND + 1) / (2 * _AROUND + _ISOLATED)))
     return Jumps(prominence, limit, isolated, isolated > limit[:, None])
 
@@ -136,7 +136,7 @@ def _shoulders(cells: Cells) -> FloatArray:
         np.maximum(low[:, 0], lower[:, 2], out=out[:, 1])
         np.maximum(lower[:, -3], low[:, -1], out=out[:, -2])
     if len(rows) == len(low):
-        flat = low.ravel()  # faster than row by row; what joins two is no place inside
+        flat = low.ravel()  # faster than row by row; what spans two rows lands at their ends
         np.maximum(flat[:-2], flat[2:], out=out.reshape(-1)[1:-1])
     elif len(rows):
         out[rows, 1:-1] = np.maximum(low[rows, :-2], low[rows, 2:])

@@ -100,9 +100,9 @@ class _Several:
         return self.means(values), self._reduced(np.minimum, values), self._reduced(np.maximum, values)
 
     def _reduced(self, ufunc: np.ufunc, values: FloatArray) -> FloatArray:
-        """(m, cells) points of each cell put together."""
+        """(m, cells) `ufunc` over the points of each cell."""
         places, out = self.edges.ravel(), np.empty(self.edges.shape)
-        # what lies between two runs is put together as well; the last cell of all may end with the values
+        # the stretch between two runs is reduced as well, and cut off below; the last cell may end with the values
         stop = len(places) - (places[-1] == len(values))
         ufunc.reduceat(values, places[:stop], out=out.ravel()[:stop])
         return out[:, :-1]

@@ -98,7 +98,7 @@ class Cells:
     def extent(self) -> IntArray:
         """(n,) `size`, (1,) where all runs share it.
 
-        A run without a cell counts as the longest one: whatever is made of its zeros is zero.
+        Absent runs hold zeros, so any size is safe; they count as the longest one.
         """
         if not len(self.absent):
             return one_if_equal(self.size)

@@ -1,7 +1,7 @@
 """Running medians of a few cells, made of minima and maxima instead of sorting.
 
-Rows are taken as one flat array, for a shift of it costs a third of a shift in every row. What comes of the last cells
-of one row and the first ones of the next is overwritten, or never read.
+Rows are taken as one flat array: shifting that takes a third of the time of shifting every row. Results that mix the
+last cells of one row with the first ones of the next are overwritten, or never read.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def measure(batch: Batch, rows: IntArray | None = None) -> Measured:
         rows: (n,) which runs these are of another batch.
     """
     n, channels = batch.size, batch.channels
-    # all channels are reduced in one go: for a single run it is calls that cost
+    # all channels at once: for a single run the number of calls is what takes the time
     beside = [name for name in _BESIDE if len(channels[name].values)]
     view = View.of_finite(Ragged.stacked([channels[name].finite() for name in (*_LOSSES, *beside)]))
     together = cells_in(view)

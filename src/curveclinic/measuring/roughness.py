@@ -51,7 +51,7 @@ def third_difference(values: FloatArray, offsets: IntArray) -> FloatArray:
 def dense_third_difference(mean: FloatArray) -> FloatArray:
     """`third_difference` of rows (n, CELLS) whose cells are all filled."""
     out = np.empty(mean.shape)
-    _third_difference(mean.ravel(), out.reshape(-1)[1:-2])  # flat rows are faster; what joins two is overwritten
+    _third_difference(mean.ravel(), out.reshape(-1)[1:-2])  # flat rows are faster; what spans two is overwritten
     out[:, 0] = out[:, 1]
     out[:, -2:] = out[:, -3:-2]
     return out

@@ -17,7 +17,7 @@ AnyArray = TypeVar("AnyArray", FloatArray, IntArray, BoolArray)
 Numbers = TypeVar("Numbers", FloatArray, IntArray)
 
 Tables = tuple[Any, ...]
-"""Arrays whose row k, W columns each, is about rows of size k."""
+"""Arrays of W columns that are looked up by size: row k holds what applies to rows of size k."""
 
 _TINY: Final[FloatArray] = np.array(1e-12)
 
@@ -62,7 +62,7 @@ def row_spread(values: FloatArray) -> FloatArray:
 
 
 def reduced_from(reduce: np.ufunc, values: FloatArray, start: IntArray) -> FloatArray:
-    """(n,) what each row from column start (n,) on is put together to, as the extremes by `np.minimum`."""
+    """(n,) `reduce` over each row from column start (n,) on: with `np.minimum` the smallest value there."""
     n, width = values.shape
     edges = np.empty((n, 2), dtype=np.int64)
     edges[:, 0], edges[:, 1] = start, width
@@ -161,7 +161,7 @@ def windows_of(width: int, half: IntArray, size: IntArray) -> tuple[IntArray, In
 
 
 def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
-    """What tables by size say of rows of sizes (n,), or of the one (1,) that all have: as many rows of each."""
+    """The rows of some tables for sizes (n,), or for the one (1,) that all share."""
     if len(size) == 1:
         row = size.item()
         return tuple(table[row : row + 1] for table in tables)
@@ -169,7 +169,7 @@ def rows_of(tables: Tables, size: IntArray) -> tuple[Any, ...]:
 
 
 def one_if_equal(numbers: Numbers) -> Numbers:
-    """(1,) the number of all rows where they share it, else (n,): indices made of one row are made once."""
+    """(1,) the number that all rows share, else the numbers (n,): what follows from one is worked out once."""
     first = numbers[:1]
     return numbers if True in (numbers != first).tolist() else first
 
@@ -180,7 +180,7 @@ def take_columns(values: FloatArray, index: IntArray) -> FloatArray:
     if len(index) == 1:
         out = values.take(index[0], axis=1, mode="clip")
     else:
-        out = values.take(index + row_starts(*values.shape), mode="clip")  # a mode that needs no check
+        out = values.take(index + row_starts(*values.shape), mode="clip")  # "clip" saves the check of the bounds
     return out
 
 
@@ -209,7 +209,7 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
 class StepAxis:
     """Where the cells of n runs lie along their steps, made once for every grid they are asked for on.
 
-    One row of everything will do for runs that share their steps.
+    Runs that share their steps may be given as one row.
 
     Attributes:
         low, span: (n, 1) first step, and the distance from there to the last one.

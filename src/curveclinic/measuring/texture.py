@@ -118,7 +118,7 @@ def _swings(cells: Cells) -> tuple[Quantities, BoolArray]:
 def _beside(values: FloatArray) -> FloatArray:
     """(n, CELLS) product of each cell and the next one in its row, 0 for the last one."""
     out, flat = np.empty(values.shape), values.ravel()
-    np.multiply(flat[1:], flat[:-1], out=out.reshape(-1)[:-1])  # flat rows are faster; what joins two is overwritten
+    np.multiply(flat[1:], flat[:-1], out=out.reshape(-1)[:-1])  # flat rows are faster; what spans two is overwritten
     out[:, -1] = 0.0
     return out
 

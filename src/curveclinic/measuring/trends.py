@@ -16,7 +16,7 @@ _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
 
 _AS_LOW = (2.5, 0.002)
-"""Errors of the level, and share of its final rise, by which a level that is still as low as the lowest exceeds it."""
+"""Errors of the level, and share of its final rise, up to which a level above the lowest still counts as low."""
 
 _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
@@ -159,11 +159,11 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat, rises: shares of the run, and steps.
 
-    It rises from the last place that is as low as the lowest, but for its error.
+    It rises from the last place that still counts as low, see `_AS_LOW`.
     """
     view, (n, width) = level.view, level.view.shape
     reached = np.empty((4, n, width + 1), dtype=bool)
-    reached[:, :, width] = True  # where none is
+    reached[:, :, width] = True  # found behind the end where nothing else is
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
     np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
     np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])

@@ -2,7 +2,7 @@
 
 A sentence states only what can be read off the logged points, so that it is true whoever decided: levels are medians
 of the first or last twentieth of the points (`Trace.start`, `Trace.end`), extremes and spikes are single logged values.
-Where an extreme is told, so is the first value itself: the lowest of all points may be among the first.
+A sentence with an extreme gives the first value itself, too: the lowest of all points may be among the first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MUCH: Final = 1.5
 """Times the jitter of train from which that of val is said to be more."""
 
 _CALM: Final = 5
-"""Gradient norms before the first burst that tell what is usual."""
+"""Gradient norms before the first burst whose median is the usual size."""
 
 
 @dataclass(frozen=True, eq=False)
