@@ -31,7 +31,7 @@ _MUCH: Final = 1.5
 """Times the jitter of train from which that of val is said to be more."""
 
 _CALM: Final = 5
-"""Gradient norms before the first burst whose median is the usual size."""
+"""Gradient norms before the first burst at least, for their median to be the usual size."""
 
 
 @dataclass(frozen=True, eq=False)
