@@ -149,6 +149,12 @@ def test_usual_severities():
     assert severity("val_below_train", SHOWS["val_below_train"]) == "notice"
 
 
+@pytest.mark.parametrize(("learnt", "expected"), [(0.25, "notice"), (0.12, "mild"), (0.07, "severe")])
+def test_a_plateau_after_a_fair_improvement_may_be_all_there_is(learnt, expected):
+    loss = 1 - learnt + learnt * np.exp(-np.arange(60) / 4)
+    assert severity("underfitting", {"train_loss": loss, "val_loss": loss + 0.01}) == expected
+
+
 def test_an_implausible_gap_is_no_notice():
     train = decay(60)
     assert severity("val_below_train", {"train_loss": train, "val_loss": 0.2 * train}) == "mild"
