@@ -72,7 +72,7 @@ def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace)
 
 def _one_run(args: argparse.Namespace) -> Run | ReadFailure:
     check_paths([args.path])
-    options = ReadOptions(train_loss=args.train_loss, num_classes=getattr(args, "num_classes", None))
+    options = ReadOptions(train_loss=args.train_loss, step=args.step, num_classes=getattr(args, "num_classes", None))
     items = list(read_piped(options) if args.path == STDIN else read_runs([args.path], options))
     if all(isinstance(item, ReadFailure) and item.empty for item in items):
         raise InputError(f"{args.path}: no run found; expected the log of a test")

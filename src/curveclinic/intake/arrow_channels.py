@@ -16,8 +16,9 @@ import numpy.typing as npt
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS
-from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
+from curveclinic.intake.list_tables import axes_of, is_axis_of
 from curveclinic.intake.naming import Name, parse
+from curveclinic.intake.step_names import in_order
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
@@ -38,8 +39,10 @@ class Found:
     @classmethod
     def of(cls, lists: Mapping[str, NumberLists], n: int) -> Found:
         """Returns the series of list columns; those that are the axis of another are none."""
-        names = [name for name in lists if name.lower() not in STEP_LISTS and not is_axis_of(name, set(lists))]
-        series = {name: RawSeries.of(lists[name], [lists[k] for k in axes_of(name) if k in lists]) for name in names}
+        shared = in_order(lists)
+        names = [name for name in lists if name not in shared and not is_axis_of(name, set(lists))]
+        axes = {name: [lists[axis] for axis in axes_of(name, shared) if axis in lists] for name in names}
+        series = {name: RawSeries.of(lists[name], axes[name]) for name in names}
         sizes = [np.minimum(one.points.lengths, 2).astype(np.int8) for one in series.values()]
         return cls(series, np.stack(sizes, axis=1) if sizes else np.zeros((n, 0), dtype=np.int8))
 

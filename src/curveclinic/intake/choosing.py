@@ -14,7 +14,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, parse, quoted
+from curveclinic.intake.naming import ADVERSARIAL_NOTE, OPPONENTS_NOTE, REINFORCEMENT, Name, called, parse, quoted
 from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
@@ -413,18 +413,4 @@ def _is_perplexity(values: FloatArray) -> bool:
 
 def _named(wanted: str | None, table: Mapping[str, Points], keyword: str) -> list[Name]:
     """The series a user named, none if he did not."""
-    return [] if wanted is None else [_match(wanted, table, keyword)]
-
-
-def _match(wanted: str, table: Mapping[str, Points], keyword: str) -> Name:
-    """The series a user named: by its exact name, else the first one the pattern is found in."""
-    if wanted in table:
-        return parse(wanted)
-    try:
-        pattern = re.compile(wanted)
-    except re.error as error:
-        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
-    found = next((raw for raw in table if pattern.search(raw)), None)
-    if found is None:
-        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(table)}")
-    return parse(found)
+    return [] if wanted is None else [parse(called(wanted, table, keyword))]

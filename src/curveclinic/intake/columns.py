@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.intake.grid import (
-    AXIS_NAMES,
     Column,
     Grid,
     cell_text,
@@ -23,6 +22,7 @@ from curveclinic.intake.grid import (
 from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
+from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.phrases import counted
 
@@ -31,8 +31,8 @@ Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 
 _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS = ("value", "float_value")
-_INDEX_NAMES = frozenset((*AXIS_NAMES, *RUN_COLUMNS, *REPETITIONS))
-"""Columns that are looked for in the index of a pandas table, too."""
+_RUN_NAMES = frozenset((*RUN_COLUMNS, *REPETITIONS))
+"""Columns that, as those of steps, are looked for in the index of a pandas table, too."""
 _FEW_GAPS = 0.2
 """Share of a column's rows up to which NaN stands out."""
 
@@ -119,7 +119,7 @@ def columns_of(frame: Any) -> dict[str, Cells]:
         return {name: _from_polars(frame.get_column(name)) for name in places}
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
     for level, name in enumerate(frame.index.names):
-        if isinstance(name, str) and name.strip().lower() in _INDEX_NAMES and name not in cells:
+        if isinstance(name, str) and (axis_key(name) or name.strip().lower() in _RUN_NAMES) and name not in cells:
             cells[name] = _from_pandas(frame.index.get_level_values(level).to_series())
     return cells
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from curveclinic.errors import InputError
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL_ERRORS,
     BOOSTED,
@@ -192,6 +193,25 @@ def _component(words: Sequence[str], quantity: Quantity, rank: Rank) -> tuple[st
     if quantity == "lr":
         return tuple(w for w in words if w not in NOISE and w not in ("lr", "learning", "rate"))
     return tuple("acc" if w == "accuracy" else w for w in words if w not in NOISE)
+
+
+def called(wanted: str, names: Iterable[str], keyword: str) -> str:
+    """Returns the name a user means: his own, where there is one, else the first one his pattern is found in.
+
+    Raises:
+        InputError: there is none.
+    """
+    listed = list(names)
+    if wanted in listed:
+        return wanted
+    try:
+        pattern = re.compile(wanted)
+    except re.error as error:
+        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
+    found = next(filter(pattern.search, listed), None)
+    if found is None:
+        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(listed)}")
+    return found
 
 
 def quoted(names: Iterable[str], limit: int = 8) -> str:

@@ -22,6 +22,7 @@ from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, is_summary, row_steps
 from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.step_names import is_log_axis
 from curveclinic.phrases import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
 from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
@@ -87,7 +88,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
-        kind = LogError if row_steps(grid, None)[0] else NoCurvesError
+        kind = LogError if is_log_axis(row_steps(grid, None)[0]) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 
