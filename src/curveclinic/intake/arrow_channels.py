@@ -23,7 +23,7 @@ from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.ragged import Batch, Ragged
-from curveclinic.run import implied_share, is_step
+from curveclinic.run import implied_note, implied_share, is_step
 
 _UNIT_MARGIN: Final = 1e-9
 """Nearer than that to where axes count as being in other units, the slow way decides."""
@@ -143,8 +143,8 @@ def empty_batch(n: int) -> Batch:
 
 def batch_of(
     found: Found, choices: Choices, *, num_classes: FloatArray, goal: npt.NDArray[np.str_], one_axis: bool
-) -> tuple[Batch, BoolArray]:
-    """Returns the chosen channels as a batch, and (n,) the rows that need a closer look.
+) -> tuple[Batch, BoolArray, dict[int, tuple[str, ...]]]:
+    """Returns the chosen channels as a batch, (n,) the rows that need a closer look, and notes of rows on their steps.
 
     Args:
         found, choices: the raw series, and which of them are channels.
@@ -164,7 +164,7 @@ def batch_of(
             odd |= _goes_back(one.points) | _is_nowhere(one.points)
     channels = dict(blank.channels) | {c: _on_axis(one, longest) for c, one in series.items()}
     sign = np.where(np.where(goal == "", choices.goal, goal) == "min", -1.0, 1.0)
-    return Batch(channels, num_classes, sign, blank.layer_ratio), odd
+    return Batch(channels, num_classes, sign, blank.layer_ratio), odd, _implied_notes(series, longest)
 
 
 def _only(series: RawSeries, used: BoolArray) -> RawSeries:
@@ -175,13 +175,26 @@ def _only(series: RawSeries, used: BoolArray) -> RawSeries:
     return RawSeries(points.where(np.repeat(used, points.lengths)), series.given)
 
 
+def _implied_notes(series: Mapping[str, RawSeries], longest: IntArray) -> dict[int, tuple[str, ...]]:
+    """Row -> notes on its channels that came without steps, and with fewer values than another."""
+    out: dict[int, tuple[str, ...]] = {}
+    for name in (channel for channel in CHANNELS if channel in series):
+        counts, given = series[name].points.lengths, series[name].given
+        for row in np.flatnonzero(~given & (counts > 0) & (counts < longest)).tolist():
+            note = implied_note(int(counts[row]), int(longest[row]))
+            out[row] = (*out.get(row, ()), f"{name}: {note}")
+    return out
+
+
 def _on_axis(series: RawSeries, longest: IntArray) -> Ragged:
     """The channel; steps that were not logged are on the axis of the longest such channel of their run."""
     points = series.points
     share = np.where(series.given, 1.0, implied_share(points.lengths, longest))
     if (share == 1.0).all():
         return points
-    return Ragged(points.steps * np.repeat(share, points.lengths), points.values, points.offsets)
+    shares = np.repeat(share, points.lengths)
+    steps = np.where(shares == 1.0, points.steps, np.rint(points.steps * shares))
+    return Ragged(steps, points.values, points.offsets)
 
 
 def _partly_counted(series: Mapping[str, RawSeries], n: int) -> BoolArray:

@@ -78,9 +78,15 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
     if len(numbers) == len(flat):
         found = Found.of(numbers, table.num_rows)
         choices = Choices.of(found, options.metric_goal)
-        batch, odd = batch_of(found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed)
+        batch, odd, placed = batch_of(
+            found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed
+        )
         odd |= told.broken
-        notes = [(*a, *b) for a, b in zip(told.notes, choices.notes, strict=True)] if choices.any_notes else told.notes
+        notes = told.notes
+        if choices.any_notes or placed:
+            notes = [
+                (*a, *b, *placed.get(k, ())) for k, (a, b) in enumerate(zip(told.notes, choices.notes, strict=True))
+            ]
         kinds = told.kinds if told.indexed else choices.kinds
     else:  # lists of something else than numbers
         batch, odd, notes, kinds = empty_batch(table.num_rows), ~odd, told.notes, list[RunKind]()
