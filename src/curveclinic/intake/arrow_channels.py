@@ -16,9 +16,8 @@ import numpy.typing as npt
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS
-from curveclinic.intake.list_tables import axes_of, is_axis_of
+from curveclinic.intake.list_tables import axes_of, is_axis_of, shared_axes
 from curveclinic.intake.naming import Name, parse
-from curveclinic.intake.step_names import in_order
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
@@ -39,7 +38,7 @@ class Found:
     @classmethod
     def of(cls, lists: Mapping[str, NumberLists], n: int) -> Found:
         """Returns the series of list columns; those that are the axis of another are none."""
-        shared = in_order(lists)
+        shared = shared_axes(lists)
         names = [name for name in lists if name not in shared and not is_axis_of(name, set(lists))]
         axes = {name: [lists[axis] for axis in axes_of(name, shared) if axis in lists] for name in names}
         series = {name: RawSeries.of(lists[name], axes[name]) for name in names}
@@ -157,6 +156,7 @@ def batch_of(
     if not one_axis:
         odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd)) | _may_be_padded(series, len(odd))
     odd |= _partly_counted(series, len(odd))
+    odd |= np.logical_or.reduce([one.unfit for one in series.values()]) if series else False
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
@@ -172,7 +172,7 @@ def _only(series: RawSeries, used: BoolArray) -> RawSeries:
     points = series.points
     if not ((points.lengths > 0) & ~used).any():
         return series
-    return RawSeries(points.where(np.repeat(used, points.lengths)), series.given)
+    return RawSeries(points.where(np.repeat(used, points.lengths)), series.given, series.unfit & used)
 
 
 def _implied_notes(series: Mapping[str, RawSeries], longest: IntArray) -> dict[int, tuple[str, ...]]:

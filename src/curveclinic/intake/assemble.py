@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from curveclinic.labels import MetricGoal
 from curveclinic.phrases import counted
 from curveclinic.points import Points
 from curveclinic.run import Run, is_sound_axis, on_steps
+
+T = TypeVar("T")
 
 _JUDGED = ("train_loss", "val_loss", "grad_norm")
 """Channels of which one must be logged."""
@@ -188,12 +190,17 @@ def _numbered_id(origin: Origin, name: str) -> str:
     return f"{origin.run_id}#{name}"
 
 
-def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | InputError:
+def attempt(make: Callable[..., T], *args: Any, **options: Any) -> T | InputError:
     """Returns what `make` makes, or the InputError it raises."""
     try:
         return make(*args, **options)
     except InputError as error:
         return error
+
+
+def attempt_run(table: Mapping[str, Points] | InputError, options: ReadOptions, origin: Origin) -> Run | InputError:
+    """Returns the run of a table that may be an error already, or why there is none."""
+    return table if isinstance(table, InputError) else attempt(run_from_table, table, options, origin)
 
 
 def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:

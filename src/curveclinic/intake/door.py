@@ -16,7 +16,7 @@ from curveclinic.intake.assemble import (
     IN_MEMORY,
     Origin,
     ReadOptions,
-    attempt,
+    attempt_run,
     run_from_table,
     runs_from_grid,
     why_unusable,
@@ -229,7 +229,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [
-            attempt(run_from_table, table, options, replace(_NOWHERE, run_id=name or str(k)))
+            attempt_run(table, options, replace(_NOWHERE, run_id=name or str(k)))
             for k, (name, table) in enumerate(lists)
         ]
         return made, False

@@ -10,10 +10,9 @@ from curveclinic.intake.arrow_series import is_index
 from curveclinic.intake.assemble import (
     Origin,
     ReadOptions,
-    attempt,
+    attempt_run,
     in_place,
     is_logged,
-    run_from_table,
     runs_from_grid,
     usable,
 )
@@ -139,7 +138,7 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
         lone = len(lists) == 1 and not lists[0][0]
         ids = [source.run_id if lone else f"{source.run_id}#{name or k}" for k, (name, _) in enumerate(lists, 1)]
         made = [
-            attempt(run_from_table, series, options, replace(origin, run_id=run_id))
+            attempt_run(series, options, replace(origin, run_id=run_id))
             for run_id, (_, series) in zip(ids, lists, strict=True)
         ]
         return usable(made, ids, origin)
@@ -151,14 +150,14 @@ def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOp
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
     origin = Origin(path=source.path, format="parquet")
     made = [
-        attempt(run_from_table, series, options, replace(origin, run_id=run_id))
+        attempt_run(series, options, replace(origin, run_id=run_id))
         for run_id, (_, series) in zip(run_ids, tables_from_lists(table, options.step) or (), strict=True)
     ]
     return in_place(made, run_ids, origin)
 
 
-def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
+def _is_logged(lists: list[tuple[str, dict[str, Points] | InputError]] | None, grid: Grid | None) -> bool:
     """Whether a table without a loss is a log at all: a row of curves, or rows with a step."""
     if grid is not None:
         return is_log_axis(row_steps(grid, None)[0])
-    return any(is_logged(series) for _, series in lists or ())
+    return any(isinstance(series, InputError) or is_logged(series) for _, series in lists or ())
