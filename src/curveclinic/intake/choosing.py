@@ -19,6 +19,7 @@ from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
+    BETWEEN_TWO,
     EVAL_FAMILIES,
     PREFERRED,
     RANKED_BESIDE,
@@ -202,7 +203,7 @@ def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -
 def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
     """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
     words = [set(tokens(n.raw)) & PREFERRED for n in told]
-    return (all(words) and any("rejected" in own for own in words)) or _of_reward_model(told, names)
+    return (all(words) and any(own & BETWEEN_TWO for own in words)) or _of_reward_model(told, names)
 
 
 def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
@@ -212,8 +213,11 @@ def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
 
 
 def _rewards(names: Sequence[Name]) -> list[Name]:
-    """The names that tell of reinforcement learning; none where it is tuning on pairs."""
+    """The names that tell of reinforcement learning, one or two together; none where it is tuning on pairs."""
     told = [n for n in names if n.reinforced]
+    hints = [n for n in names if n.hint]
+    if not told and {n.hint for n in hints} == {"acts", "scores"}:
+        return hints
     return [] if _of_pairs(told, names) else told
 
 

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from curveclinic.errors import InputError
 from curveclinic.intake.vocabulary import (
+    ACTING,
     ADVERSARIAL_ERRORS,
     BOOSTED,
     CADENCE,
@@ -27,6 +28,7 @@ from curveclinic.intake.vocabulary import (
     REINFORCED_PARTS,
     REWARDS,
     SCORED,
+    SCORES_OF_ACTS,
     SPLITS,
     SQUARED,
     TRADED,
@@ -71,6 +73,7 @@ class Name:
         goal: for a metric, whether larger or smaller is better; None when the name does not say.
         family: for a metric, its place in the order of preference.
         reinforced: only reinforcement learning logs it.
+        hint: what reinforcement learning logs it as, if something else logs it, too.
     """
 
     raw: str
@@ -82,6 +85,7 @@ class Name:
     goal: MetricGoal | None = "max"
     family: int = 0
     reinforced: bool = False
+    hint: Literal["acts", "scores", ""] = ""
 
     @property
     def is_loss(self) -> bool:
@@ -101,7 +105,7 @@ class Name:
     @property
     def is_told(self) -> bool:
         """Whether it can become a channel, or tells what the channels beside it are."""
-        return bool(self.quantity) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
+        return bool(self.quantity or self.hint) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
 
 
 @lru_cache(maxsize=8192)
@@ -118,11 +122,16 @@ def parse(raw: str) -> Name:
     rank, goal, family, quantity = _classify(rest, has_side=bool(split))
     component = _component(rest, quantity, rank)
     reinforced = _is_reinforced(set(words)) or (quantity == "loss" and component in REINFORCED_PARTS)
-    return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced)
+    return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced, _hint(rest))
 
 
 def _is_reinforced(words: set[str]) -> bool:
     return any(own <= words for own in REINFORCED)
+
+
+def _hint(words: Sequence[str]) -> Literal["acts", "scores", ""]:
+    own = frozenset(words) - NOISE
+    return "acts" if own in ACTING else "scores" if own in SCORES_OF_ACTS else ""
 
 
 def _strip_split(words: Sequence[str]) -> tuple[Split, list[str], str]:

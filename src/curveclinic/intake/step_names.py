@@ -38,15 +38,16 @@ AXIS_NAMES: Final = (*SURE, *TALLIES, *COARSE, "episode", "episodes", LOG_CALLS,
 """The finest first."""
 
 _PLACES: Final = {name: place for place, name in enumerate(AXIS_NAMES)}
-_LOG_AXES: Final = frozenset(AXIS_NAMES) - {*TALLIES, "update", "updates", "episode", "episodes"}
+_UNSURE: Final = frozenset((*TALLIES, "update", "updates", "episode", "episodes"))
+"""Names that tables of data have, too; as steps they go up from row to row."""
 _FOLDERS: Final = frozenset(("train", "training", "trainer", "time", "progress"))
 """What may stand before a name, as in `trainer/global_step`."""
 
 _MOSTLY: Final = 0.9
-"""Share of the rows from which to the next a tally goes up."""
+"""Share of the rows from which to the next unsure steps go up."""
 
 _MOST_BACK: Final = 3
-"""A tally that goes back oftener starts over with something that is not in the table."""
+"""Unsure steps that go back oftener start over with something that is not in the table."""
 
 
 @lru_cache(maxsize=8192)
@@ -60,8 +61,9 @@ def axis_key(name: object) -> str:
 
 
 def is_log_axis(name: object) -> bool:
-    """Says whether a column is one that only a log has; tables of data have counts of tokens and samples, too."""
-    return axis_key(name) in _LOG_AXES
+    """Says whether a column is a step column that only a log has."""
+    key = axis_key(name)
+    return bool(key) and key not in _UNSURE
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -70,8 +72,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def counts_on(name: str, steps: FloatArray) -> bool:
-    """Says whether numbers under a step's name can be steps: a tally goes up from row to row."""
-    if axis_key(name) not in TALLIES:
+    """Says whether numbers under a step's name can be steps."""
+    if axis_key(name) not in _UNSURE:
         return True
     change = np.diff(steps)
     return bool((change > 0).sum() >= _MOSTLY * len(change) and (change < 0).sum() <= _MOST_BACK)
