@@ -9,7 +9,7 @@ from itertools import groupby
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, why_unusable
-from curveclinic.readers import console, remote, sqlite_file
+from curveclinic.readers import console, remote, sqlite_file, wandb_offline
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.copies import without_copies
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
@@ -37,6 +37,10 @@ __all__ = [
     "runs_of_copy",
     "runs_or_failure",
 ]
+
+
+_LOG_ENDINGS = (wandb_offline.ENDING, ".csv", ".tsv", ".jsonl", ".json", ".parquet")
+"""Of files that, if they are empty, a training most likely left so; empty texts lie everywhere."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,8 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     except OSError as error:
         raise UnreadableError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
-        raise LogError(f"{source.path}: the file is empty")
+        kind = UnreadableError if source.path.endswith(_LOG_ENDINGS) else LogError
+        raise kind(f"{source.path}: the file is empty")
     if _fits(head, options):
         return BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
@@ -235,6 +240,8 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if found is None and sqlite_file.sniff(head):
         raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:
+        if source.path.endswith(wandb_offline.ENDING):
+            raise UnreadableError(f"{source.path}: found no log of W&B, which its name promises; the file is damaged")
         archive, advice = archive_in(head), console.advice_for(head)
         known = ", ".join(f.name for f in FORMATS)
         raise LogError(

@@ -88,7 +88,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
-        kind = LogError if is_log_axis(row_steps(grid, None)[0]) else NoCurvesError
+        kind = LogError if not grid.n_rows or is_log_axis(row_steps(grid, None)[0]) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 
