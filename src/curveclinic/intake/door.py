@@ -37,6 +37,7 @@ _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
+_NAMELESS = "say what they are: {'train_loss': [...]}"
 _BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
 _NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
@@ -76,7 +77,7 @@ def runs_from(
         runs, single = _from_rows(items, options)
         return list(runs), single
     if items and all(np.isscalar(item) or item is None for item in items):
-        raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
+        raise InputError(f"found a list of numbers; {_NAMELESS}")
     return [_listed(item, options) for item in items], False
 
 
@@ -88,6 +89,8 @@ def check_options(num_classes: Any, metric_goal: Any) -> None:
 
 def _refusal(data: Any) -> str:
     found = type(data).__name__
+    if found == "Series" or getattr(data, "ndim", 0) == 1:
+        return f"found {found} of numbers; {_NAMELESS}"
     if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
         return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
     if hasattr(data, "collect"):

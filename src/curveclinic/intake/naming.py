@@ -185,7 +185,7 @@ def _metric(words: Sequence[str], told: Sequence[str], rank: Rank) -> Meaning:
         return Rank.NO_LOSS, "min", len(METRICS), "metric"
     for family, (pattern, goal) in enumerate(METRICS):
         if any(pattern.fullmatch(w) for w in words):
-            is_told = "score" not in told or len(told) == 1 or family < len(METRICS) - 1
+            is_told = not {"score", "scores"} & set(told) or len(told) == 1 or family < len(METRICS) - 1
             return rank, goal if is_told else None, family or len(METRICS), "metric"
     return _NOTHING
 

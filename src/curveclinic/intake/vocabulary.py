@@ -160,7 +160,7 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
         (r"brier|eer|lpips|hd\d+|hausdorff|levenshtein|chamfer", "min"),
         (r"recall|precision|sensitivity|specificity", "max"),
         (r"mae|r?mse|mape|smape|wer|cer|fid|l1|deviance|merror|crps|r?msle|wape|mase|rmspe|nrmse|mphe", "min"),
-        (r"score", "max"),
+        (r"scores?", "max"),
     )
 )
 """Metric words and their goals; the first match names the family, earlier families are preferred

@@ -12,6 +12,7 @@ from curveclinic.intake.assemble import ReadOptions, why_unusable
 from curveclinic.readers import console, remote, sqlite_file, wandb_offline
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.copies import without_copies
+from curveclinic.readers.delimited import lacks_header
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
@@ -242,14 +243,14 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if found is None:
         if source.path.endswith(wandb_offline.ENDING):
             raise UnreadableError(f"{source.path}: found no log of W&B, which its name promises; the file is damaged")
-        archive, advice = archive_in(head), console.advice_for(head)
+        if archive := archive_in(head):
+            raise LogError(f"{source.path}: found {archive}, expected a log; unpack it and name the folder")
+        advice = console.advice_for(head)
+        advice = f"; of a text log {advice}" if advice else ""
+        if lacks_header(head):
+            advice = "; of a table, write the names of its columns into a first line, such as step,train_loss,val_loss"
         known = ", ".join(f.name for f in FORMATS)
-        raise LogError(
-            f"{source.path}: found {archive}, expected a log; unpack it and name the folder"
-            if archive
-            else f"{source.path}: no known log format; expected one of {known}"
-            + (f"; of a text log {advice}" if advice else "")
-        )
+        raise LogError(f"{source.path}: no known log format; expected one of {known}{advice}")
     return found, source
 
 

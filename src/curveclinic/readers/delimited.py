@@ -59,6 +59,14 @@ def sniff(head: bytes) -> bool:
     return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
 
 
+def lacks_header(head: bytes) -> bool:
+    """Says whether bytes are rows of two numbers or more, without their names above."""
+    text = _as_text(head)
+    lines = _first_lines(text[:_SNIFFED_TEXT])[:2] if text else []
+    rows = [cells_of(line, _delimiter(line)) for line in lines]
+    return len(rows) == 2 and all(len(row) > 1 and all(map(is_number, row)) for row in rows)
+
+
 @lru_cache(maxsize=64)
 def _header(line: str) -> tuple[str, tuple[str, ...]]:
     """Returns the delimiter and the names of a header line; no names where it is none. Most files have the same."""
