@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
@@ -214,6 +215,7 @@ def implied_share(count: IntArray | int, longest: IntArray | int) -> FloatArray:
     return np.where(ratio > _SPREAD_RATIO, np.where(longest // whole == count, whole, ratio), 1.0)
 
 
+@lru_cache(maxsize=4096)
 def implied_note(count: int, steps: int, are: str = "counted") -> str:
     """Returns the note on which steps the values of a channel without steps were put; "" if there is one for each."""
     if count in (0, steps):
