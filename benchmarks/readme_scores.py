@@ -51,7 +51,9 @@ def scores() -> str:
     """The block of the README."""
     weights = "" if sections.sidecar() else NO_WEIGHTS
     accurate = (sections.family_out().paragraph(), sections.own_trainings().paragraph())
-    return _joined(weights, *accurate, sections.peers_in_short(), sections.speed_in_short()) or "Nothing was measured yet."
+    return (
+        _joined(weights, *accurate, sections.peers_in_short(), sections.speed_in_short()) or "Nothing was measured yet."
+    )
 
 
 def details() -> str:
