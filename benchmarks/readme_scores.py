@@ -50,8 +50,10 @@ RECIPE = {
 def scores() -> str:
     """The block of the README."""
     weights = "" if sections.sidecar() else NO_WEIGHTS
-    shown = (sections.family_out().paragraph(), sections.peers_in_short(), sections.speed_in_short())
-    return _joined(weights, *shown) or "Nothing was measured yet."
+    accurate = (sections.family_out().paragraph(), sections.own_trainings().paragraph())
+    return (
+        _joined(weights, *accurate, sections.peers_in_short(), sections.speed_in_short()) or "Nothing was measured yet."
+    )
 
 
 def details() -> str:
@@ -118,7 +120,8 @@ def _number(value: float | None) -> str:
 
 def numbers() -> str:
     """The block of the model card."""
-    return _joined(recipe(), by_label(), sections.family_out().paragraph(), sections.accuracy().paragraph())
+    parts = (sections.family_out(), sections.own_trainings(), sections.accuracy())
+    return _joined(recipe(), by_label(), *(part.paragraph() for part in parts))
 
 
 def stale() -> list[str]:

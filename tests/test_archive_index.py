@@ -106,7 +106,7 @@ def test_the_losses_of_an_index_are_chosen_already(archive, capsys):
     assert index("logs/sweep_0", "-o", "curves.parquet") == 0
     assert scan("curves.parquet", "-o", "out.csv", "--train-loss", "loss") == 3
     assert capsys.readouterr().err == (
-        "curveclinic: curves.parquet: the losses of an index are chosen already; name them to curveclinic index\n"
+        "curveclinic: curves.parquet: the columns of an index are chosen already; name them to curveclinic index\n"
     )
 
 

@@ -140,3 +140,15 @@ def test_a_log_may_come_through_a_pipe(logs, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Stdin("nothing that could be a log\n"))
     assert main(["check", "small-batch", "-"]) == 3
     assert capsys.readouterr().err.startswith("curveclinic: -")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--num-classes: found none, expected the number of classes that cross_entropy chooses from"),
+        (["--loss", "mse"], "--target-variance: found none, expected the variance of the targets, above 0"),
+    ],
+)
+def test_a_missing_option_is_named(arguments, said, capsys):
+    assert main(["check", "initial-loss", "2.3", *arguments]) == 2
+    assert capsys.readouterr().err == f"curveclinic: {said}\n"

@@ -193,9 +193,10 @@ def test_error_messages_say_what_to_do(logs, capsys):
 def test_options_reach_the_reader(logs, monkeypatch):
     seen = []
     monkeypatch.setattr(runs, "read_runs", lambda paths, options: seen.append((paths, options)) or iter(()))
-    arguments = ["--train-loss", "a", "--val-loss", "b", "--num-classes", "10", "--metric-goal", "min"]
+    arguments = ["--train-loss", "a", "--val-loss", "b", "--step", "c", "--num-classes", "10", "--metric-goal", "min"]
     main(["diagnose", "ill.csv", *arguments])
-    assert seen == [(["ill.csv"], ReadOptions(train_loss="a", val_loss="b", num_classes=10, metric_goal="min"))]
+    told = ReadOptions(train_loss="a", val_loss="b", step="c", num_classes=10, metric_goal="min")
+    assert seen == [(["ill.csv"], told)]
 
 
 def test_scan_writes_rows_and_a_summary(logs, capsys):

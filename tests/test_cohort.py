@@ -264,3 +264,10 @@ def test_command_exit_codes(seeds, capsys, arguments, code):
     noise = np.random.default_rng(0).standard_normal(100)
     (seeds / "flat.csv").write_text("\n".join(["loss", *(f"{2.3 + 0.01 * x}" for x in noise)]) + "\n")
     assert main(["cohort", *arguments]) == code
+
+
+def test_where_every_run_fares_differently_none_is_odd():
+    alone = ["overfitting", "not_learning", "divergence", "non_finite"]
+    assert judge_cohort([said(), *(said(0.3, k, label) for k, label in enumerate(alone, 1))]).odd == ()
+    two = judge_cohort([*(said(0.3, k) for k in range(3)), said(0.3, 3, alone[0]), said(0.3, 4, alone[1])])
+    assert [odd.index for odd in two.odd] == [3, 4]

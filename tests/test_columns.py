@@ -88,3 +88,36 @@ IDS = {"run_id": [2**60, 2**60 + 1, 7], "train_loss": [3.0, 2.0, 1.0]}
 def test_whole_numbers_are_exact_run_ids(frame):
     runs, _ = runs_from(frame)
     assert [run.run_id for run in runs] == [str(2**60), str(2**60 + 1), "7"]
+
+
+def joined(**options):
+    one_run = pd.DataFrame({"train_loss": FALLING[:9]})
+    return pd.concat([one_run, one_run * 2], **options)
+
+
+@pytest.mark.parametrize(("keys", "names"), [(["a", "b"], ["a", "b"]), (None, ["0", "1"])])
+def test_tables_joined_in_pandas_are_runs(keys, names):
+    runs, single = runs_from(joined(keys=keys))
+    assert (single, [run.run_id for run in runs]) == (False, names)
+    assert [values(run) for run in runs] == [list(FALLING[:9]), [2 * x for x in FALLING[:9]]]
+
+
+def test_joined_tables_of_one_run_that_was_resumed_are_one():
+    parts = [pd.DataFrame({"step": range(k, k + 9), "train_loss": FALLING[:9]}) for k in (0, 6)]
+    (run,), single = runs_from(pd.concat(parts))
+    assert (single, steps(run)) == (True, list(range(15)))
+
+
+def test_joined_tables_of_train_and_val_are_one_run():
+    (run,), _ = runs_from(pd.concat({k: pd.DataFrame({"loss": FALLING[:9]}) for k in ("train", "val")}))
+    assert sorted(run.channels) == ["train_loss", "val_loss"]
+
+
+def test_numbers_above_another_level_are_noted():
+    (run,), _ = runs_from(joined(keys=[0, 1]))
+    assert run.notes[0].startswith("the first level of the index has no name: all rows are read as one run")
+
+
+def test_an_index_without_a_name_holds_the_steps():
+    (run,), _ = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=np.arange(0, 9000, 1000)))
+    assert steps(run) == list(range(0, 9000, 1000))

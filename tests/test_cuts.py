@@ -85,11 +85,9 @@ def test_stored_runs_keep_their_degrees() -> None:
 
 
 UNFELT = {
-    ("first_kink", 0.35, 0.15),
     ("gap_ratio", 1.5, 2.5),
     ("layer_ratio", 0.003, 0.0003),
     ("metric_trend", -2.0, -4.0),
-    ("near_over_last", 2.6, 1.6),
     ("t_after_low", 0.005, 0.03),
     ("t_count", 1.0, 2.0),
     ("v_flat_late", 0.25, 0.12),
@@ -162,7 +160,8 @@ def rewrite(count: int = 40_000) -> None:
     quantities = measured | derived(measured)
     found = {(c, cut): list(rows_that_feel(c, cut, quantities)) for c, cut in CUTS}
     wanted = {(key, k): set(rows.tolist()) for key, both in found.items() for k, rows in enumerate(both)}
-    print({key for key, rows in wanted.items() if not rows})
+    unfelt = {(c.name, c.absent, c.present) for (c, _), both in found.items() if not any(map(len, both))}
+    print("UNFELT:", *sorted(unfelt), sep="\n")
     kept = list(range(len(SHOWS) + len(BENIGN)))
     open_ = {key: rows for key, rows in wanted.items() if rows and not rows.intersection(kept)}
     while open_:

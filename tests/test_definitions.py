@@ -68,6 +68,30 @@ def test_scatter_of_six_points_is_no_blow_up():
     assert degrees_of({"train_loss": [0.3, 0.31, 0.34, 0.4, 0.5, 0.7]})[0, LABELS.index("divergence")] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("climbs_from", "takes_back", "degree"),
+    [(0.5, 0.4, 1.0), (0.5, 0.1, 0.0), (0.8, 0.4, 0.0)],
+    ids=["half of the run", "hardly", "the last fifth"],
+)
+def test_a_loss_that_climbs_for_half_of_the_run_diverges(climbs_from, takes_back, degree):
+    x = np.arange(100) / 99
+    loss = 2.0 + 6.0 * np.exp(-x * 30) + 6.0 * takes_back * np.maximum(x - climbs_from, 0) / (1 - climbs_from)
+    assert degrees_of({"train_loss": loss})[0, LABELS.index("divergence")] == degree
+
+
+def test_a_loss_that_the_first_step_throws_away_for_good_diverges():
+    scatter = 1 + 0.05 * np.random.default_rng(0).standard_normal(200)
+    thrown, back, rising = 55.0 * scatter, 55.0 * scatter, 55.0 * scatter
+    thrown[0] = back[0] = 10.0
+    back[1:] *= np.exp(-np.arange(199) / 30)  # comes back
+    rising *= 1 - 0.98 ** np.arange(1, 201)  # an average that begins at 0
+    found = degrees_of(*({"train_loss": loss} for loss in (thrown, back)))[:, LABELS.index("divergence")]
+    assert found.tolist() == [1.0, 0.0]
+    q = measure(Batch.from_runs([Run.from_arrays({"train_loss": loss}) for loss in (thrown, rising)])).quantities
+    assert q["first_over_last"] == pytest.approx([0.18, 0.02], abs=0.03)
+    assert q["first_leap"][0] < 0.15 < 0.35 < q["first_leap"][1]
+
+
 def test_a_metric_that_worsens_while_the_loss_falls_disagrees_however_high_it_is():
     falls, label = np.linspace(2.0, 0.5, 60), LABELS.index("metric_mismatch")
     for low, high in ((0.2, 0.5), (0.6, 0.98)):

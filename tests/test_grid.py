@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curveclinic.errors import InputError
 from curveclinic.intake import grid as intake_grid
 from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
 from curveclinic.intake.restarts import goes_on
@@ -219,3 +220,45 @@ def test_a_step_column_with_a_hole_is_no_axis_and_that_is_told():
     ((_, table, notes),) = tables(grid(step=[10.0, np.inf, 30.0], loss=[3.0, 2.0, 1.0]))
     assert table["loss"][0].tolist() == [1, 2, 3]
     assert notes == ("'step' holds NaN or Inf and is no step axis: rows are counted",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tokens", "tokens_seen", "consumed_samples", "Global step", "train_step", "time/total_timesteps", "updates"],
+)
+def test_what_a_training_has_used_up_is_its_axis(name):
+    ((_, table, notes),) = tables(grid(**{name: [500, 1500, 2500], "loss": [3, 2, 1]}))
+    assert (table["loss"][0].tolist(), notes) == ([500, 1500, 2500], ())
+
+
+def test_a_log_resumed_on_tokens_is_merged_as_on_steps():
+    counts = [*range(0, 60, 2), *range(40, 100, 2)]
+    loss = [float(np.exp(-count / 20)) for count in counts]
+    for name in ("step", "tokens"):
+        ((_, table, _),) = tables(grid(**{name: counts, "loss": loss}))
+        assert table["loss"][0].tolist() == counts
+
+
+def test_tokens_of_a_batch_are_no_axis():
+    ((_, table, notes),) = tables(grid(tokens=[512, 498, 510, 490, 505, 511], loss=[6, 5, 4, 3, 2, 1]))
+    assert (table["loss"][0].tolist(), notes) == ([1, 2, 3, 4, 5, 6], ())
+
+
+def test_batches_within_the_epoch_run_on():
+    ((_, table, _),) = tables(grid(epoch=[1, 1, 2, 2], batch=[50, 100, 50, 100], loss=[4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [50, 100, 150, 200]
+
+
+def test_the_user_names_the_step_column():
+    columns = grid(step=[1, 2, 3, 4, 5], kimg=[10, 20, 30, 40, 50], loss=[5, 4, 3, 2, 1])
+    for wanted in ("kimg", "^k"):
+        ((_, table, _),) = tables(columns, step=wanted)
+        assert table["loss"][0].tolist() == [10, 20, 30, 40, 50]
+    with pytest.raises(InputError, match="no column matches step 'x'; found 'step', 'kimg', 'loss'"):
+        tables(columns, step="x")
+
+
+def test_a_column_that_may_hold_the_steps_is_noted():
+    ((_, table, notes),) = tables(grid(kimg=[10, 20, 30, 40, 50], timestamp=[1, 2, 3, 4, 5], loss=[5, 4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [1, 2, 3, 4, 5]
+    assert notes == ("no column is named like a step: rows are counted, though 'kimg' counts, too",)

@@ -101,7 +101,7 @@ def test_the_answer_reads_as_text():
         (2.3, {}, "num_classes: found none"),
         (2.3, {"loss": "hinge"}, "num_classes: found none"),
         (2.3, {"num_classes": 1}, "num_classes: found 1"),
-        (2.3, {"loss": "mse"}, "target_variance: found None"),
+        (2.3, {"loss": "mse"}, "target_variance: found none"),
         (2.3, {"loss": "mae", "target_variance": 0.0}, "target_variance: found 0.0"),
         (2.3, {"loss": "focal"}, "expected one of cross_entropy, binary"),
         (2.3, {"loss": "mse", "target_variance": "1"}, "target_variance: found '1'"),

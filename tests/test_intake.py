@@ -380,3 +380,15 @@ def test_the_summary_of_a_trainer_is_no_train_loss():
     (run,), single = runs_from(state)
     assert single
     assert list(run.channels) == ["val_loss"]
+
+
+@pytest.mark.parametrize("values", [FALLING, np.array(FALLING), pd.Series(FALLING), pl.Series(FALLING)])
+def test_numbers_without_a_name_are_told_how_to_get_one(values):
+    with pytest.raises(InputError, match="of numbers; say what they are"):
+        runs_from(list(values) if values is FALLING else values)
+
+
+def test_the_scores_of_an_early_stopped_network_are_its_metric():
+    (run,), _ = runs_from({"loss_curve_": FALLING, "validation_scores_": 1 - np.array(FALLING) / 9})
+    assert list(run.channels) == ["train_loss", "val_metric"]
+    assert run.metric_goal == "max"

@@ -203,3 +203,18 @@ def test_a_perplexity_of_validation_is_its_loss_by_every_door(tmp_path):
     d = predict_pathology({"train_loss": FALL, "val_mse": FALL})
     assert d.unchecked["overfitting"] == "no val_loss was logged"
     assert d.message == "val_metric <- val_mse"
+
+
+@pytest.mark.parametrize(
+    "beside", [("epsilon", "return"), ("eps", "score"), ("epsilon", "win_rate"), ("ep_len", "score")]
+)
+def test_two_words_together_tell_reinforcement_learning(beside, tmp_path):
+    said = verdicts({"loss": RISE, beside[0]: FALL, beside[1]: REWARD}, tmp_path)
+    assert {verdict for verdict, _, _ in said.values()} == {"undetermined"}
+    for alone in beside:
+        assert "divergence" in predict_pathology({"loss": RISE, alone: FALL}).labels
+
+
+@pytest.mark.parametrize("margin", ["reward_margin", "rewards/margins"])
+def test_a_margin_of_rewards_is_between_two_answers(margin):
+    assert predict_pathology({"loss": RISE, margin: REWARD}).labels == ("divergence",)

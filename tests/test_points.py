@@ -34,7 +34,7 @@ def test_a_channel_without_steps_is_put_on_those_of_a_loss_that_has_some(first):
     np.testing.assert_array_equal(run.channels["train_loss"].steps, steps)
     run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[::2]})
     np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[1::2])
-    assert run.notes == ("val_loss: 30 values without steps, spread over the 60 steps logged",)
+    assert run.notes == ("val_loss: 30 values without steps, taken as one every 2 of the 60 steps logged",)
     run = one({"train_loss": (steps, FALLING), "val_loss": FALLING[:50]})
     np.testing.assert_array_equal(run.channels["val_loss"].steps, steps[:50])
 

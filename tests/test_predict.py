@@ -211,9 +211,9 @@ def test_spans_lie_on_logged_steps(use):
 
 
 def test_the_network_decides(use):
-    use(StandIn({"underfitting": 0.8}, onset=10.4, severe=True))
+    use(StandIn({"noisy_validation": 0.8}, onset=10.4, severe=True))
     d = predict_pathology(SHOWS["overfitting"])
-    assert d.labels == ("underfitting",)
+    assert d.labels == ("noisy_validation",)
     assert d.rule_labels == ("overfitting",)
     finding = d.findings[0]
     assert (finding.source, finding.model_probability, finding.rule_agrees) == ("model", 0.8, False)

@@ -78,6 +78,22 @@ def test_metric_direction_comes_from_its_goal():
     assert numbers_of(curves, metric_goal="max")["metric_gain"][0] < -0.5
 
 
+def test_a_metric_in_percent_is_as_large_as_its_share():
+    share = np.linspace(0.85, 0.97, 40)
+    told = [numbers_of({"train_loss": decay(40), "val_metric": metric}) for metric in (share, 100 * share)]
+    assert [q["metric_typical"][0] for q in told] == pytest.approx([share.mean()] * 2, rel=0.02)
+    errors = numbers_of({"train_loss": decay(40), "val_metric": 100 * share}, metric_goal="min")
+    assert errors["metric_typical"][0] == pytest.approx(100 * share.mean(), rel=0.02)
+
+
+def test_a_metric_that_fares_like_the_loss_follows_it():
+    loss = decay(60)
+    follows = numbers_of({"train_loss": loss, "val_metric": 1 / loss})["metric_follows"][0]
+    against = numbers_of({"train_loss": loss, "val_metric": loss})["metric_follows"][0]
+    assert follows > 0.9
+    assert against < -0.99
+
+
 def test_first_values_against_chance_and_against_the_descent():
     curves = healthy(100)
     curves["train_loss"] = np.r_[20.0, 4.0, decay(98, 2.0, 0.5)]

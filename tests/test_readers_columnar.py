@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadOptions, columnar, read_file
@@ -179,3 +182,23 @@ def test_a_long_text_repeated_is_held_once(tmp_path, arrow_peak):
 def test_times_that_python_cannot_hold_are_no_numbers(read):
     (run,) = read({"train_loss": [1.0, 0.5], "time": pa.array([2**62, 1], pa.timestamp("ms"))})
     assert values(run) == [1.0, 0.5]
+
+
+def test_the_user_names_the_steps_of_series(tmp_path):
+    kimg, loss = [10, 20, 40], [3.0, 2.0, 1.0]
+    pq.write_table(pa.table({"step": [[1, 2, 3]], "kimg": [kimg], "loss": [loss]}), tmp_path / "lists.parquet")
+    (tmp_path / "history.json").write_text(json.dumps({"epoch": [1, 2, 3], "kimg": kimg, "loss": loss}))
+    for name in ("lists.parquet", "history.json"):
+        (run,) = read_file(tmp_path / name, ReadOptions(step="kimg"))
+        assert run.channels["train_loss"].steps.tolist() == kimg
+        with pytest.raises(LogError, match="no column matches step 'x'"):
+            read_file(tmp_path / name, ReadOptions(step="x"))
+
+
+def test_the_user_names_the_steps_of_series_that_have_others(tmp_path):
+    with SummaryWriter(str(tmp_path)) as writer:
+        for step in (1, 2, 3):
+            writer.add_scalar("kimg", 10 * step, step)
+            writer.add_scalar("loss", 1 / step, step)
+    (run,) = read_file(tmp_path, ReadOptions(step="kimg"))
+    assert run.channels["train_loss"].steps.tolist() == [10, 20, 30]

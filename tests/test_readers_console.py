@@ -42,6 +42,10 @@ LAYOUTS = {
         "".join(f"[{e}, {b:5d}] loss: {3 - e - b / 1e5:.3f}\n" for e in (1, 2) for b in (2000, 4000)),
         {"train_loss": ([2000, 4000, 6000, 8000], [1.98, 1.96, 0.98, 0.96])},
     ),
+    "pytorch dcgan tutorial": (
+        "".join(f"[{e}/2][{b}/100]\tLoss: {2 - e - b / 100:.2f}\tx\n" for e in (0, 1) for b in (0, 50)),
+        {"train_loss": ([0, 50, 100, 150], [2.0, 1.5, 1.0, 0.5])},
+    ),
     "pytorch transfer-learning tutorial": (
         "".join(
             f"Epoch {e}/24\n----------\ntrain Loss: {1 - e / 10:.4f} Acc: 0.{e}000\nval Loss: 0.{e}5 Acc: 0.{e}1\n\n"

@@ -381,3 +381,9 @@ def test_a_quoted_cell_cut_short_is_left_out(read, end, kept):
 def test_columns_of_decimal_commas_alone_are_recognised(read):
     (run,) = read("train_loss;val_loss\n2,5;2,75\n1,5;1,75\n")
     assert (values(run), values(run, "val_loss")) == ([2.5, 1.5], [2.75, 1.75])
+
+
+def test_a_table_without_names_is_told_of_them(tmp_path):
+    (tmp_path / "bare.csv").write_text("1,0.5,0.6\n2,0.4,0.5\n3,0.3,0.4\n")
+    with pytest.raises(LogError, match="of a table, write the names of its columns into a first line"):
+        read_file(tmp_path / "bare.csv")

@@ -66,7 +66,7 @@ def test_what_is_no_log_is_passed_over_in_a_folder_but_not_when_named(tree):
             "logs/.git/x.csv": CSV,
         }
     )
-    assert ids(["logs"]) == ["run.csv"]
+    assert ids(["logs"]) == ["!logs/empty.csv: the file is empty", "run.csv"]
     failures = list(
         read_runs([f"logs/{name}" for name in ("data.csv", "junk.csv", "empty.csv", "config.json", "readme.md")])
     )
@@ -418,3 +418,22 @@ def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):
         for start in starts:
             path.write_bytes(start + bytes(rng.integers(0, 256, 200, dtype=np.uint8)))
             assert all(isinstance(r, ReadFailure) or r.n_points for r in read_runs([path]))
+
+
+def test_what_a_training_left_empty_or_damaged_is_a_failure(tree):
+    tree(
+        {
+            "logs/a/metrics.csv": b"",
+            "logs/b/log.csv": "epoch,loss,val_loss\n",
+            "logs/c/run-x.wandb": b"\x00\xff" * 99,
+            "logs/run-2024-y/run-y.wandb": b"",
+            "logs/data/people.csv": "name,age\n",
+            "logs/err.log": b"",
+        }
+    )
+    assert ids(["logs"]) == [
+        "!logs/a/metrics.csv: the file is empty",
+        "!logs/b/log.csv: no numbers in 0 rows; expected columns such as 'step', 'train_loss', 'val_loss'",
+        "!logs/c/run-x.wandb: found no log of W&B, which its name promises; the file is damaged",
+        "!logs/run-2024-y/run-y.wandb: the file is empty",
+    ]

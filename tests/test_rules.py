@@ -143,10 +143,30 @@ def test_severity_of_overfitting_follows_the_rise():
         assert severity("overfitting", {"train_loss": decay(60, 2.0, 0.05), "val_loss": val}) == expected
 
 
+@pytest.mark.parametrize("at", [150, 240])
+@pytest.mark.parametrize("seed", range(3))
+def test_divergence_begins_where_the_level_leaves_its_low(at, seed):
+    """Not at the lowest point of a long flat stretch, wherever noise has put that."""
+    loss = 2.2 + 6.0 * np.exp(-np.arange(300) / 10) + np.random.default_rng(seed).normal(0, 0.05, 300)
+    loss[at:] += 5.0
+    assert opinion({"train_loss": loss}).onset[0, LABELS.index("divergence")] == pytest.approx(at, abs=8)
+
+
+def test_a_loss_thrown_away_by_the_first_step_diverges_from_there():
+    loss = np.r_[10.0, 55.0 + np.random.default_rng(0).normal(0, 2, 150)]
+    assert opinion({"train_loss": loss}).onset[0, LABELS.index("divergence")] == 1.0
+
+
 def test_usual_severities():
     assert severity("divergence", SHOWS["divergence"]) == "severe"
     assert severity("non_finite", SHOWS["non_finite"]) == "severe"
     assert severity("val_below_train", SHOWS["val_below_train"]) == "notice"
+
+
+@pytest.mark.parametrize(("learnt", "expected"), [(0.25, "notice"), (0.12, "mild"), (0.07, "severe")])
+def test_a_plateau_after_a_fair_improvement_may_be_all_there_is(learnt, expected):
+    loss = 1 - learnt + learnt * np.exp(-np.arange(60) / 4)
+    assert severity("underfitting", {"train_loss": loss, "val_loss": loss + 0.01}) == expected
 
 
 def test_an_implausible_gap_is_no_notice():

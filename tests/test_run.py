@@ -170,3 +170,23 @@ def test_a_goal_is_max_or_min(goal):
 def test_what_is_no_mapping_is_refused():
     with pytest.raises(InputError, match="found list, expected a mapping such as"):
         Run.from_arrays([[2.0, 1.0]])
+
+
+@pytest.mark.parametrize("every", [2, 3, 4, 6, 7])
+def test_values_logged_every_so_many_steps_stand_at_these_steps(every):
+    steps = np.arange(1.0, 101.0)
+    run = Run.from_arrays({"train_loss": 1 / steps, "val_loss": 2 / steps[every - 1 :: every]})
+    assert run.channels["val_loss"].steps.tolist() == steps[every - 1 :: every].tolist()
+    assert run.notes == (
+        f"val_loss: {100 // every} values without steps, taken as one every {every} of the 100 steps counted",
+    )
+
+
+@pytest.mark.parametrize(("count", "said"), [(30, "spread over the 100"), (80, "on the first of the 100")])
+def test_values_without_steps_stand_at_whole_ones(count, said):
+    run = Run.from_arrays({"train_loss": np.ones(100), "val_loss": np.ones(count)})
+    steps = run.channels["val_loss"].steps
+    assert (steps % 1 == 0).all()
+    assert (np.diff(steps) > 0).all()
+    assert steps[-1] == (100 if count == 30 else 80)
+    assert run.notes == (f"val_loss: {count} values without steps, {said} steps counted",)

@@ -371,3 +371,19 @@ def test_impossible_options_are_refused(options):
 def test_what_is_no_arrow_table_is_refused(what):
     with pytest.raises(InputError, match=f"found {type(what).__name__}, expected a pyarrow table"):
         score_table(what)
+
+
+@pytest.mark.parametrize("steps", ["train_loss_steps", "step"])
+def test_a_row_with_fewer_steps_than_values_is_an_error(steps):
+    table = pa.table({"train_loss": [LOSS, LOSS], steps: [STEPS, STEPS[:50]]})
+    reason = f"train_loss: 50 steps ({steps}) but 60 values; give one step for every value"
+    assert [row["message"] for row in score_table(table).to_pylist()] == ["", reason]
+    assert score_table(table)["status"].to_pylist() == ["ok", "error"]
+    assert [d.message for d in predict_pathology(table)] == ["", reason]
+
+
+def test_steps_that_fit_one_list_may_leave_out_another():
+    table = pa.table({"train_loss": [LOSS], "val_loss": [LOSS[1::2]], "step": [STEPS * 10]})
+    (row,) = score_table(table).to_pylist()
+    assert (row["status"], row["steps_max"]) == ("ok", 600)
+    assert row["message"] == "val_loss: 30 values without steps, taken as one every 2 of the 60 steps logged"

@@ -32,8 +32,16 @@ _RARE = 8
 """One run in so many, at least one, may stand apart in a label; more are no odd ones but a part of the cohort."""
 
 
-def odd_findings(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int, str]]:
-    """Runs that are nearly alone in having, or in lacking, a finding above a notice, and clearly so."""
+def odd_findings(diagnoses: Sequence[Diagnosis]) -> list[tuple[int, str]]:
+    """Runs that are nearly alone in having, or in lacking, a finding above a notice, and clearly so.
+
+    None where these are half of the runs: what each does alone, the others do not do together.
+    """
+    found = list(_alone(diagnoses))
+    return found if 2 * len({run for run, _ in found}) < len(diagnoses) else []
+
+
+def _alone(diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[int, str]]:
     serious = [{f.label for f in d.findings if f.severity != "notice"} for d in diagnoses]
     for label in LABELS:
         checked = [i for i, d in enumerate(diagnoses) if label in d.probabilities]

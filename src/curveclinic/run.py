@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
@@ -14,7 +15,7 @@ from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.padding import settled
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, Series, as_points
+from curveclinic.points import FloatArray, IntArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict
 
 _SPREAD_RATIO = 1.5
@@ -103,7 +104,7 @@ class Run:
         beside = _axis_beside(raw)
         for name, (steps, values) in raw.items():
             if steps is None:
-                one, note = Series(_implied_steps(len(values), longest), values), ""
+                one, note = Series(_implied_steps(len(values), longest), values), implied_note(len(values), longest)
                 if beside is not None and len(values):
                     one, note = _placed(values, beside)
             elif steps is sound or is_sound_axis(steps):
@@ -190,25 +191,41 @@ def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> Flo
 def _placed(values: FloatArray, beside: FloatArray) -> tuple[Series, str]:
     """A channel that came without steps, on those of a loss that has some, and the note on a guess."""
     count, n = len(values), len(beside)
+    note = implied_note(count, n, "logged")
     if count <= n <= _SPREAD_RATIO * count:
-        note = "" if count == n else f"{counted(count, 'value')} without steps, on the first of the {n} steps logged"
         return Series(beside[:count], values), note
-    note = f"{counted(count, 'value')} without steps, spread over the {counted(n, 'step')} logged"
     knots = np.append(beside[0] - (beside[-1] - beside[0]) / max(n - 1, 1), beside)  # a gap before the first, too
-    return Series(np.interp(np.arange(1, count + 1) * (n / count), np.arange(n + 1), knots), values), note
+    places = _implied_steps(count, n) if count < n else np.arange(1, count + 1) * (n / count)
+    return Series(np.interp(places, np.arange(n + 1), knots), values), note
 
 
 def _implied_steps(count: int, longest: int) -> FloatArray:
     """Steps of a channel that came without any, on the axis of the longest such channel."""
-    if count and longest / count > _SPREAD_RATIO:
-        return np.arange(1, count + 1, dtype=np.float64) * (longest / count)
-    return np.arange(1, count + 1, dtype=np.float64)
+    steps = np.arange(1, count + 1, dtype=np.float64)
+    return steps if count == longest else np.rint(steps * implied_share(count, longest))
 
 
-def implied_share(count: npt.NDArray[np.int64], longest: npt.NDArray[np.int64]) -> FloatArray:
-    """(n,) distance between the steps that `_implied_steps` gives channels of n runs."""
+def implied_share(count: IntArray | int, longest: IntArray | int) -> FloatArray:
+    """(n,) distance between the steps that `_implied_steps` gives channels of n runs, before they are whole.
+
+    A whole one where the channel may have been logged every so many steps: 33 of 100 are one in three.
+    """
     ratio = longest / np.maximum(count, 1)
-    return np.where(ratio > _SPREAD_RATIO, ratio, 1.0)
+    whole = np.maximum(np.floor(ratio), 1.0)
+    return np.where(ratio > _SPREAD_RATIO, np.where(longest // whole == count, whole, ratio), 1.0)
+
+
+@lru_cache(maxsize=4096)
+def implied_note(count: int, steps: int, are: str = "counted") -> str:
+    """Returns the note on which steps the values of a channel without steps were put; "" if there is one for each."""
+    if count in (0, steps):
+        return ""
+    share = float(implied_share(count, steps))
+    if count > steps or not share.is_integer():
+        where = "spread over"
+    else:
+        where = "on the first of" if share == 1.0 else f"taken as one every {share:g} of"
+    return f"{counted(count, 'value')} without steps, {where} the {steps} steps {are}"
 
 
 def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]:

@@ -252,7 +252,7 @@ def _rows_of_batch(batch: Batch, source: Source, job: Job) -> pa.Table:
     if batch.index:
         return _table([run_or_failure(run) for run in indexed_runs(batch.table, source, job.options)], job)
     ids = run_ids(batch, source)
-    if job.kind == "scan" and not (job.options.train_loss or job.options.val_loss):
+    if job.kind == "scan" and not job.options.names_columns:
         return score_rows(batch.table, ids, source.path, job.options, fast=job.fast)
     return _table([run_or_failure(run) for run in runs_of_rows(batch.table, ids, source, job.options)], job)
 

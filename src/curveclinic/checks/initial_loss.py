@@ -159,7 +159,8 @@ def _variance(loss: LossName, found: Any) -> float:
         return 0.0
     variance = 0.0 if found is None else _number("target_variance", found, _VARIANCE)
     if not 0 < variance < math.inf:
-        raise InputError(f"target_variance: found {found}, expected {_VARIANCE}")
+        shown_as = "none" if found is None else found
+        raise InputError(f"target_variance: found {shown_as}, expected {_VARIANCE}")
     return variance
 
 

@@ -98,6 +98,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     log = argparse.ArgumentParser(add_help=False)
     log.add_argument("path", metavar="FILE", help="log of the test; - is stdin")
     log.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
+    log.add_argument("--step", metavar="NAME", help="column of the steps")
 
     tests.add_parser(
         "lr-range", parents=[log, answer], help="suggest a learning rate from the log of a range test",
@@ -128,6 +129,7 @@ def _reading_options() -> argparse.ArgumentParser:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="log file or folder; - is stdin")
     parser.add_argument("--train-loss", metavar="NAME", help="column or tag of the training loss")
     parser.add_argument("--val-loss", metavar="NAME", help="column or tag of the validation loss")
+    parser.add_argument("--step", metavar="NAME", help="column of the steps")
     parser.add_argument(
         "--pattern", action="append", default=[], type=_checked(_pattern), metavar="REGEX",
         help="how a text log prints its numbers: named groups are columns, (?P<step>\\d+) .* (?P<train_loss>\\S+); "

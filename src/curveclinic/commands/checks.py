@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from curveclinic.checks.initial_loss import check_initial_loss
@@ -41,16 +41,23 @@ def check(args: argparse.Namespace) -> int:
             return _answer_of_log(range_test_of, args)
         case "small-batch":
             return _answer_of_log(lambda run: small_batch_test_of(run, floor=args.floor), args)
-    return _answer(
-        check_initial_loss(
+    try:
+        found = check_initial_loss(
             args.value,
             loss=args.loss,
             num_classes=args.num_classes,
             target_variance=args.target_variance,
             batch_size=args.batch_size,
-        ),
-        args,
-    )
+        )
+    except InputError as error:
+        raise InputError(_by_options(str(error), vars(args))) from None
+    return _answer(found, args)
+
+
+def _by_options(message: str, arguments: Collection[str]) -> str:
+    """Returns what an error says of a keyword, `num_classes: found none`, of the option that gives it."""
+    name, colon, rest = message.partition(":")
+    return f"--{name.replace('_', '-')}{colon}{rest}" if name in arguments and name != "value" else message
 
 
 def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace) -> int:
@@ -72,7 +79,7 @@ def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace)
 
 def _one_run(args: argparse.Namespace) -> Run | ReadFailure:
     check_paths([args.path])
-    options = ReadOptions(train_loss=args.train_loss, num_classes=getattr(args, "num_classes", None))
+    options = ReadOptions(train_loss=args.train_loss, step=args.step, num_classes=getattr(args, "num_classes", None))
     items = list(read_piped(options) if args.path == STDIN else read_runs([args.path], options))
     if all(isinstance(item, ReadFailure) and item.empty for item in items):
         raise InputError(f"{args.path}: no run found; expected the log of a test")

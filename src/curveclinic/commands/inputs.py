@@ -24,6 +24,7 @@ def reading_options(args: argparse.Namespace) -> ReadOptions:
     return ReadOptions(
         train_loss=args.train_loss,
         val_loss=args.val_loss,
+        step=args.step,
         num_classes=args.num_classes,
         metric_goal=args.metric_goal,
         patterns=tuple(args.pattern),

@@ -177,7 +177,7 @@ def _leaps(q: Names) -> Statement:
         below(q["first_over_near"], 0.45, 0.65),
         below(q["first_over_last"], 0.5, 0.7),
         # at once, where an average that begins at 0 rises for a while, and for good
-        below(q["first_kink"], 0.15, 0.35),
+        below(q["first_leap"], 0.15, 0.35),
         below(q["near_over_last"], 1.6, 2.6),
         below(q["t_noise_rel"], 0.15, 0.35),
         # a first batch that was easy comes again

@@ -75,7 +75,13 @@ def _plausibly_below(q: Quantities) -> BoolArray:
     return ~(q["val_over_train_mid"] < 0.5)
 
 
+def _may_be_all_there_is(q: Quantities) -> BoolArray:
+    """A seventh of the loss learnt, and no more: noise in the targets, or a language's entropy, often leave no more."""
+    return q["t_drop_rel"] >= 0.15
+
+
 _NOTICE: Final[dict[str, Callable[[Quantities], BoolArray]]] = {
+    "underfitting": _may_be_all_there_is,
     "val_spikes": _few_small_jumps,
     "val_below_train": _plausibly_below,
 }

@@ -16,13 +16,13 @@ import numpy.typing as npt
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS
-from curveclinic.intake.list_tables import STEP_LISTS, axes_of, is_axis_of
+from curveclinic.intake.list_tables import axes_of, is_axis_of, shared_axes
 from curveclinic.intake.naming import Name, parse
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.ragged import Batch, Ragged
-from curveclinic.run import implied_share, is_step
+from curveclinic.run import implied_note, implied_share, is_step
 
 _UNIT_MARGIN: Final = 1e-9
 """Nearer than that to where axes count as being in other units, the slow way decides."""
@@ -38,8 +38,10 @@ class Found:
     @classmethod
     def of(cls, lists: Mapping[str, NumberLists], n: int) -> Found:
         """Returns the series of list columns; those that are the axis of another are none."""
-        names = [name for name in lists if name.lower() not in STEP_LISTS and not is_axis_of(name, set(lists))]
-        series = {name: RawSeries.of(lists[name], [lists[k] for k in axes_of(name) if k in lists]) for name in names}
+        shared = shared_axes(lists)
+        names = [name for name in lists if name not in shared and not is_axis_of(name, set(lists))]
+        axes = {name: [lists[axis] for axis in axes_of(name, shared) if axis in lists] for name in names}
+        series = {name: RawSeries.of(lists[name], axes[name]) for name in names}
         sizes = [np.minimum(one.points.lengths, 2).astype(np.int8) for one in series.values()]
         return cls(series, np.stack(sizes, axis=1) if sizes else np.zeros((n, 0), dtype=np.int8))
 
@@ -140,8 +142,8 @@ def empty_batch(n: int) -> Batch:
 
 def batch_of(
     found: Found, choices: Choices, *, num_classes: FloatArray, goal: npt.NDArray[np.str_], one_axis: bool
-) -> tuple[Batch, BoolArray]:
-    """Returns the chosen channels as a batch, and (n,) the rows that need a closer look.
+) -> tuple[Batch, BoolArray, dict[int, tuple[str, ...]]]:
+    """Returns the chosen channels as a batch, (n,) the rows that need a closer look, and notes of rows on their steps.
 
     Args:
         found, choices: the raw series, and which of them are channels.
@@ -154,6 +156,7 @@ def batch_of(
     if not one_axis:
         odd |= _in_other_units(series, len(odd)) | _may_hide_nan(series, len(odd)) | _may_be_padded(series, len(odd))
     odd |= _partly_counted(series, len(odd))
+    odd |= np.logical_or.reduce([one.unfit for one in series.values()]) if series else False
     longest = np.zeros(len(odd), dtype=np.int64)
     for one in series.values():
         np.maximum(longest, np.where(one.given, 0, one.points.lengths), out=longest)
@@ -161,7 +164,7 @@ def batch_of(
             odd |= _goes_back(one.points) | _is_nowhere(one.points)
     channels = dict(blank.channels) | {c: _on_axis(one, longest) for c, one in series.items()}
     sign = np.where(np.where(goal == "", choices.goal, goal) == "min", -1.0, 1.0)
-    return Batch(channels, num_classes, sign, blank.layer_ratio), odd
+    return Batch(channels, num_classes, sign, blank.layer_ratio), odd, _implied_notes(series, longest)
 
 
 def _only(series: RawSeries, used: BoolArray) -> RawSeries:
@@ -169,7 +172,18 @@ def _only(series: RawSeries, used: BoolArray) -> RawSeries:
     points = series.points
     if not ((points.lengths > 0) & ~used).any():
         return series
-    return RawSeries(points.where(np.repeat(used, points.lengths)), series.given)
+    return RawSeries(points.where(np.repeat(used, points.lengths)), series.given, series.unfit & used)
+
+
+def _implied_notes(series: Mapping[str, RawSeries], longest: IntArray) -> dict[int, tuple[str, ...]]:
+    """Row -> notes on its channels that came without steps, and with fewer values than another."""
+    out: dict[int, tuple[str, ...]] = {}
+    for name in (channel for channel in CHANNELS if channel in series):
+        counts, given = series[name].points.lengths, series[name].given
+        for row in np.flatnonzero(~given & (counts > 0) & (counts < longest)).tolist():
+            note = implied_note(int(counts[row]), int(longest[row]))
+            out[row] = (*out.get(row, ()), f"{name}: {note}")
+    return out
 
 
 def _on_axis(series: RawSeries, longest: IntArray) -> Ragged:
@@ -178,7 +192,9 @@ def _on_axis(series: RawSeries, longest: IntArray) -> Ragged:
     share = np.where(series.given, 1.0, implied_share(points.lengths, longest))
     if (share == 1.0).all():
         return points
-    return Ragged(points.steps * np.repeat(share, points.lengths), points.values, points.offsets)
+    shares = np.repeat(share, points.lengths)
+    steps = np.where(shares == 1.0, points.steps, np.rint(points.steps * shares))
+    return Ragged(steps, points.values, points.offsets)
 
 
 def _partly_counted(series: Mapping[str, RawSeries], n: int) -> BoolArray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from curveclinic.curves import Curves
 from curveclinic.errors import InputError
 from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_batch
 from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lists_of
-from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, run_from_table
+from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, attempt_run
 from curveclinic.intake.columns import columns_of
-from curveclinic.intake.list_tables import STEP_LISTS, is_axis_of, is_run_per_row, key_of, row_table
+from curveclinic.intake.list_tables import is_axis_of, is_run_per_row, key_of, row_table
 from curveclinic.intake.naming import parse
+from curveclinic.intake.step_names import is_log_axis
 from curveclinic.labels import MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.run import Run
@@ -77,9 +77,15 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
     if len(numbers) == len(flat):
         found = Found.of(numbers, table.num_rows)
         choices = Choices.of(found, options.metric_goal)
-        batch, odd = batch_of(found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed)
+        batch, odd, placed = batch_of(
+            found, choices, num_classes=told.num_classes, goal=told.goal, one_axis=told.indexed
+        )
         odd |= told.broken
-        notes = [(*a, *b) for a, b in zip(told.notes, choices.notes, strict=True)] if choices.any_notes else told.notes
+        notes = told.notes
+        if choices.any_notes or placed:
+            notes = [
+                (*a, *b, *placed.get(k, ())) for k, (a, b) in enumerate(zip(told.notes, choices.notes, strict=True))
+            ]
         kinds = told.kinds if told.indexed else choices.kinds
     else:  # lists of something else than numbers
         batch, odd, notes, kinds = empty_batch(table.num_rows), ~odd, told.notes, list[RunKind]()
@@ -94,7 +100,7 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
 def _is_read(name: str, lists: set[str]) -> bool:
     """Whether a list column can be a channel or the steps of one, or tells what the others are."""
     known = parse(name)
-    return known.is_told or known.may_be_loss or name.lower() in STEP_LISTS or is_axis_of(name, lists)
+    return known.is_told or known.may_be_loss or is_log_axis(name) or is_axis_of(name, lists)
 
 
 def _taken(curves: Curves, rows: IntArray) -> Curves:
@@ -117,12 +123,13 @@ def _one_by_one(table: pa.Table, rows: IntArray, lists: set[str], told: _Told) -
     for k, i in enumerate(rows.tolist()):
         own = ReadOptions(num_classes=told.num_classes_of(i), metric_goal=told.goal_of(i))
         origin = Origin(run_id=ids[k], path=paths[k], format=formats[k], notes=told.notes[i], advice=IN_MEMORY)
-        raw = row_table(cells, lists, k)
+        raw = attempt(row_table, cells, lists, k)
         if told.errors[i] is not None:
             item: Run | InputError = InputError(told.errors[i])
+        elif told.indexed and not isinstance(raw, InputError):
+            item = attempt(_indexed_run, raw, own, origin, kind=told.kinds[i])
         else:
-            make = partial(_indexed_run, kind=told.kinds[i]) if told.indexed else run_from_table
-            item = attempt(make, raw, own, origin)
+            item = attempt_run(raw, own, origin)
         yield item if isinstance(item, Run) else Unreadable(origin.run_id, origin.path, origin.format, str(item))
 
 

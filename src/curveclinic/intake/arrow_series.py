@@ -95,38 +95,40 @@ class RawSeries:
     Attributes:
         points: steps (position, from 1, where none were logged) and values.
         given: (n,) the steps were logged.
+        unfit: (n,) there are steps, but not one for every value.
     """
 
     points: Ragged
     given: BoolArray
+    unfit: BoolArray
 
     @classmethod
     def of(cls, column: NumberLists, axes: Sequence[NumberLists]) -> RawSeries:
         """Returns the series of a column; of the axes the first one that is there counts, if it is as long."""
         lengths = column.lengths
-        steps, given = _axis(column, axes)
+        steps, given, unfit = _axis(column, axes)
         if column.missing is not None:  # a gap keeps its place on the implied axis
             gaps = np.zeros(len(lengths), dtype=bool)
             gaps[rows_of(column.offsets, np.flatnonzero(column.missing))] = True
             given = given | gaps
         points = Ragged(steps, column.values, column.offsets)
-        return cls(points if column.missing is None else points.where(~column.missing), given)
+        return cls(points if column.missing is None else points.where(~column.missing), given, unfit)
 
 
-def _axis(column: NumberLists, axes: Sequence[NumberLists]) -> tuple[FloatArray, BoolArray]:
-    """Flat steps of a column, and (n,) where they were logged."""
+def _axis(column: NumberLists, axes: Sequence[NumberLists]) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Flat steps of a column, (n,) where they were logged, and where there are not as many as values."""
     lengths, open_ = column.lengths, column.valid
     for axis in axes:
         if (axis.valid | ~column.valid).all() and np.array_equal(axis.lengths, lengths):
-            return axis.values, column.valid  # the usual case: nothing is copied
+            return axis.values, column.valid, np.zeros(len(lengths), dtype=bool)  # the usual case: nothing is copied
         break
-    steps, given = _positions(column), np.zeros(len(lengths), dtype=bool)
+    steps, given, unfit = _positions(column), np.zeros(len(lengths), dtype=bool), np.zeros(len(lengths), dtype=bool)
     for axis in axes:
         here = open_ & axis.valid
         fits = here & (axis.lengths == lengths)
         steps[np.repeat(fits, lengths)] = axis.values[np.repeat(fits, axis.lengths)]
-        given, open_ = given | fits, open_ & ~here
-    return steps, given
+        given, unfit, open_ = given | fits, unfit | (here & ~fits), open_ & ~here
+    return steps, given, unfit
 
 
 def _positions(column: NumberLists) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,13 +12,15 @@ from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
 from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
 from curveclinic.intake.hidden_nan import revealed
-from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.vocabulary import REWARDS, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.padding import settled
 from curveclinic.phrases import counted
 from curveclinic.points import Points
 from curveclinic.run import Run, is_sound_axis, on_steps
+
+T = TypeVar("T")
 
 _JUDGED = ("train_loss", "val_loss", "grad_norm")
 """Channels of which one must be logged."""
@@ -31,6 +33,7 @@ class ReadOptions:
     Attributes:
         train_loss: name of the train loss, or a regular expression found in it.
         val_loss: the same for the validation loss.
+        step: the same for the steps.
         num_classes: number of classes of a classifier.
         metric_goal: "max" when a larger metric is better, "min" when a smaller one is.
         patterns: regular expressions for text logs; what their named groups find in a line are its columns.
@@ -39,10 +42,16 @@ class ReadOptions:
 
     train_loss: str | None = None
     val_loss: str | None = None
+    step: str | None = None
     num_classes: int | None = None
     metric_goal: MetricGoal | None = None
     patterns: tuple[str, ...] = ()
     verify_crc: bool = False
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether the user says which series are which."""
+        return any(name is not None for name in (self.train_loss, self.val_loss, self.step))
 
 
 IN_MEMORY = "call it 'train_loss'"
@@ -72,6 +81,8 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     Raises:
         InputError: no loss is found in the table.
     """
+    if options.step is not None and not one_axis:
+        table = _counted_by(options.step, table)
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if choice.channels.keys().isdisjoint(_JUDGED):
         raise InputError(_no_loss(table, origin))
@@ -90,6 +101,28 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
         kind=choice.kind,
     )
+
+
+def _counted_by(step: str, table: Mapping[str, Points]) -> dict[str, Points]:
+    """Returns series on the steps that one of them holds, which the user names.
+
+    Raises:
+        InputError: there is no such series, or it has other points than one without steps.
+    """
+    name = called(step, table, "step")
+    at, counts = table[name]
+    out: dict[str, Points] = {}
+    for other, (steps, values) in table.items():
+        if other == name or not len(counts):
+            continue
+        if steps is not None and at is not None:
+            order = np.argsort(at, kind="stable")
+            out[other] = (np.interp(steps, at[order], counts[order]), values)
+        elif len(values) == len(counts):
+            out[other] = (counts, values)
+        else:
+            out[other] = (steps, values)
+    return out
 
 
 def _placed(channels: Mapping[str, Points]) -> tuple[Mapping[str, Points], tuple[str, ...]]:
@@ -139,7 +172,7 @@ def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: b
         raise InputError(
             f"no numbers in {counted(grid.n_rows, 'row')}; expected columns such as 'step', 'train_loss', 'val_loss'"
         )
-    found = tables(grid, split=split)
+    found = tables(grid, split=split, step=options.step)
     runs: list[Run | InputError] = []
     for k, (name, table, notes) in enumerate(found, 1):
         here = replace(
@@ -157,12 +190,17 @@ def _numbered_id(origin: Origin, name: str) -> str:
     return f"{origin.run_id}#{name}"
 
 
-def attempt(make: Callable[..., Run], *args: Any, **options: Any) -> Run | InputError:
+def attempt(make: Callable[..., T], *args: Any, **options: Any) -> T | InputError:
     """Returns what `make` makes, or the InputError it raises."""
     try:
         return make(*args, **options)
     except InputError as error:
         return error
+
+
+def attempt_run(table: Mapping[str, Points] | InputError, options: ReadOptions, origin: Origin) -> Run | InputError:
+    """Returns the run of a table that may be an error already, or why there is none."""
+    return table if isinstance(table, InputError) else attempt(run_from_table, table, options, origin)
 
 
 def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:

@@ -14,11 +14,12 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.naming import Name, parse, quoted
+from curveclinic.intake.naming import Name, called, parse, quoted
 from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
+    BETWEEN_TWO,
     EVAL_FAMILIES,
     PREFERRED,
     RANKED_BESIDE,
@@ -210,7 +211,7 @@ def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -
 def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
     """Whether all rewards are those of an answer that was chosen and of one that was rejected."""
     words = [set(tokens(n.raw)) & PREFERRED for n in told]
-    return (all(words) and any("rejected" in own for own in words)) or _of_reward_model(told, names)
+    return (all(words) and any(own & BETWEEN_TWO for own in words)) or _of_reward_model(told, names)
 
 
 def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
@@ -220,8 +221,11 @@ def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
 
 
 def _rewards(names: Sequence[Name]) -> list[Name]:
-    """The names that tell of reinforcement learning; none where it is tuning on pairs."""
+    """The names that tell of reinforcement learning, one or two together; none where it is tuning on pairs."""
     told = [n for n in names if n.reinforced]
+    hints = [n for n in names if n.hint]
+    if not told and {n.hint for n in hints} == {"acts", "scores"}:
+        return hints
     return [] if _of_pairs(told, names) else told
 
 
@@ -421,18 +425,4 @@ def _is_perplexity(values: FloatArray) -> bool:
 
 def _named(wanted: str | None, table: Mapping[str, Points], keyword: str) -> list[Name]:
     """The series a user named, none if he did not."""
-    return [] if wanted is None else [_match(wanted, table, keyword)]
-
-
-def _match(wanted: str, table: Mapping[str, Points], keyword: str) -> Name:
-    """The series a user named: by its exact name, else the first one the pattern is found in."""
-    if wanted in table:
-        return parse(wanted)
-    try:
-        pattern = re.compile(wanted)
-    except re.error as error:
-        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
-    found = next((raw for raw in table if pattern.search(raw)), None)
-    if found is None:
-        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(table)}")
-    return parse(found)
+    return [] if wanted is None else [parse(called(wanted, table, keyword))]

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.intake.grid import (
-    AXIS_NAMES,
     Column,
     Grid,
     cell_text,
@@ -21,6 +20,7 @@ from curveclinic.intake.grid import (
     text_notes,
 )
 from curveclinic.intake.naming import parse
+from curveclinic.intake.pandas_index import level_notes, levels, runs_below
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
@@ -31,8 +31,6 @@ Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 
 _LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS = ("value", "float_value")
-_INDEX_NAMES = frozenset((*AXIS_NAMES, *RUN_COLUMNS, *REPETITIONS))
-"""Columns that are looked for in the index of a pandas table, too."""
 _FEW_GAPS = 0.2
 """Share of a column's rows up to which NaN stands out."""
 
@@ -50,12 +48,18 @@ def grid_from_frame(frame: Any) -> Grid:
             columns[name] = column
         notes += text_notes(name, column, bad)
     texts = {name: _texts(cells[name]) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
-    told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, n_rows), None))
+    is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
+    axis, steps = row_steps(Grid(columns, n_rows), None)
+    told, run_of, run_names = runs_told(texts, axis, steps)
+    if run_of is None and is_pandas and n_rows:
+        run_of = runs_below(frame.index, axis, steps)
+        run_names = () if run_of is None else tuple(map(str, range(run_of[-1] + 1)))
     columns = {name: column for name, column in columns.items() if name not in told}
     columns = named_by_side(
         _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
     )
-    if type(frame).__module__.partition(".")[0] == "pandas":
+    if is_pandas:
+        notes += level_notes(frame.index)
         settled = _settle_runs(columns, run_of, len(run_names), n_rows)
         notes += _gap_notes(columns, settled)
         columns = settled
@@ -118,10 +122,8 @@ def columns_of(frame: Any) -> dict[str, Cells]:
     if module == "polars":
         return {name: _from_polars(frame.get_column(name)) for name in places}
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
-    for level, name in enumerate(frame.index.names):
-        if isinstance(name, str) and name.strip().lower() in _INDEX_NAMES and name not in cells:
-            cells[name] = _from_pandas(frame.index.get_level_values(level).to_series())
-    return cells
+    own = {name: level for name, level in levels(frame.index).items() if name not in cells}
+    return cells | {name: _from_pandas(level.to_series()) for name, level in own.items()}
 
 
 def _names_of(frame: Any) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,18 @@ from curveclinic.intake.assemble import (
     IN_MEMORY,
     Origin,
     ReadOptions,
-    attempt,
+    attempt_run,
     run_from_table,
     runs_from_grid,
     why_unusable,
 )
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows
+from curveclinic.intake.grid import flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
+from curveclinic.intake.step_names import axis_key, counts_on, in_order
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.points import Points, as_points, has_steps, index_of, without_index
@@ -37,6 +37,7 @@ _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
     "a Keras History, a log_history, or a list of these"
 )
+_NAMELESS = "say what they are: {'train_loss': [...]}"
 _BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
 _NOWHERE = Origin(advice=IN_MEMORY)
 _TABLES = ("pandas", "polars", "pyarrow")
@@ -76,7 +77,7 @@ def runs_from(
         runs, single = _from_rows(items, options)
         return list(runs), single
     if items and all(np.isscalar(item) or item is None for item in items):
-        raise InputError("found a list of numbers; say what they are: {'train_loss': [...]}")
+        raise InputError(f"found a list of numbers; {_NAMELESS}")
     return [_listed(item, options) for item in items], False
 
 
@@ -88,6 +89,8 @@ def check_options(num_classes: Any, metric_goal: Any) -> None:
 
 def _refusal(data: Any) -> str:
     found = type(data).__name__
+    if found == "Series" or getattr(data, "ndim", 0) == 1:
+        return f"found {found} of numbers; {_NAMELESS}"
     if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
         return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
     if hasattr(data, "collect"):
@@ -229,7 +232,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
     lists = tables_from_lists(frame)
     if lists is not None:
         made = [
-            attempt(run_from_table, table, options, replace(_NOWHERE, run_id=name or str(k)))
+            attempt_run(table, options, replace(_NOWHERE, run_id=name or str(k)))
             for k, (name, table) in enumerate(lists)
         ]
         return made, False
@@ -252,7 +255,7 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
             if "epoch" in data and "epoch" not in inner:
                 inner["epoch"] = data["epoch"]
             data = {**inner, **{k: data[k] for k in ID_COLUMNS if k in data}}
-    table, notes = _table_and_notes(data, (options.train_loss, options.val_loss))
+    table, notes = _table_and_notes(data, options)
     run_id = next((str(data[k]) for k in ID_COLUMNS if isinstance(data.get(k), (str, int))), "")
     if notes or (run_id and not origin.run_id):
         origin = replace(origin, run_id=origin.run_id or run_id, notes=(*origin.notes, *notes))
@@ -265,19 +268,18 @@ def table_from_mapping(data: Mapping[str, Any]) -> dict[str, Points]:
     Raises:
         InputError: an entry named like a loss holds no numbers, or the only loss is a single number.
     """
-    return _table_and_notes(data, ())[0]
+    return _table_and_notes(data, ReadOptions())[0]
 
 
-def _table_and_notes(
-    data: Mapping[str, Any], forced: Sequence[str | None]
-) -> tuple[dict[str, Points], tuple[str, ...]]:
+def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dict[str, Points], tuple[str, ...]]:
     """The raw series of a mapping, and what was left out of those that it names like a channel."""
     table: dict[str, Points] = {}
     single: list[InputError] = []
     notes: list[str] = []
-    axis_name, axis = _shared_axis(data)
+    axis_name, axis = _shared_axis(data) if options.step is None else ("", None)
     used = axis is None
-    series = [(raw, value) for raw, value in _series(data) if not _is_axis(raw) and raw not in RUN_COLUMNS]
+    series = [(raw, value) for raw, value in _series(data) if raw not in RUN_COLUMNS]
+    series = [(raw, value) for raw, value in series if not axis_key(raw)] if options.step is None else series
     for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
             steps, values = as_points(raw, value)
@@ -286,7 +288,7 @@ def _table_and_notes(
             if value is None or isinstance(value, (int, float, str)):
                 # not logged, a hyper-parameter (lr, the kind of loss), or a final score
                 single += [error] if known.quantity == "loss" else []
-            elif known.quantity == "loss" or raw in forced:
+            elif known.quantity == "loss" or raw in (options.train_loss, options.val_loss, options.step):
                 raise
             elif known.quantity:
                 notes.append(f"left out {error}")
@@ -299,7 +301,7 @@ def _table_and_notes(
         table[raw] = (steps, values)
     if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]
-    if not used and any(steps is None for steps, _ in table.values()):
+    if axis is not None and not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
     return table, tuple(notes)
 
@@ -342,20 +344,13 @@ def _has_steps(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
 
-@lru_cache(maxsize=1024)
-def _is_axis(name: Any) -> bool:
-    """Whether a name is that of a step column."""
-    return isinstance(name, str) and name.strip().lower() in AXIS_NAMES
-
-
 def _shared_axis(data: Mapping[str, Any]) -> tuple[str, Any]:
     """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
-    named = {str(name).strip().lower(): name for name in data if _is_axis(name)}
-    for key in (name for name in AXIS_NAMES if name in named):
+    for name in in_order(data):
         try:
-            steps, values = as_points(key, without_index(data[named[key]]))
+            steps, values = as_points(name, without_index(data[name]))
         except InputError:
             continue
-        if steps is None and np.isfinite(values).all():
-            return key, values
+        if steps is None and np.isfinite(values).all() and counts_on(name, values):
+            return name, values
     return "", None

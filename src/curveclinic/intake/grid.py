@@ -11,36 +11,26 @@ from typing import Any
 import numpy as np
 
 from curveclinic.intake.charts import taken_apart
-from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
 from curveclinic.intake.run_columns import RUN_COLUMNS, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
-from curveclinic.intake.vocabulary import REPETITIONS, Rank
+from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on, in_order, is_log_axis
+from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
 
-AXIS_NAMES = (
-    *("global_step", "trainer/global_step", "train/global_step", "step", "steps", "iteration", "iterations", "iter"),
-    *("num_updates", "train_num_updates", "current_steps"),
-    "epoch",
-    "epochs",
-    "round",
-    "_step",
-    "index",
-    "idx",
-)
-"""Step columns, the finest first; W&B's `_step` counts log calls."""
-
-_NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx")
+_NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx", "batches", "batch_id", "it")
 """Counters that some loggers (mmcv) start anew in each epoch."""
 
-_COARSE = ("epoch", "epochs", "round")
-_FINE_COUNT = "_step"
-"""Where it is logged, an epoch that most rows share with the row before is not the axis."""
+_FEWEST_COUNTED = 5
+"""Rows from which on whole numbers that go up are hardly chance."""
+
+_TIMES = frozenset(("time", "timestamp", "ts", "seconds", "secs", "sec", "ms", "date", "created"))
 
 _TEXT_CELLS = 1000
 """After so many cells without a single number a column is taken for text."""
@@ -212,23 +202,29 @@ def repeated_notes(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _is_read(name: str) -> bool:
-    return bool(parse(name).quantity) or name.strip().lower() in AXIS_NAMES
+    return bool(parse(name).quantity) or is_log_axis(name)
 
 
-def tables(grid: Grid, *, split: bool = True) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
+def tables(
+    grid: Grid, *, split: bool = True, step: str | None = None
+) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
     """Returns one (id or "", table, notes) for each run in the grid.
 
     Args:
         grid: the rows of one or many runs.
         split: whether rows whose steps start over may be several runs.
+        step: name of the step column, or a regular expression found in it; None: by the names that are known.
+
+    Raises:
+        InputError: there is no column `step`.
     """
     if grid.run_of is None:
         charted = taken_apart(grid.columns)
         apart = {name: replace(grid, columns=own) for name, own in charted.items()} if charted else {"": grid}
-        return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split)]
+        return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split, step)]
     out = []
     for code, rows in enumerate(rows_by_run(grid.run_of, len(grid.run_names))):
-        parts = _tables_in_order(rows_of(grid, rows), split)
+        parts = _tables_in_order(rows_of(grid, rows), split, step)
         for k, (table, notes) in enumerate(parts, 1):
             name = grid.run_names[code]
             out.append((name if len(parts) == 1 else f"{name}#{k}", table, notes))
@@ -260,11 +256,11 @@ def select(column: Column, rows: IntArray) -> Column:
     return Column(hit, column.values[at[hit]])
 
 
-def _tables_in_order(grid: Grid, split: bool) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
+def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
     main = _main_column(grid)
-    axis_name, steps = row_steps(grid, main)
+    axis_name, steps = row_steps(grid, main, step)
     starts: list[int] = [0]
-    notes = _unfit_notes(grid, axis_name)
+    notes = _axis_notes(grid, axis_name)
     if main is not None:
         starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, ends=grid.ends, split=split)
         notes = (*notes, *said)
@@ -300,35 +296,51 @@ def _main_column(grid: Grid) -> Column | None:
     return None if best is None else grid.columns[best]
 
 
-def row_steps(grid: Grid, main: Column | None) -> tuple[str, FloatArray]:
+def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple[str, FloatArray]:
     """Returns the name of the axis column and the step of each row; without one, rows are counted from 1."""
-    found = {name.strip().lower(): name for name in reversed(list(grid.columns))}
-    for key in AXIS_NAMES:
-        name = found.get(key)
-        if name is None:
-            continue
+    names = in_order(grid.columns) if step is None else [called(step, grid.columns, "step")]
+    keys = {axis_key(name): name for name in reversed(names)}
+    for name in names:
+        key = axis_key(name)
         column = grid.columns[name]
         rows = main.rows if main is not None else column.rows
         dense = len(column.rows) == grid.n_rows
         covered = len(rows) if dense else len(np.intersect1d(column.rows, rows))
-        if 2 * covered < len(rows) or _is_constant(column.values) or not np.isfinite(column.values).all():
+        is_axis = 2 * covered >= len(rows) and not _is_constant(column.values) and np.isfinite(column.values).all()
+        if step is None and not is_axis:
             continue
         steps = _filled(column, grid.n_rows)
-        if key in _COARSE and _FINE_COUNT in found and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
-            continue
-        if key in _NESTED_STEPS and "epoch" in found:
-            steps = _unnest(steps, _filled(grid.columns[found["epoch"]], grid.n_rows), rows)
-        return name, steps
+        if key in COARSE and LOG_CALLS in keys and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
+            continue  # most rows share their epoch with the row before
+        if key in _NESTED_STEPS and "epoch" in keys:
+            steps = _unnest(steps, _filled(grid.columns[keys["epoch"]], grid.n_rows), rows)
+        if step is not None or counts_on(name, steps[rows]):
+            return name, steps
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
 
 
-def _unfit_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
-    """The note on a step column that would have been the axis, but holds NaN or Inf."""
+def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
+    """The note on columns that would have been the axis: one that holds NaN or Inf, or whose name is not known."""
     if axis_name:
         return ()
-    names = (name for name in grid.columns if name.strip().lower() in AXIS_NAMES)
+    names = filter(axis_key, grid.columns)
     unfit = [name for name in names if 0 < np.isfinite(grid.columns[name].values).mean() < 1]
-    return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",) if unfit else ()
+    if unfit:
+        return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",)
+    counters = [name for name, column in grid.columns.items() if _may_count(name, column, grid.n_rows)]
+    return (
+        (f"no column is named like a step: rows are counted, though {quoted(counters)} counts, too",)
+        if counters
+        else ()
+    )
+
+
+def _may_count(name: str, column: Column, n_rows: int) -> bool:
+    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up, no times."""
+    values = column.values
+    if parse(name).quantity or len(values) < max(n_rows, _FEWEST_COUNTED) or _TIMES & set(tokens(name)):
+        return False
+    return bool((values[1:] > values[:-1]).all() and (values % 1 == 0).all())
 
 
 def _is_constant(values: FloatArray) -> bool:

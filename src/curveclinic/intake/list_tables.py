@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
+from curveclinic.intake.assemble import attempt
 from curveclinic.intake.columns import columns_of
 from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import ID_COLUMNS
+from curveclinic.intake.step_names import in_order, is_log_axis
 from curveclinic.points import Points, as_points
-
-STEP_LISTS: Final = ("step", "steps", "global_step", "epoch", "epochs", "iteration")
-"""List columns that hold the steps of all others."""
 
 
 def is_run_per_row(names: Collection[str], lists: Collection[str]) -> bool:
@@ -35,28 +34,61 @@ def key_of(names: Collection[str], lists: Collection[str]) -> str | None:
     return next((name for name in ID_COLUMNS if name in names and name not in lists), None)
 
 
-def tables_from_lists(frame: Any) -> list[tuple[str, dict[str, Points]]] | None:
-    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not."""
+def tables_from_lists(frame: Any, step: str | None = None) -> list[tuple[str, dict[str, Points] | InputError]] | None:
+    """Returns (run id, table) per row of a frame whose cells hold lists; None if they do not.
+
+    Where lists have the wrong length the error takes the table's place.
+
+    Args:
+        frame: any table.
+        step: how the user calls the column of steps, which is then a series like another; None: by its name.
+    """
     cells = {name: values for name, (values, _) in columns_of(frame).items()}
     lists = {name for name, values in cells.items() if _holds_lists(values)}
     if not is_run_per_row(cells, lists):
         return None
     key = key_of(cells, lists)
     n_rows = max(len(values) for values in cells.values())
-    return [("" if key is None else str(cells[key][i]), row_table(cells, lists, i)) for i in range(n_rows)]
+    names = [""] * n_rows if key is None else map(str, cells[key])
+    return [(name, attempt(row_table, cells, lists, i, step)) for i, name in enumerate(names)]
 
 
-def row_table(cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> dict[str, Points]:
-    """Returns the series in one row; a list of anything but numbers is left out."""
+def row_table(
+    cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int, step: str | None = None
+) -> dict[str, Points]:
+    """Returns the series in one row; a list of anything but numbers is left out.
+
+    Raises:
+        InputError: a list that may be a channel has more or fewer values than steps.
+    """
+    shared = shared_axes(lists) if step is None else []
     table: dict[str, Points] = {}
+    fitting: set[str] = set()
+    unfit: dict[str, str] = {}
     for name in cells:
         value = cells[name][row] if name in lists else None
-        if value is None or isinstance(value, float) or name.lower() in STEP_LISTS or is_axis_of(name, lists):
+        if value is None or isinstance(value, float) or name in shared or is_axis_of(name, lists):
             continue
-        axis = _axis_of(name, cells, lists, row)
+        key = next((key for key in axes_of(name, shared) if key in lists and _is_there(cells[key][row])), None)
+        axis: Any = None if key is None else cells[key][row]
         with suppress(InputError):
-            table[name] = as_points(name, value if axis is None or len(axis) != len(value) else (axis, value))
+            if key is None or len(axis) == len(value):
+                table[name] = as_points(name, value if key is None else (axis, value))
+                fitting |= {key} if key else set()
+            else:
+                table[name] = as_points(name, value)
+                known = parse(name)
+                if known.is_told or known.may_be_loss:
+                    unfit.setdefault(key, f"{name}: {len(axis)} steps ({key}) but {len(value)} values")
+    wrong = [reason for key, reason in unfit.items() if key not in fitting]
+    if wrong:
+        raise InputError(f"{wrong[0]}; give one step for every value")
     return table
+
+
+def shared_axes(lists: Iterable[str]) -> list[str]:
+    """Returns the list columns that hold the steps of all others, the finest first; tokens may be those of a text."""
+    return [name for name in in_order(lists) if is_log_axis(name)]
 
 
 def is_axis_of(name: str, lists: set[str]) -> bool:
@@ -64,17 +96,13 @@ def is_axis_of(name: str, lists: set[str]) -> bool:
     return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
 
 
-def axes_of(name: str) -> tuple[str, ...]:
-    """Names of list columns that may hold the steps of another, the best first."""
-    return (f"{name}_step", f"{name}_steps", f"{name}/step", *STEP_LISTS)
+def axes_of(name: str, shared: Iterable[str]) -> tuple[str, ...]:
+    """Names of list columns that may hold the steps of another, the best first; `shared` are those of all."""
+    return (f"{name}_step", f"{name}_steps", f"{name}/step", *shared)
 
 
-def _axis_of(name: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
-    """Steps of one list column: `<name>_steps` beside it, else a list column shared by all."""
-    for key in axes_of(name):
-        if key in lists and cells[key][row] is not None:
-            return cells[key][row]
-    return None
+def _is_there(cell: Any) -> bool:
+    return cell is not None and not isinstance(cell, float)
 
 
 def _holds_lists(values: npt.NDArray[Any]) -> bool:

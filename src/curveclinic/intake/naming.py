@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+from curveclinic.errors import InputError
 from curveclinic.intake.vocabulary import (
+    ACTING,
     ADVERSARIAL_ERRORS,
     BOOSTED,
     CADENCE,
@@ -26,6 +28,7 @@ from curveclinic.intake.vocabulary import (
     REINFORCED_PARTS,
     REWARDS,
     SCORED,
+    SCORES_OF_ACTS,
     SPLITS,
     SQUARED,
     TRADED,
@@ -64,6 +67,7 @@ class Name:
         goal: for a metric, whether larger or smaller is better; None when the name does not say.
         family: for a metric, its place in the order of preference.
         reinforced: only reinforcement learning logs it.
+        hint: what reinforcement learning logs it as, if something else logs it, too.
     """
 
     raw: str
@@ -75,6 +79,7 @@ class Name:
     goal: MetricGoal | None = "max"
     family: int = 0
     reinforced: bool = False
+    hint: Literal["acts", "scores", ""] = ""
 
     @property
     def is_loss(self) -> bool:
@@ -94,7 +99,7 @@ class Name:
     @property
     def is_told(self) -> bool:
         """Whether it can become a channel, or tells what the channels beside it are."""
-        return bool(self.quantity) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
+        return bool(self.quantity or self.hint) or self.reinforced or "/".join(self.component) in RANKED_BESIDE
 
 
 @lru_cache(maxsize=8192)
@@ -111,11 +116,16 @@ def parse(raw: str) -> Name:
     rank, goal, family, quantity = _classify(rest, has_side=bool(split))
     component = _component(rest, quantity, rank)
     reinforced = _is_reinforced(set(words)) or (quantity == "loss" and component in REINFORCED_PARTS)
-    return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced)
+    return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced, _hint(rest))
 
 
 def _is_reinforced(words: set[str]) -> bool:
     return any(own <= words for own in REINFORCED)
+
+
+def _hint(words: Sequence[str]) -> Literal["acts", "scores", ""]:
+    own = frozenset(words) - NOISE
+    return "acts" if own in ACTING else "scores" if own in SCORES_OF_ACTS else ""
 
 
 def _strip_split(words: Sequence[str]) -> tuple[Split, list[str], str]:
@@ -169,7 +179,7 @@ def _metric(words: Sequence[str], told: Sequence[str], rank: Rank) -> Meaning:
         return Rank.NO_LOSS, "min", len(METRICS), "metric"
     for family, (pattern, goal) in enumerate(METRICS):
         if any(pattern.fullmatch(w) for w in words):
-            is_told = "score" not in told or len(told) == 1 or family < len(METRICS) - 1
+            is_told = not {"score", "scores"} & set(told) or len(told) == 1 or family < len(METRICS) - 1
             return rank, goal if is_told else None, family or len(METRICS), "metric"
     return _NOTHING
 
@@ -186,6 +196,25 @@ def _component(words: Sequence[str], quantity: Quantity, rank: Rank) -> tuple[st
     if quantity == "lr":
         return tuple(w for w in words if w not in NOISE and w not in ("lr", "learning", "rate"))
     return tuple("acc" if w == "accuracy" else w for w in words if w not in NOISE)
+
+
+def called(wanted: str, names: Iterable[str], keyword: str) -> str:
+    """Returns the name a user means: his own, where there is one, else the first one his pattern is found in.
+
+    Raises:
+        InputError: there is none.
+    """
+    listed = list(names)
+    if wanted in listed:
+        return wanted
+    try:
+        pattern = re.compile(wanted)
+    except re.error as error:
+        raise InputError(f"{keyword}: no column {wanted!r}, and it is no regular expression ({error})") from None
+    found = next(filter(pattern.search, listed), None)
+    if found is None:
+        raise InputError(f"no column matches {keyword} {wanted!r}; found {quoted(listed)}")
+    return found
 
 
 def quoted(names: Iterable[str], limit: int = 8) -> str:

@@ -104,9 +104,21 @@ REINFORCED: Final = (
 )
 """Words that, all of them in one name, only reinforcement learning logs; few-shot learning has episodes, too."""
 
-PREFERRED: Final = _words("chosen rejected margins accuracies")
+ACTING: Final = (
+    *map(_words, ("epsilon", "eps", "exploration rate", "exploration epsilon")),
+    *map(_words, ("ep len", "ep length", "episode len", "episode length")),
+)
+"""Whole names, the side aside, of how a policy acts; private training has an epsilon, too."""
+
+SCORES_OF_ACTS: Final = tuple(map(_words, ("return", "returns", "score", "scores", "win rate", "winrate")))
+"""Whole names of what comes of it; beside one of `ACTING` only reinforcement learning logs them."""
+
+PREFERRED: Final = _words("chosen rejected margin margins accuracies")
 """Words beside `rewards` in names of tuning on pairs of answers (DPO and its kin): the pairs are fixed, and so is what
 its loss means."""
+
+BETWEEN_TWO: Final = _words("rejected margin margins")
+"""Those of them that only a pair has."""
 
 RANKED_REWARDS: Final = tuple(map(_words, ("min reward", "mean reward", "max reward")))
 """Whole names, the side aside, of the scores that a reward model gives such pairs while it learns to rank them."""
@@ -148,7 +160,7 @@ METRICS: Final[tuple[tuple[re.Pattern[str], MetricGoal], ...]] = tuple(
         (r"brier|eer|lpips|hd\d+|hausdorff|levenshtein|chamfer", "min"),
         (r"recall|precision|sensitivity|specificity", "max"),
         (r"mae|r?mse|mape|smape|wer|cer|fid|l1|deviance|merror|crps|r?msle|wape|mase|rmspe|nrmse|mphe", "min"),
-        (r"score", "max"),
+        (r"scores?", "max"),
     )
 )
 """Metric words and their goals; the first match names the family, earlier families are preferred

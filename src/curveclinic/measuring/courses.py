@@ -174,9 +174,11 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
     with np.errstate(all="ignore"):
         over_near, near_over_last = first / near, near / last
         chance = np.log(np.where(batch.num_classes >= 2, batch.num_classes, np.nan))
-        # 1 where the loss goes on falling at the same rate, 0 where the fall ends at once
-        kink = np.log(near / next_) / np.maximum(np.log(over_near), EPS)
-        ratios = np.array([over_near, near_over_last, first / chance, over_near * near_over_last, kink])
+        # 1 where the loss goes on falling, or rising, at the same rate, 0 where that ends at once
+        fall, on = np.log(over_near), np.log(near / next_)
+        kink, leap = on / np.maximum(fall, EPS), -on / np.maximum(-fall, EPS)
+        over_last = over_near * near_over_last
+        ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
     return {
@@ -185,6 +187,7 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         "first_over_chance": ratios[2],
         "first_over_last": ratios[3],
         "first_kink": ratios[4],
+        "first_leap": ratios[5],
         "first": first,
         "near": near,
         "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),

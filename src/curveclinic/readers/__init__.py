@@ -9,9 +9,10 @@ from itertools import groupby
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, why_unusable
-from curveclinic.readers import console, remote, sqlite_file
+from curveclinic.readers import console, remote, sqlite_file, wandb_offline
 from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
 from curveclinic.readers.copies import without_copies
+from curveclinic.readers.delimited import lacks_header
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
 from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
@@ -37,6 +38,10 @@ __all__ = [
     "runs_of_copy",
     "runs_or_failure",
 ]
+
+
+_LOG_ENDINGS = (wandb_offline.ENDING, ".csv", ".tsv", ".jsonl", ".json", ".parquet")
+"""Of files that, if they are empty, a training most likely left so; empty texts lie everywhere."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,8 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     except OSError as error:
         raise UnreadableError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
-        raise LogError(f"{source.path}: the file is empty")
+        kind = UnreadableError if source.path.endswith(_LOG_ENDINGS) else LogError
+        raise kind(f"{source.path}: the file is empty")
     if _fits(head, options):
         return BY_NAME["text"], source
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
@@ -235,14 +241,16 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     if found is None and sqlite_file.sniff(head):
         raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:
-        archive, advice = archive_in(head), console.advice_for(head)
+        if source.path.endswith(wandb_offline.ENDING):
+            raise UnreadableError(f"{source.path}: found no log of W&B, which its name promises; the file is damaged")
+        if archive := archive_in(head):
+            raise LogError(f"{source.path}: found {archive}, expected a log; unpack it and name the folder")
+        advice = console.advice_for(head)
+        advice = f"; of a text log {advice}" if advice else ""
+        if lacks_header(head):
+            advice = "; of a table, write the names of its columns into a first line, such as step,train_loss,val_loss"
         known = ", ".join(f.name for f in FORMATS)
-        raise LogError(
-            f"{source.path}: found {archive}, expected a log; unpack it and name the folder"
-            if archive
-            else f"{source.path}: no known log format; expected one of {known}"
-            + (f"; of a text log {advice}" if advice else "")
-        )
+        raise LogError(f"{source.path}: no known log format; expected one of {known}{advice}")
     return found, source
 
 

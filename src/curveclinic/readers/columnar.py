@@ -10,16 +10,16 @@ from curveclinic.intake.arrow_series import is_index
 from curveclinic.intake.assemble import (
     Origin,
     ReadOptions,
-    attempt,
+    attempt_run,
     in_place,
     is_logged,
-    run_from_table,
     runs_from_grid,
     usable,
 )
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Grid, row_steps
 from curveclinic.intake.list_tables import tables_from_lists
+from curveclinic.intake.step_names import is_log_axis
 from curveclinic.points import Points
 from curveclinic.readers.curve_table import runs_from_table
 from curveclinic.readers.parquet_footer import values_of_groups
@@ -78,9 +78,9 @@ def indexed_runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
 
 
 def check_index_options(source: Source, options: ReadOptions) -> None:
-    """Raises a LogError where a loss is named: an index holds only what was chosen when it was written."""
-    if options.train_loss or options.val_loss:
-        raise LogError(f"{source.path}: the losses of an index are chosen already; name them to curveclinic index")
+    """Raises a LogError where a column is named: an index holds only what was chosen when it was written."""
+    if options.names_columns:
+        raise LogError(f"{source.path}: the columns of an index are chosen already; name them to curveclinic index")
 
 
 def opened(source: Source, path: str) -> Any:
@@ -129,7 +129,7 @@ def check_size(n_bytes: int, source: Source, advice: str, *, file_bytes: int | N
 
 def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
     origin = source.origin()
-    lists = tables_from_lists(table)
+    lists = tables_from_lists(table, options.step)
     grid = grid_from_frame(table) if lists is None else None
     try:
         if lists is None:
@@ -138,7 +138,7 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
         lone = len(lists) == 1 and not lists[0][0]
         ids = [source.run_id if lone else f"{source.run_id}#{name or k}" for k, (name, _) in enumerate(lists, 1)]
         made = [
-            attempt(run_from_table, series, options, replace(origin, run_id=run_id))
+            attempt_run(series, options, replace(origin, run_id=run_id))
             for run_id, (_, series) in zip(ids, lists, strict=True)
         ]
         return usable(made, ids, origin)
@@ -150,14 +150,14 @@ def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOp
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
     origin = Origin(path=source.path, format="parquet")
     made = [
-        attempt(run_from_table, series, options, replace(origin, run_id=run_id))
-        for run_id, (_, series) in zip(run_ids, tables_from_lists(table) or (), strict=True)
+        attempt_run(series, options, replace(origin, run_id=run_id))
+        for run_id, (_, series) in zip(run_ids, tables_from_lists(table, options.step) or (), strict=True)
     ]
     return in_place(made, run_ids, origin)
 
 
-def _is_logged(lists: list[tuple[str, dict[str, Points]]] | None, grid: Grid | None) -> bool:
+def _is_logged(lists: list[tuple[str, dict[str, Points] | InputError]] | None, grid: Grid | None) -> bool:
     """Whether a table without a loss is a log at all: a row of curves, or rows with a step."""
     if grid is not None:
-        return bool(row_steps(grid, None)[0])
-    return any(is_logged(series) for _, series in lists or ())
+        return is_log_axis(row_steps(grid, None)[0])
+    return any(isinstance(series, InputError) or is_logged(series) for _, series in lists or ())

@@ -57,8 +57,8 @@ _AXIS_COLUMN = {
 _COUNT = re.compile(r"\[\s*(\d+(?:,\d{3})*)\s*/\s*\d+(?:,\d{3})*\s*(?:\(\s*\d+%\s*\)\s*)?\]")
 """`[640/60000 (1%)]`: how far the epoch is."""
 
-_PLACE = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
-"""`[12, 2000] loss: 1.2`: epoch and batch."""
+_PLACE = re.compile(r"^\s*\[\s*(\d+)\s*(?:,|/\s*\d+\s*\]\s*\[)\s*(\d+)\s*(?:/\s*\d+\s*)?\]")
+"""`[12, 2000] loss: 1.2` and `[12/25][2000/5000] Loss: 1.2`: epoch and batch."""
 
 _ROUND = re.compile(r"^\s*\[(\d+)\]\s")
 """`[7]  train-logloss:0.5`: the round of gradient boosting."""
@@ -262,7 +262,7 @@ def _pairs(line: str, side: str) -> Row:
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
         known = parse(name)
-        if not known.is_told:
+        if not known.is_told or (known.hint and not row):
             continue
         heading = next((word for at, word in reversed(said) if at < match.start()), side)
         if known.quantity == "loss" and " " in name:

@@ -22,6 +22,7 @@ from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, is_summary, row_steps
 from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.step_names import is_log_axis
 from curveclinic.phrases import counted
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
 from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
@@ -58,6 +59,14 @@ def sniff(head: bytes) -> bool:
     return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
 
 
+def lacks_header(head: bytes) -> bool:
+    """Says whether bytes are rows of two numbers or more, without their names above."""
+    text = _as_text(head)
+    lines = _first_lines(text[:_SNIFFED_TEXT])[:2] if text else []
+    rows = [cells_of(line, _delimiter(line)) for line in lines]
+    return len(rows) == 2 and all(len(row) > 1 and all(map(is_number, row)) for row in rows)
+
+
 @lru_cache(maxsize=64)
 def _header(line: str) -> tuple[str, tuple[str, ...]]:
     """Returns the delimiter and the names of a header line; no names where it is none. Most files have the same."""
@@ -87,7 +96,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
-        kind = LogError if row_steps(grid, None)[0] else NoCurvesError
+        kind = LogError if not grid.n_rows or is_log_axis(row_steps(grid, None)[0]) else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
 
 

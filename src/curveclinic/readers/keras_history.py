@@ -10,9 +10,10 @@ from typing import Any
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import AXIS_NAMES, flatten, grid_from_rows, is_summary
+from curveclinic.intake.grid import flatten, grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
+from curveclinic.intake.step_names import is_log_axis
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, without_bom
 from curveclinic.run import Run
@@ -95,7 +96,7 @@ def _counts_on(rows: Sequence[Mapping[str, Any]]) -> bool:
 
 def is_counted(row: Mapping[str, Any]) -> bool:
     """Says whether a row has a step."""
-    return any(str(name).strip().lower() in AXIS_NAMES for name in row)
+    return any(map(is_log_axis, row))
 
 
 def _unstacked(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

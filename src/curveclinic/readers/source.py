@@ -26,7 +26,7 @@ MAX_BYTES = 256 * 1024 * 1024
 
 
 class UnreadableError(LogError):
-    """There is a file, but nobody lets us read it: nobody knows what is in it, so it is never passed over."""
+    """Nobody lets us read a file, or it is empty or damaged where a log should be: it is never passed over."""
 
 
 class NoCurvesError(LogError):

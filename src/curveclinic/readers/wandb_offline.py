@@ -25,7 +25,8 @@ from curveclinic.run import Run
 Cells = tuple[list[int], list[bytes]]
 """Rows of a column and its cells, JSON text."""
 
-_FILE = re.compile(r"run-[^/\\]+\.wandb")
+ENDING = ".wandb"
+_FILE = re.compile(rf"run-[^/\\]+\{ENDING}")
 _LONGEST_NUMBER = 40
 _LONGEST_CELL = 4096
 """Longer cells hold tables and histograms, not numbers."""
@@ -70,6 +71,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             n_rows += 1
     if n_bad:
         notes.append(f"the file is damaged; left out {counted(n_bad, 'record')} that cannot be parsed")
+    if not source.size():
+        raise LogError(f"{source.path}: the file is empty")
     if not n_rows:
         kind = LogError if notes else NoCurvesError
         raise kind(f"{source.path}: {'; '.join(notes) or 'no history in this W&B run; it logged nothing'}")

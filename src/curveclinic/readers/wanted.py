@@ -10,7 +10,7 @@ from curveclinic.intake.naming import parse
 
 def is_wanted(name: str, options: ReadOptions) -> bool:
     """Says whether a metric matters, by its name or because the user asks for it."""
-    asked = (pattern for pattern in (options.train_loss, options.val_loss) if pattern is not None)
+    asked = (pattern for pattern in (options.train_loss, options.val_loss, options.step) if pattern is not None)
     return parse(name).is_told or any(_matches(pattern, name) for pattern in asked)
 
 
