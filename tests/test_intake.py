@@ -221,6 +221,12 @@ def test_a_bad_run_of_a_table_is_an_error_in_its_place():
     assert str(runs[1]) == "b: no loss column; found only metrics or rewards, 'acc'; log a loss, too"
 
 
+def test_a_list_of_nothing_is_a_list_of_runs():
+    for nothing in ([None], [None, None]):
+        runs, single = runs_from(nothing)
+        assert ([str(run)[:14] for run in runs], single) == (["found NoneType"] * len(nothing), False)
+
+
 def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
     frame = pd.DataFrame({"epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]})
     run = one(frame)

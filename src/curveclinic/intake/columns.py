@@ -11,7 +11,9 @@ import numpy.typing as npt
 from curveclinic.intake.grid import (
     Column,
     Grid,
+    abreast_in_text,
     cell_text,
+    coded,
     column_from_cells,
     repeated_notes,
     row_steps,
@@ -55,6 +57,7 @@ def grid_from_frame(frame: Any) -> Grid:
         run_of = runs_below(frame.index, axis, steps)
         run_names = () if run_of is None else tuple(map(str, range(run_of[-1] + 1)))
     columns = {name: column for name, column in columns.items() if name not in told}
+    columns |= {k: coded(_texts(cells[k])) for k in abreast_in_text(cells, columns) if k not in told}
     columns = named_by_side(
         _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
     )

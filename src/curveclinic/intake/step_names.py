@@ -25,7 +25,8 @@ TALLIES: Final = (
     *("token", "tokens", "tokens_seen", "n_tokens", "num_tokens", "total_tokens", "train_tokens", "consumed_tokens"),
     *("sample", "samples", "samples_seen", "n_samples", "num_samples", "total_samples", "consumed_samples"),
     *("train_samples", "consumed_train_samples", "examples_seen", "images_seen", "seen_samples", "seen_tokens"),
-    *("batch", "batches", "batch_idx", "batch_id", "it"),
+    *("batch", "batches", "batch_idx", "batch_id", "batch_index", "batch_num", "batch_no", "it"),
+    *("minibatch", "mini_batch", "i"),
 )
 """What a training has used up; where it does not go up from row to row, it is what one batch holds."""
 
