@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+
+from curveclinic.errors import LogError
+from curveclinic.readers import ReadOptions, read_file
+from curveclinic.readers.source import NoCurvesError
+from curveclinic.readers.tensorboard_csv import tag_of
+
+LOSS = np.linspace(2.0, 0.5, 20)
+TEXT = "Wall time,Step,Value\r\n" + "".join(f"{1.7e9 + 3 * k},{100 * k},{v}\r\n" for k, v in enumerate(LOSS))
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("run-train-tag-loss.csv", "train/loss"),
+        ("logs/run-exp1_validation-tag-epoch_loss (2).csv", "val/epoch_loss"),
+        ("run_.-tag-train_loss.csv.gz", "train_loss"),
+        ("run-train-tag-val_loss.csv", "val_loss"),
+        ("exp7-tag-Loss_train.csv", "Loss_train"),
+        ("val_loss.csv", "val_loss"),
+        ("data.csv", ""),
+        ("-", ""),
+    ],
+)
+def test_the_name_of_the_file_tells_the_tag(name, tag):
+    assert tag_of(name) == tag
+
+
+def test_a_download_is_a_run(tmp_path):
+    path = tmp_path / "run-validation-tag-loss.csv"
+    path.write_bytes(TEXT.encode())
+    (run,) = read_file(path)
+    assert run.format == "tensorboard_csv"
+    assert run.channels["val_loss"].steps.tolist() == [100 * k for k in range(20)]
+    assert run.channels["val_loss"].values.tolist() == LOSS.tolist()
+
+
+def test_a_renamed_download_can_be_named(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_bytes(TEXT.encode())
+    with pytest.raises(LogError, match="no loss column; found 'Wall time', 'Value'; name it with --train-loss"):
+        read_file(path)
+    (run,) = read_file(path, ReadOptions(train_loss="Value"))
+    assert run.channels["train_loss"].values.tolist() == LOSS.tolist()
+
+
+def test_the_download_of_a_metric_is_no_log(tmp_path):
+    path = tmp_path / "run-train-tag-accuracy.csv"
+    path.write_bytes(TEXT.encode())
+    with pytest.raises(NoCurvesError, match="no loss column"):
+        read_file(path)
