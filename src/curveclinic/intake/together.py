@@ -33,7 +33,7 @@ def _short_val(names: Sequence[Name]) -> list[Name]:
 
 
 def _cross_val(names: Sequence[Name]) -> list[Name]:
-    """Gives names with `cv` their side where no loss is of validation by its name, or a part that the training has not."""
+    """Gives names with `cv` their side where no loss is of validation by its name, or a part that training lacks."""
     shortened, others = _losses_with(CROSS_VAL, names)
     whole = shortened | {n.component for n in others if n.split == "train"}
     if not shortened or any(n.split == "val" or (not n.split and n.component not in whole) for n in others):
