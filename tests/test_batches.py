@@ -2,9 +2,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from curveclinic import predict_pathology
+from curveclinic import predict_pathology, score_table
 from curveclinic.intake.door import runs_from
 from curveclinic.intake.grid import grid_from_rows, tables
 from curveclinic.readers import read_file
@@ -53,6 +54,14 @@ def test_batches_in_memory_are_points_of_their_own(made, counter):
     (run,), _ = runs_from(made({"epoch": EPOCHS, **within, "train_loss": LOSS}))
     steps = run.channels["train_loss"].steps
     assert steps.tolist() == pytest.approx(np.arange(600) if counter else np.arange(600) / N_BATCHES)
+
+
+def test_batches_in_the_lists_of_a_table_are_points_of_their_own():
+    steps = np.arange(600)
+    table = {"run_id": ["a", "b"], "epoch": [EPOCHS.tolist(), steps.tolist()], "train_loss": [LOSS.tolist()] * 2}
+    assert score_table(pa.table(table))["n_points"].to_pylist() == [600, 600]
+    table["step"] = [(steps % N_BATCHES).tolist(), steps.tolist()]
+    assert score_table(pa.table(table))["steps_max"].to_pylist() == [599, 599]
 
 
 def test_batches_lie_between_their_epoch_and_the_next():

@@ -22,7 +22,7 @@ from curveclinic.intake.assemble import (
     why_unusable,
 )
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import Column, Grid, flatten, grid_from_rows, main_column, row_steps
+from curveclinic.intake.grid import axis_of_rows, flatten, grid_from_rows, without_gaps
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
@@ -30,7 +30,7 @@ from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key, counts_on, in_order
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
-from curveclinic.points import FloatArray, Points, as_points, has_steps, index_of, without_index
+from curveclinic.points import Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes, is_sound_axis
 
 _EXPECTED = (
@@ -347,28 +347,11 @@ def _has_steps(value: Any) -> bool:
 def _shared_axis(data: Mapping[str, Any], series: Iterable[tuple[str, Any]]) -> tuple[str, Any]:
     """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
     for name in in_order(data):
-        steps = _without_gaps(name, data[name])
+        steps = without_gaps(name, data[name])
         if steps is None or not np.isfinite(steps).all():
             continue
         if not is_sound_axis(steps):
-            name, steps = _axis_of_rows(series, len(steps))
+            name, steps = axis_of_rows(series, len(steps))
         if name and counts_on(name, steps):
             return name, steps
     return "", None
-
-
-def _axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, FloatArray]:
-    """Name and steps of series of so many values, as of the columns of a table."""
-    every = np.arange(n_rows)
-    logged = {raw: _without_gaps(raw, value) for raw, value in series}
-    columns = {raw: Column(every, own) for raw, own in logged.items() if own is not None and len(own) == n_rows}
-    return row_steps(Grid(columns, n_rows), main_column(columns))
-
-
-def _without_gaps(name: str, value: Any) -> FloatArray | None:
-    """The numbers of a series that has one in every place and brings no steps; None for any other."""
-    try:
-        steps, values = as_points(name, without_index(value))
-    except InputError:
-        return None
-    return values if steps is None else None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from curveclinic.errors import InputError
 from curveclinic.intake.batches import between_epochs, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
@@ -20,7 +21,7 @@ from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on, in_order, is_log_axis
 from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
+from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
@@ -331,6 +332,23 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
         if step is not None or counts_on(name, steps[rows]):
             return name, steps
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
+
+
+def axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, FloatArray]:
+    """Returns the name and the steps of the axis of series with a number in each of so many places; "" without one."""
+    every = np.arange(n_rows)
+    logged = {name: without_gaps(name, value) for name, value in series}
+    columns = {name: Column(every, own) for name, own in logged.items() if own is not None and len(own) == n_rows}
+    return row_steps(Grid(columns, n_rows), main_column(columns))
+
+
+def without_gaps(name: str, value: Any) -> FloatArray | None:
+    """Returns the numbers of a series that has one in every place and brings no steps; None for any other."""
+    try:
+        steps, values = as_points(name, without_index(value))
+    except InputError:
+        return None
+    return values if steps is None else None
 
 
 def _abreast(grid: Grid) -> list[FloatArray]:
