@@ -22,6 +22,7 @@ from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on
 from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
+from curveclinic.run import is_sound_axis
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
@@ -326,7 +327,10 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
         if key in COARSE and LOG_CALLS in keys and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
             continue  # most rows share their epoch with the row before
         if epochs is not None and key not in COARSE:
-            steps = run_on(steps, _filled(grid.columns[epochs], grid.n_rows), rows)
+            coarse = _filled(grid.columns[epochs], grid.n_rows)
+            if step is None and is_sound_axis(coarse[rows]) and not is_sound_axis(steps[rows]):
+                continue  # how many steps each epoch took
+            steps = run_on(steps, coarse, rows)
         elif key in COARSE and main is not None:
             steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))
         if step is not None or counts_on(name, steps[rows]):
@@ -373,11 +377,15 @@ def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
 
 
 def _may_count(name: str, column: Column, n_rows: int) -> bool:
-    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up, no times."""
+    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up.
+
+    No times do, nor what is only the number of the row.
+    """
     values = column.values
     if parse(name).quantity or len(values) < max(n_rows, _FEWEST_COUNTED) or _TIMES & set(tokens(name)):
         return False
-    return bool((values[1:] > values[:-1]).all() and (values % 1 == 0).all())
+    change = np.diff(values)
+    return bool((change > 0).all() and (change > 1).any() and (values % 1 == 0).all())
 
 
 def _is_constant(values: FloatArray) -> bool:

@@ -15,7 +15,7 @@ from curveclinic.intake.columns import columns_of
 from curveclinic.intake.grid import axis_of_rows, without_gaps
 from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import ID_COLUMNS
-from curveclinic.intake.step_names import in_order, is_log_axis
+from curveclinic.intake.step_names import in_order, is_counter, is_log_axis
 from curveclinic.points import Points, as_points
 from curveclinic.run import is_sound_axis
 
@@ -83,7 +83,7 @@ def row_table(
             else:
                 table[name] = as_points(name, value)
                 known = parse(name)
-                if known.is_told or known.may_be_loss:
+                if (known.is_told or known.may_be_loss) and (key not in shared or is_counter(key)):
                     unfit.setdefault(key, f"{name}: {len(axis)} steps ({key}) but {len(value)} values")
     wrong = [reason for key, reason in unfit.items() if key not in fitting]
     if wrong:
