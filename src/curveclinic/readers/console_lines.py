@@ -60,6 +60,9 @@ _COUNT = re.compile(r"\[\s*(\d+(?:,\d{3})*)\s*/\s*\d+(?:,\d{3})*\s*(?:\(\s*\d+%\
 _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*(?:,|/\s*\d+\s*\]\s*\[)\s*(\d+)\s*(?:/\s*\d+\s*)?\]")
 """`[12, 2000] loss: 1.2` and `[12/25][2000/5000] Loss: 1.2`: epoch and batch."""
 
+_LATER_PLACE = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*\]\s*\[\s*(\d+)\s*/\s*\d+\s*\]")
+"""The same behind a time or a heading: `[10:31:07] [12/25] [2000/5000] Loss: 1.2`."""
+
 _ROUND = re.compile(r"^\s*\[(\d+)\]\s")
 """`[7]  train-logloss:0.5`: the round of gradient boosting."""
 
@@ -236,7 +239,10 @@ def _place(line: str) -> tuple[Row, str, str]:
             place[column] = match["at"]
             side = side or (match["side"] or "")
     rest = " | ".join((*parts, line[end:]))
-    pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest) or _ROUND.match(line)
+    pair, timm = _PLACE.match(line), _TIMM.match(line)
+    if not pair and not place:
+        pair = _LATER_PLACE.search(line)
+    count = _COUNT.search(rest) or _ROUND.match(line)
     if pair:
         place.setdefault("epoch", pair[1])
         place.setdefault("step", pair[2])
