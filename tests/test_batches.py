@@ -110,5 +110,18 @@ def test_rows_of_one_epoch_that_are_no_batches_stay_at_it(rows):
     assert steps_of(rows) == [row["epoch"] for row in rows]
 
 
+@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[default{}]:", "GPU {} | "])
+def test_lines_of_several_processes_are_no_batches(tmp_path, prefix):
+    path = tmp_path / "run.log"
+    path.write_text("".join(f"{prefix.format(k % 4)}Epoch {k // 4} loss: {2 / (k + 1):.4f}\n" for k in range(40)))
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].steps.tolist() == list(range(10))
+
+
+def test_a_step_that_is_the_epoch_is_no_axis():
+    ((_, table, _),) = tables(grid_from_rows(as_rows([0, 0, 0, 0, 1, 1, 1, 1], step=[0, 0, 0, 0, 1, 1, 1, 1])))
+    assert table["loss"][0].tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]
+
+
 def test_batches_of_several_ranks_are_batches():
     assert steps_of(as_rows([0] * 4 + [1] * 4, rank=[0, 1] * 4)) == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75]

@@ -105,7 +105,7 @@ def _once_an_epoch(own: FloatArray, cells: FloatArray) -> bool:
     if (cells == cells[0]).all():
         return False
     pairs = np.unique(np.stack((own, cells)), axis=1)
-    return pairs.shape[1] > _MOSTLY * len(own)
+    return bool(pairs.shape[1] > _MOSTLY * len(own))
 
 
 def _with_rows_between(epochs: FloatArray, rows: IntArray, batches: FloatArray) -> FloatArray:

@@ -330,6 +330,8 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
             coarse = _filled(grid.columns[epochs], grid.n_rows)
             if step is None and is_sound_axis(coarse[rows]) and not is_sound_axis(steps[rows]):
                 continue  # how many steps each epoch took
+            if step is None and np.array_equal(coarse[rows], steps[rows]):
+                continue  # another name of the epoch
             steps = run_on(steps, coarse, rows)
         elif key in COARSE and main is not None:
             steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))

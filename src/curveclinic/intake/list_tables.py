@@ -75,7 +75,7 @@ def row_table(
         key = next((key for key in axes_of(name, shared) if key in lists and _is_there(cells[key][row])), None)
         if key is not None and key not in axes:
             axes[key] = _steps(key, cells, lists, row)
-        axis = None if key is None else axes[key]
+        axis: Any = None if key is None else axes[key]
         with suppress(InputError):
             if key is None or len(axis) == len(value):
                 table[name] = as_points(name, value if key is None else (axis, value))

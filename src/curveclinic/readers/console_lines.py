@@ -73,6 +73,9 @@ _OWNER = re.compile(r"cv_agg's |(?<=\w)('s )(?=\w)|#011")
 _SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
 """In lines of LightGBM `valid_0's l2`, in those of cross-validation the deviation beside a mean, `0.5+0.01`."""
 
+_RANK = re.compile(r"^\s*\[?(?:rank|gpu|default|worker|node)[ _:#=]*(\d+)\s*[\]:|,>-]", re.IGNORECASE)
+"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun: which of the processes that train side by side prints it."""
+
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
 """A progress bar of Keras or of tqdm: done and total."""
@@ -222,7 +225,7 @@ def _settled(found: Sequence[Line]) -> list[Row]:
 
 
 def _place(line: str) -> tuple[Row, str, str]:
-    """Returns epoch and step of a line, the line without them, and the side they name.
+    """Returns epoch, step and process of a line, the line without epoch and step, and the side they name.
 
     How far an evaluation is, is no step of the training.
     """
@@ -248,6 +251,9 @@ def _place(line: str) -> tuple[Row, str, str]:
         place.setdefault("step", pair[2])
     if timm:
         place.setdefault("epoch", timm[1])
+    rank = _RANK.match(line)
+    if rank:
+        place["rank"] = rank[1]
     if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
         place.pop("step", None)
     elif count and "global_step" not in place:
