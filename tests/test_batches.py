@@ -81,7 +81,9 @@ def test_validation_stays_with_the_last_batch_of_its_epoch():
 
 
 def test_rounded_epochs_are_told_apart():
-    assert steps_of(as_rows([0.01, 0.01, 0.02, 0.02, 0.03])) == pytest.approx([0.01, 0.015, 0.02, 0.025, 0.03])
+    rounded = [0.01, 0.01, 0.02, 0.02, 0.03, 0.03, 0.04]
+    assert steps_of(as_rows(rounded)) == pytest.approx([0.01, 0.015, 0.02, 0.025, 0.03, 0.035, 0.04])
+    assert steps_of(as_rows([0.01, 0.02, 0.03, 0.03])) == [0.01, 0.02, 0.03, 0.03]
 
 
 def test_a_training_of_batches_that_was_resumed_is_merged():

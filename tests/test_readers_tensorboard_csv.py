@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,7 @@ from curveclinic.readers import ReadOptions, read_file
 from curveclinic.readers.source import NoCurvesError
 from curveclinic.readers.tensorboard_csv import tag_of
 
+FIXTURES = Path(__file__).parent / "fixtures" / "layout_only"
 LOSS = np.linspace(2.0, 0.5, 20)
 TEXT = "Wall time,Step,Value\r\n" + "".join(f"{1.7e9 + 3 * k},{100 * k},{v}\r\n" for k, v in enumerate(LOSS))
 
@@ -34,6 +38,13 @@ def test_a_download_is_a_run(tmp_path):
     assert run.format == "tensorboard_csv"
     assert run.channels["val_loss"].steps.tolist() == [100 * k for k in range(20)]
     assert run.channels["val_loss"].values.tolist() == LOSS.tolist()
+
+
+def test_a_download_by_layout_only():
+    (run,) = read_file(FIXTURES / "run-falls_train-tag-loss.csv")
+    expected = json.loads((FIXTURES / "expected.json").read_text())["falls"]["train/loss"]
+    series = run.channels["train_loss"]
+    assert [[step, value] for step, value in zip(series.steps, series.values, strict=True)] == expected
 
 
 def test_a_renamed_download_can_be_named(tmp_path):

@@ -19,6 +19,9 @@ _MOSTLY: Final = 0.5
 """Share of the rows above which rows that share their epoch with the row before are batches; of a row for the training
 and one for validation, and of an epoch begun twice after a crash, it is half of them at most."""
 
+_FEWEST: Final = 3
+"""Rows from which on it is no chance that they share a rounded epoch: one may have lost its own."""
+
 _ABREAST: Final = frozenset(
     (
         *("rank", "worker", "client", "cid", "node", "gpu", "device", "process", "replica", "shard", "agent", "site"),
@@ -94,7 +97,7 @@ def _are_batches(own: FloatArray, shares: BoolArray, losses: FloatArray) -> bool
         shares = own[1:] == own[:-1]
     n_shared = np.count_nonzero(shares)
     is_rounded = bool((own % 1 != 0).any())
-    if not n_shared or not (is_rounded or n_shared > _MOSTLY * len(own)):
+    if not (n_shared >= _FEWEST if is_rounded else n_shared > _MOSTLY * len(own)):
         return False
     moves = np.diff(losses) != 0
     return bool(moves[shares].any() or not moves[~shares].any())
