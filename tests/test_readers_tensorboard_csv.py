@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from curveclinic.errors import LogError
-from curveclinic.readers import ReadOptions, read_file
+from curveclinic.readers import ReadOptions, read_file, read_runs
 from curveclinic.readers.source import NoCurvesError
 from curveclinic.readers.tensorboard_csv import tag_of
 
@@ -45,6 +45,28 @@ def test_a_download_by_layout_only():
     expected = json.loads((FIXTURES / "expected.json").read_text())["falls"]["train/loss"]
     series = run.channels["train_loss"]
     assert [[step, value] for step, value in zip(series.steps, series.values, strict=True)] == expected
+
+
+def test_downloads_of_one_run_are_read_together(tmp_path):
+    for name in ("run-a_train-tag-loss", "run-a_validation-tag-loss", "run-b-tag-train_loss", "run-b-tag-val_loss"):
+        (tmp_path / f"{name}.csv").write_bytes(TEXT.encode())
+    (tmp_path / "run-c-tag-loss.csv").write_bytes(TEXT.encode())
+    (tmp_path / "run-c-tag-loss (1).csv").write_bytes(TEXT.encode())
+    runs = {run.run_id: sorted(run.channels) for run in read_runs([tmp_path])}
+    assert runs == {
+        "run-a_train-tag-loss.csv": ["train_loss", "val_loss"],
+        "run-b-tag-train_loss.csv": ["train_loss", "val_loss"],
+        "run-c-tag-loss.csv": ["train_loss"],
+        "run-c-tag-loss (1).csv": ["train_loss"],
+    }
+
+
+def test_a_damaged_download_beside_another_is_noted(tmp_path):
+    (tmp_path / "run-train-tag-loss.csv").write_bytes(TEXT.encode())
+    (tmp_path / "run-validation-tag-loss.csv").write_bytes(TEXT.encode()[:-6])
+    (run,) = read_runs([tmp_path])
+    assert [len(series) for series in run.channels.values()] == [20, 19]
+    assert "the last line has no end: its last cell may be cut short and is left out" in run.notes
 
 
 def test_a_renamed_download_can_be_named(tmp_path):
