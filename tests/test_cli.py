@@ -99,7 +99,7 @@ def test_verbose_names_channels_and_notes(logs, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "  channels: train_loss (2 points)" in out
     assert "  note: 'loss' read as train_loss" in out
-    assert "  note: train_loss: repeated steps, the last value of a step is kept" in out
+    assert "  note: train_loss: repeated steps, the last value of a step is kept: 1 of 3 points are left out" in out
 
 
 def test_json_of_one_run_is_an_object(logs, capsys):

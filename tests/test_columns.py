@@ -113,6 +113,40 @@ def test_joined_tables_of_train_and_val_are_one_run():
     assert sorted(run.channels) == ["train_loss", "val_loss"]
 
 
+@pytest.mark.parametrize("axis", [{}, {"epoch": range(9)}])
+def test_a_table_of_the_training_above_one_of_validation_is_one_run(axis):
+    parts = [pd.DataFrame({**axis, name: FALLING[:9]}) for name in ("train_loss", "val_loss")]
+    (run,), single = runs_from(pd.concat(parts))
+    assert (single, steps(run), steps(run, "val_loss")) == (True, list(range(9)), list(range(9)))
+    assert values(run) == values(run, "val_loss") == list(FALLING[:9])
+
+
+def test_rows_joined_one_by_one_are_one_run():
+    (run,), single = runs_from(pd.concat([pd.DataFrame([{"train_loss": loss}]) for loss in FALLING[:9]]))
+    assert (single, values(run)) == (True, list(FALLING[:9]))
+
+
+def test_an_index_of_large_numbers_tells_nothing():
+    index = pd.Index(np.arange(9, dtype=np.uint64) + 2**60)
+    (run,), single = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=index))
+    assert (single, steps(run)) == (True, list(range(1, 10)))
+
+
+def test_texts_on_two_levels_tell_runs_together():
+    index = pd.MultiIndex.from_product([["a", "b"], ["x", "y"], range(9)])
+    runs, _ = runs_from(pd.DataFrame({"train_loss": np.tile(FALLING[:9], 4)}, index=index))
+    assert [run.run_id for run in runs] == ["a/x", "a/y", "b/x", "b/y"]
+    index = pd.MultiIndex.from_product([["a", "b"], ["train", "val"], range(9)])
+    runs, _ = runs_from(pd.DataFrame({"loss": np.tile(FALLING[:9], 4)}, index=index))
+    assert [(run.run_id, sorted(run.channels)) for run in runs] == [(k, ["train_loss", "val_loss"]) for k in "ab"]
+
+
+def test_texts_that_name_each_row_tell_no_runs():
+    index = pd.MultiIndex.from_arrays([[k // 3 for k in range(9)], [f"row {k}" for k in range(9)]])
+    runs, single = runs_from(pd.DataFrame({"train_loss": FALLING[:9]}, index=index))
+    assert (single, len(runs)) == (True, 1)
+
+
 def test_numbers_above_another_level_are_noted():
     (run,), _ = runs_from(joined(keys=[0, 1]))
     assert run.notes[0].startswith("the first level of the index has no name: all rows are read as one run")

@@ -249,6 +249,20 @@ def test_batches_within_the_epoch_run_on():
     assert table["loss"][0].tolist() == [50, 100, 150, 200]
 
 
+@pytest.mark.parametrize("name", ["num_steps", "timesteps", "train_steps"])
+def test_how_many_steps_a_row_stands_for_is_no_axis(name):
+    amounts, loss = [390, 390, 250, 390, 391, 120], [6, 5, 4, 3, 2, 1]
+    ((_, table, _),) = tables(grid(**{name: amounts, "loss": loss}))
+    assert table["loss"][0].tolist() == [1, 2, 3, 4, 5, 6]
+    ((_, table, _),) = tables(grid(**{name: amounts, "epoch": range(6), "loss": loss}))
+    assert table["loss"][0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_steps_of_each_epoch_are_no_axis_beside_the_epochs():
+    ((_, table, _),) = tables(grid(steps=[390, 390, 390, 120], epoch=[0, 1, 2, 3], loss=[4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [0, 1, 2, 3]
+
+
 def test_the_user_names_the_step_column():
     columns = grid(step=[1, 2, 3, 4, 5], kimg=[10, 20, 30, 40, 50], loss=[5, 4, 3, 2, 1])
     for wanted in ("kimg", "^k"):
@@ -262,3 +276,4 @@ def test_a_column_that_may_hold_the_steps_is_noted():
     ((_, table, notes),) = tables(grid(kimg=[10, 20, 30, 40, 50], timestamp=[1, 2, 3, 4, 5], loss=[5, 4, 3, 2, 1]))
     assert table["loss"][0].tolist() == [1, 2, 3, 4, 5]
     assert notes == ("no column is named like a step: rows are counted, though 'kimg' counts, too",)
+    assert tables(grid(id=[0, 1, 2, 3, 4], loss=[5, 4, 3, 2, 1]))[0][2] == ()

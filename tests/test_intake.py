@@ -221,11 +221,20 @@ def test_a_bad_run_of_a_table_is_an_error_in_its_place():
     assert str(runs[1]) == "b: no loss column; found only metrics or rewards, 'acc'; log a loss, too"
 
 
+def test_a_list_of_nothing_is_a_list_of_runs():
+    for nothing in ([None], [None, None]):
+        runs, single = runs_from(nothing)
+        assert ([str(run)[:14] for run in runs], single) == (["found NoneType"] * len(nothing), False)
+
+
 def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
     frame = pd.DataFrame({"epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]})
     run = one(frame)
     assert (steps(run), values(run)) == ([0, 1, 2], [4.1, 2.1, 1.0])
-    assert run.notes[-1] == "train_loss: starts over 1 time at step 0, the last value of a step is kept"
+    assert (
+        run.notes[-1]
+        == "train_loss: starts over 1 time at step 0, the last value of a step is kept: 2 of 5 points are left out"
+    )
 
 
 FOLDS = {"fold": [1, 1, 1, 2, 2], "epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]}

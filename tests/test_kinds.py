@@ -215,6 +215,11 @@ def test_two_words_together_tell_reinforcement_learning(beside, tmp_path):
         assert "divergence" in predict_pathology({"loss": RISE, alone: FALL}).labels
 
 
+def test_two_words_beside_validation_tell_none():
+    run = {"train_loss": FALL, "val_loss": RISE, "epsilon": FALL, "val_score": REWARD}
+    assert "overfitting" in predict_pathology(run).labels
+
+
 @pytest.mark.parametrize("margin", ["reward_margin", "rewards/margins"])
 def test_a_margin_of_rewards_is_between_two_answers(margin):
     assert predict_pathology({"loss": RISE, margin: REWARD}).labels == ("divergence",)

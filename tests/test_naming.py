@@ -126,6 +126,14 @@ def test_a_name_is_split_quantity_component(raw, split, quantity, component):
         (["tr_rmse", "va_rmse"], {"train_loss": "tr_rmse", "val_loss": "va_rmse"}),
         (["trloss", "valoss"], {"train_loss": "trloss", "val_loss": "valoss"}),
         (["loss", "loss_va", "loss_expr"], {"train_loss": "loss"}),
+        (["tr_loss", "cv_loss", "cv_acc"], {"train_loss": "tr_loss", "val_loss": "cv_loss", "val_metric": "cv_acc"}),
+        (["loss", "cv_loss"], {"train_loss": "loss", "val_loss": "cv_loss"}),
+        (["train/loss", "train/loss_ctc", "loss", "loss_ctc", "cv_loss"], {
+            "train_loss": "train/loss", "val_loss": "cv_loss",
+        }),
+        (["cv_loss"], {"val_loss": "cv_loss"}),
+        (["loss", "nlp_loss", "cv_loss"], {"train_loss": "loss"}),
+        (["train_loss", "val_loss", "cv_loss"], {"train_loss": "train_loss", "val_loss": "val_loss"}),
         (["train_loss", "val_loss", "va_loss"], {"train_loss": "train_loss", "val_loss": "val_loss"}),
         (["fold_1/loss", "fold_1/val_loss", "fold_2/loss", "fold_2/val_loss"], {
             "train_loss": "fold_1/loss", "val_loss": "fold_1/val_loss",

@@ -46,6 +46,10 @@ LAYOUTS = {
         "".join(f"[{e}/2][{b}/100]\tLoss: {2 - e - b / 100:.2f}\tx\n" for e in (0, 1) for b in (0, 50)),
         {"train_loss": ([0, 50, 100, 150], [2.0, 1.5, 1.0, 0.5])},
     ),
+    "a time before epoch and batch": (
+        "".join(f"[10:0{e}:{b}] [{e}/2] [{b}/100] Loss: {2 - e - b / 100:.2f}\n" for e in (0, 1) for b in (0, 50)),
+        {"train_loss": ([0, 50, 100, 150], [2.0, 1.5, 1.0, 0.5])},
+    ),
     "pytorch transfer-learning tutorial": (
         "".join(
             f"Epoch {e}/24\n----------\ntrain Loss: {1 - e / 10:.4f} Acc: 0.{e}000\nval Loss: 0.{e}5 Acc: 0.{e}1\n\n"

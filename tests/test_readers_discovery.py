@@ -402,7 +402,17 @@ def test_formats_have_names_of_their_own():
     names = [f.name for f in FORMATS]
     assert len(set(names)) == len(names)
     assert {"parquet", "tensorboard", "jsonl", "trainer_state", "keras_history", "csv"} <= set(names)
-    assert {"neptune", "mlflow", "mlflow_db", "trackio", "dvclive", "wandb", "wandb_export", "ludwig"} <= set(names)
+    assert {
+        "neptune",
+        "mlflow",
+        "mlflow_db",
+        "trackio",
+        "dvclive",
+        "wandb",
+        "wandb_export",
+        "tensorboard_csv",
+        "ludwig",
+    } <= set(names)
 
 
 def test_random_bytes_are_refused_or_read_but_never_break(tmp_path):

@@ -43,7 +43,10 @@ def check(runs):
     assert same(runs["falls"].channels["lr"], expected["falls"]["lr"])
     assert same(runs["falls"].channels["val_metric"], expected["falls"]["val/accuracy"])
     assert runs["model_metrics"].channels["train_loss"].values[-1] == 0.25
-    assert "train_loss: resumed at step 30, the last value of a step is kept" in runs["restarted"].notes
+    assert (
+        "train_loss: resumed at step 30, the last value of a step is kept: 10 of 70 points are left out"
+        in runs["restarted"].notes
+    )
     blind = runs["no_steps"]
     assert blind.channels["train_loss"].steps.tolist() == list(range(1, 61))
     assert blind.channels["train_loss"].values.tolist() == [v for _, v in expected["no_steps"]["train/loss"]]

@@ -52,7 +52,10 @@ def test_dvclive():
     for name, run in runs.items():
         assert_holds(run, expected[name])
     assert same(runs["falls"].channels["lr"], expected["falls"]["lr"])
-    assert "train_loss: resumed at step 30, the last value of a step is kept" in runs["restarted"].notes
+    assert (
+        "train_loss: resumed at step 30, the last value of a step is kept: 10 of 70 points are left out"
+        in runs["restarted"].notes
+    )
 
 
 def test_dvclive_damaged_lines_and_other_files_beside(tmp_path):

@@ -35,23 +35,26 @@ def test_an_axis_is_sound_where_steps_ascend_and_each_can_be_one():
 def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
     run = Run.from_arrays({"train_loss": ([1, 2, 3, 2, 3], [5.0, 4.0, 3.0, 40.0, 30.0])})
     assert series(run) == ([1, 2, 3], [5, 40, 30])
-    assert run.notes == ("train_loss: resumed at step 2, the last value of a step is kept",)
+    assert run.notes == ("train_loss: resumed at step 2, the last value of a step is kept: 2 of 5 points are left out",)
 
 
 @pytest.mark.parametrize(
     ("steps", "note"),
     [
         ([3, 1, 2, 4], "out of order, sorted by step"),
-        ([1, 2, 3, 1, 2, 1], "starts over 2 times at step 1, the last value of a step is kept"),
-        ([1, 2, 3, 2, 3, 4], "resumed at step 2, the last value of a step is kept"),
-        ([1, 12345677, 12345678, 12345677, 12345679], "resumed at step 12345677, the last value of a step is kept"),
-        ([5, 1, 4, 2, 5, 3, 2, 1, 6], "out of order, sorted by step, the last value of a step is kept"),
+        ([1, 2, 3, 1, 2, 1], "starts over 2 times at step 1, the last value of a step is kept: 3 of 6"),
+        ([1, 2, 3, 2, 3, 4], "resumed at step 2, the last value of a step is kept: 2 of 6"),
+        (
+            [1, 12345677, 12345678, 12345677, 12345679],
+            "resumed at step 12345677, the last value of a step is kept: 1 of 5",
+        ),
+        ([5, 1, 4, 2, 5, 3, 2, 1, 6], "out of order, sorted by step, the last value of a step is kept: 3 of 9"),
     ],
 )
 def test_points_out_of_order_are_told_from_a_resumed_run(steps, note):
     run = Run.from_arrays({"train_loss": (steps, np.arange(len(steps)))})
     assert run.channels["train_loss"].steps.tolist() == sorted(set(steps))
-    assert run.notes == (f"train_loss: {note}",)
+    assert run.notes == (f"train_loss: {note}{' points are left out' * ('kept' in note)}",)
 
 
 @pytest.mark.parametrize(("times", "told"), [(1, "resumed"), (5, "resumed"), (6, "out of order"), (15, "out of order")])
@@ -64,7 +67,8 @@ def test_forty_points_that_go_back_more_than_five_times_are_out_of_order(times, 
 
 def test_an_overwritten_nan_is_said():
     run = Run.from_arrays({"train_loss": ([1, 2, 2], [1.0, np.nan, 1.0])})
-    assert run.notes == ("train_loss: repeated steps, the last value of a step is kept (a NaN was overwritten)",)
+    kept = "the last value of a step is kept: 1 of 3 points are left out (a NaN was overwritten)"
+    assert run.notes == (f"train_loss: repeated steps, {kept}",)
 
 
 def test_steps_that_never_move_are_replaced_by_the_order_written():

@@ -382,6 +382,11 @@ def test_a_row_with_fewer_steps_than_values_is_an_error(steps):
     assert [d.message for d in predict_pathology(table)] == ["", reason]
 
 
+def test_a_setting_named_like_steps_is_no_axis():
+    table = pa.table({"train_loss": [LOSS, LOSS], "num_steps": [[1000], [1000]]})
+    assert score_table(table)["n_points"].to_pylist() == [60, 60]
+
+
 def test_steps_that_fit_one_list_may_leave_out_another():
     table = pa.table({"train_loss": [LOSS], "val_loss": [LOSS[1::2]], "step": [STEPS * 10]})
     (row,) = score_table(table).to_pylist()

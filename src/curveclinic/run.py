@@ -248,4 +248,7 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
         what = "out of order, sorted by step"
     overwritten = " (a NaN was overwritten)" if lost_nan else ""
-    return kept, what if last.all() else f"{what}, the last value of a step is kept{overwritten}"
+    if last.all():
+        return kept, what
+    lost = f"{len(steps) - len(kept)} of {len(steps)} points are left out"
+    return kept, f"{what}, the last value of a step is kept: {lost}{overwritten}"

@@ -221,9 +221,13 @@ def _of_reward_model(told: Sequence[Name], names: Sequence[Name]) -> bool:
 
 
 def _rewards(names: Sequence[Name]) -> list[Name]:
-    """The names that tell of reinforcement learning, one or two together; none where it is tuning on pairs."""
+    """The names that tell of reinforcement learning, one or two together; none where it is tuning on pairs.
+
+    Two together do not where a loss of validation is logged: an attack and private training have an epsilon, too.
+    """
     told = [n for n in names if n.reinforced]
-    hints = [n for n in names if n.hint]
+    is_supervised = any(n.is_loss and n.split in ("val", "test") for n in names)
+    hints = [] if is_supervised else [n for n in names if n.hint]
     if not told and {n.hint for n in hints} == {"acts", "scores"}:
         return hints
     return [] if _of_pairs(told, names) else told

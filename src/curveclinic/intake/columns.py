@@ -11,7 +11,9 @@ import numpy.typing as npt
 from curveclinic.intake.grid import (
     Column,
     Grid,
+    abreast_in_text,
     cell_text,
+    coded,
     column_from_cells,
     repeated_notes,
     row_steps,
@@ -20,7 +22,7 @@ from curveclinic.intake.grid import (
     text_notes,
 )
 from curveclinic.intake.naming import parse
-from curveclinic.intake.pandas_index import level_notes, levels, runs_below
+from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.vocabulary import REPETITIONS
@@ -51,19 +53,35 @@ def grid_from_frame(frame: Any) -> Grid:
     is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
     axis, steps = row_steps(Grid(columns, n_rows), None)
     told, run_of, run_names = runs_told(texts, axis, steps)
+    parts, n_parts = run_of, len(run_names)
     if run_of is None and is_pandas and n_rows:
-        run_of = runs_below(frame.index, axis, steps)
-        run_names = () if run_of is None else tuple(map(str, range(run_of[-1] + 1)))
+        parts = runs_below(frame.index, axis, steps)
+        n_parts = 0 if parts is None else int(parts[-1]) + 1
+        if parts is not None and not are_other_losses(map(_logged, filter(_is_loss, columns.items())), parts):
+            run_of, run_names = parts, tuple(map(str, range(n_parts)))
+        elif parts is not None and not axis:
+            columns[STEPS] = Column(every, np.asarray(frame.index, dtype=np.float64))
     columns = {name: column for name, column in columns.items() if name not in told}
+    columns |= {k: coded(_texts(cells[k])) for k in abreast_in_text(cells, columns) if k not in told}
     columns = named_by_side(
         _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
     )
     if is_pandas:
         notes += level_notes(frame.index)
-        settled = _settle_runs(columns, run_of, len(run_names), n_rows)
+        settled = _settle_runs(columns, parts, n_parts, n_rows)
         notes += _gap_notes(columns, settled)
         columns = settled
     return Grid(columns, n_rows, run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def _is_loss(named: tuple[str, Column]) -> bool:
+    return parse(named[0]).may_be_loss
+
+
+def _logged(named: tuple[str, Column]) -> npt.NDArray[np.int64]:
+    """The rows in which a column has a number."""
+    _, column = named
+    return column.rows[~np.isnan(column.values)]
 
 
 def _texts(cells: Cells) -> list[str]:

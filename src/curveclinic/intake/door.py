@@ -22,7 +22,7 @@ from curveclinic.intake.assemble import (
     why_unusable,
 )
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import flatten, grid_from_rows
+from curveclinic.intake.grid import axis_of_rows, flatten, grid_from_rows, without_gaps
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
@@ -31,7 +31,7 @@ from curveclinic.intake.step_names import axis_key, counts_on, in_order
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.points import Points, as_points, has_steps, index_of, without_index
-from curveclinic.run import Run, check_metric_goal, check_num_classes
+from curveclinic.run import Run, check_metric_goal, check_num_classes, is_sound_axis
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
@@ -76,7 +76,7 @@ def runs_from(
     if _is_log(items):
         runs, single = _from_rows(items, options)
         return list(runs), single
-    if items and all(np.isscalar(item) or item is None for item in items):
+    if any(map(np.isscalar, items)) and all(np.isscalar(item) or item is None for item in items):
         raise InputError(f"found a list of numbers; {_NAMELESS}")
     return [_listed(item, options) for item in items], False
 
@@ -276,9 +276,9 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     table: dict[str, Points] = {}
     single: list[InputError] = []
     notes: list[str] = []
-    axis_name, axis = _shared_axis(data) if options.step is None else ("", None)
-    used = axis is None
     series = [(raw, value) for raw, value in _series(data) if raw not in RUN_COLUMNS]
+    axis_name, axis = _shared_axis(data, series) if options.step is None else ("", None)
+    used = axis is None
     series = [(raw, value) for raw, value in series if not axis_key(raw)] if options.step is None else series
     for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
@@ -344,13 +344,14 @@ def _has_steps(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
 
-def _shared_axis(data: Mapping[str, Any]) -> tuple[str, Any]:
+def _shared_axis(data: Mapping[str, Any], series: Iterable[tuple[str, Any]]) -> tuple[str, Any]:
     """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
     for name in in_order(data):
-        try:
-            steps, values = as_points(name, without_index(data[name]))
-        except InputError:
+        steps = without_gaps(name, data[name])
+        if steps is None or not np.isfinite(steps).all():
             continue
-        if steps is None and np.isfinite(values).all() and counts_on(name, values):
-            return name, values
+        if not is_sound_axis(steps):
+            name, steps = axis_of_rows(series, len(steps))
+        if name and counts_on(name, steps):
+            return name, steps
     return "", None

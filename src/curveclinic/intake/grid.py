@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from curveclinic.errors import InputError
+from curveclinic.intake.batches import between_epochs, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
-from curveclinic.intake.run_columns import RUN_COLUMNS, runs_told
+from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on, in_order, is_log_axis
 from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, IntArray, Points, as_number, with_inf
+from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
+from curveclinic.run import is_sound_axis
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
-
-_NESTED_STEPS = ("iter", "iteration", "step", "batch", "batch_idx", "batches", "batch_id", "it")
-"""Counters that some loggers (mmcv) start anew in each epoch."""
 
 _FEWEST_COUNTED = 5
 """Rows from which on whole numbers that go up are hardly chance."""
@@ -97,6 +97,7 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     texts = {name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
     told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
     columns = {name: column for name, column in columns.items() if name not in told}
+    columns |= {k: coded(_texts(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
     columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)}, run_of)
     ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
@@ -136,6 +137,18 @@ def cell_text(value: Any) -> str:
     """Returns a cell of a column of names as text, "" for a missing one."""
     is_nan = isinstance(value, float) and math.isnan(value)
     return "" if value is None or is_nan or type(value).__name__ == "NAType" else str(value)
+
+
+def abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
+    """Returns the columns without numbers that may tell apart what is trained side by side in an epoch."""
+    if not any(axis_key(name) in COARSE for name in columns):
+        return []
+    return [name for name in names if name not in columns and tells_abreast(name)]
+
+
+def coded(texts: Sequence[str]) -> Column:
+    """Returns a column of texts as their numbers."""
+    return Column(np.arange(len(texts)), numbered(texts)[0].astype(np.float64))
 
 
 def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
@@ -257,7 +270,7 @@ def select(column: Column, rows: IntArray) -> Column:
 
 
 def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
-    main = _main_column(grid)
+    main = main_column(grid.columns)
     axis_name, steps = row_steps(grid, main, step)
     starts: list[int] = [0]
     notes = _axis_notes(grid, axis_name)
@@ -285,22 +298,23 @@ def _between(column: Column, start: int, stop: int) -> Column:
     return Column(rows[low:high], column.values[low:high])
 
 
-def _main_column(grid: Grid) -> Column | None:
-    """The column whose rows tell where a run starts over: a train loss, else the longest one."""
+def main_column(columns: Mapping[str, Column]) -> Column | None:
+    """Returns the column whose rows tell where a run starts over: a train loss, else the longest one."""
 
     def rank(name: str) -> tuple[bool, bool, int]:
         known = parse(name)
-        return known.rank > Rank.ERROR, known.split in ("val", "test"), -len(grid.columns[name].rows)
+        return known.rank > Rank.ERROR, known.split in ("val", "test"), -len(columns[name].rows)
 
-    best = min(grid.columns, key=rank, default=None)
-    return None if best is None else grid.columns[best]
+    best = min(columns, key=rank, default=None)
+    return None if best is None else columns[best]
 
 
 def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple[str, FloatArray]:
     """Returns the name of the axis column and the step of each row; without one, rows are counted from 1."""
-    names = in_order(grid.columns) if step is None else [called(step, grid.columns, "step")]
-    keys = {axis_key(name): name for name in reversed(names)}
-    for name in names:
+    known = in_order(grid.columns)
+    keys = {axis_key(name): name for name in reversed(known)}
+    epochs = next((keys[key] for key in COARSE if key in keys), None)
+    for name in known if step is None else [called(step, grid.columns, "step")]:
         key = axis_key(name)
         column = grid.columns[name]
         rows = main.rows if main is not None else column.rows
@@ -312,11 +326,40 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
         steps = _filled(column, grid.n_rows)
         if key in COARSE and LOG_CALLS in keys and 2 * np.count_nonzero(np.diff(steps[rows]) == 0) > len(rows):
             continue  # most rows share their epoch with the row before
-        if key in _NESTED_STEPS and "epoch" in keys:
-            steps = _unnest(steps, _filled(grid.columns[keys["epoch"]], grid.n_rows), rows)
+        if epochs is not None and key not in COARSE:
+            coarse = _filled(grid.columns[epochs], grid.n_rows)
+            if step is None and is_sound_axis(coarse[rows]) and not is_sound_axis(steps[rows]):
+                continue  # how many steps each epoch took
+            if step is None and np.array_equal(coarse[rows], steps[rows]):
+                continue  # another name of the epoch
+            steps = run_on(steps, coarse, rows)
+        elif key in COARSE and main is not None:
+            steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))
         if step is not None or counts_on(name, steps[rows]):
             return name, steps
     return "", np.arange(1, grid.n_rows + 1, dtype=np.float64)
+
+
+def axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, FloatArray]:
+    """Returns the name and the steps of the axis of series with a number in each of so many places; "" without one."""
+    every = np.arange(n_rows)
+    logged = {name: without_gaps(name, value) for name, value in series}
+    columns = {name: Column(every, own) for name, own in logged.items() if own is not None and len(own) == n_rows}
+    return row_steps(Grid(columns, n_rows), main_column(columns))
+
+
+def without_gaps(name: str, value: Any) -> FloatArray | None:
+    """Returns the numbers of a series that has one in every place and brings no steps; None for any other."""
+    try:
+        steps, values = as_points(name, without_index(value))
+    except InputError:
+        return None
+    return values if steps is None else None
+
+
+def _abreast(grid: Grid) -> list[FloatArray]:
+    """The columns that may tell apart what is trained side by side."""
+    return [_filled(column, grid.n_rows) for name, column in grid.columns.items() if tells_abreast(name)]
 
 
 def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
@@ -336,11 +379,15 @@ def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
 
 
 def _may_count(name: str, column: Column, n_rows: int) -> bool:
-    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up, no times."""
+    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up.
+
+    No times do, nor what is only the number of the row.
+    """
     values = column.values
     if parse(name).quantity or len(values) < max(n_rows, _FEWEST_COUNTED) or _TIMES & set(tokens(name)):
         return False
-    return bool((values[1:] > values[:-1]).all() and (values % 1 == 0).all())
+    change = np.diff(values)
+    return bool((change > 0).all() and (change > 1).any() and (values % 1 == 0).all())
 
 
 def _is_constant(values: FloatArray) -> bool:
@@ -354,20 +401,6 @@ def _filled(column: Column, n_rows: int) -> FloatArray:
     before = np.clip(np.searchsorted(column.rows, np.arange(n_rows), side="right") - 1, 0, None)
     filled: FloatArray = column.values[before]
     return filled
-
-
-def _unnest(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
-    """Makes a counter that starts anew in each epoch run on through the epochs."""
-    back = np.diff(steps[rows]) <= 0
-    if not back.any():
-        return steps
-    forward = np.diff(epochs[rows]) > 0
-    if not (back & forward).any() or (back & forward).sum() < 0.5 * forward.sum():
-        return steps
-    own = steps[rows]
-    from_zero = float(np.median(np.diff(own)[~back])) if own.min() == 0 and not back.all() else 0.0
-    unnested: FloatArray = steps + (epochs - epochs[rows[0]]) * (own.max() + from_zero)
-    return unnested
 
 
 def _anchor(

@@ -12,10 +12,12 @@ import numpy.typing as npt
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import attempt
 from curveclinic.intake.columns import columns_of
+from curveclinic.intake.grid import axis_of_rows, without_gaps
 from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import ID_COLUMNS
-from curveclinic.intake.step_names import in_order, is_log_axis
+from curveclinic.intake.step_names import in_order, is_counter, is_log_axis
 from curveclinic.points import Points, as_points
+from curveclinic.run import is_sound_axis
 
 
 def is_run_per_row(names: Collection[str], lists: Collection[str]) -> bool:
@@ -63,6 +65,7 @@ def row_table(
     """
     shared = shared_axes(lists) if step is None else []
     table: dict[str, Points] = {}
+    axes: dict[str, Any] = {}
     fitting: set[str] = set()
     unfit: dict[str, str] = {}
     for name in cells:
@@ -70,7 +73,9 @@ def row_table(
         if value is None or isinstance(value, float) or name in shared or is_axis_of(name, lists):
             continue
         key = next((key for key in axes_of(name, shared) if key in lists and _is_there(cells[key][row])), None)
-        axis: Any = None if key is None else cells[key][row]
+        if key is not None and key not in axes:
+            axes[key] = _steps(key, cells, lists, row)
+        axis: Any = None if key is None else axes[key]
         with suppress(InputError):
             if key is None or len(axis) == len(value):
                 table[name] = as_points(name, value if key is None else (axis, value))
@@ -78,12 +83,22 @@ def row_table(
             else:
                 table[name] = as_points(name, value)
                 known = parse(name)
-                if known.is_told or known.may_be_loss:
+                if (known.is_told or known.may_be_loss) and (key not in shared or is_counter(key)):
                     unfit.setdefault(key, f"{name}: {len(axis)} steps ({key}) but {len(value)} values")
     wrong = [reason for key, reason in unfit.items() if key not in fitting]
     if wrong:
         raise InputError(f"{wrong[0]}; give one step for every value")
     return table
+
+
+def _steps(key: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row: int) -> Any:
+    """The steps in a list; those of a counter that starts anew, or that rows share, are told from what is beside it."""
+    given = cells[key][row]
+    counts = without_gaps(key, given) if is_log_axis(key) else None
+    if counts is None or is_sound_axis(counts) or not np.isfinite(counts).all():
+        return given
+    name, steps = axis_of_rows(((name, cells[name][row]) for name in cells if name in lists), len(counts))
+    return steps if name else given
 
 
 def shared_axes(lists: Iterable[str]) -> list[str]:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 
 from curveclinic.intake.run_columns import RUN_COLUMNS
-from curveclinic.intake.sides import part_of
+from curveclinic.intake.sides import may_tell_side, part_of
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import BoolArray, FloatArray, IntArray
 
 _KNOWN: Final = frozenset((*RUN_COLUMNS, *REPETITIONS))
 _RUN: Final = RUN_COLUMNS[0]
-_STEPS: Final = "index"
+STEPS: Final = "index"
 _SIDE: Final = "split"
 """What the levels without names are called that hold runs, steps, and parts of the data."""
+
+_FEWEST: Final = 3
+"""Rows, on average, of a run among joined ones."""
+
+_LARGEST: Final = 2.0**53
+"""Whole numbers beyond are no longer exact."""
 
 
 def levels(index: Any) -> dict[str, Any]:
@@ -31,15 +39,20 @@ def levels(index: Any) -> dict[str, Any]:
         cells = index.get_level_values(level)
         if name is None:
             unnamed.append(cells)
-        elif isinstance(name, str) and (axis_key(name) or name.strip().lower() in _KNOWN):
+        elif isinstance(name, str) and (axis_key(name) or name.strip().lower() in _KNOWN or may_tell_side(name)):
             out.setdefault(name, cells)
     texts = [cells for cells in unnamed if cells.dtype.kind not in "iufMm" and index.nlevels > 1]
-    told = [cells for cells in texts if cells.nunique() > 1]
-    if told:
-        out.setdefault(_SIDE if all(part_of(str(text)) for text in told[0].unique()) else _RUN, told[0])
+    runs = []
+    for cells in (cells for cells in texts if 1 < cells.nunique() <= len(cells) / 2):
+        if all(part_of(str(text)) for text in cells.unique()):
+            out.setdefault(_SIDE, cells)
+        else:
+            runs.append(cells)
+    if runs:
+        out.setdefault(_RUN, reduce(lambda outer, inner: outer.astype(str) + "/" + inner.astype(str), runs))
     numbers = _numbers(unnamed[-1]) if unnamed else None
     if numbers is not None and (texts or not _starts(numbers).any()) and _says_more(numbers):
-        out.setdefault(_STEPS, unnamed[-1])
+        out.setdefault(STEPS, unnamed[-1])
     return out
 
 
@@ -58,7 +71,8 @@ def _says_more(numbers: FloatArray) -> bool:
 def runs_below(index: Any, axis: str, steps: FloatArray) -> IntArray | None:
     """Returns the number of each row's run where an index starts over, as that of joined tables does; None for one run.
 
-    Steps, where they are logged, must start over there, too: else a run was resumed.
+    Steps, where they are logged, must start over there, too: else a run was resumed. Rows that were joined
+    one by one are one run.
 
     Args:
         index: the index of the rows.
@@ -69,19 +83,31 @@ def runs_below(index: Any, axis: str, steps: FloatArray) -> IntArray | None:
     if numbers is None:
         return None
     starts = _starts(numbers)
-    if not starts.any() or (numbers[starts] != numbers[0]).any():
+    n_starts = np.count_nonzero(starts)
+    if not n_starts or (n_starts + 1) * _FEWEST > len(numbers) or (numbers[starts] != numbers[0]).any():
         return None
     if axis and (steps[starts] > steps[0]).any():
         return None
     return np.cumsum(starts)
 
 
+def are_other_losses(losses: Iterable[IntArray], parts: IntArray) -> bool:
+    """Says whether each part of a table holds losses that no other does: the training, and its validation below it.
+
+    Args:
+        losses: of each loss the rows in which it was logged.
+        parts: the number of each row's part.
+    """
+    held = [np.unique(parts[rows]) for rows in losses if len(rows)]
+    return len(held) > 1 and len(np.unique(np.concatenate(held))) > 1 and all(len(own) == 1 for own in held)
+
+
 def _numbers(cells: Any) -> FloatArray | None:
-    """The numbers of a level; None for texts, times and gaps."""
+    """The numbers of a level; None for texts, times and gaps, and for what is too large to be told apart."""
     if cells.dtype.kind not in "iuf":
         return None
     numbers = np.asarray(cells, dtype=np.float64)
-    return numbers if len(numbers) and np.isfinite(numbers).all() else None
+    return numbers if len(numbers) and (np.abs(numbers) < _LARGEST).all() else None
 
 
 def _starts(numbers: FloatArray) -> BoolArray:

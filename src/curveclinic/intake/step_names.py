@@ -11,21 +11,26 @@ import numpy as np
 
 from curveclinic.points import FloatArray
 
-SURE: Final = (
-    *("global_step", "global_steps", "step", "steps", "iteration", "iterations", "iter", "iters", "n_iter", "num_iter"),
+COUNTERS: Final = (
+    *("global_step", "global_steps", "step", "steps", "iteration", "iterations", "iter", "iters"),
     *("num_updates", "train_num_updates", "current_steps"),
-    *("train_step", "train_steps", "training_step", "training_steps", "trainer_step", "training_iteration"),
-    *("train_iter", "train_iteration", "opt_step", "optimizer_step", "update_step", "gradient_step", "num_steps"),
-    *("update", "updates", "n_updates"),
+)
+"""Steps of an optimiser."""
+
+AMOUNTS: Final = (
+    *("n_iter", "num_iter", "train_step", "train_steps", "training_step", "training_steps", "trainer_step"),
+    *("training_iteration", "train_iter", "train_iteration", "opt_step", "optimizer_step", "update_step"),
+    *("gradient_step", "num_steps", "update", "updates", "n_updates"),
     *("timestep", "timesteps", "total_timesteps", "num_timesteps", "env_step", "env_steps"),
 )
-"""Steps of an optimiser or of an environment."""
+"""The same, or those of an environment; where they do not go up in most rows, they are how many one row stands for."""
 
 TALLIES: Final = (
     *("token", "tokens", "tokens_seen", "n_tokens", "num_tokens", "total_tokens", "train_tokens", "consumed_tokens"),
     *("sample", "samples", "samples_seen", "n_samples", "num_samples", "total_samples", "consumed_samples"),
     *("train_samples", "consumed_train_samples", "examples_seen", "images_seen", "seen_samples", "seen_tokens"),
-    *("batch", "batches", "batch_idx", "batch_id", "it"),
+    *("batch", "batches", "batch_idx", "batch_id", "batch_index", "batch_num", "batch_no", "it"),
+    *("minibatch", "mini_batch", "i"),
 )
 """What a training has used up; where it does not go up from row to row, it is what one batch holds."""
 
@@ -34,7 +39,7 @@ COARSE: Final = ("epoch", "epochs", "round")
 LOG_CALLS: Final = "_step"
 """W&B's count of log calls."""
 
-AXIS_NAMES: Final = (*SURE, *TALLIES, *COARSE, "episode", "episodes", LOG_CALLS, "index", "idx")
+AXIS_NAMES: Final = (*COUNTERS, *AMOUNTS, *TALLIES, *COARSE, "episode", "episodes", LOG_CALLS, "index", "idx")
 """The finest first."""
 
 _PLACES: Final = {name: place for place, name in enumerate(AXIS_NAMES)}
@@ -42,6 +47,9 @@ _UNSURE: Final = frozenset((*TALLIES, "update", "updates", "episode", "episodes"
 """Names that tables of data have, too; as steps they go up from row to row."""
 _FOLDERS: Final = frozenset(("train", "training", "trainer", "time", "progress"))
 """What may stand before a name, as in `trainer/global_step`."""
+
+_OFTEN: Final = 0.75
+"""Share of the rows from which to the next amounts go up; of numbers by chance it is half."""
 
 _MOSTLY: Final = 0.9
 """Share of the rows from which to the next unsure steps go up."""
@@ -66,6 +74,11 @@ def is_log_axis(name: object) -> bool:
     return bool(key) and key not in _UNSURE
 
 
+def is_counter(name: object) -> bool:
+    """Says whether a column cannot but hold steps."""
+    return is_log_axis(name) and axis_key(name) not in AMOUNTS
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Returns those of some columns that are named like steps, the finest first."""
     return sorted(filter(axis_key, names), key=lambda name: _PLACES[axis_key(name)])
@@ -73,7 +86,9 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def counts_on(name: str, steps: FloatArray) -> bool:
     """Says whether numbers under a step's name can be steps."""
-    if axis_key(name) not in _UNSURE:
+    if is_counter(name):
         return True
     change = np.diff(steps)
+    if axis_key(name) not in _UNSURE:
+        return bool((change > 0).sum() >= _OFTEN * len(change))
     return bool((change > 0).sum() >= _MOSTLY * len(change) and (change < 0).sum() <= _MOST_BACK)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from curveclinic.intake.charts import is_run_name
 from curveclinic.intake.naming import Name, quoted
-from curveclinic.intake.vocabulary import NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, Rank, tokens
+from curveclinic.intake.vocabulary import CROSS_VAL, NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, Rank, tokens
 
 _NUMBERED = re.compile(rf"({'|'.join(NUMBERED)})(\d*)")
 
@@ -20,18 +20,32 @@ Mark = tuple[str, ...]
 def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Returns the names of one run, each with its side, and remarks."""
     one, remarks = _first_repetition(names)
-    return _short_val(_sides_by_letter(one)), remarks
+    return _cross_val(_short_val(_sides_by_letter(one))), remarks
 
 
 def _short_val(names: Sequence[Name]) -> list[Name]:
     """Gives names with `va` their side where train logs the same loss by its side, and no loss is of neither."""
-    losses = [n for n in names if n.may_be_loss]
-    of_train = {n.component for n in losses if n.split == "train"}
-    shortened = [_without(n.component, (SHORT_VAL,)) for n in losses if not n.split and SHORT_VAL in n.component]
-    others = any(n.split == "val" or (not n.split and SHORT_VAL not in n.component) for n in losses)
-    if others or of_train.isdisjoint(shortened):
+    shortened, others = _losses_with(SHORT_VAL, names)
+    of_train = {n.component for n in others if n.split == "train"}
+    if any(n.split in ("val", "") for n in others) or of_train.isdisjoint(shortened):
         return list(names)
     return [_with_side(name, SHORT_VAL, "val") for name in names]
+
+
+def _cross_val(names: Sequence[Name]) -> list[Name]:
+    """Gives names with `cv` their side where no loss is of validation by its name, or a part that training lacks."""
+    shortened, others = _losses_with(CROSS_VAL, names)
+    whole = shortened | {n.component for n in others if n.split == "train"}
+    if not shortened or any(n.split == "val" or (not n.split and n.component not in whole) for n in others):
+        return list(names)
+    return [_with_side(name, CROSS_VAL, "val") for name in names]
+
+
+def _losses_with(word: str, names: Sequence[Name]) -> tuple[set[tuple[str, ...]], list[Name]]:
+    """The losses with a word, by their components without it, and the other ones."""
+    losses = [n for n in names if n.may_be_loss]
+    own = [n for n in losses if not n.split and word in n.component]
+    return {_without(n.component, (word,)) for n in own}, [n for n in losses if n not in own]
 
 
 def _sides_by_letter(names: Sequence[Name]) -> list[Name]:

@@ -45,6 +45,9 @@ SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "v
 SHORT_VAL: Final = "va"
 """Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
 
+CROSS_VAL: Final = "cv"
+"""Validation in Kaldi and WeNet (`cv_loss`), unless other parts of a loss are beside it: also computer vision."""
+
 REPETITIONS: Final = ("fold", "seed", "trial", "model")
 """Columns of a table that tell trainings apart where they differ."""
 

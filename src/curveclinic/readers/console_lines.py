@@ -60,6 +60,9 @@ _COUNT = re.compile(r"\[\s*(\d+(?:,\d{3})*)\s*/\s*\d+(?:,\d{3})*\s*(?:\(\s*\d+%\
 _PLACE = re.compile(r"^\s*\[\s*(\d+)\s*(?:,|/\s*\d+\s*\]\s*\[)\s*(\d+)\s*(?:/\s*\d+\s*)?\]")
 """`[12, 2000] loss: 1.2` and `[12/25][2000/5000] Loss: 1.2`: epoch and batch."""
 
+_LATER_PLACE = re.compile(r"\[\s*(\d+)\s*/\s*\d+\s*\]\s*\[\s*(\d+)\s*/\s*\d+\s*\]")
+"""The same behind a time or a heading: `[10:31:07] [12/25] [2000/5000] Loss: 1.2`."""
+
 _ROUND = re.compile(r"^\s*\[(\d+)\]\s")
 """`[7]  train-logloss:0.5`: the round of gradient boosting."""
 
@@ -69,6 +72,9 @@ ROUNDS: Final = re.compile(r"^\s*\[\d+\](?:\s+|#011)[^\s:][^:\n]*:\s*[+\-.\dni]"
 _OWNER = re.compile(r"cv_agg's |(?<=\w)('s )(?=\w)|#011")
 _SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
 """In lines of LightGBM `valid_0's l2`, in those of cross-validation the deviation beside a mean, `0.5+0.01`."""
+
+_RANK = re.compile(r"^\s*\[?(?:rank|gpu|default|worker|node)[ _:#=]*(\d+)\s*[\]:|,>-]", re.IGNORECASE)
+"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun: which of the processes that train side by side prints it."""
 
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
@@ -219,7 +225,7 @@ def _settled(found: Sequence[Line]) -> list[Row]:
 
 
 def _place(line: str) -> tuple[Row, str, str]:
-    """Returns epoch and step of a line, the line without them, and the side they name.
+    """Returns epoch, step and process of a line, the line without epoch and step, and the side they name.
 
     How far an evaluation is, is no step of the training.
     """
@@ -236,12 +242,18 @@ def _place(line: str) -> tuple[Row, str, str]:
             place[column] = match["at"]
             side = side or (match["side"] or "")
     rest = " | ".join((*parts, line[end:]))
-    pair, timm, count = _PLACE.match(line), _TIMM.match(line), _COUNT.search(rest) or _ROUND.match(line)
+    pair, timm = _PLACE.match(line), _TIMM.match(line)
+    if not pair and not place:
+        pair = _LATER_PLACE.search(line)
+    count = _COUNT.search(rest) or _ROUND.match(line)
     if pair:
         place.setdefault("epoch", pair[1])
         place.setdefault("step", pair[2])
     if timm:
         place.setdefault("epoch", timm[1])
+    rank = _RANK.match(line)
+    if rank:
+        place["rank"] = rank[1]
     if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
         place.pop("step", None)
     elif count and "global_step" not in place:

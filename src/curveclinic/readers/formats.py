@@ -25,6 +25,7 @@ from curveclinic.readers import (
     nnunet,
     sqlite_file,
     tensorboard,
+    tensorboard_csv,
     trackio,
     trainer_state,
     wandb_export,
@@ -178,6 +179,12 @@ FORMATS: Final = (
         "charts of Weights & Biases as CSV, a column a run (by its documented layout)",
         wandb_export.sniff,
         wandb_export.read,
+    ),
+    Format(
+        "tensorboard_csv",
+        "the CSV that TensorBoard's page downloads, a tag a file (by its documented layout)",
+        tensorboard_csv.sniff,
+        tensorboard_csv.read,
     ),
     Format(
         "csv",
