@@ -106,7 +106,7 @@ def test_wide_scatter_without_a_trend_is_not_judged():
 
 
 def test_a_told_number_of_classes_explains_a_scatter_about_what_guessing_costs():
-    wide = {"train_loss": noise(np.log(4), 0.2)}
+    wide = {"train_loss": noise(np.log(4), 0.15)}
     assert predict_pathology(wide).verdict == "undetermined"
     assert predict_pathology(wide, num_classes=40).verdict == "undetermined"
     assert predict_pathology(wide, num_classes=4).labels == ("not_learning",)
@@ -132,7 +132,10 @@ def test_a_metric_that_fares_like_the_loss_shows_that_a_walk_is_the_models():
     walk = 2.0 + np.cumsum(np.random.default_rng(3).standard_normal(200)) / 30
     assert walk.min() > 0
     assert "random walk" in reason({"train_loss": walk})
-    assert reason({"train_loss": walk, "train_metric": np.exp(-walk)}) == ""
+    accuracy = np.exp(-walk) * (1 + 0.05 * np.random.default_rng(5).standard_normal(200))
+    assert reason({"train_loss": walk, "train_metric": accuracy}) == ""
+    assert reason({"train_loss": walk, "val_metric": accuracy}) == ""
+    assert "random walk" in reason({"train_loss": walk, "train_metric": np.exp(-walk)})  # made of the loss
     other = 0.5 + np.cumsum(np.random.default_rng(4).standard_normal(200)) / 100
     assert "random walk" in reason({"train_loss": walk, "train_metric": other})
 

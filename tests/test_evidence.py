@@ -213,13 +213,13 @@ def test_a_spike_of_a_long_run_is_the_one_that_is_quoted(channel, width):
     assert 3001 <= finding.onset <= finding.end <= 3000 + width
     top = int(loss.argmax())
     name = channel.replace("_", " ")
-    pattern = rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at about (\S+) from step (\S+) on"
+    pattern = rf"{name} jumps from about (\S+) to (\S+) at step (\S+) and is at (\S+) at step ([\d,]+)"
     found = re.match(pattern, finding.evidence)
     assert found[2] == f"{loss[top]:.4g}"
     assert found[3] == f"{top + 1:,}"
     level = float(np.median(loss[2900:3000]))
     assert float(found[1]) == pytest.approx(level, abs=0.1)
-    assert float(found[4]) == pytest.approx(level, abs=0.1)
+    assert float(found[4]) == pytest.approx(level, abs=0.2)
     assert found[5] == f"{3001 + width:,}"
 
 

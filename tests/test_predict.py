@@ -333,6 +333,22 @@ def test_a_generator_that_is_beaten_does_not_diverge_and_one_that_blows_up_does(
     assert "divergence" in predict_pathology(blown).labels
 
 
+@pytest.mark.parametrize("course", ["jump early", "line"])
+def test_opponents_that_only_grow_have_blown_up(course):
+    k, noise = np.arange(300), 0.02 * np.random.default_rng(2).standard_normal((2, 300))
+    grown = {"jump early": np.where(k < 40, 0.7, 700.0), "line": 0.7 + 12.0 * k / 300}[course]
+    assert "divergence" in predict_pathology({"d_loss": 0.6 + noise[0], "g_loss": grown * (1 + noise[1])}).labels
+
+
+def test_one_last_point_beside_a_notice_gets_no_verdict(use):
+    use(StandIn({"overfitting": 0.9, "val_below_train": 0.9}))
+    train, val = decay(60, end=0.6), decay(60, end=0.5)
+    val[-1] = 1.5
+    d = predict_pathology({"train_loss": train, "val_loss": val})
+    assert (d.verdict, d.is_healthy) == ("undetermined", False)
+    assert "one point is no trend" in d.message
+
+
 def test_one_last_point_is_no_overfitting_beside_another_finding(use):
     use(StandIn({"overfitting": 0.9, "val_spikes": 0.9}))
     train, val = decay(60, end=0.3), decay(60, end=0.4)

@@ -152,6 +152,12 @@ def test_divergence_begins_where_the_level_leaves_its_low(at, seed):
     assert opinion({"train_loss": loss}).onset[0, LABELS.index("divergence")] == pytest.approx(at, abs=8)
 
 
+def test_a_low_first_value_moves_no_onset_of_a_loss_that_came_down_before_it_blew_up():
+    loss = np.r_[0.5 + 2.0 * np.exp(-np.arange(140) / 25), 0.5 + 0.15 * np.arange(60)]
+    loss[0] *= 0.35
+    assert opinion({"train_loss": loss}).onset[0, LABELS.index("divergence")] == pytest.approx(140, abs=4)
+
+
 def test_a_loss_thrown_away_by_the_first_step_diverges_from_there():
     loss = np.r_[10.0, 55.0 + np.random.default_rng(0).normal(0, 2, 150)]
     assert opinion({"train_loss": loss}).onset[0, LABELS.index("divergence")] == 1.0

@@ -183,6 +183,15 @@ def test_other_targets_have_to_be_learnt_anew(setting: Setting) -> None:
     assert (other.full_loss[:, -1] < other.loss[:, 60:65].mean(axis=1)).all()
 
 
+@pytest.mark.parametrize(("net", "task"), [("mlp", "linear_values"), ("bottleneck", "low_rank")])
+def test_other_targets_cost_what_the_first_ones_did(net: str, task: str) -> None:
+    setting = Setting(net, task, 16, 60, 10)
+    same, other = (simulate(setting, plain(drift_at=at, drift=0.5, lr=1e-9), seed=1) for at in (2.0, 0.5))
+    np.testing.assert_array_equal(other.cost, same.cost)
+    np.testing.assert_allclose(other.full_loss[:, -1], same.full_loss[:, -1], rtol=0.25)  # of an untrained model
+    assert (other.full_loss[:, -1] != same.full_loss[:, -1]).all()
+
+
 def test_an_average_of_the_weights_lags_behind_in_validation_alone() -> None:
     plainly, lagging = (simulate(CLASSES, plain(averaged=decay), seed=1) for decay in (0.0, 0.99))
     np.testing.assert_array_equal(lagging.loss, plainly.loss)

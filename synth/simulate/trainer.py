@@ -173,6 +173,7 @@ class _Training:
         evaluated: list[tuple[Tensor, ...]] = []
         kept = np.arange(every - 1, setting.steps, every)
         self._rehearse()
+        cost = self._cost().cpu().numpy().astype(np.float64)
         for step in range(setting.steps + 1):
             if at < len(times) and times[at] == step:
                 evaluated.append(self._evaluate())
@@ -186,7 +187,6 @@ class _Training:
         names = ("full_loss", "full_metric", "batch_noise", "val_loss", "val_metric", "pool_loss", "pool_metric")
         views = {name: _stacked(column_) for name, column_ in zip(names, zip(*evaluated, strict=True), strict=True)}
         rate = self.rate.cpu().numpy().astype(np.float64)[:, kept]
-        cost = self._cost().cpu().numpy().astype(np.float64)
         return Records(
             kept, loss, metric, rate, norm, _any(self.bad, kept, every), times, cost=cost, **views
         )  # fmt: skip
@@ -227,8 +227,15 @@ class _Training:
         by = column(size[changed], self.device)
         width = math.prod(data.x.shape[2:])
         way = torch.randn(len(changed), width, 1, generator=self.generator, device=self.device) / math.sqrt(width)
-        for x, y in ((data.x, data.y), (data.x_val, data.y_val)):
-            y[rows] = _other(x[rows].flatten(2).float() @ way, y[rows], by, self.task.classes)
+        if self.task.classes:
+            for y in (data.y, data.y_val):
+                y[rows] = _other_classes(y[rows], by, self.task.classes)
+            return
+        moved, moved_val = (x[rows].flatten(2).float() @ way for x in (data.x, data.x_val))
+        known = _Moments.of(data.y[rows]), _Moments.of(moved)
+        data.y[rows] = _other_values(data.y[rows], moved, by, *known)
+        data.y_val[rows] = _other_values(data.y_val[rows], moved_val, by, *known)
+        data.spread[rows] = data.y[rows].flatten(1).var(1, keepdim=True).clamp_min(1e-12)
 
     def _indices(self, step: int) -> Tensor:
         """(R, B) samples of this step; epochs that begin are put in their order."""
@@ -349,22 +356,39 @@ class _Training:
         return torch.where(self.columns["val_redraw"] > 0, self.first_val.gather(1, order), self.first_val)
 
 
-def _other(map_: Tensor, y: Tensor, by: Tensor, classes: int) -> Tensor:
-    """Targets of a task that shares some of the last one's: the first classes change places, values shift with x.
+def _other_classes(y: Tensor, by: Tensor, classes: int) -> Tensor:
+    """Classes (R, N, ...) of another task: the first ones, a share `by` (R, 1) of all, change places."""
+    first = (by.reshape(-1, *[1] * (y.dim() - 1)) * classes).ceil().clamp(2, classes).long()
+    return torch.where(y < first, (y + 1) % first, y)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Mean and standard deviation (R, 1) of the training samples."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> _Moments:
+        flat = values.flatten(1)
+        return cls(flat.mean(1, keepdim=True), flat.std(1, keepdim=True).clamp_min(1e-6))
+
+
+def _other_values(y: Tensor, moved: Tensor, by: Tensor, target: _Moments, shift: _Moments) -> Tensor:
+    """Values of a task that shares some of the last one's, with their mean and variance.
 
     Args:
-        map_: (R, N, 1) a random linear map of the inputs.
-        y: (R, N, ...) targets.
+        y: (R, N) or (R, N, V) targets.
+        moved: (R, N, 1) a random linear map of the inputs.
         by: (R, 1) how much is other, 0..1.
-        classes: 0 for a regression.
+        target, shift: moments of both.
     """
-    by = by.reshape(-1, *[1] * (y.dim() - 1))
-    if classes:
-        first = (by * classes).ceil().clamp(2, classes).long()
-        return torch.where(y < first, (y + 1) % first, y)
-    spread = y.flatten(1).std(1).reshape(by.shape)
-    moved = map_[..., 0].reshape(*map_.shape[:2], *[1] * (y.dim() - 2))
-    return (1 - by) * y + by * spread * moved / moved.flatten(1).std(1).clamp_min(1e-6).reshape(by.shape)
+    like = (-1, *[1] * (y.dim() - 1))
+    mean, std, by = (part.reshape(like) for part in (target.mean, target.std, by))
+    other = ((moved[..., 0] - shift.mean) / shift.std).reshape(*moved.shape[:2], *[1] * (y.dim() - 2))
+    blend = (1 - by) * (y - mean) / std + by * other
+    return mean + std * blend / ((1 - by) ** 2 + by**2).sqrt()
 
 
 def _optimiser(recipe: Recipe, theta: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:

@@ -156,7 +156,10 @@ def _divergence(q: Names) -> Statement:
     )
     # for half of the run and more the only way is up
     climbs = all_of(
-        above(q["t_rise_drop"], 0.2, 0.32), above(q["t_rise_rel"], 0.4, 0.8), below(q["t_low_at"], 0.52, 0.65)
+        above(q["t_rise_drop"], 0.2, 0.32),
+        above(q["t_rise_rel"], 0.4, 0.8),
+        below(q["t_low_at"], 0.52, 0.65),
+        _no_schedule(q),
     )
     far_past = above(q["t_above_start_rel"], 0.1, 0.3)
     rises = all_of(
@@ -174,11 +177,15 @@ def _divergence(q: Names) -> Statement:
 def _leaps(q: Names) -> Statement:
     """The first step throws the loss to a multiple of its first value, and it never comes back."""
     return all_of(
+        # not a sum of a few batches over what many would come to
+        above(q["first_over_near"], 0.01, 0.02),
+        where_logged(q["first_over_chance"], above(q["first_over_chance"], 0.3, 0.5)),
         below(q["first_over_near"], 0.45, 0.65),
         below(q["first_over_last"], 0.5, 0.7),
         # at once, where an average that begins at 0 rises for a while, and for good
         below(q["first_leap"], 0.15, 0.35),
         below(q["near_over_last"], 1.6, 2.6),
+        below(q["first_over_low"], 0.75, 0.95),
         below(q["t_noise_rel"], 0.15, 0.35),
         # a first batch that was easy comes again
         below(q["period_strength"], 0.3, 0.5),

@@ -98,9 +98,9 @@ _SLIGHT: Final = 0.01
 _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 """Losses of a uniform guess among so many classes: a network that died there logs them for ever."""
 
-_AT_CHANCE: Final = 0.1
-"""Share of the cost of a uniform guess, where the number of classes is given, that the level of a network that guesses
-is away from it at most."""
+_AT_CHANCE: Final = (0.1, 0.2)
+"""Shares of the cost of a uniform guess, where the number of classes is given, that the level of a network that guesses
+is away from it at most, and that its single points scatter by at most."""
 
 _DIGITS: Final = 1e-3
 """Relative precision of a logged loss of four digits."""
@@ -187,7 +187,7 @@ def _look(piece: Suspects) -> Doubts:
     lively = _is_lively(train, spread, (late >= _LATE) & (clear >= _CLEAR[1]))
     walk = _among(is_walk, train, lively)
     scatter = _scatter(piece)
-    followed = q["metric_follows"] >= _FOLLOWED
+    followed = piece.followed >= _FOLLOWED
     moves = ~constant & ~(dying & _is_slight(train)) & ~followed & ~_falls(piece, wave | walk | scatter)
     unscheduled = moves & ~(q["lr_cycles"] > _CYCLES)
     # a wave that val makes too, step for step, is the model's; so is a walk that comes down from its highest level
@@ -303,8 +303,8 @@ def _guesses(q: Quantities, train: Loss, rows: IntArray) -> BoolArray:
     """(m,) some runs: the number of classes is given, and the level is what a uniform guess among them costs."""
     with np.errstate(all="ignore"):
         cost = q["first"][rows] / q["first_over_chance"][rows]
-        out: BoolArray = np.abs(train.raw_level() / cost - 1.0) <= _AT_CHANCE
-    return out
+        out: BoolArray = np.abs(train.raw_level() / cost - 1.0) <= _AT_CHANCE[0]
+    return out & (_relative_noise(train) <= _AT_CHANCE[1])
 
 
 def _is_backed(train: Loss, val: Loss, noise: FloatArray, shared: FloatArray) -> BoolArray:

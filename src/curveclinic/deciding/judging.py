@@ -52,11 +52,14 @@ _RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
 
 _TRAIN: Final = CHANNELS.index("train_loss")
 
-_END: Final = 0.05
-"""Share of the points whose median is the level at the end."""
-
 _BLOWN_UP: Final = 5.0
-"""Multiple of an early magnitude, that of the lower quarter, from which a loss of opponents has blown up."""
+"""Multiple of its early size from which a loss of opponents that only grows has blown up."""
+
+_PARTS: Final = 20
+"""Parts of a run whose medians tell how such a loss comes and goes."""
+
+_LEFT_AGAIN: Final = 0.7
+"""Share of the size at the end that a loss which had been as large before came down to in between."""
 
 
 @dataclass(eq=False)
@@ -147,17 +150,17 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     lone = lone_rise(batch, verdicts.present[:, _OVERFITTING])
-    only = np.add.reduce(verdicts.present, axis=1) == 1
-    withheld = {row: {"overfitting": reason} for row, reason in lone.items() if not only[row]}
-    balancing = _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE])
-    withheld |= {row: {**withheld.get(row, {}), "divergence": BALANCING_REASON} for row in balancing}
+    withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
+    for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
+        withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
     if withheld:
         rules = without(rules, _cells(withheld, unlike))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
-    doubtful = frozen_validation(batch, ~(ill | unlike)) | {row: lone[row] for row in lone if only[row]} | doubtful
+    alone = {row: reason for row, reason in lone.items() if not ill[row]}
+    doubtful = frozen_validation(batch, ~(ill | unlike)) | alone | doubtful
     undetermined = (points < FEWEST) & (found == 0)
     judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
@@ -215,17 +218,19 @@ def _cells(withheld: Mapping[int, Mapping[str, str]], like: BoolArray) -> BoolAr
 
 
 def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
-    """Yields runs with opponents whose train loss ends at a size that it had before: one is better off at times.
+    """Yields runs with opponents whose train loss has not blown up: a beaten generator, or a fooled critic, is none.
 
-    A generator that is beaten, or a critic that is fooled, is no divergence.
+    It ends at a few times its early size at most, or at one that it had before and came down from.
     """
     train = batch.channels["train_loss"]
     for row in np.flatnonzero(opposed).tolist():
         values = train.values[train.offsets[row] : train.offsets[row + 1]]
         values = values[np.isfinite(values)]
         if len(values):
-            end = np.median(values[-max(1, int(_END * len(values))) :])
-            if np.abs(end) <= _BLOWN_UP * np.quantile(np.abs(values), 0.25):
+            size = np.array([np.median(np.abs(part)) for part in np.array_split(values, _PARTS) if len(part)])
+            before = size[:-1] >= _LEFT_AGAIN**0.5 * size[-1]
+            came_down = (np.logical_or.accumulate(before) & (size[:-1] <= _LEFT_AGAIN * size[-1])).any()
+            if size[-1] <= _BLOWN_UP * size[:2].max() or came_down:
                 yield row
 
 

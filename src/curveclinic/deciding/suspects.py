@@ -19,9 +19,15 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _LOOK: Final = 0.25
 """Share of the range that is still covered in the second half, from which a run gets a closer look."""
 
+_FEWEST_METRICS: Final = 10
+"""Points of a metric from which its course tells something of the loss."""
+
+_FUNCTION: Final = 0.995
+"""Correlation of ranks from which a metric is made of the loss, as a perplexity is, and tells nothing new."""
+
 _READ: Final = (
-    "first", "first_over_chance", "grad_fall", "grad_end_log10", "lr_cycles", "metric_follows", "swing_shared",
-    "v_drop_snr", "v_drop_noise", "v_rise_drop",
+    "first", "first_over_chance", "grad_fall", "grad_end_log10", "lr_cycles", "swing_shared", "v_drop_snr",
+    "v_drop_noise", "v_rise_drop",
 )  # fmt: skip
 """Quantities that are read."""
 
@@ -100,6 +106,8 @@ class Suspects:
         late: (m,) share of train's range that is still covered in the second half.
         quantities: those that are read.
         train, val: both losses.
+        followed: (m,) correlation of train's metric, or val's, with the train loss, larger where both fare alike; 0
+            where there is none, or where it is a function of the loss.
     """
 
     rows: IntArray
@@ -107,6 +115,7 @@ class Suspects:
     quantities: Quantities
     train: Loss
     val: Loss
+    followed: FloatArray
 
 
 def suspects_in(piece: Measured) -> Suspects | None:
@@ -121,4 +130,29 @@ def suspects_in(piece: Measured) -> Suspects | None:
         return None
     late = half[rows] / np.maximum(whole[rows], EPS)
     quantities = {name: q[name][rows] for name in _READ}
-    return Suspects(piece.rows[rows], late, quantities, Loss.of(piece, rows), Loss.of(piece, rows + n))
+    train, val = Loss.of(piece, rows), Loss.of(piece, rows + n)
+    return Suspects(piece.rows[rows], late, quantities, train, val, _followed(piece, rows))
+
+
+def _followed(piece: Measured, rows: IntArray) -> FloatArray:
+    """(m,) how well a metric fares with the train loss of the given runs; see `Suspects`."""
+    out, told, loss = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool), piece.losses
+    for name in ("train_metric", "val_metric"):
+        metric = piece.cells[name]
+        enough = np.minimum(metric.count[rows], loss.count[rows]) >= _FEWEST_METRICS
+        for i in np.flatnonzero(enough & ~told).tolist():
+            row, size = rows[i], metric.size[rows[i]]
+            steps, values = metric.steps[row, :size], metric.mean[row, :size] * piece.batch.metric_sign[row]
+            beside = np.interp(steps, loss.steps[row, : loss.size[row]], loss.mean[row, : loss.size[row]])
+            out[i], told[i] = _fares_with(values, beside), True
+    return out
+
+
+def _fares_with(metric: FloatArray, loss: FloatArray) -> float:
+    """Correlation of a metric (k,), larger is better, with the loss less."""
+    if not (np.ptp(metric) > 0 and np.ptp(loss) > 0):
+        return 0.0
+    ranks = [values.argsort(kind="stable").argsort(kind="stable") for values in (metric, loss)]
+    if abs(np.corrcoef(*ranks)[0, 1]) > _FUNCTION:
+        return 0.0
+    return float(-np.corrcoef(metric, loss)[0, 1])

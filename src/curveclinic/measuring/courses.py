@@ -134,9 +134,9 @@ def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: Floa
     typical = 0.02 * middle + EPS
     largest = np.where(cells.log, np.exp(np.minimum(top, 700.0)), cells.scale)
     typical_size = middle * largest
+    in_percent = (sign > 0) & (cells.lowest >= 0) & (typical_size > _AS_SHARE) & (largest <= 100.0)
     return {
-        "metric_typical": typical_size
-        / np.where((sign > 0) & (typical_size > _AS_SHARE) & (largest <= 100.0), 100.0, 1.0),
+        "metric_typical": typical_size / np.where(in_percent, 100.0, 1.0),
         "metric_gain_after_low": (tail - at_low) / spread * (spread > 2 * noise),
         "metric_gain": (tail - course[:, 0]) / size,
         "metric_span": spread / size,
@@ -178,7 +178,8 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         fall, on = np.log(over_near), np.log(near / next_)
         kink, leap = on / np.maximum(fall, EPS), -on / np.maximum(-fall, EPS)
         over_last = over_near * near_over_last
-        ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap])
+        over_low = first / _lowest_later(losses)[: batch.size]
+        ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap, over_low])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
     return {
@@ -188,10 +189,18 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         "first_over_last": ratios[3],
         "first_kink": ratios[4],
         "first_leap": ratios[5],
+        "first_over_low": ratios[6],
         "first": first,
         "near": near,
         "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),
     }
+
+
+def _lowest_later(cells: Cells) -> FloatArray:
+    """(n,) lowest cell after the first, strays aside, in the loss's own unit; NaN where there is none."""
+    level = np.where(cells.real, cells.middle3, np.inf)[:, 1:].min(axis=1)
+    raw = np.where(cells.log, np.exp(np.minimum(level, 700.0)), level * cells.scale)
+    return np.where(np.isfinite(level), raw, np.nan)
 
 
 def _around(channel: Ragged, at: IntArray) -> FloatArray:

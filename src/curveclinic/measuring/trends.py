@@ -15,8 +15,9 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _EDGE = 0.1
 """Share of the run that "initial level" and "end level" average over when the curve is noisy."""
 
-_AS_LOW = (2.5, 0.002)
-"""Errors of the level, and share of its final rise, up to which a level above the lowest still counts as low."""
+_AS_LOW = (2.5, 0.002, 0.05)
+"""Errors of the level, and share of its final rise, at most of its drop, up to which a level above the lowest still
+counts as low."""
 
 _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
@@ -167,16 +168,17 @@ def _places(level: Level, ends: _Ends) -> Quantities:
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
     np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
     np.greater(_band(view), 2 * np.maximum(0.04 * ends.spread, 1.5 * level.error)[:, None], out=reached[2, :, :width])
-    still_low = ends.low + _AS_LOW[0] * level.error + _AS_LOW[1] * (ends.end - ends.low)
+    share = np.minimum(_AS_LOW[1] * (ends.end - ends.low), _AS_LOW[2] * ends.scale)
+    still_low = ends.low + _AS_LOW[0] * level.error + share
     np.less_equal(view[:, ::-1], still_low[:, None], out=reached[3, :, :width])
     fallen, half, flat, risen = reached.argmax(axis=2)
     rises = np.maximum(width - 1 - risen, ends.low_at)
     columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat, rises]), width - 1)
-    share, steps = columns / (width - 1), level.steps[row_numbers(n), columns]
+    places, steps = columns / (width - 1), level.steps[row_numbers(n), columns]
     return {
-        "low_at": share[0],
-        "fallen_at": share[1],
-        "half_at": share[2],
+        "low_at": places[0],
+        "fallen_at": places[1],
+        "half_at": places[2],
         "plateau": flat / width,
         "first_step": level.steps[:, 0],
         "last_step": level.steps[:, -1],

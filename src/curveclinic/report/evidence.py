@@ -182,11 +182,11 @@ def _spikes(case: _Case, channel: str) -> str:
     trace = case[channel]
     if trace is None:
         return ""
-    at, before, after, over = trace.largest_jump(case.onset, case.end)
+    at, before, down = trace.largest_jump(case.onset, case.end)
     if trace.values[at] <= before:  # an estimated span may miss the spikes
-        at, before, after, over = trace.largest_jump()
+        at, before, down = trace.largest_jump()
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
-    text += f"{number(trace.steps[at])} and is at about {value(after)} from step {number(trace.steps[over])} on"
+    text += f"{number(trace.steps[at])} and is at {value(trace.values[down])} at step {number(trace.steps[down])}"
     other = case["train_loss"] if channel == "val_loss" else None
     return text if other is None else f"{text}; train loss is at {value(other.near(trace.steps[at]))} there"
 

@@ -107,11 +107,11 @@ class Trace:
         half = self.values / 2  # the range of two doubles can overflow
         return 2 * median(np.abs(half[1:-1] - (half[:-2] / 2 + half[2:] / 2))) if len(half) > 2 else 0.0
 
-    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, float, int]:
+    def largest_jump(self, onset: float | None = None, end: float | None = None) -> tuple[int, float, int]:
         """The spike that stands out most.
 
-        Returns its top's index, the medians of up to five points on either side, and the index of the first point
-        after it, or of the last point of all where it lasts to the end.
+        Returns its top's index, the median of up to five points before it, and the index of the first point that is
+        down again by three quarters of its height, or of the last point of all where none is.
 
         Args:
             onset, end: steps between which, give or take a cell, it is looked for; None for no bound.
@@ -124,18 +124,16 @@ class Trace:
             if values[i] / 2 - level / 2 > height:
                 best, height, base = i, float(values[i] / 2 - level / 2), level
         if height == -math.inf:
-            return best, self.start, self.end, len(values) - 1
+            return best, self.start, len(values) - 1
         high = values / 2 > base / 2 + height / 4
         high[best] = True
         low, top = max(best - cell, 0), min(best + cell, len(values) - 1)
         first = best - int((~high[low : best + 1])[::-1].argmax() or best - low + 1) + 1
         last = best + int((~high[best : top + 1]).argmax() or top - best + 1) - 1
         best = first + int(values[first : last + 1].argmax())
-        before, after = (
-            median(side) if len(side) else float(values[best])
-            for side in (values[max(first - 5, 0) : first], values[last + 1 : last + 6])
-        )
-        return best, before, after, min(last + 1, len(values) - 1)
+        before, later = values[max(first - 5, 0) : first], np.flatnonzero(~high[best:])
+        down = best + int(later[0]) if len(later) else len(values) - 1
+        return best, median(before) if len(before) else float(values[best]), down
 
     @property
     def _cell(self) -> int:
