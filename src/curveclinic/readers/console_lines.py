@@ -274,7 +274,7 @@ def _pairs(line: str, side: str) -> Row:
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
         known = parse(name)
-        if not known.is_told or (known.hint and not row):
+        if not known.is_told or (known.hint and not known.quantity and not row):
             continue
         heading = next((word for at, word in reversed(said) if at < match.start()), side)
         if known.quantity == "loss" and " " in name:
