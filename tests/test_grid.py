@@ -263,6 +263,13 @@ def test_steps_of_each_epoch_are_no_axis_beside_the_epochs():
     assert table["loss"][0].tolist() == [0, 1, 2, 3]
 
 
+def test_the_last_row_repeats_its_step_and_the_steps_stay_the_axis():
+    ((_, table, _),) = tables(grid(step=[50, 101, 152, 203, 203], epoch=[0, 1, 2, 3, 4], loss=[5, 4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [50, 101, 152, 203, 203]
+    ((_, table, _),) = tables(grid(step=[50, 101, 152, 50, 101], epoch=[0, 1, 2, 3, 4], loss=[5, 4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [0, 1, 2, 3, 4]
+
+
 def test_the_user_names_the_step_column():
     columns = grid(step=[1, 2, 3, 4, 5], kimg=[10, 20, 30, 40, 50], loss=[5, 4, 3, 2, 1])
     for wanted in ("kimg", "^k"):

@@ -84,6 +84,12 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(filter(axis_key, names), key=lambda name: _PLACES[axis_key(name)])
 
 
+def goes_up(steps: FloatArray) -> bool:
+    """Says whether steps go up in most rows and back in none; a last row may repeat the one before it."""
+    change = np.diff(steps)
+    return bool((change >= 0).all() and (change > 0).sum() >= _OFTEN * len(change))
+
+
 def counts_on(name: str, steps: FloatArray) -> bool:
     """Says whether numbers under a step's name can be steps."""
     if is_counter(name):
