@@ -18,7 +18,16 @@ from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.restarts import cut
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
-from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on, goes_up, in_order, is_log_axis
+from curveclinic.intake.step_names import (
+    COARSE,
+    LOG_CALLS,
+    TALLIES,
+    axis_key,
+    counts_on,
+    goes_up,
+    in_order,
+    is_log_axis,
+)
 from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
@@ -328,8 +337,8 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
             continue  # most rows share their epoch with the row before
         if epochs is not None and key not in COARSE:
             coarse = _filled(grid.columns[epochs], grid.n_rows)
-            if step is None and is_sound_axis(coarse[rows]) and not goes_up(steps[rows]):
-                continue  # how many steps each epoch took, or a counter begun anew
+            if step is None and is_sound_axis(coarse[rows]) and (key in TALLIES or not goes_up(steps[rows])):
+                continue  # what each epoch used up, how many steps it took, or a counter begun anew
             if step is None and np.array_equal(coarse[rows], steps[rows]):
                 continue  # another name of the epoch
             steps = run_on(steps, coarse, rows)
