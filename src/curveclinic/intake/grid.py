@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.intake.batches import between_epochs, run_on, tells_abreast
+from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
@@ -342,7 +342,7 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
             if step is None and np.array_equal(coarse[rows], steps[rows]):
                 continue  # another name of the epoch
             steps = run_on(steps, coarse, rows)
-        elif key in COARSE and main is not None:
+        elif key in COARSE and main is not None and not _logs_means(grid.columns, main):
             steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))
         if step is not None or counts_on(name, steps[rows]):
             return name, steps
@@ -364,6 +364,12 @@ def without_gaps(name: str, value: Any) -> FloatArray | None:
     except InputError:
         return None
     return values if steps is None else None
+
+
+def _logs_means(columns: Mapping[str, Column], main: Column) -> bool:
+    """Whether the means of epochs are logged beside the main column."""
+    name = next(name for name, column in columns.items() if column is main)
+    return logs_means(name, {other: len(column.rows) for other, column in columns.items()})
 
 
 def _abreast(grid: Grid) -> list[FloatArray]:

@@ -73,8 +73,14 @@ _OWNER = re.compile(r"cv_agg's |(?<=\w)('s )(?=\w)|#011")
 _SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
 """In lines of LightGBM `valid_0's l2`, in those of cross-validation the deviation beside a mean, `0.5+0.01`."""
 
-_RANK = re.compile(r"^\s*\[?(?:rank|gpu|default|worker|node)[ _:#=]*(\d+)\s*[\]:|,>-]", re.IGNORECASE)
-"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun: which of the processes that train side by side prints it."""
+_RANK = re.compile(
+    r"^\s*(?:[\[(]?(?:rank|gpu|default|worker|node|client|replica|device|fold|layer)[ _:#=]*(\d+)"
+    r"\s*(?:[\]):|,;>-]|(?=[a-z]))"
+    r"|(\d+):\s+(?=epoch))",
+    re.IGNORECASE,
+)
+"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun, `3: Epoch 7` of `srun --label`, `Layer 3 | Epoch 7`: which of
+those that train side by side the line is of."""
 
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
@@ -82,7 +88,8 @@ _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\
 
 _HEADING = re.compile(
     r"(?<![\w./\-])(train|training|val|valid|validation|eval|evaluation|test|testing|dev)"
-    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at|$))",
+    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at"
+    r"|(?:[,;]|(?<=\t))\s*loss\b|$))",
     re.IGNORECASE,
 )
 
@@ -253,7 +260,7 @@ def _place(line: str) -> tuple[Row, str, str]:
         place.setdefault("epoch", timm[1])
     rank = _RANK.match(line)
     if rank:
-        place["rank"] = rank[1]
+        place["rank"] = rank[1] or rank[2]
     if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
         place.pop("step", None)
     elif count and "global_step" not in place:
