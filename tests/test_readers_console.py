@@ -184,6 +184,10 @@ LAYOUTS = {
         ),
         {"train_loss": ([1, 2, 3], [4.2, 4.4, 4.6])},
     ),
+    "epoch, side, loss": (
+        "".join(f"Epoch {e}, {s}, Loss: {4 - e}.{k}\n" for e in (1, 2, 3) for k, s in enumerate(("train", "valid"))),
+        {"train_loss": ([1, 2, 3], [3.0, 2.0, 1.0]), "val_loss": ([1, 2, 3], [3.1, 2.1, 1.1])},
+    ),
     "scikit-learn's MLP": (
         "".join(f"Iteration {i}, loss = {4 - i}.5\nValidation score: 0.{i}00000\n" for i in (1, 2, 3)),
         {"train_loss": ([1, 2, 3], [3.5, 2.5, 1.5]), "val_metric": ([1, 2, 3], [0.1, 0.2, 0.3])},
