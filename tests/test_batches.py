@@ -122,12 +122,28 @@ def test_rows_of_one_epoch_that_are_no_batches_stay_at_it(rows):
     assert steps_of(rows) == [row["epoch"] for row in rows]
 
 
-@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[default{}]:", "GPU {} | ", "(rank {}) ", "{}: ", "Layer {}, "])
+@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[default{}]:", "GPU {} | ", "(rank {}) ", "{}: ", "client: c{} "])
 def test_lines_of_several_processes_are_no_batches(tmp_path, prefix):
     path = tmp_path / "run.log"
     path.write_text("".join(f"{prefix.format(k % 4)}Epoch {k // 4} loss: {2 / (k + 1):.4f}\n" for k in range(40)))
     (run,) = read_file(path)
     assert run.channels["train_loss"].steps.tolist() == list(range(10))
+
+
+def test_ranks_of_two_trainings_in_one_table_are_no_batches(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text(2 * ("epoch,rank,loss\n" + "".join(f"{k // 4},{k % 4},{2 / (k + 1):.4f}\n" for k in range(40))))
+    for run in read_file(path):
+        assert run.channels["train_loss"].steps.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(("name", "words"), [("client", "abcd"), ("split", ("train", "val", "test", "test_b"))])
+def test_texts_in_lists_tell_rows_of_an_epoch_apart(name, words):
+    columns = {"epoch": np.repeat(np.arange(10), 4), name: [*words] * 10, "loss": np.linspace(2, 1, 40)}
+    (run,), _ = runs_from(columns)
+    assert run.channels["train_loss"].steps.tolist() == list(range(10))
+    row = {"run_id": ["a"], **{key: [list(cells)] for key, cells in columns.items()}}
+    assert score_table(pa.table(row))["n_points"].to_pylist() == [10]
 
 
 def test_a_step_that_is_the_epoch_is_no_axis():

@@ -184,6 +184,14 @@ LAYOUTS = {
         ),
         {"train_loss": ([1, 2, 3], [4.2, 4.4, 4.6])},
     ),
+    "dicts with a side": (
+        "".join(
+            f"{{'epoch': {e}, 'split': '{s}', 'loss': {4 - e}.{k}}}\n"
+            for e in (1, 2, 3)
+            for k, s in enumerate(("train", "val"))
+        ),
+        {"train_loss": ([1, 2, 3], [3.0, 2.0, 1.0]), "val_loss": ([1, 2, 3], [3.1, 2.1, 1.1])},
+    ),
     "epoch, side, loss": (
         "".join(f"Epoch {e}, {s}, Loss: {4 - e}.{k}\n" for e in (1, 2, 3) for k, s in enumerate(("train", "valid"))),
         {"train_loss": ([1, 2, 3], [3.0, 2.0, 1.0]), "val_loss": ([1, 2, 3], [3.1, 2.1, 1.1])},

@@ -121,11 +121,12 @@ def _are_batches(own: FloatArray, shares: BoolArray, losses: FloatArray) -> bool
 
 
 def _once_an_epoch(own: FloatArray, cells: FloatArray) -> bool:
-    """Whether a column has several values, and hardly one of them twice in an epoch."""
+    """Whether a column has several values, and hardly one of them twice in an epoch; those that go back are new."""
     if (cells == cells[0]).all():
         return False
-    pairs = np.unique(np.stack((own, cells)), axis=1)
-    return bool(pairs.shape[1] > _MOSTLY * len(own))
+    anew = np.append(0, np.cumsum(np.diff(own) < 0))
+    once = np.unique(np.stack((anew, own, cells)), axis=1)
+    return bool(once.shape[1] > _MOSTLY * len(own))
 
 
 def _with_rows_between(epochs: FloatArray, rows: IntArray, batches: FloatArray) -> FloatArray:

@@ -352,8 +352,12 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
 def axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, FloatArray]:
     """Returns the name and the steps of the axis of series with a number in each of so many places; "" without one."""
     every = np.arange(n_rows)
-    logged = {name: without_gaps(name, value) for name, value in series}
+    given = dict(series)
+    logged = {name: without_gaps(name, value) for name, value in given.items()}
     columns = {name: Column(every, own) for name, own in logged.items() if own is not None and len(own) == n_rows}
+    for name in filter(_tells_rows_apart, given):
+        if logged[name] is None and hasattr(given[name], "__len__") and len(given[name]) == n_rows:
+            columns[name] = coded(list(map(cell_text, given[name])))
     return row_steps(Grid(columns, n_rows), main_column(columns))
 
 
@@ -373,8 +377,12 @@ def _logs_means(columns: Mapping[str, Column], main: Column) -> bool:
 
 
 def _abreast(grid: Grid) -> list[FloatArray]:
-    """The columns that may tell apart what is trained side by side."""
-    return [_filled(column, grid.n_rows) for name, column in grid.columns.items() if tells_abreast(name)]
+    """The columns that may tell apart what is trained side by side, or the sides of one training."""
+    return [_filled(column, grid.n_rows) for name, column in grid.columns.items() if _tells_rows_apart(name)]
+
+
+def _tells_rows_apart(name: str) -> bool:
+    return tells_abreast(name) or may_tell_side(name)
 
 
 def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
