@@ -15,7 +15,7 @@ from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
-from curveclinic.intake.restarts import cut
+from curveclinic.intake.restarts import cut, moved_on
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
 from curveclinic.intake.step_names import (
@@ -337,11 +337,14 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
             continue  # most rows share their epoch with the row before
         if epochs is not None and key not in COARSE:
             coarse = _filled(grid.columns[epochs], grid.n_rows)
-            if step is None and is_sound_axis(coarse[rows]) and (key in TALLIES or not goes_up(steps[rows])):
-                continue  # what each epoch used up, how many steps it took, or a counter begun anew
+            is_one_each = is_sound_axis(coarse[rows])
+            if step is None and is_one_each and (key in TALLIES or not goes_up(steps[rows])):
+                continue  # what each epoch used up, or how many steps it took
             if step is None and np.array_equal(coarse[rows], steps[rows]):
                 continue  # another name of the epoch
             steps = run_on(steps, coarse, rows)
+            if is_one_each:
+                steps = moved_on(steps, rows, (np.flatnonzero(np.diff(steps[rows]) < 0) + 1).tolist())
         elif key in COARSE and main is not None and not _logs_means(grid.columns, main):
             steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))
         if step is not None or counts_on(name, steps[rows]):

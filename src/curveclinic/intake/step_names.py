@@ -84,16 +84,12 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(filter(axis_key, names), key=lambda name: _PLACES[axis_key(name)])
 
 
-def goes_up(steps: FloatArray) -> bool:
-    """Says whether steps go up in most rows and back in none; a last row may repeat the one before it."""
+def goes_up(steps: FloatArray, often: float = _OFTEN) -> bool:
+    """Says whether steps go up in so many rows, and hardly ever back."""
     change = np.diff(steps)
-    return bool((change >= 0).all() and (change > 0).sum() >= _OFTEN * len(change))
+    return bool((change > 0).sum() >= often * len(change) and (change < 0).sum() <= _MOST_BACK)
 
 
 def counts_on(name: str, steps: FloatArray) -> bool:
     """Says whether numbers under a step's name can be steps."""
-    if is_counter(name):
-        return True
-    change = np.diff(steps)
-    often = _MOSTLY if axis_key(name) in _UNSURE else _OFTEN
-    return bool((change > 0).sum() >= often * len(change) and (change < 0).sum() <= _MOST_BACK)
+    return is_counter(name) or goes_up(steps, _MOSTLY if axis_key(name) in _UNSURE else _OFTEN)

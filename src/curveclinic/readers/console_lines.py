@@ -75,8 +75,8 @@ _SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
 
 _ABREAST = ("rank", "gpu", "default", "worker", "node", "client", "replica", "device", "fold", "layer")
 _RANK = re.compile(rf"\b(?:{'|'.join(_ABREAST)})[ _:#='\"]*[a-z]{{0,6}}(\d+)(?![\w.%])", re.IGNORECASE)
-"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun, `Layer 3 | Epoch 7`: which of those that train side by side the
-line is of."""
+"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun, `Layer 3 | Epoch 7`: which of those
+trained side by side a line is of."""
 
 _LABEL = re.compile(r"\s*(\d+):\s+(?=epoch)", re.IGNORECASE)
 """The same as `srun --label` writes it: `3: Epoch 7`."""
