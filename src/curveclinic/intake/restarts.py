@@ -67,7 +67,8 @@ def moved_on(steps: FloatArray, rows: IntArray, places: Sequence[int]) -> FloatA
         rows: rows of the series that tells.
         places: its points at which the counter starts over.
     """
-    own, moved = steps[rows], steps.copy()
+    own = steps[rows]
+    moved: FloatArray = steps.copy()
     for begin, i in pairwise([0, *places]):
         bound = _first_drop(steps, int(rows[i - 1]), int(rows[i]))
         moved[bound:] += own[i - 1] + usual_gap(own[begin:i]) - own[i]
