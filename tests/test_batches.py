@@ -72,6 +72,16 @@ def test_an_epoch_that_is_not_over_is_as_long_as_the_others():
     assert steps_of(as_rows([0, 0, 0, 0, 1, 1, 1, 1, 2, 2])) == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.25]
 
 
+def test_means_of_epochs_that_are_logged_beside_their_batches_stay_at_whole_epochs():
+    rows = [
+        row
+        for epoch in (1, 2, 3)
+        for row in [*as_rows([epoch] * 4), {"epoch": epoch, "train_loss": 2.0}, {"epoch": epoch, "val_loss": 1.0}]
+    ]
+    ((_, table, _),) = tables(grid_from_rows(rows))
+    assert table["train_loss"][0].tolist() == table["val_loss"][0].tolist() == [1, 2, 3]
+
+
 def test_validation_stays_with_the_last_batch_of_its_epoch():
     rows = as_rows([0, 0, 0, 0, 1, 1, 1, 1])
     for at in (8, 4):
@@ -112,12 +122,28 @@ def test_rows_of_one_epoch_that_are_no_batches_stay_at_it(rows):
     assert steps_of(rows) == [row["epoch"] for row in rows]
 
 
-@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[default{}]:", "GPU {} | "])
+@pytest.mark.parametrize("prefix", ["[rank{}]: ", "[default{}]:", "GPU {} | ", "(rank {}) ", "{}: ", "client: c{} "])
 def test_lines_of_several_processes_are_no_batches(tmp_path, prefix):
     path = tmp_path / "run.log"
     path.write_text("".join(f"{prefix.format(k % 4)}Epoch {k // 4} loss: {2 / (k + 1):.4f}\n" for k in range(40)))
     (run,) = read_file(path)
     assert run.channels["train_loss"].steps.tolist() == list(range(10))
+
+
+def test_ranks_of_two_trainings_in_one_table_are_no_batches(tmp_path):
+    path = tmp_path / "run.csv"
+    path.write_text(2 * ("epoch,rank,loss\n" + "".join(f"{k // 4},{k % 4},{2 / (k + 1):.4f}\n" for k in range(40))))
+    for run in read_file(path):
+        assert run.channels["train_loss"].steps.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize(("name", "words"), [("client", "abcd"), ("split", ("train", "val", "test", "test_b"))])
+def test_texts_in_lists_tell_rows_of_an_epoch_apart(name, words):
+    columns = {"epoch": np.repeat(np.arange(10), 4), name: [*words] * 10, "loss": np.linspace(2, 1, 40)}
+    (run,), _ = runs_from(columns)
+    assert run.channels["train_loss"].steps.tolist() == list(range(10))
+    row = {"run_id": ["a"], **{key: [list(cells)] for key, cells in columns.items()}}
+    assert score_table(pa.table(row))["n_points"].to_pylist() == [10]
 
 
 def test_a_step_that_is_the_epoch_is_no_axis():

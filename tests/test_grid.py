@@ -263,6 +263,34 @@ def test_steps_of_each_epoch_are_no_axis_beside_the_epochs():
     assert table["loss"][0].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("name", ["timesteps", "n_iter", "iters"])
+def test_what_starts_over_again_and_again_is_no_axis(name):
+    ((_, table, _),) = tables(grid(**{name: [0, 10, 20, 30, 40, 50] * 6, "loss": range(36, 0, -1)}))
+    assert table["loss"][0].tolist() == list(range(1, 37))
+
+
+@pytest.mark.parametrize("name", ["tokens", "samples_seen", "batch"])
+def test_what_was_used_up_is_no_axis_beside_an_epoch_for_each_row(name):
+    ((_, table, _),) = tables(grid(**{name: [500, 1000, 1500], "epoch": [1, 2, 3], "loss": [3, 2, 1]}))
+    assert table["loss"][0].tolist() == [1, 2, 3]
+    ((_, table, _),) = tables(grid(**{name: [500, 1000, 1500], "epoch": [1, 1, 2], "loss": [3, 2, 1]}))
+    assert table["loss"][0].tolist() == [500, 1000, 1500]
+
+
+def test_the_last_row_repeats_its_step_and_the_steps_stay_the_axis():
+    ((_, table, _),) = tables(grid(step=[50, 101, 152, 203, 203], epoch=[0, 1, 2, 3, 4], loss=[5, 4, 3, 2, 1]))
+    assert table["loss"][0].tolist() == [50, 101, 152, 203, 203]
+
+
+def test_a_counter_that_starts_over_while_epochs_go_on_is_moved_on():
+    columns = grid(step=[50, 100, 150, 50, 100, 150], epoch=[0, 1, 2, 3, 4, 5], loss=[5, 4, 3, 9, 2, 1])
+    ((_, table, _),) = tables(columns)
+    assert table["loss"][0].tolist() == [50, 100, 150, 200, 250, 300]
+    columns = grid(step=[0, 10, 20] * 4, epoch=range(12), loss=range(12, 0, -1))
+    ((_, table, _),) = tables(columns)
+    assert table["loss"][0].tolist() == list(range(12))
+
+
 def test_the_user_names_the_step_column():
     columns = grid(step=[1, 2, 3, 4, 5], kimg=[10, 20, 30, 40, 50], loss=[5, 4, 3, 2, 1])
     for wanted in ("kimg", "^k"):

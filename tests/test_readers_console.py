@@ -184,6 +184,22 @@ LAYOUTS = {
         ),
         {"train_loss": ([1, 2, 3], [4.2, 4.4, 4.6])},
     ),
+    "dicts with a side": (
+        "".join(
+            f"{{'epoch': {e}, 'split': '{s}', 'loss': {4 - e}.{k}}}\n"
+            for e in (1, 2, 3)
+            for k, s in enumerate(("train", "val"))
+        ),
+        {"train_loss": ([1, 2, 3], [3.0, 2.0, 1.0]), "val_loss": ([1, 2, 3], [3.1, 2.1, 1.1])},
+    ),
+    "epoch, side, loss": (
+        "".join(f"Epoch {e}, {s}, Loss: {4 - e}.{k}\n" for e in (1, 2, 3) for k, s in enumerate(("train", "valid"))),
+        {"train_loss": ([1, 2, 3], [3.0, 2.0, 1.0]), "val_loss": ([1, 2, 3], [3.1, 2.1, 1.1])},
+    ),
+    "scikit-learn's MLP": (
+        "".join(f"Iteration {i}, loss = {4 - i}.5\nValidation score: 0.{i}00000\n" for i in (1, 2, 3)),
+        {"train_loss": ([1, 2, 3], [3.5, 2.5, 1.5]), "val_metric": ([1, 2, 3], [0.1, 0.2, 0.3])},
+    ),
     "xgboost": (
         "".join(f"[{i}]\ttrain-logloss:0.{9 - i}5\teval-logloss:0.{9 - i}9\n" for i in range(4)),
         {"train_loss": ([0, 1, 2, 3], [0.95, 0.85, 0.75, 0.65]), "val_loss": ([0, 1, 2, 3], [0.99, 0.89, 0.79, 0.69])},

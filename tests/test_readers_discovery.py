@@ -437,7 +437,11 @@ def test_what_a_training_left_empty_or_damaged_is_a_failure(tree):
             "logs/b/log.csv": "epoch,loss,val_loss\n",
             "logs/c/run-x.wandb": b"\x00\xff" * 99,
             "logs/run-2024-y/run-y.wandb": b"",
+            "logs/d/begun.txt": "step\tloss\n",
             "logs/data/people.csv": "name,age\n",
+            "logs/config.yaml": "lr: 0.1\n",
+            "logs/notes.txt": "the loss is bad, but the lr is good\n",
+            "logs/requirements.txt": "rouge-score\n",
             "logs/err.log": b"",
         }
     )
@@ -445,5 +449,6 @@ def test_what_a_training_left_empty_or_damaged_is_a_failure(tree):
         "!logs/a/metrics.csv: the file is empty",
         "!logs/b/log.csv: no numbers in 0 rows; expected columns such as 'step', 'train_loss', 'val_loss'",
         "!logs/c/run-x.wandb: found no log of W&B, which its name promises; the file is damaged",
+        "!logs/d/begun.txt: no numbers in 0 rows; expected columns such as 'step', 'train_loss', 'val_loss'",
         "!logs/run-2024-y/run-y.wandb: the file is empty",
     ]

@@ -94,6 +94,11 @@ def test_logs_without_a_record_have_the_right_points(name, n_runs, points):
     assert {channel: len(runs[0].channels[channel]) for channel in points} == points
 
 
+def test_lightnings_steps_stay_where_the_last_two_rows_share_one():
+    (run,) = read("lightning_metrics_eeg.csv")
+    assert [run.channels[c].steps[[0, -1]].tolist() for c in ("train_loss", "val_loss")] == [[50, 10199], [50, 10200]]
+
+
 def test_event_files_equal_tensorboards_own_reader():
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     from curveclinic.readers.event_file import decode

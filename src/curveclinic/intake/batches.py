@@ -6,7 +6,7 @@ validation, logged once an epoch, keeps its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,9 @@ and one for validation, and of an epoch begun twice after a crash, it is half of
 
 _FEWEST: Final = 3
 """Rows from which on it is no chance that they share a rounded epoch: one may have lost its own."""
+
+_FEWEST_MEANS: Final = 3
+"""Values from which on a train loss is no average of the whole run."""
 
 _ABREAST: Final = frozenset(
     (
@@ -39,6 +42,20 @@ def tells_abreast(name: str) -> bool:
     """Says whether a column is named like one that tells apart what is trained side by side: `rank`, `client_id`."""
     words = set(tokens(name)) - _NUMBERING
     return bool(words) and words <= _ABREAST and not parse(name).quantity
+
+
+def logs_means(name: str, sizes: Mapping[str, int]) -> bool:
+    """Says whether the mean of each epoch is logged beside a bare loss of batches: it is the train loss, then.
+
+    Args:
+        name: the loss of batches.
+        sizes: name -> number of values, for all series.
+    """
+    own = parse(name)
+    if own.split:
+        return False
+    likewise = (parse(other) for other, size in sizes.items() if size >= _FEWEST_MEANS)
+    return any(n.split == "train" and (n.rank, n.component) == (own.rank, own.component) for n in likewise)
 
 
 def run_on(steps: FloatArray, epochs: FloatArray, rows: IntArray) -> FloatArray:
@@ -104,11 +121,12 @@ def _are_batches(own: FloatArray, shares: BoolArray, losses: FloatArray) -> bool
 
 
 def _once_an_epoch(own: FloatArray, cells: FloatArray) -> bool:
-    """Whether a column has several values, and hardly one of them twice in an epoch."""
+    """Whether a column has several values, and hardly one of them twice in an epoch; those that go back are new."""
     if (cells == cells[0]).all():
         return False
-    pairs = np.unique(np.stack((own, cells)), axis=1)
-    return bool(pairs.shape[1] > _MOSTLY * len(own))
+    anew = np.append(0, np.cumsum(np.diff(own) < 0))
+    once = np.unique(np.stack((anew, own, cells)), axis=1)
+    return bool(once.shape[1] > _MOSTLY * len(own))
 
 
 def _with_rows_between(epochs: FloatArray, rows: IntArray, batches: FloatArray) -> FloatArray:

@@ -11,14 +11,23 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
-from curveclinic.intake.batches import between_epochs, run_on, tells_abreast
+from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
-from curveclinic.intake.restarts import cut
+from curveclinic.intake.restarts import cut, moved_on
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
-from curveclinic.intake.step_names import COARSE, LOG_CALLS, axis_key, counts_on, in_order, is_log_axis
+from curveclinic.intake.step_names import (
+    COARSE,
+    LOG_CALLS,
+    TALLIES,
+    axis_key,
+    counts_on,
+    goes_up,
+    in_order,
+    is_log_axis,
+)
 from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
@@ -328,12 +337,15 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
             continue  # most rows share their epoch with the row before
         if epochs is not None and key not in COARSE:
             coarse = _filled(grid.columns[epochs], grid.n_rows)
-            if step is None and is_sound_axis(coarse[rows]) and not is_sound_axis(steps[rows]):
-                continue  # how many steps each epoch took
+            is_one_each = is_sound_axis(coarse[rows])
+            if step is None and is_one_each and (key in TALLIES or not goes_up(steps[rows])):
+                continue  # what each epoch used up, or how many steps it took
             if step is None and np.array_equal(coarse[rows], steps[rows]):
                 continue  # another name of the epoch
             steps = run_on(steps, coarse, rows)
-        elif key in COARSE and main is not None:
+            if is_one_each:
+                steps = moved_on(steps, rows, (np.flatnonzero(np.diff(steps[rows]) < 0) + 1).tolist())
+        elif key in COARSE and main is not None and not _logs_means(grid.columns, main):
             steps = between_epochs(steps, rows, main.values, begins=grid.breaks, abreast=_abreast(grid))
         if step is not None or counts_on(name, steps[rows]):
             return name, steps
@@ -343,8 +355,12 @@ def row_steps(grid: Grid, main: Column | None, step: str | None = None) -> tuple
 def axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, FloatArray]:
     """Returns the name and the steps of the axis of series with a number in each of so many places; "" without one."""
     every = np.arange(n_rows)
-    logged = {name: without_gaps(name, value) for name, value in series}
+    given = dict(series)
+    logged = {name: without_gaps(name, value) for name, value in given.items()}
     columns = {name: Column(every, own) for name, own in logged.items() if own is not None and len(own) == n_rows}
+    for name in filter(_tells_rows_apart, given):
+        if logged[name] is None and hasattr(given[name], "__len__") and len(given[name]) == n_rows:
+            columns[name] = coded(list(map(cell_text, given[name])))
     return row_steps(Grid(columns, n_rows), main_column(columns))
 
 
@@ -357,9 +373,19 @@ def without_gaps(name: str, value: Any) -> FloatArray | None:
     return values if steps is None else None
 
 
+def _logs_means(columns: Mapping[str, Column], main: Column) -> bool:
+    """Whether the means of epochs are logged beside the main column."""
+    name = next(name for name, column in columns.items() if column is main)
+    return logs_means(name, {other: len(column.rows) for other, column in columns.items()})
+
+
 def _abreast(grid: Grid) -> list[FloatArray]:
-    """The columns that may tell apart what is trained side by side."""
-    return [_filled(column, grid.n_rows) for name, column in grid.columns.items() if tells_abreast(name)]
+    """The columns that may tell apart what is trained side by side, or the sides of one training."""
+    return [_filled(column, grid.n_rows) for name, column in grid.columns.items() if _tells_rows_apart(name)]
+
+
+def _tells_rows_apart(name: str) -> bool:
+    return tells_abreast(name) or may_tell_side(name)
 
 
 def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:

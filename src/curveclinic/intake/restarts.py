@@ -53,14 +53,26 @@ def cut(
     places = _restarts(own, values, _points_at(rows, breaks), _points_at(rows, ends))
     if not places:
         return [0], steps, ()
-    bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
-    begins = [0, *places]
-    if not all(goes_on(*values[[b, i - 1, i]]) for b, i in zip(begins, places, strict=False)):
+    if not all(goes_on(*values[[begin, i - 1, i]]) for begin, i in pairwise([0, *places])):
+        bounds = [_first_drop(steps, int(rows[i - 1]), int(rows[i])) for i in places]
         return [0, *(bounds if split else ())], steps, ()
-    moved = steps.copy()
-    for begin, i, bound in zip(begins, places, bounds, strict=False):
+    return [0], moved_on(steps, rows, places), (ANEW_NOTE,)
+
+
+def moved_on(steps: FloatArray, rows: IntArray, places: Sequence[int]) -> FloatArray:
+    """Returns the steps, with those from each place on moved so that they follow those before it.
+
+    Args:
+        steps: step of each row of the log.
+        rows: rows of the series that tells.
+        places: its points at which the counter starts over.
+    """
+    own = steps[rows]
+    moved: FloatArray = steps.copy()
+    for begin, i in pairwise([0, *places]):
+        bound = _first_drop(steps, int(rows[i - 1]), int(rows[i]))
         moved[bound:] += own[i - 1] + usual_gap(own[begin:i]) - own[i]
-    return [0], moved, (ANEW_NOTE,)
+    return moved
 
 
 def _never_twice(own: FloatArray) -> bool:

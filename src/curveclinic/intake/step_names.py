@@ -12,13 +12,13 @@ import numpy as np
 from curveclinic.points import FloatArray
 
 COUNTERS: Final = (
-    *("global_step", "global_steps", "step", "steps", "iteration", "iterations", "iter", "iters"),
+    *("global_step", "global_steps", "step", "steps", "iteration", "iterations", "iter"),
     *("num_updates", "train_num_updates", "current_steps"),
 )
 """Steps of an optimiser."""
 
 AMOUNTS: Final = (
-    *("n_iter", "num_iter", "train_step", "train_steps", "training_step", "training_steps", "trainer_step"),
+    *("iters", "n_iter", "num_iter", "train_step", "train_steps", "training_step", "training_steps", "trainer_step"),
     *("training_iteration", "train_iter", "train_iteration", "opt_step", "optimizer_step", "update_step"),
     *("gradient_step", "num_steps", "update", "updates", "n_updates"),
     *("timestep", "timesteps", "total_timesteps", "num_timesteps", "env_step", "env_steps"),
@@ -55,7 +55,7 @@ _MOSTLY: Final = 0.9
 """Share of the rows from which to the next unsure steps go up."""
 
 _MOST_BACK: Final = 3
-"""Unsure steps that go back oftener start over with something that is not in the table."""
+"""Steps that go back oftener, and are no counter by their name, start over with something that is not in the table."""
 
 
 @lru_cache(maxsize=8192)
@@ -84,11 +84,12 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(filter(axis_key, names), key=lambda name: _PLACES[axis_key(name)])
 
 
+def goes_up(steps: FloatArray, often: float = _OFTEN) -> bool:
+    """Says whether steps go up in so many rows, and hardly ever back."""
+    change = np.diff(steps)
+    return bool((change > 0).sum() >= often * len(change) and (change < 0).sum() <= _MOST_BACK)
+
+
 def counts_on(name: str, steps: FloatArray) -> bool:
     """Says whether numbers under a step's name can be steps."""
-    if is_counter(name):
-        return True
-    change = np.diff(steps)
-    if axis_key(name) not in _UNSURE:
-        return bool((change > 0).sum() >= _OFTEN * len(change))
-    return bool((change > 0).sum() >= _MOSTLY * len(change) and (change < 0).sum() <= _MOST_BACK)
+    return is_counter(name) or goes_up(steps, _MOSTLY if axis_key(name) in _UNSURE else _OFTEN)

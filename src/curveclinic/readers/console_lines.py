@@ -73,8 +73,13 @@ _OWNER = re.compile(r"cv_agg's |(?<=\w)('s )(?=\w)|#011")
 _SPREAD = re.compile(r"(?<=\d) ?\+ ?\d[\d.e\-]*")
 """In lines of LightGBM `valid_0's l2`, in those of cross-validation the deviation beside a mean, `0.5+0.01`."""
 
-_RANK = re.compile(r"^\s*\[?(?:rank|gpu|default|worker|node)[ _:#=]*(\d+)\s*[\]:|,>-]", re.IGNORECASE)
-"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun: which of the processes that train side by side prints it."""
+_ABREAST = ("rank", "gpu", "default", "worker", "node", "client", "replica", "device", "fold", "layer")
+_RANK = re.compile(rf"\b(?:{'|'.join(_ABREAST)})[ _:#='\"]*[a-z]{{0,6}}(\d+)(?![\w.%])", re.IGNORECASE)
+"""`[rank3] Epoch 7 loss: 0.5`, `[default3]:` of torchrun, `Layer 3 | Epoch 7`: which of those
+trained side by side a line is of."""
+
+_LABEL = re.compile(r"\s*(\d+):\s+(?=epoch)", re.IGNORECASE)
+"""The same as `srun --label` writes it: `3: Epoch 7`."""
 
 _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\d+) \[")
@@ -82,7 +87,8 @@ _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\
 
 _HEADING = re.compile(
     r"(?<![\w./\-])(train|training|val|valid|validation|eval|evaluation|test|testing|dev)"
-    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at|$))",
+    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at"
+    r"|(?:[,;]|(?<=\t))\s*loss\b|$)|['\"]\s*[,}])",
     re.IGNORECASE,
 )
 
@@ -251,7 +257,7 @@ def _place(line: str) -> tuple[Row, str, str]:
         place.setdefault("step", pair[2])
     if timm:
         place.setdefault("epoch", timm[1])
-    rank = _RANK.match(line)
+    rank = _rank(line) if "epoch" in place else None
     if rank:
         place["rank"] = rank[1]
     if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
@@ -259,6 +265,11 @@ def _place(line: str) -> tuple[Row, str, str]:
     elif count and "global_step" not in place:
         place.setdefault("step", count[1].replace(",", ""))
     return place, rest, side.lower()
+
+
+def _rank(line: str) -> re.Match[str] | None:
+    small = line.lower()
+    return _LABEL.match(line) or (_RANK.search(line) if any(word in small for word in _ABREAST) else None)
 
 
 def _first_heading(line: str) -> str:
@@ -274,7 +285,7 @@ def _pairs(line: str, side: str) -> Row:
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
         known = parse(name)
-        if not known.is_told or (known.hint and not row):
+        if not known.is_told or (known.hint and not known.quantity and not row):
             continue
         heading = next((word for at, word in reversed(said) if at < match.start()), side)
         if known.quantity == "loss" and " " in name:

@@ -30,6 +30,7 @@ from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
 from curveclinic.run import Run
 
 _DELIMITERS = ",;\t|"
+_ENDINGS = (".csv", ".tsv")
 _SNIFFED_LINES = 8
 _SNIFFED_TEXT = 2048
 """Characters that nearly always hold so many lines."""
@@ -96,8 +97,17 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
-        kind = LogError if not grid.n_rows or is_log_axis(row_steps(grid, None)[0]) else NoCurvesError
+        is_log = is_log_axis(row_steps(grid, None)[0]) if grid.n_rows else _begins_log(source)
+        kind = LogError if is_log else NoCurvesError
         raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
+
+
+def _begins_log(source: Source) -> bool:
+    """Whether a header without rows is that of a log; settings and notes have a line that names a loss, too."""
+    if source.path.endswith(_ENDINGS):
+        return True
+    lines = _first_lines(_from_header(_as_text(source.head()) or ""))
+    return bool(lines) and any(map(is_log_axis, _header(lines[0])[1]))
 
 
 def whole(source: Source) -> tuple[Grid, tuple[str, ...]]:
