@@ -220,7 +220,7 @@ class _Training:
         self._retarget(np.flatnonzero(np.floor(recipe.drift_at * steps) == step), recipe.drift)
 
     def _retarget(self, changed: IntArray, size: FloatArray) -> None:
-        """Gives some replicas other targets, the more so the larger their size in 0..1 is."""
+        """Gives some replicas other targets, of the same mean and variance, the more so the larger their size in 0..1."""
         if not len(changed):
             return
         data, rows = self.data, torch.as_tensor(changed, device=self.device)
@@ -231,11 +231,13 @@ class _Training:
             for y in (data.y, data.y_val):
                 y[rows] = _other_classes(y[rows], by, self.task.classes)
             return
-        moved, moved_val = (x[rows].flatten(2).float() @ way for x in (data.x, data.x_val))
-        known = _Moments.of(data.y[rows]), _Moments.of(moved)
-        data.y[rows] = _other_values(data.y[rows], moved, by, *known)
-        data.y_val[rows] = _other_values(data.y_val[rows], moved_val, by, *known)
-        data.spread[rows] = data.y[rows].flatten(1).var(1, keepdim=True).clamp_min(1e-12)
+        targets = [y[rows].reshape(len(rows), y.shape[1], -1) for y in (data.y, data.y_val)]
+        moved = [x[rows].flatten(2).float() @ way for x in (data.x, data.x_val)]
+        old, new, by = _Moments.of(targets[0]), _Moments.of(moved[0]), by[..., None]
+        blends = [(1 - by) * old.standard(y) + by * new.standard(z) for y, z in zip(targets, moved, strict=True)]
+        blended = _Moments.of(blends[0])
+        for y, blend in zip((data.y, data.y_val), blends, strict=True):
+            y[rows] = (old.mean + old.std * blended.standard(blend)).reshape(y[rows].shape)
 
     def _indices(self, step: int) -> Tensor:
         """(R, B) samples of this step; epochs that begin are put in their order."""
@@ -364,31 +366,19 @@ def _other_classes(y: Tensor, by: Tensor, classes: int) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Mean and standard deviation (R, 1) of the training samples."""
+    """Mean and standard deviation (R, 1, 1) of the training samples."""
 
     mean: Tensor
     std: Tensor
 
     @classmethod
     def of(cls, values: Tensor) -> _Moments:
-        flat = values.flatten(1)
-        return cls(flat.mean(1, keepdim=True), flat.std(1, keepdim=True).clamp_min(1e-6))
+        """Moments of values (R, N, V)."""
+        return cls(values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True).clamp_min(1e-6))
 
-
-def _other_values(y: Tensor, moved: Tensor, by: Tensor, target: _Moments, shift: _Moments) -> Tensor:
-    """Values of a task that shares some of the last one's, with their mean and variance.
-
-    Args:
-        y: (R, N) or (R, N, V) targets.
-        moved: (R, N, 1) a random linear map of the inputs.
-        by: (R, 1) how much is other, 0..1.
-        target, shift: moments of both.
-    """
-    like = (-1, *[1] * (y.dim() - 1))
-    mean, std, by = (part.reshape(like) for part in (target.mean, target.std, by))
-    other = ((moved[..., 0] - shift.mean) / shift.std).reshape(*moved.shape[:2], *[1] * (y.dim() - 2))
-    blend = (1 - by) * (y - mean) / std + by * other
-    return mean + std * blend / ((1 - by) ** 2 + by**2).sqrt()
+    def standard(self, values: Tensor) -> Tensor:
+        """Values (R, N, V) with the training samples' mean taken off, in units of their deviation."""
+        return (values - self.mean) / self.std
 
 
 def _optimiser(recipe: Recipe, theta: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:
