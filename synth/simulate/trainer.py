@@ -220,7 +220,7 @@ class _Training:
         self._retarget(np.flatnonzero(np.floor(recipe.drift_at * steps) == step), recipe.drift)
 
     def _retarget(self, changed: IntArray, size: FloatArray) -> None:
-        """Gives some replicas other targets, of the same mean and variance, the more so the larger their size in 0..1."""
+        """Gives some replicas targets that are other by a size in 0..1, of the same mean and variance."""
         if not len(changed):
             return
         data, rows = self.data, torch.as_tensor(changed, device=self.device)
