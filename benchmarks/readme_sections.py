@@ -175,7 +175,8 @@ def own_trainings() -> Section:
         "382 runs of ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); 90 % "
         "bootstrap intervals, the difference on the same resamples (`accuracy_*_runs.csv`). What was missed on the "
         "first led to changes, the later ones nobody has looked into. *not healthy*: runs without a positive label "
-        "that get more than a notice.",
+        "that get more than a notice. Most false alarms on the first are `underfitting`, which its labels take more "
+        "narrowly than the definition.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 
