@@ -332,7 +332,20 @@ def test_scores_that_depend_on_the_answers_are_recorded():
     writers = {
         path.stem for path in Path(tables.__file__).parent.glob("*.py") if "    write_scores(rows, " in path.read_text()
     }
-    assert writers == {re.sub(r"(_clinic_runs|_real_runs)?\.csv", "", name) for name in measured_with(RESULTS)}
+    assert writers == {re.sub(r"(_[a-z]+_runs)?\.csv", "", name) for name in measured_with(RESULTS)}
+
+
+@pytest.mark.parametrize(("folder", "runs", "quiet"), [("own_runs", 382, 185), ("later_runs", 280, 142)])
+def test_our_labelled_trainings_are_whole(folder, runs, quiet):
+    records = load_records(Path(tables.__file__).parent / folder / "runs.jsonl.gz")
+    assert len(records) == len({record.run.run_id for record in records}) == runs
+    assert without_positive(records).sum() == quiet
+    for record in records:
+        assert not record.positive & record.negative
+        assert record.positive | record.negative <= set(LABELS)
+        if "non_finite" in record.positive:
+            losses = [record.run.channels[name] for name in ("train_loss", "val_loss") if name in record.run.channels]
+            assert not all(np.isfinite(loss.values).all() for loss in losses)
 
 
 YARDSTICKS = os.environ.get("CURVECLINIC_YARDSTICKS")
