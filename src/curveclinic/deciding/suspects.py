@@ -152,7 +152,7 @@ def _fares_with(metric: FloatArray, loss: FloatArray) -> float:
     """Correlation of a metric (k,), larger is better, with the loss less."""
     if not (np.ptp(metric) > 0 and np.ptp(loss) > 0):
         return 0.0
-    ranks = [values.argsort(kind="stable").argsort(kind="stable") for values in (metric, loss)]
-    if abs(np.corrcoef(*ranks)[0, 1]) > _FUNCTION:
+    rank, beside = (values.argsort(kind="stable").argsort(kind="stable") for values in (metric, loss))
+    if abs(np.corrcoef(rank, beside)[0, 1]) > _FUNCTION:
         return 0.0
     return float(-np.corrcoef(metric, loss)[0, 1])
