@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.synth.simulate.recipe import ORDERS, Recipe
 from curveclinic.synth.simulate.tasks import Task
 
@@ -68,6 +70,62 @@ def make_data(task: Task, recipe: Recipe, generator: torch.Generator) -> Data:
     spread = y.float().flatten(1).var(1, keepdim=True).clamp_min(1e-12)
     jitter = column(np.choose(recipe.order, [1.0, 0.0, 0.0, 0.99]), device)
     return Data(x, y, x_val, y_val, order, jitter, spread)
+
+
+def retarget(data: Data, task: Task, size: FloatArray, changed: BoolArray, generator: torch.Generator) -> None:
+    """Gives some replicas, in place, targets of another task, of the same mean and variance.
+
+    Args:
+        data: of R replicas.
+        task: what they learn.
+        size: (R,) how much is other, 0..1.
+        changed: (R,) the replicas that get them.
+        generator: of the other task.
+    """
+    if not changed.any():
+        return
+    rows = torch.as_tensor(np.flatnonzero(changed), device=generator.device)
+    by, width = column(size[changed], generator.device, 3), math.prod(data.x.shape[2:])
+    way = torch.randn(len(rows), width, 1, generator=generator, device=generator.device) / math.sqrt(width)
+    if task.classes:
+        for y in (data.y, data.y_val):
+            y[rows] = _other_classes(y[rows], by, task.classes)
+        return
+    targets = [per_sample(y[rows]) for y in (data.y, data.y_val)]
+    moved = [x[rows].flatten(2).float() @ way for x in (data.x, data.x_val)]
+    old, new = _Moments.of(targets[0]), _Moments.of(moved[0])
+    blends = [(1 - by) * old.standard(y) + by * new.standard(z) for y, z in zip(targets, moved, strict=True)]
+    blended = _Moments.of(blends[0])
+    for y, blend in zip((data.y, data.y_val), blends, strict=True):
+        y[rows] = (old.mean + old.std * blended.standard(blend)).reshape(y[rows].shape)
+
+
+def per_sample(y: Tensor) -> Tensor:
+    """(R, N, V) the values of each sample, of targets (R, N, ...)."""
+    return y.reshape(*y.shape[:2], -1)
+
+
+def _other_classes(y: Tensor, by: Tensor, classes: int) -> Tensor:
+    """Classes (R, N, ...) of another task: the first ones, a share `by` (R, 1, 1) of all, change places."""
+    first = (_like(by, y) * classes).ceil().clamp(2, classes).long()
+    return torch.where(y < first, (y + 1) % first, y)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Mean and standard deviation (R, 1, 1) of the training samples."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> _Moments:
+        """Moments of values (R, N, V)."""
+        return cls(values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True).clamp_min(1e-6))
+
+    def standard(self, values: Tensor) -> Tensor:
+        """Values (R, N, V) with the training samples' mean taken off, in units of their deviation."""
+        return (values - self.mean) / self.std
 
 
 def _like(flag: Tensor, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from curveclinic.synth.descent import FloatArray, IntArray
-from curveclinic.synth.simulate.data import Data, column, make_data
+from curveclinic.synth.simulate.data import Data, column, make_data, per_sample, retarget
 from curveclinic.synth.simulate.nets import NETS, Mode, Net, Weight, fresh_norms, input_width
 from curveclinic.synth.simulate.recipe import OPTIMISERS, Recipe, rates
 from curveclinic.synth.simulate.tasks import TASKS, Task
@@ -202,7 +202,7 @@ class _Training:
             each, _ = self._losses(self.theta, self.data.x[row, index], self.data.y[row, index], train=True)
             (self.theta.grad,) = torch.autograd.grad(each.mean(1).sum(), self.theta)
             adam.step()
-        self._retarget(np.flatnonzero(self.recipe.retask > 0), self.recipe.retask)
+        retarget(self.data, self.task, self.recipe.retask, self.recipe.retask > 0, self.generator)
         self.theta.grad = None
         self.average = self.theta.detach().clone()
 
@@ -217,27 +217,7 @@ class _Training:
                 kept = torch.rand(self.theta[rows].shape, generator=self.generator, device=self.device) >= share
                 anew = torch.where(self.output, self.fresh[rows], self.theta[rows])
                 self.theta[rows] = torch.where(share >= 1.0, anew, self.theta[rows] * kept)
-        self._retarget(np.flatnonzero(np.floor(recipe.drift_at * steps) == step), recipe.drift)
-
-    def _retarget(self, changed: IntArray, size: FloatArray) -> None:
-        """Gives some replicas targets that are other by a size in 0..1, of the same mean and variance."""
-        if not len(changed):
-            return
-        data, rows = self.data, torch.as_tensor(changed, device=self.device)
-        by = column(size[changed], self.device)
-        width = math.prod(data.x.shape[2:])
-        way = torch.randn(len(changed), width, 1, generator=self.generator, device=self.device) / math.sqrt(width)
-        if self.task.classes:
-            for y in (data.y, data.y_val):
-                y[rows] = _other_classes(y[rows], by, self.task.classes)
-            return
-        targets = [y[rows].reshape(len(rows), y.shape[1], -1) for y in (data.y, data.y_val)]
-        moved = [x[rows].flatten(2).float() @ way for x in (data.x, data.x_val)]
-        old, new, by = _Moments.of(targets[0]), _Moments.of(moved[0]), by[..., None]
-        blends = [(1 - by) * old.standard(y) + by * new.standard(z) for y, z in zip(targets, moved, strict=True)]
-        blended = _Moments.of(blends[0])
-        for y, blend in zip((data.y, data.y_val), blends, strict=True):
-            y[rows] = (old.mean + old.std * blended.standard(blend)).reshape(y[rows].shape)
+        retarget(self.data, self.task, recipe.drift, np.floor(recipe.drift_at * steps) == step, self.generator)
 
     def _indices(self, step: int) -> Tensor:
         """(R, B) samples of this step; epochs that begin are put in their order."""
@@ -333,7 +313,7 @@ class _Training:
         """(R,) loss of a constant prediction."""
         if self.task.classes:
             return torch.full((len(self.theta),), math.log(self.task.classes))
-        y = self.data.y.flatten(2) if self.data.y.dim() > 2 else self.data.y[..., None]
+        y = per_sample(self.data.y)
         return LOSSES[self.setting.loss](y - y.mean((1, 2), keepdim=True)).mean((1, 2)).clamp_min(1e-12)
 
     @torch.no_grad()
@@ -356,29 +336,6 @@ class _Training:
             return self.first_val
         order = torch.rand(self.recipe.size, width, generator=self.generator, device=self.device).argsort(1)
         return torch.where(self.columns["val_redraw"] > 0, self.first_val.gather(1, order), self.first_val)
-
-
-def _other_classes(y: Tensor, by: Tensor, classes: int) -> Tensor:
-    """Classes (R, N, ...) of another task: the first ones, a share `by` (R, 1) of all, change places."""
-    first = (by.reshape(-1, *[1] * (y.dim() - 1)) * classes).ceil().clamp(2, classes).long()
-    return torch.where(y < first, (y + 1) % first, y)
-
-
-@dataclass(frozen=True, eq=False)
-class _Moments:
-    """Mean and standard deviation (R, 1, 1) of the training samples."""
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def of(cls, values: Tensor) -> _Moments:
-        """Moments of values (R, N, V)."""
-        return cls(values.mean((1, 2), keepdim=True), values.std((1, 2), keepdim=True).clamp_min(1e-6))
-
-    def standard(self, values: Tensor) -> Tensor:
-        """Values (R, N, V) with the training samples' mean taken off, in units of their deviation."""
-        return (values - self.mean) / self.std
 
 
 def _optimiser(recipe: Recipe, theta: Tensor) -> Callable[[Tensor, Tensor, Tensor], None]:

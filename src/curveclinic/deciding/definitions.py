@@ -174,18 +174,24 @@ def _divergence(q: Names) -> Statement:
     return any_of(rises, _leaps(q))
 
 
+THROWN: Final = {
+    "first_over_near": (0.45, 0.65),
+    "first_over_last": (0.5, 0.7),
+    # at once, where an average that begins at 0 rises for a while, and for good
+    "first_leap": (0.15, 0.35),
+    "near_over_last": (1.6, 2.6),
+    "first_over_low": (0.75, 0.95),
+}
+"""Quantity -> up to where the first step clearly threw a loss away, and from where it clearly did not."""
+
+
 def _leaps(q: Names) -> Statement:
     """The first step throws the loss to a multiple of its first value, and it never comes back."""
     return all_of(
         # not a sum of a few batches over what many would come to
         above(q["first_over_near"], 0.01, 0.02),
         where_logged(q["first_over_chance"], above(q["first_over_chance"], 0.3, 0.5)),
-        below(q["first_over_near"], 0.45, 0.65),
-        below(q["first_over_last"], 0.5, 0.7),
-        # at once, where an average that begins at 0 rises for a while, and for good
-        below(q["first_leap"], 0.15, 0.35),
-        below(q["near_over_last"], 1.6, 2.6),
-        below(q["first_over_low"], 0.75, 0.95),
+        *(below(q[name], present, absent) for name, (present, absent) in THROWN.items()),
         below(q["t_noise_rel"], 0.15, 0.35),
         # a first batch that was easy comes again
         below(q["period_strength"], 0.3, 0.5),

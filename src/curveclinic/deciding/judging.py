@@ -61,6 +61,9 @@ _PARTS: Final = 20
 _LEFT_AGAIN: Final = 0.7
 """Share of the size at the end that a loss which had been as large before came down to in between."""
 
+_AS_LARGE: Final = _LEFT_AGAIN**0.5
+"""Share of the size at the end from which it had been as large before: half of the way down, in logarithms."""
+
 
 @dataclass(eq=False)
 class Opinions:
@@ -154,7 +157,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
     if withheld:
-        rules = without(rules, _cells(withheld, unlike))
+        rules = without(rules, _cells(withheld, batch.size))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
@@ -209,9 +212,9 @@ def _too_few_checked(counts: IntArray) -> str:
     return f"too few labels could be checked: {why_unchecked(counts[None])[0][_ITS_SHAPE]}"
 
 
-def _cells(withheld: Mapping[int, Mapping[str, str]], like: BoolArray) -> BoolArray:
-    """(n, 20) True at what is withheld of as many runs as `like` (n,) has."""
-    out = np.zeros((len(like), len(LABELS)), dtype=bool)
+def _cells(withheld: Mapping[int, Mapping[str, str]], n: int) -> BoolArray:
+    """(n, 20) True at what is withheld of n runs."""
+    out = np.zeros((n, len(LABELS)), dtype=bool)
     for row, labels in withheld.items():
         out[row, [LABELS.index(label) for label in labels]] = True
     return out
@@ -228,7 +231,7 @@ def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
         values = values[np.isfinite(values)]
         if len(values):
             size = np.array([np.median(np.abs(part)) for part in np.array_split(values, _PARTS) if len(part)])
-            before = size[:-1] >= _LEFT_AGAIN**0.5 * size[-1]
+            before = size[:-1] >= _AS_LARGE * size[-1]
             came_down = (np.logical_or.accumulate(before) & (size[:-1] <= _LEFT_AGAIN * size[-1])).any()
             if size[-1] <= _BLOWN_UP * size[:2].max() or came_down:
                 yield row

@@ -21,8 +21,6 @@ BALANCING_REASON: Final = f"{OPPONENTS} rise and fall with each other, and have 
 REINFORCEMENT_REASON: Final = f"{REINFORCEMENT} rise and fall with what the policy meets, so only non_finite is judged"
 """Why nothing else is said of them."""
 
-_NOTHING: Final[dict[str, str]] = {}
-
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
@@ -57,7 +55,7 @@ class Kinds:
         """(n, 20) labels that cannot be said of a run of its kind."""
         return self.adversarial[:, None] & _NOT_ADVERSARIAL | self.reinforced[:, None] & _NOT_REINFORCED
 
-    def reasons(self, i: int, known: dict[str, str], withheld: dict[str, str] = _NOTHING) -> dict[str, str]:
+    def reasons(self, i: int, known: dict[str, str], withheld: dict[str, str]) -> dict[str, str]:
         """Returns label -> why it is unchecked of one run.
 
         Args:

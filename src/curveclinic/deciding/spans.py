@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.deciding.definitions import THROWN
 from curveclinic.labels import LABELS
 from curveclinic.measuring.trends import Quantities, table_of, unknown
 from curveclinic.ragged import FloatArray
@@ -66,11 +67,6 @@ WITHOUT_START: Final = np.array([_SPANS[label].onset is None for label in LABELS
 _OWN: Final = ("mismatch_step", "departure", None)
 """Steps that are no quantities: those worked out here, and none."""
 
-_THROWN: Final = {
-    "first_over_near": 0.65, "first_over_last": 0.7, "first_leap": 0.35, "near_over_last": 2.6, "first_over_low": 0.95,
-}  # fmt: skip
-"""Where the first step threw a diverging loss away: up to these, beyond which the definition does not go."""
-
 _STEPS: Final = (*(_SPANS[label].onset for label in LABELS), *(_SPANS[label].end for label in LABELS))
 """The onsets in the order of the labels, then the ends."""
 
@@ -109,7 +105,7 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
 def _departure(q: Quantities) -> FloatArray:
     """A loss diverges from where its level leaves its low, or from the first step that threw it away."""
-    thrown = np.logical_and.reduce([q[name] <= most for name, most in _THROWN.items()])
+    thrown = np.logical_and.reduce([q[name] <= absent for name, (_, absent) in THROWN.items()])
     return np.where(thrown, q["t_first_step"], q["t_rise_step"])
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.measuring.levels import EPS, raw_of
-from curveclinic.measuring.measures import CELLS
+from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import row_median, row_spread
+from curveclinic.measuring.smoothing import row_correlation, row_median, row_spread
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
@@ -139,20 +139,33 @@ def _followed(piece: Measured, rows: IntArray) -> FloatArray:
     out, told, loss = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool), piece.losses
     for name in ("train_metric", "val_metric"):
         metric = piece.cells[name]
-        enough = np.minimum(metric.count[rows], loss.count[rows]) >= _FEWEST_METRICS
-        for i in np.flatnonzero(enough & ~told).tolist():
-            row, size = rows[i], metric.size[rows[i]]
-            steps, values = metric.steps[row, :size], metric.mean[row, :size] * piece.batch.metric_sign[row]
-            beside = np.interp(steps, loss.steps[row, : loss.size[row]], loss.mean[row, : loss.size[row]])
-            out[i], told[i] = _fares_with(values, beside), True
+        enough = (np.minimum(metric.count[rows], loss.count[rows]) >= _FEWEST_METRICS) & ~told
+        if np.count_nonzero(enough):
+            some = rows[enough]
+            out[enough] = _fares_with(metric.take(some), loss.take(some), piece.batch.metric_sign[some])
+            told |= enough
     return out
 
 
-def _fares_with(metric: FloatArray, loss: FloatArray) -> float:
-    """Correlation of a metric (k,), larger is better, with the loss less."""
-    if not (np.ptp(metric) > 0 and np.ptp(loss) > 0):
-        return 0.0
-    rank, beside = (values.argsort(kind="stable").argsort(kind="stable") for values in (metric, loss))
-    if abs(np.corrcoef(rank, beside)[0, 1]) > _FUNCTION:
-        return 0.0
-    return float(-np.corrcoef(metric, loss)[0, 1])
+def _fares_with(metric: Cells, loss: Cells, sign: FloatArray) -> FloatArray:
+    """(m,) correlation of a metric, larger is better, with the loss less; 0 for what is made of the loss."""
+    beside = _read_off(loss, metric)
+    values = metric.mean * sign[:, None]
+    ranks = (np.where(metric.real, x, np.inf).argsort(axis=1, kind="stable") for x in (values, beside))
+    rank, rank_beside = (order.argsort(axis=1, kind="stable").astype(np.float64) for order in ranks)
+    made_of_it = np.abs(row_correlation(rank, rank_beside, metric.real)) > _FUNCTION
+    return np.where(made_of_it, 0.0, -row_correlation(values, beside, metric.real))
+
+
+def _read_off(loss: Cells, at: Cells) -> FloatArray:
+    """(m, CELLS) a loss at the steps of another channel, linear between its cells and clamped at its ends."""
+    row = np.arange(len(loss.size))[:, None]
+    first, last = loss.steps[:, :1], loss.steps[row, loss.size[:, None] - 1]
+
+    def place(steps: FloatArray) -> FloatArray:
+        """Where steps lie on one axis that the runs share: each has a stretch of length 1, and 1 is left between."""
+        return 2.0 * row + np.clip((steps - first) / np.maximum(last - first, EPS), 0.0, 1.0)
+
+    out = np.zeros(at.mean.shape)
+    out[at.real] = np.interp(place(at.steps)[at.real], place(loss.steps)[loss.real], loss.mean[loss.real])
+    return out

@@ -9,7 +9,7 @@ import numpy as np
 from curveclinic.measuring.gradients import gradient_quantities, schedule_quantities
 from curveclinic.measuring.levels import EPS, Level
 from curveclinic.measuring.measures import Cells, smooth
-from curveclinic.measuring.smoothing import middle_of_three, resample
+from curveclinic.measuring.smoothing import middle_of_three, resample, row_correlation
 from curveclinic.measuring.trends import Quantities, unknown
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 
@@ -144,16 +144,8 @@ def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: Floa
         # how far it gets in units of its own scatter
         "metric_trend": (late - early) / np.maximum(noise, typical),
         "metric_reversal": (tail - at_low) / np.maximum(noise, typical),
-        "metric_follows": -_correlation(course, loss),
+        "metric_follows": -row_correlation(course, loss),
     }
-
-
-def _correlation(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(n,) correlation of the rows of two arrays, 0 where one of them never changes."""
-    a, b = (x - x.mean(axis=1, keepdims=True) for x in (a, b))
-    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    out: FloatArray = (a * b).sum(axis=1) / np.maximum(size, EPS)
-    return out
 
 
 def first_values(batch: Batch, losses: Cells) -> Quantities:
@@ -178,7 +170,7 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         fall, on = np.log(over_near), np.log(near / next_)
         kink, leap = on / np.maximum(fall, EPS), -on / np.maximum(-fall, EPS)
         over_last = over_near * near_over_last
-        over_low = first / _lowest_later(losses)[: batch.size]
+        over_low = first / _lowest_later(losses, batch.size)
         ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap, over_low])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
@@ -196,10 +188,10 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
     }
 
 
-def _lowest_later(cells: Cells) -> FloatArray:
-    """(n,) lowest cell after the first, strays aside, in the loss's own unit; NaN where there is none."""
-    level = np.where(cells.real, cells.middle3, np.inf)[:, 1:].min(axis=1)
-    raw = np.where(cells.log, np.exp(np.minimum(level, 700.0)), level * cells.scale)
+def _lowest_later(losses: Cells, n: int) -> FloatArray:
+    """(n,) lowest cell of train after the first, strays aside, in the loss's own unit; NaN where there is none."""
+    level = np.where(losses.real[:n], losses.middle3[:n], np.inf)[:, 1:].min(axis=1)
+    raw = np.where(losses.log[:n], np.exp(np.minimum(level, 700.0)), level * losses.scale[:n])
     return np.where(np.isfinite(level), raw, np.nan)
 
 

@@ -184,6 +184,14 @@ def take_columns(values: FloatArray, index: IntArray) -> FloatArray:
     return out
 
 
+def row_correlation(a: FloatArray, b: FloatArray, real: BoolArray | bool = True) -> FloatArray:
+    """(n,) correlation of the rows of two arrays over their real cells, 0 where one of them never changes."""
+    a, b = ((x - x.mean(axis=1, keepdims=True, where=real)) * real for x in (a, b))
+    size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    out: FloatArray = (a * b).sum(axis=1) / np.maximum(size, _TINY)
+    return out
+
+
 def resample(steps: FloatArray, values: FloatArray, size: IntArray, grid: FloatArray) -> FloatArray:
     """Linear interpolation of padded cells (n, CELLS) at grid steps (n, G); clamped at the ends."""
     if steps.shape == grid.shape and np.array_equal(steps, grid):
