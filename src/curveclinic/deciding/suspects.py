@@ -154,7 +154,8 @@ def _fares_with(metric: Cells, loss: Cells, sign: FloatArray) -> FloatArray:
     ranks = (np.where(metric.real, x, np.inf).argsort(axis=1, kind="stable") for x in (values, beside))
     rank, rank_beside = (order.argsort(axis=1, kind="stable").astype(np.float64) for order in ranks)
     made_of_it = np.abs(row_correlation(rank, rank_beside, metric.real)) > _FUNCTION
-    return np.where(made_of_it, 0.0, -row_correlation(values, beside, metric.real))
+    out: FloatArray = np.where(made_of_it, 0.0, -row_correlation(values, beside, metric.real))
+    return out
 
 
 def _read_off(loss: Cells, at: Cells) -> FloatArray:
