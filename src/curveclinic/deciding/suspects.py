@@ -165,7 +165,8 @@ def _read_off(loss: Cells, at: Cells) -> FloatArray:
 
     def place(steps: FloatArray) -> FloatArray:
         """Where steps lie on one axis that the runs share: each has a stretch of length 1, and 1 is left between."""
-        return 2.0 * row + np.clip((steps - first) / np.maximum(last - first, EPS), 0.0, 1.0)
+        share: FloatArray = np.clip((steps - first) / np.maximum(last - first, EPS), 0.0, 1.0)
+        return share + 2.0 * row
 
     out = np.zeros(at.mean.shape)
     out[at.real] = np.interp(place(at.steps)[at.real], place(loss.steps)[loss.real], loss.mean[loss.real])
