@@ -3,6 +3,7 @@
     python train.py                 # drawn runs only, about 43 minutes on 2 CPU cores
     python train.py --quick         # under 3 minutes, to see that everything works
     python train.py --resume        # goes on from the last checkpoint, e.g. in slices: --minutes 8
+    python train.py --start weights --lr 3e-4    # trains the shipped network further, on a generator that has changed
     python train.py --simulated cache.parquet --share 0.3   # with logs of simulated trainings among the drawn ones
 
 The story: workers draw labelled runs and encode them; a growing pool of them feeds the network; at the end the
@@ -28,15 +29,18 @@ import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import quantize
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME, read_sidecar
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.model.blocks import Blocks, paired, tensors
-from curveclinic.model.calibrate import calibrate, calibration_errors, f1_scores, probabilities
+from curveclinic.model.calibrate import calibrate, probabilities
 from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, encode_measured, to_shares
+from curveclinic.model.evaluation import logits_of, macro_f1, measured
 from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
+from curveclinic.model.warm_start import warm_start
 from curveclinic.ragged import IntArray
 from curveclinic.records import joined
 from curveclinic.synth.families import TRENDS
@@ -95,6 +99,7 @@ class Config:
         device: torch device.
         simulated: cache of simulated trainings, or None.
         share: of the blocks that come from it.
+        start: folder of weights to begin with, or None.
     """
 
     seed: int
@@ -109,6 +114,7 @@ class Config:
     device: str
     simulated: str | None = None
     share: float = 0.0
+    start: str | None = None
 
 
 def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], *, retold: bool = False) -> Blocks:
@@ -240,6 +246,8 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
     checkpoint = folder / "checkpoint.pt"
     if resume and checkpoint.exists():
         state = training.load(checkpoint, config.device)
+    elif config.start:
+        state |= start_from(training, config)
     held = draw((config.seed, 2, 0), min(config.held_out, 4096), tuple(TRENDS))
     pool = Pool(config, state["slice"] * 100_000)
     rng = np.random.default_rng((config.seed, 3, state["slice"]))
@@ -265,41 +273,29 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
     pool.close()
     folder.mkdir(parents=True, exist_ok=True)
     training.save(checkpoint, state)
-    return training.result, {**vars(config), **state, **_about(training.net, config, state)}
+    recipe = {**vars(config), **state, **_about(training.net, config, state)}
+    return training.result, recipe | {key: state[key] + more for key, more in state.get("earlier", {}).items()}
+
+
+def start_from(training: Training, config: Config) -> dict[str, Any]:
+    """Begins with the weights of a folder; returns what the training has behind it, and which slice of runs follows."""
+    folder = Path(str(config.start))
+    tensor = draw((config.seed, 6, 0), 2048, SEEN).tensor
+    warm_start(training.net, folder / ONNX_NAME, torch.from_numpy(tensor).float())
+    training.result.load_state_dict(training.net.state_dict())
+    before = read_sidecar(folder / SIDECAR_NAME).recipe
+    return {"slice": before["slice"], "earlier": {key: before[key] for key in ("step", "seconds", "runs")}}
 
 
 def _about(net: CurveNet, config: Config, state: dict[str, Any]) -> dict[str, Any]:
     return {
         "simulated": Path(config.simulated).name if config.simulated else None,
+        "start": Path(config.start).name if config.start else None,
         "finished": state["seconds"] >= 0.99 * config.minutes * 60,
         "parameters": parameters_of(net),
         "held_out_families": list(HELD_OUT),
         "torch": torch.__version__,
     }
-
-
-@torch.no_grad()
-def logits_of(net: CurveNet, data: Blocks, device: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Presence logits (n, 20) and spans (n, 20, 2)."""
-    net.eval()
-    presence, spans = [], []
-    for i in range(0, len(data.target), 1024):
-        batch = tensors(data, slice(i, i + 1024), device)
-        out = net(batch[0], batch[1])
-        presence.append(out[0].cpu().numpy())
-        spans.append(out[2].cpu().numpy())
-    return np.concatenate(presence).astype(np.float64), np.concatenate(spans)
-
-
-def macro_f1(net: CurveNet, data: Blocks, device: str) -> float:
-    """Macro-F1 on clear cells over labels with at least five positives."""
-    logits, _ = logits_of(net, data, device)
-    scores = f1_scores(1 / (1 + np.exp(-logits)), data.target, data.weight, dict.fromkeys(LABELS, 0.5))
-    return _mean(scores)
-
-
-def _mean(scores: dict[str, float | None]) -> float:
-    return float(np.mean([score for score in scores.values() if score is not None]))
 
 
 def evaluate(net: CurveNet, config: Config) -> tuple[dict[str, Any], dict[str, tuple[float, float]], dict[str, float]]:
@@ -315,21 +311,6 @@ def evaluate(net: CurveNet, config: Config) -> tuple[dict[str, Any], dict[str, t
     return report | measured(probability, spans, test, thresholds), calibration, thresholds
 
 
-def measured(probability: Any, spans: Any, test: Blocks, thresholds: dict[str, float]) -> dict[str, Any]:
-    """F1 and calibration error of every label, and how far onsets lie from the truth, as shares of the run."""
-    scores = f1_scores(probability, test.target, test.weight, thresholds)
-    errors = calibration_errors(probability, test.target, test.weight)
-    sure = (test.weight > 0.5) & (test.target > 0.5) & np.isfinite(test.spans[:, :, 0])
-    onset_error = np.abs(spans[:, :, 0] - test.spans[:, :, 0])[sure]
-    return {
-        "f1": {label: None if score is None else round(score, 4) for label, score in scores.items()},
-        "macro_f1": round(_mean(scores), 4),
-        "calibration_error": {label: round(error, 4) for label, error in errors.items()},
-        "onset_error_median": round(float(np.median(onset_error)), 4),
-        "onset_error_p90": round(float(np.quantile(onset_error, 0.9)), 4),
-    }
-
-
 def main() -> None:
     """Reads the command line and tells the story."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -338,6 +319,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=None, help="length of this slice (default: the whole budget)")
     parser.add_argument("--budget", type=float, default=40.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", help="folder of weights to begin with, for instance weights")
+    parser.add_argument("--lr", type=float, default=Config.lr, help="peak learning rate; with --start a tenth will do")
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"
     )
@@ -355,6 +338,8 @@ def main() -> None:
         device=args.device,
         simulated=args.simulated,
         share=args.share,
+        lr=args.lr,
+        start=args.start,
     )
     if args.quick:
         config = replace(config, minutes=1.2, pool=20_000, warm=4_000, batch=256, reuse=20.0, held_out=4_096)

@@ -47,6 +47,7 @@ from curveclinic.deciding.rules import RuleOpinion, judge, opinion_on
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import calibrate, probabilities
 from curveclinic.model.encoder import TENSOR_CHANNELS, encode
+from curveclinic.model.evaluation import logits_of
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Shape
 from curveclinic.ragged import Batch, FloatArray, IntArray
@@ -220,7 +221,7 @@ def network(variant: Variant, data: train.Blocks, steps: int, seed: int) -> Judg
         rows, pairs = train.paired(data, np.sort(rng.choice(rows_used, BATCH)))
         tensor, *others = train.tensors(data, rows, "cpu")
         training.step((blanked(variant, tensor), *others), torch.from_numpy(pairs), k / steps)
-    return lambda blocks: train.logits_of(training.result, _blanked_blocks(variant, blocks), "cpu")[0]
+    return lambda blocks: logits_of(training.result, _blanked_blocks(variant, blocks), "cpu")[0]
 
 
 def blanked(variant: Variant, tensor: torch.Tensor) -> torch.Tensor:

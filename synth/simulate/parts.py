@@ -104,7 +104,7 @@ def textured_train(rng: Rng, seen: Measured, logged: Ragged, known: FloatArray) 
 
 def measured_parts(
     seen: Measured, trend: Ragged, known: Mapping[str, FloatArray], quiet: Quantities, *, scatter: FloatArray,
-    fixed: FloatArray, cost: FloatArray,
+    fixed: FloatArray, cost: FloatArray, jumped: FloatArray,
 ) -> dict[str, FloatArray]:  # fmt: skip
     """The texture parts that `truth.judge` asks for.
 
@@ -116,6 +116,7 @@ def measured_parts(
         scatter: (n,) of the train points about their trend, in the view of the log.
         fixed: (n,) 1.0 where the data came in the same order in every epoch.
         cost: (n,) loss of an untrained model, in the log's units.
+        jumped: (n,) 1.0 where the loss may go to another level on the way, because data or weights were changed.
     """
     t, v, q = seen.cells["train_loss"], seen.cells["val_loss"], seen.quantities
     beside = q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9)
@@ -124,7 +125,7 @@ def measured_parts(
     parts["val_spike_height"] = np.where(alone, parts["val_spike_height"], 0.0)
     parts["val_spike_count"] = np.where(alone, parts["val_spike_count"], 0.0)
     parts |= _swing_parts(t, quiet) | _period_parts(t, q, scatter, fixed)
-    return parts | {"cost": cost, "idle": _idle(trend), "jumped": np.zeros(len(cost))}
+    return parts | {"cost": cost, "idle": _idle(trend), "jumped": jumped}
 
 
 def _typical(cells: Cells) -> FloatArray:

@@ -41,6 +41,9 @@ a train loss that is flat under its noise."""
 
 _SWINGS: Final = LABELS.index("oscillation")
 
+_CHANGED: Final = ("weights_lost_on_the_way", "data_changed_on_the_way")
+"""Causes after which a loss that stays higher need not be a divergence."""
+
 _NO_SWING: Final = 0.25
 """Share of what a log shows as swings that the loss on the whole train set must reach to be more than noise."""
 
@@ -125,7 +128,10 @@ def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured
     }
     cost = cache.numbers["cost"][book.row] * book.unit
     quiet = measure(_like(written.batch, dict(written.batch.channels) | written.level)).quantities
-    parts = measured_parts(seen, trend["train_loss"], known, quiet, scatter=scatter, fixed=fixed, cost=cost)
+    jumped = np.isin(cache.cause[book.row].astype(str), _CHANGED).astype(np.float64)
+    parts = measured_parts(
+        seen, trend["train_loss"], known, quiet, scatter=scatter, fixed=fixed, cost=cost, jumped=jumped
+    )
     clean = dict(written.batch.channels) | trend | written.metric
     clean |= {name: written.batch.channels[name].finite() for name in ("lr", "grad_norm")}
     return Logged(written.batch, _like(written.batch, clean), textured, parts)

@@ -1,0 +1,64 @@
+"""The way back from a shipped ONNX file to a network that can be trained on.
+
+The file is all that is kept of a training. It holds every weight, with the batch normalisations of the convolutions
+folded into them and without the optimiser's memory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from curveclinic.model.network import CurveNet
+
+
+@torch.no_grad()
+def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
+    """Gives a network the weights of an ONNX file that `export.write_weights` wrote.
+
+    The normalisations that were folded in are set so that they change nothing on runs like those given, whether the
+    batch or the running statistics are used.
+
+    Args:
+        net: the network, of the same shape; changed in place.
+        path: the ONNX file.
+        tensor: (n, channels, bins) encoded runs, several hundred.
+
+    Raises:
+        ValueError: the file holds another network than this one.
+    """
+    # copied: what onnx hands over is read-only
+    saved = {
+        part.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(part).copy())
+        for part in onnx.load(path).graph.initializer
+    }
+    wanted = net.state_dict()
+    for name, value in wanted.items():
+        if name in saved and saved[name].shape != value.shape:
+            found, expected = list(saved[name].shape), list(value.shape)
+            raise ValueError(f"{path}: {name} is {found}, this network's {expected}; another encoder or size wrote it")
+    norms = [(name, part) for name, part in net.named_modules() if isinstance(part, nn.BatchNorm1d)]
+    folded = tuple(f"{name}." for name, _ in norms if f"{name}.weight" not in saved)
+    if absent := [n for n in wanted if n not in saved and not n.startswith(folded) and "num_batches" not in n]:
+        raise ValueError(f"{path} holds no {', '.join(absent)}; expected a file that train.py wrote")
+    net.load_state_dict({name: saved[name] for name in wanted if name in saved}, strict=False)
+    x = tensor
+    for layer in net.curves:
+        if isinstance(layer, nn.BatchNorm1d):
+            _change_nothing(layer, x)
+        x = layer(x) if not isinstance(layer, nn.BatchNorm1d) else x
+
+
+def _change_nothing(norm: nn.BatchNorm1d, seen: Tensor) -> None:
+    """Sets a normalisation to undo itself on (n, channels, places) values."""
+    variance, mean = torch.var_mean(seen, dim=(0, 2), correction=0)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_((variance + norm.eps).sqrt())
+    norm.bias.copy_(mean)
