@@ -2,6 +2,7 @@
 
     python benchmarks/accuracy.py ../shared/clinic_runs/dev.jsonl.gz
     python benchmarks/accuracy.py ../shared/real_runs/dev.jsonl --mistakes mistakes.csv
+    python benchmarks/accuracy.py benchmarks/read_runs/labels.jsonl --curves ../shared/real_runs/unlabelled.jsonl.gz
 
 Per label: precision, recall, F1, the F1 at the best threshold in hindsight (best_f1: all that better thresholds could
 gain), average precision (ties averaged), calibration error (10 equal bins over scored cells). Over labels: their means
@@ -159,13 +160,14 @@ def _interval(row: Row | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, help="labelled runs, JSON lines")
+    parser.add_argument("--curves", type=Path, help="JSON lines with the curves, where the labels stand alone")
     parser.add_argument("--out", type=Path, help="CSV of all values (default: results/accuracy_<folder>.csv)")
     parser.add_argument("--mistakes", type=Path, help="also write every wrong cell to this CSV")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap resamples")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    records = load_records(options.records)
-    told = [record.run for record in load_records(options.records, num_classes=True)]
+    records = load_records(options.records, curves=options.curves)
+    told = [record.run for record in load_records(options.records, curves=options.curves, num_classes=True)]
     found = opinions([record.run for record in records]) | {"whole, told classes": whole(told)}
     rows = list(rows_of(found, records, scores.resamples(len(records), options.draws, options.seed)))
     print_summary(rows)

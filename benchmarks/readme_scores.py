@@ -17,8 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belo
 
 import readme_sections as sections
 from marked import fill
-from readme_sections import NO_WEIGHTS, ROOT, table
+from readme_parts import NO_WEIGHTS, ROOT, sidecar, table
 from tables import measured_with, shipped
+from yardstick import RESULTS
 
 from curveclinic.deciding.sidecar import INT8_NAME, ONNX_NAME
 from curveclinic.labels import LABELS
@@ -49,7 +50,7 @@ RECIPE = {
 
 def scores() -> str:
     """The block of the README."""
-    weights = "" if sections.sidecar() else NO_WEIGHTS
+    weights = "" if sidecar() else NO_WEIGHTS
     accurate = (sections.family_out().paragraph(), sections.own_trainings().paragraph())
     return (
         _joined(weights, *accurate, sections.peers_in_short(), sections.speed_in_short()) or "Nothing was measured yet."
@@ -67,7 +68,7 @@ def _joined(*parts: str) -> str:
 
 def recipe() -> str:
     """How the shipped weights were made."""
-    body = sections.sidecar()
+    body = sidecar()
     if not body:
         return NO_WEIGHTS
     sizes = {key: _kib(name) for key, name in (("size", ONNX_NAME), ("int8_size", INT8_NAME))}
@@ -95,7 +96,7 @@ def _filled(template: str, known: dict[str, Any]) -> str:
 
 def by_label() -> str:
     """The numbers of every label."""
-    body = sections.sidecar()
+    body = sidecar()
     if not body:
         return ""
     return table(
@@ -127,7 +128,7 @@ def numbers() -> str:
 def stale() -> list[str]:
     """CSV files that were measured with other weights or answers than are shipped."""
     now = shipped()
-    return [name for name, then in measured_with(sections.RESULTS).items() if then != now]
+    return [name for name, then in measured_with(RESULTS).items() if then != now]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "docs"))  # marked.py belongs to the documentation's scripts
 
 from marked import fill
-from readme_sections import ROOT, YARDSTICKS, Cells, rows, table
+from readme_parts import ROOT, YARDSTICKS, Cells, rows, table
 
 RUNS = 100_000_000
 CORES = 64

@@ -43,14 +43,16 @@ class Record:
     cause: str = ""
 
 
-def load_records(path: Path, *, num_classes: bool = False) -> list[Record]:
+def load_records(path: Path, *, curves: Path | None = None, num_classes: bool = False) -> list[Record]:
     """Reads a JSON-lines file, gzipped or not.
 
     Args:
         path: the file.
+        curves: another such file that holds, under the same ids, what this one leaves out.
         num_classes: hand over the number of classes where it is known.
     """
-    return [_record(body, num_classes=num_classes) for body in _lines(path)]
+    whole = {body["id"]: body for body in _lines(curves)} if curves else {}
+    return [_record(whole.get(body["id"], {}) | body, num_classes=num_classes) for body in _lines(path)]
 
 
 def truth_of(records: Sequence[Record]) -> FloatArray:

@@ -53,6 +53,26 @@ def overfit_likelihood(rng: Rng, n: int) -> Draw:
     }
 
 
+def overfit_far_below(rng: Rng, n: int) -> Draw:
+    """A long descent, often from an untrained value, then val turns: little beside its drop, much beside its low."""
+    low = log_uniform(rng, 0.02, 0.5, n)
+    floor = low * rng.uniform(0.02, 0.8, n)
+    return overfit(rng, n) | {
+        "floor": floor,
+        "val_floor": (low - floor) / (1 - floor),
+        "rise": log_uniform(rng, 0.08, 1.2, n) * low / (1 - low),
+        "rise_at": rng.uniform(0.08, 0.7, n),
+        "val_power": rng.uniform(0.9, 1.4, n),
+        "val_noise": log_uniform(rng, 1e-3, 0.05, n),
+        "val_noise_power": full(n, 1.0),
+        "rate": log_uniform(rng, 20, 800, n),
+        "stick": np.where(rng.random(n) < 0.3, log_uniform(rng, 0.5, 30.0, n), 0.0),
+        "stick_rate": log_uniform(rng, 50, 2000, n),
+        "window_start": np.where(rng.random(n) < 0.7, 0.0, rng.uniform(0.0, 0.02, n)),
+        "has_val": full(n, 1.0),
+    }
+
+
 def overfit_after_drop(rng: Rng, n: int) -> Draw:
     """Val falls at an lr drop and climbs afterwards."""
     return overfit(rng, n) | {

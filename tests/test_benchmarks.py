@@ -26,7 +26,7 @@ from curveclinic.deciding.definitions import label_degrees
 from curveclinic.deciding.rules import judge
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, TRAITS
 from curveclinic.model.calibrate import calibration_error
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
@@ -244,6 +244,16 @@ def test_records_are_read_with_their_non_finite_values_and_without_their_context
     assert without_positive([found]).tolist() == [False]
 
 
+def test_curves_that_lie_elsewhere_are_found_by_their_id(tmp_path):
+    labels, curves = tmp_path / "labels.jsonl", tmp_path / "curves.jsonl"
+    labels.write_text(json.dumps({"id": "b", "family": "f", "positive": ["overfitting"], "negative": []}) + "\n")
+    bodies = [{"id": name, "curves": {"train_loss": curve([1, 2], [k, k])}} for k, name in enumerate("abc")]
+    curves.write_text("".join(json.dumps(body) + "\n" for body in bodies))
+    [found] = load_records(labels, curves=curves)
+    assert found.run.channels["train_loss"].values.tolist() == [1, 1]
+    assert (found.family, found.positive) == ("f", {"overfitting"})
+
+
 def test_thinning_keeps_every_fourth_point_of_each_channel_from_the_first():
     run = Run.from_arrays({"train_loss": ([2, 4, 6, 8, 10], [5, 4, 3, 2, 1]), "lr": [9, 8, 7]})
     kept = robustness.thinned(run, 4).channels
@@ -348,6 +358,18 @@ def test_our_labelled_trainings_are_whole(folder, runs, quiet):
             assert not all(np.isfinite(loss.values).all() for loss in losses)
 
 
+@pytest.mark.parametrize(("folder", "runs", "quiet"), [("read_runs", 316, 186), ("kept_runs", 173, 100)])
+def test_labels_of_real_logs_are_whole(folder, runs, quiet):
+    lines = (Path(tables.__file__).parent / folder / "labels.jsonl").read_text().splitlines()
+    read = [json.loads(line) for line in lines]
+    assert len(read) == len({body["id"] for body in read}) == runs
+    assert sum(not body["positive"] for body in read) == quiet
+    for body in read:
+        assert set(body) == {"id", "family", "positive", "negative"}  # no curves of others
+        assert not set(body["positive"]) & set(body["negative"])
+        assert set(body["positive"] + body["negative"]) <= set(LABELS)
+
+
 YARDSTICKS = os.environ.get("CURVECLINIC_YARDSTICKS")
 needs_yardsticks = pytest.mark.skipif(YARDSTICKS is None, reason="CURVECLINIC_YARDSTICKS names no folder")
 FILES = (("clinic_runs", "dev.jsonl.gz"), ("real_runs", "dev.jsonl"))
@@ -362,6 +384,18 @@ def test_yardsticks_hold_what_their_readme_counts(place, runs, clear, overfittin
     truth = truth_of(records)[:, LABELS.index("overfitting")]
     assert (len(records), int(without_positive(records).sum())) == (runs, clear)
     assert ((truth == 1).sum(), (truth == 0).sum()) == overfitting
+
+
+@needs_yardsticks
+@pytest.mark.parametrize("folder", ["read_runs", "kept_runs"])
+def test_labels_that_stand_alone_find_their_curves(folder):
+    labels = Path(tables.__file__).parent / folder / "labels.jsonl"
+    records = load_records(labels, curves=Path(YARDSTICKS, "real_runs", "unlabelled.jsonl.gz"))
+    for record in records:
+        checked = record.positive | record.negative
+        assert all(
+            any(name in record.run.channels for name in group) for label in checked for group in TRAITS[label].needs
+        )
 
 
 @needs_yardsticks

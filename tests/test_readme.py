@@ -6,6 +6,7 @@ from pathlib import Path
 import marked
 import pictures
 import pytest
+import readme_parts
 import readme_scores
 import readme_sections
 import scale_page
@@ -50,9 +51,9 @@ def test_tables_are_what_the_session_writes(text, name, expected) -> None:
         (README, "scores", readme_scores.scores),
         (DETAILS, "details", readme_scores.details),
         (CARD, "numbers", readme_scores.numbers),
-        (SCALE, "scale", lambda: scale_page.cost(readme_sections.rows("scan"))),
-        (SCALE, "growth", lambda: scale_page.growth(readme_sections.rows("scan"))),
-        (SCALE, "fast", lambda: scale_page.fast(readme_sections.rows("quantized"))),
+        (SCALE, "scale", lambda: scale_page.cost(readme_parts.rows("scan"))),
+        (SCALE, "growth", lambda: scale_page.growth(readme_parts.rows("scan"))),
+        (SCALE, "fast", lambda: scale_page.fast(readme_parts.rows("quantized"))),
     ],
     ids=["README.md", "scores.md", "MODEL_CARD.md", "scale.md, cost", "scale.md, growth", "scale.md, fast"],
 )
@@ -149,15 +150,17 @@ def written(folder: Path, name: str, *lines: str) -> None:
 
 
 def test_scores_without_results(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(readme_sections, "RESULTS", tmp_path)
-    monkeypatch.setattr(readme_sections, "sidecar", dict)
-    assert readme_scores.scores() == readme_sections.NO_WEIGHTS
-    assert readme_scores.numbers() == readme_sections.NO_WEIGHTS
+    monkeypatch.setattr(readme_parts, "RESULTS", tmp_path)
+    for module in (readme_sections, readme_scores):
+        monkeypatch.setattr(module, "sidecar", dict)
+    assert readme_scores.scores() == readme_parts.NO_WEIGHTS
+    assert readme_scores.numbers() == readme_parts.NO_WEIGHTS
 
 
 def test_scores_of_results(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(readme_sections, "RESULTS", tmp_path)
-    monkeypatch.setattr(readme_sections, "sidecar", lambda: {"decided_by_rule": ["non_finite"]})
+    monkeypatch.setattr(readme_parts, "RESULTS", tmp_path)
+    for module in (readme_sections, readme_scores):
+        monkeypatch.setattr(module, "sidecar", lambda: {"decided_by_rule": ["non_finite"]})
     written(
         tmp_path, "thresholds", "yardstick,judge,measure,value",
         "real_runs,whole,macro_f1,0.8123", "real_runs,whole,false_alarm,0.051", "all,network,threshold overfitting,0.5",

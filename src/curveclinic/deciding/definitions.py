@@ -33,7 +33,8 @@ def _no_schedule(q: Names) -> Statement:
 
 def _overfitting(q: Names) -> Statement:
     falls = any_of(above(q["t_after_low"], 0.005, 0.03), below(q["t_floor"], 0.08, 0.25))
-    return all_of(any_of(_val_rises(q), _gap_widens(q)), falls, _learns(q), 1.0 - _delayed_generalization(q))
+    turns = any_of(_val_rises(q), _val_rises_from_far_below(q), _gap_widens(q))
+    return all_of(turns, falls, _learns(q), 1.0 - _delayed_generalization(q))
 
 
 def _improved_before(q: Names) -> Statement:
@@ -46,12 +47,32 @@ def _val_rises(q: Names) -> Statement:
     return all_of(
         above(q["v_rise_drop"], 0.07, 0.15),
         above(q["v_rise_snr"], 3.0, 5.0),
-        above(q["v_rise_noise"], 0.6, 1.5),
+        any_of(above(q["v_rise_noise"], 0.6, 1.5), _many_rise(q)),
         above(q["v_rise_rel"], 0.015, 0.04),
         # in a thinned log the minimum is the first point; then val starts below what train began with
         any_of(all_of(above(q["v_drop_rel"], 0.002, 0.01), above(q["v_drop_snr"], 0.3, 1.5)), _improved_before(q)),
         # train does not rise with it, as after a warm restart
         above(q["gap_growth_v"], 0.02, 0.06),
+    )
+
+
+def _many_rise(q: Names) -> Statement:
+    """Val jumps about more than it rises, but so many points leave no doubt about their mean, and it rises far."""
+    return all_of(
+        above(q["v_rise_noise"], 0.35, 0.8), above(q["v_rise_snr"], 7.0, 12.0), above(q["v_rise_rel"], 0.2, 0.5)
+    )
+
+
+def _val_rises_from_far_below(q: Names) -> Statement:
+    """After a long descent a tenth of the drop is a multiple of the lowest loss: a rise by a seventh of that is one."""
+    return all_of(
+        above(q["v_rise_rel"], 0.07, 0.14),
+        above(q["v_rise_drop"], 0.02, 0.045),
+        above(q["v_rise_snr"], 4.0, 8.0),
+        above(q["v_rise_noise"], 1.5, 4.0),
+        above(q["gap_growth_level"], 0.12, 0.22),
+        below(q["v_low_at"], 0.6, 0.75),
+        above(q["v_drop_rel"], 0.3, 0.6),
     )
 
 

@@ -96,6 +96,7 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         "gap_end": gap_end,
         "gap_growth_v": growth / v_range,
         "gap_growth_t": growth / t_range,
+        "gap_growth_level": known * growth / v_end_size,
         "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
         "gap_level": np.abs(gap_end) / v_end_size,
         # below 1: what val logs first is better than what train began with, so it has improved before

@@ -76,6 +76,8 @@ def _overfitting(case: _Case) -> str:
         )
     text += f" and {_ends(val)}"
     back = share(val.end - low, val.start - low)
+    if low > 0 and 0 < (back or 0) < _RISEN:
+        text += f", {percent((val.end - low) / low)} above that"
     if val.start > low and back is not None:
         above = f", above its start of {value(val.start)}"
         text += above if back > 1 else f", which takes back {percent(back)} of its drop from {value(val.start)}"
