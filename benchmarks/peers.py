@@ -3,7 +3,8 @@
     python -m venv ../peers && . ../peers/bin/activate      # they stay out of the environment of development
     pip install . runmedic==0.1.1 trainspotter==0.2.6 trainproof==0.22.0 training-doctor==0.1.0 sk-autod==0.1.1 \\
         epochix==0.7.36 aicoach==0.1.0
-    python benchmarks/peers.py ../shared/real_runs/dev.jsonl ../shared/clinic_runs/dev.jsonl.gz
+    python benchmarks/peers.py ../shared/real_runs/dev.jsonl ../shared/clinic_runs/dev.jsonl.gz \\
+        benchmarks/read_runs/labels.jsonl --curves ../shared/real_runs/unlabelled.jsonl.gz
 
 Per judge and yardstick: F1 of each label with at least five positives; macro-F1 over all of those (what a judge does
 not know, it does not find) and over those that it claims to know, ours on the same labels under `macro_f1 on <peer>`.
@@ -174,6 +175,7 @@ def columns_of(peer: Peer) -> IntArray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("records", type=Path, nargs="+", help="labelled runs, JSON lines")
+    parser.add_argument("--curves", type=Path, help="JSON lines with the curves, where labels stand alone")
     parser.add_argument("--out", type=Path, default=RESULTS / "peers.csv", help="CSV")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap resamples")
     options = parser.parse_args()
@@ -182,7 +184,7 @@ def main() -> None:
     rows: list[Row] = []
     for path in options.records:
         yardstick = path.resolve().parent.name
-        rows += rows_of(yardstick, load_records(path), judges, options.draws)
+        rows += rows_of(yardstick, load_records(path, curves=options.curves), judges, options.draws)
         rows += [_absent(yardstick, peer) for peer in PEERS if not releases[peer.package]]
     print_table([row for row in rows if not row["label"]])
     write_scores(rows, options.out)

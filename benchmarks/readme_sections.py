@@ -315,7 +315,7 @@ def peers() -> Section:
 
 
 def peers_in_short() -> str:
-    """One sentence on peers, with the range over them and both yardsticks."""
+    """One sentence on peers, with the range over them and the yardsticks."""
     cell = {(r["yardstick"], r["judge"], r["measure"]): r for r in rows("peers") if not r["label"]}
     theirs = {(yard, judge) for yard, judge, measure in cell if measure == "macro_f1_claimed"}
     if not theirs:

@@ -50,6 +50,8 @@ TRENDS: Final[dict[str, Family]] = {
     "overfit_memorise": Family(3.0, val_faults.overfit_memorise),
     "overfit_likelihood": Family(1.5, val_faults.overfit_likelihood),
     "overfit_far_below": Family(4.0, val_faults.overfit_far_below),
+    "overfit_settled": Family(4.0, val_faults.overfit_settled),
+    "val_lags": Family(1.5, val_faults.val_lags),
     "overfit_after_drop": Family(1.0, val_faults.overfit_after_drop),
     "overfit_after_plateau": Family(2.0, val_faults.overfit_after_plateau),
     "underfit": Family(6.0, train_faults.underfit),

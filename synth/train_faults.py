@@ -44,11 +44,11 @@ def no_learning(rng: Rng, n: int) -> Draw:
 
 
 def settles_at_chance(rng: Rng, n: int) -> Draw:
-    """Falls from a bad first guess to the cost of a chance prediction within a few points, then noise."""
+    """Falls from a bad first guess, or from what a first step threw away, to the cost of chance, then noise."""
     return {
         "train_mode": ints(n, 1),
         "train_drift": -log_uniform(rng, 1e-4, 0.02, n),
-        "stick": log_uniform(rng, 0.01, 0.3, n),
+        "stick": np.where(rng.random(n) < 0.6, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 20.0, n)),
         "stick_rate": log_uniform(rng, 50, 2000, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.005, n),

@@ -73,6 +73,35 @@ def overfit_far_below(rng: Rng, n: int) -> Draw:
     }
 
 
+def overfit_settled(rng: Rng, n: int) -> Draw:
+    """Val is done early and stays where it is, or nearly, while train falls on and on."""
+    return overfit(rng, n) | {
+        "rise": np.where(rng.random(n) < 0.5, 0.0, log_uniform(rng, 0.003, 0.12, n)),
+        "rise_at": rng.uniform(0.05, 0.6, n),
+        "val_floor": rng.uniform(0.2, 0.8, n),
+        "val_power": log_uniform(rng, 1.2, 4.0, n),
+        "floor": log_uniform(rng, 1e-4, 0.3, n),
+        "decay": pick(rng, {DECAY["exponential"]: 4, DECAY["power"]: 2, DECAY["two_phase"]: 2, DECAY["log"]: 1}, n),
+        "rate": log_uniform(rng, 3, 40, n),
+        "val_noise": log_uniform(rng, 1e-4, 0.04, n),
+        "has_val": full(n, 1.0),
+    }
+
+
+def val_lags(rng: Rng, n: int) -> Draw:
+    """Train is learnt within a few points, val follows at its own pace: an average of weights, a harder task."""
+    return {
+        "rate": log_uniform(rng, 10, 400, n),
+        "floor": log_uniform(rng, 1e-3, 0.4, n),
+        "val_power": log_uniform(rng, 0.08, 0.6, n),
+        "val_floor": rng.uniform(0.0, 0.5, n),
+        "val_start": 1 + rng.normal(0, 0.03, n),
+        "val_noise": log_uniform(rng, 1e-4, 0.03, n),
+        "noise": log_uniform(rng, 3e-4, 0.1, n),
+        "has_val": full(n, 1.0),
+    }
+
+
 def overfit_after_drop(rng: Rng, n: int) -> Draw:
     """Val falls at an lr drop and climbs afterwards."""
     return overfit(rng, n) | {

@@ -97,7 +97,7 @@ def test_the_table_has_ours_on_a_peers_labels_and_a_row_for_the_absent(tmp_path,
     monkeypatch.setattr(peers, "PEERS", (here, gone))
     monkeypatch.setattr(peers, "installed", lambda one: "1.0" if one is here else "")
     labelled = [record(["divergence"], train_loss=1 / FALLING)] * 5 + [record((), ["divergence", "loss_spikes"])] * 5
-    monkeypatch.setattr(peers, "load_records", lambda path: labelled)
+    monkeypatch.setattr(peers, "load_records", lambda path, curves: labelled)
     monkeypatch.setattr(peers, "ours", lambda name, records: peers.answer_of(peer(lambda run: set()), records))
     out = tmp_path / "peers.csv"
     monkeypatch.setattr(sys, "argv", ["peers.py", "yard/dev.jsonl", "--out", str(out), "--draws", "5"])

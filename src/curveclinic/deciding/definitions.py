@@ -77,15 +77,14 @@ def _val_rises_from_far_below(q: Names) -> Statement:
 
 
 def _gap_widens(q: Names) -> Statement:
-    """Val is flat for the last half while train goes on falling."""
+    """Val has settled for the last half while train goes on falling: the gap grows well beyond what it was then."""
     return all_of(
-        below(q["v_low_at"], 0.5, 0.65),
+        below(q["v_settled_at"], 0.35, 0.47),
         below(q["v_flat_late"], 0.12, 0.25),
-        above(q["gap_growth_v"], 0.25, 0.6),
-        above(q["t_late_log_fall"], 0.4, 1.2),
-        above(q["gap_ratio"], 1.5, 2.5),
-        above(q["v_rise_drop"], 0.02, 0.05),
-        above(q["v_drop_rel"], 0.05, 0.15),
+        above(q["gap_since_level"], 0.15, 0.3),
+        above(q["gap_since_share"], 0.35, 0.5),
+        above(q["t_late_log_fall"], 0.12, 0.3),
+        above(q["v_drop_rel"], 0.03, 0.08),
     )
 
 
@@ -94,7 +93,7 @@ def _underfitting(q: Names) -> Statement:
     return all_of(
         # a small improvement, but one
         below(q["t_drop_rel"], 0.25, 0.35),
-        above(q["t_drop_rel"], 0.04, 0.09),
+        above(q["t_drop_rel"], 0.025, 0.05),
         above(q["t_drop_snr"], 3.0, 6.0),
         # then a plateau
         above(q["t_plateau"], 0.3, 0.45),
@@ -123,8 +122,10 @@ def _not_learning(q: Names) -> Statement:
 
 def _settles_at_once(q: Names) -> Statement:
     """A bad first guess becomes that of a chance prediction, and that is all; a metric that stays put confirms it."""
-    little = any_of(below(q["t_drop_rel"], 0.01, 0.045), all_of(below(q["t_drop_rel"], 0.06, 0.12), _metric_stays(q)))
-    return all_of(little, above(q["t_plateau"], 0.85, 0.93))
+    little = below(q["t_drop_rel"], 0.01, 0.045)
+    # however much was lost in the first step
+    stuck = all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), below(q["near_over_last"], 1.03, 1.06)), _metric_stays(q))
+    return all_of(any_of(little, stuck), above(q["t_plateau"], 0.85, 0.93))
 
 
 def _metric_stays(q: Names) -> Statement:
@@ -412,6 +413,10 @@ def _delayed_generalization(q: Names) -> Statement:
         # val is bad beside it, for long
         above(q["bad_gap"], 0.25, 0.5),
         above(q["bad_share"], 0.06, 0.16),
+        # not that it merely falls more slowly than train: it stays up there first, or has climbed
+        any_of(
+            above(q["late_wait"], 0.4, 0.55), above(q["late_of_all"], 0.85, 0.98), above(q["late_climb"], 0.05, 0.15)
+        ),
         # and then falls
         above(q["late_fall"], 0.35, 0.6),
         above(q["late_fall_rel"], 0.15, 0.35),

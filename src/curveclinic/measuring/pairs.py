@@ -23,6 +23,9 @@ from curveclinic.ragged import BoolArray, FloatArray, IntArray
 _FIFTH = 0.84
 """Standard deviations that a fifth of normal deviates exceed."""
 
+_SETTLED = 0.08
+"""A val loss within this share of its range, and of its size, from its lowest level has settled."""
+
 _FIT = 0.15
 """A train loss within this share of its range from its lowest level is low."""
 
@@ -92,11 +95,16 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     t_first, t_half, t_last = (np.maximum(t[:, place], EPS) for place in (0, half, -1))
     t_end_size, v_end_size = split_losses(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
+    settled = _settled(pair, positive)
+    gap_settled = v[pair.row, settled] - t[pair.row, settled]
     return {
         "gap_end": gap_end,
         "gap_growth_v": growth / v_range,
         "gap_growth_t": growth / t_range,
         "gap_growth_level": known * growth / v_end_size,
+        "v_settled_at": settled / (width - 1),
+        "gap_since_level": known * (gap_end - gap_settled) / v_end_size,
+        "gap_since_share": (gap_end - gap_settled) / np.maximum(gap_end, EPS),
         "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
         "gap_level": np.abs(gap_end) / v_end_size,
         # below 1: what val logs first is better than what train began with, so it has improved before
@@ -111,6 +119,13 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
         # what val can be held against: train's fall since val was first looked at
         "t_fall_beside": (t[:, 0] - pair.t_low) / np.maximum(np.abs(t[:, 0]), EPS),
     }
+
+
+def _settled(pair: _Pair, positive: BoolArray) -> IntArray:
+    """(n,) column from which on val is near its lowest level, were it not for a rise."""
+    near = np.where(positive, np.minimum(pair.v_range, np.abs(pair.v_low)), pair.v_range)
+    column: IntArray = (pair.v <= (pair.v_low + _SETTLED * near)[:, None]).argmax(axis=1)
+    return column
 
 
 def _deviations(raw: FloatArray, losses: Level, size: FloatArray, unit: FloatArray) -> FloatArray:
@@ -189,6 +204,9 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
     low = reduced_from(np.minimum, v, worst_at)
     fall = peak - low
     bad = fitted & (v > (low + 0.6 * fall)[:, None])
+    begun, most = ((column >= worst_at[:, None]) & (v < (low + left * fall)[:, None]) for left in (0.8, 0.4))
+    begun[:, -1] = most[:, -1] = True  # at the end where it does not get that far
+    waited, taken = begun.argmax(axis=1) - fit_at, most.argmax(axis=1) - fit_at
     halved = (column > worst_at[:, None]) & (v < (low + 0.5 * fall)[:, None])
     halved[:, -1] = True  # it lasts to the end where there is none
     relative = fall / np.maximum(np.abs(peak), EPS)
@@ -202,6 +220,10 @@ def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantiti
         "late_fall_rel": relative,
         "late_fall_error": fall / np.maximum(error * v_range, EPS),
         "bad_share": row_count(bad) / width,
+        # what falls like an exponential spends a quarter of the time on the first fifth of the way
+        "late_wait": waited / np.maximum(taken, 1),
+        "late_of_all": fall / np.maximum(v[:, 0] - low, EPS),
+        "late_climb": (peak - np.minimum.accumulate(v, axis=1)[row, worst_at]) / np.maximum(fall, EPS),
         "bad_gap": (worst - t[row, worst_at]) / np.maximum(np.abs(worst), EPS),
         "late_fall_at": worst_at / (width - 1),
         "fit_step": fit_step,
