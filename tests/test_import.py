@@ -34,7 +34,10 @@ EXTRAS = (
     "tensorboard",
 )
 NEED_TRAIN = {
-    *(f"curveclinic.model.{name}" for name in ("network", "training", "export", "blocks", "int8", "int8_graph")),
+    *(
+        f"curveclinic.model.{name}"
+        for name in ("network", "training", "evaluation", "export", "warm_start", "blocks", "int8", "int8_graph")
+    ),
     *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),
 }
 ROOT = Path(__file__).parent.parent

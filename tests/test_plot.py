@@ -26,7 +26,8 @@ def test_losses_and_span():
     assert axis.get_yscale() == "log"
     assert axis.get_title(loc="left") == "exp7 (runs/log.csv): overfitting"
     shade = axis.patches[0]
-    assert (shade.get_x(), shade.get_width()) == (30.0, 30.0)
+    corners = shade.get_extents().transformed(axis.transData.inverted())
+    assert (corners.x0, corners.x1) == pytest.approx((30.0, 60.0))
     assert shade.get_label() == "overfitting, from step 30 on"
 
 

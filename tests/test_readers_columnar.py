@@ -151,7 +151,7 @@ def test_a_small_file_may_repeat_a_value_but_not_without_end(tmp_path):
     _one_value(path, 1, 1_000_000)
     assert len(read_file(path)[0].channels["train_loss"]) == 1_000_000
     _one_value(path, 1, 10_000_000)
-    expected = r"a table of 76 MB in a file of \d+ bytes, expected at most 64 MB where values only repeat; keep "
+    expected = r"a table of 76 MB in a file of [\d,]+ bytes, expected at most 64 MB where values only repeat; keep "
     with pytest.raises(LogError, match=expected):
         read_file(path)
     with pytest.raises(LogError, match=expected):

@@ -233,6 +233,8 @@ def as_number(value: Any) -> float | None:
 
 
 def _number(name: str, value: Any) -> float:
+    if hasattr(value, "as_py"):  # older Arrow scalars are no numbers
+        value = value.as_py()
     if _is_missing(value):
         return np.nan
     if isinstance(value, str):

@@ -120,8 +120,8 @@ class Tally:
         self.verdicts.update(_counts(rows["verdict"].drop_null()))
         self.unreadable += _counts(rows["status"]).get("error", 0)
         found = rows.filter(pc.equal(rows["verdict"], "findings")).combine_chunks()
-        lists = found["labels"].combine_chunks()
-        pairs = pc.binary_join_element_wise(pc.list_flatten(lists), pc.list_flatten(found["severities"]), _JOINT)
+        lists, severities = (found[name].combine_chunks() for name in ("labels", "severities"))
+        pairs = pc.binary_join_element_wise(pc.list_flatten(lists), pc.list_flatten(severities), _JOINT)
         for pair, count in _counts(pairs).items():
             label, _, severity = pair.partition(_JOINT)
             self.found[label, severity] += count
