@@ -46,12 +46,12 @@ def settling(drop, metric):
 def test_settling_at_chance_at_once_is_idleness_where_the_metric_stays_put():
     flickers = np.where(np.random.default_rng(1).random(80) < 0.5, 0.496, 0.504)
     label = LABELS.index("not_learning")
-    cases = [(0.07, flickers), (0.07, None), (0.07, np.linspace(0.5, 0.69, 80)), (0.3, flickers)]
-    still, alone, moved, far = degrees_of(*(settling(*case) for case in cases))[:, label]
-    assert still == 1.0
+    cases = [(0.07, flickers), (0.07, None), (0.07, np.linspace(0.5, 0.69, 80)), (5.0, flickers), (5.0, None)]
+    still, alone, moved, thrown, fell = degrees_of(*(settling(*case) for case in cases))[:, label]
+    assert still == thrown == 1.0  # however much the first step threw away
     assert alone < 0.5
     assert moved == alone
-    assert far == 0.0
+    assert fell == 0.0
 
 
 def test_a_loss_that_has_lost_most_of_what_it_learnt_diverges_before_it_is_back_at_its_start():
@@ -126,3 +126,53 @@ def test_degrees_lie_between_0_and_1():
     assert found.shape == (len(SHOWS) + len(BENIGN), len(LABELS))
     assert found.min() >= 0.0
     assert found.max() <= 1.0
+
+
+X = np.linspace(0, 1, 100)
+
+
+def overfits(train, val):
+    return degrees_of({"train_loss": train, "val_loss": val})[0, LABELS.index("overfitting")]
+
+
+def test_val_that_settles_overfits_where_the_gap_grows_well_beyond_what_it_was():
+    val = 0.62 + 0.2 * np.exp(-25 * X)
+    assert overfits(0.3 + 0.3 * np.exp(-25 * X) + 0.3 * (1 - X), val) == 1.0
+    assert overfits(0.3 + 0.3 * np.exp(-25 * X) + 0.05 * (1 - X), val) == 0.0  # train has settled, too
+    late = 0.62 + 1.5 * np.exp(-4 * X)
+    assert overfits(0.05 + 1.5 * np.exp(-4 * X) + 0.3 * (1 - X), late) < 0.5  # val is not yet flat half way
+
+
+def test_after_a_long_descent_a_rise_counts_beside_the_lowest_loss():
+    fall, rise = np.exp(-15 * X), np.clip(X - 0.3, 0, None)
+    train = 0.05 + 6 * fall + 0.03 * (1 - X)
+    assert overfits(train, 0.3 + 6 * fall + 0.5 * rise) == 1.0  # 5 % of its drop, but more than its lowest
+    assert overfits(train, 0.3 + 6 * fall + 0.04 * rise) == 0.0
+    assert overfits(train + 0.2 * rise, 0.3 + 6 * fall + 0.15 * rise) < 0.5  # train rises with it
+
+
+def test_many_jumpy_points_that_rise_far_on_average_rise():
+    jumps = np.exp(0.6 * np.random.default_rng(0).standard_normal(1500))
+    x = np.linspace(0, 1, 1500)
+    train, fall = 0.1 + 0.9 * np.exp(-15 * x), 0.4 + 0.6 * np.exp(-15 * x)
+    assert overfits(train, (fall + 0.5 * np.clip(x - 0.2, 0, None)) * jumps) >= 0.8
+    assert overfits(train, fall * jumps) < 0.5
+
+
+@pytest.mark.parametrize("pace", [20, 35, 60])
+def test_val_that_is_merely_slower_is_not_delayed(pace):
+    x, label = np.arange(120), LABELS.index("delayed_generalization")
+    train = 0.05 + 2.25 * np.exp(-x / 6)
+    slower = 0.8 + 1.5 * np.exp(-x / pace)
+    waits = 0.8 + 1.5 / (1 + np.exp((x - 70) / 6))
+    climbs = 0.8 + 1.5 * np.exp(-x / 6) + 2.0 * np.exp(-(((x - 40) / 20) ** 2))
+    found = degrees_of(*({"train_loss": train, "val_loss": val} for val in (slower, waits, climbs)))[:, label]
+    assert found[0] < 0.2
+    assert (found[1:] == 1.0).all()
+
+
+def test_four_percent_and_no_more_is_an_early_plateau():
+    loss = 0.2 + 0.012 * np.exp(-20 * X) + np.random.default_rng(0).normal(0, 2e-4, 100)
+    found = degrees_of({"train_loss": loss, "val_loss": loss + 1e-3})[0]
+    assert found[LABELS.index("underfitting")] > 0.9
+    assert found[LABELS.index("not_learning")] < 0.5
