@@ -13,7 +13,7 @@ from curveclinic.synth.generate import TREND_NAMES
 pytest.importorskip("scipy")
 
 HEALTHY = ("plain", "clean_decay", "memorised_flat", "fine_tuning", "five_epochs", "language_model", "scheduled",
-           "cyclic", "level_jump", "val_wobble", "first_epochs", "negative")  # fmt: skip
+           "cyclic", "level_jump", "val_wobble", "first_epochs", "negative", "val_lags")  # fmt: skip
 """Families without an injected fault whose runs are mostly free of any clear symptom."""
 
 INJECTED = {
