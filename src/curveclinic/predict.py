@@ -72,7 +72,8 @@ def predict_pathology(
         curves: a mapping channel -> values or (steps, values), a `Run`, a table, a framework's history, or a list
             of such; docs/python.md lists all of them.
         num_classes: number of classes, where known: tells what a chance prediction costs.
-        metric_goal: "max" when a larger metric is better, "min" when a smaller one is; None infers it.
+        metric_goal: "max" when a larger metric is better, "min" when a smaller one is; None infers it from the
+            metric's name, or else from how it falls with its loss.
 
     Returns:
         One `Diagnosis` for one run, a list in the same order for many.
@@ -136,6 +137,7 @@ class _Rows:
         self.rule_present = _by_row(n, rules.present.nonzero())
         self.checked = rules.checked.tolist()
         self.silent = silent
+        self.smaller_is_better, self.notes = decided.smaller_is_better.tolist(), decided.notes
         self.likely = _likely(decided, self.present, silent, causes)
 
 
@@ -169,7 +171,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         findings=findings,
         unchecked=reasons,
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
-        message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run))),
+        message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run), *rows.notes.get(i, ()))),
         run=run,
         stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
         likely_causes=rows.likely[i],
@@ -184,7 +186,7 @@ def _sweep_notes(run: Run) -> tuple[str, ...]:
 def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
     label, model_probability = LABELS[j], rows.model_probability[i][j]
     onset, end = (logged_step(run.channels.values(), steps[i][j]) for steps in (rows.onset, rows.end))
-    tell = partial(evidence, label, run, onset=onset, end=end)
+    tell = partial(evidence, label, run, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
     return Finding.deferred(
         tell,
         label=label,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Final
 
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.labels import CHANNELS
+from curveclinic.labels import CHANNELS, MetricGoal
 from curveclinic.layers import layer_ratio
 from curveclinic.points import BoolArray as BoolArray
 from curveclinic.points import FloatArray as FloatArray
@@ -28,6 +29,9 @@ _BLOCK_CELLS = 1 << 18
 
 _STRETCH = 4
 """Neighbours from which it pays on average to copy them whole."""
+
+_SIGNS: Final[dict[MetricGoal | None, float]] = {"max": 1.0, "min": -1.0, None: 0.0}
+"""What `Batch.metric_sign` holds for each goal."""
 
 
 def offsets_of(lengths: IntArray) -> IntArray:
@@ -196,7 +200,7 @@ class Batch:
     Attributes:
         channels: every name of `labels.CHANNELS`; an absent channel is an empty slice.
         num_classes: (n,) float64, NaN where unknown.
-        metric_sign: (n,) +1.0 where a larger metric is better, -1.0 where a smaller one is.
+        metric_sign: (n,) +1.0 where a larger metric is better, -1.0 where a smaller one is, 0.0 where nobody says.
         layer_ratio: (n,) ratio of the median gradient norm of the first layer to that of the last, NaN if unknown.
     """
 
@@ -257,6 +261,6 @@ class Batch:
         return cls(
             packed,
             np.array([np.nan if r.num_classes is None else float(r.num_classes) for r in runs]),
-            np.array([-1.0 if r.metric_goal == "min" else 1.0 for r in runs]),
+            np.array([_SIGNS[r.metric_goal] for r in runs]),
             np.array([layer_ratio(r.channels) if has_layers else np.nan for r in runs]),
         )

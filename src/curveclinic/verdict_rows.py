@@ -115,9 +115,9 @@ def _at(channel: Ragged, index: IntArray, absent: float) -> FloatArray:
 def _messages(curves: Curves, decided: Judged) -> list[str]:
     out = [storable("; ".join(notes)) if notes else "" for notes in curves.notes]
     sweeps = notes_of_sweeps(curves.batch.channels["lr"])
-    for i in curves.layers.keys() | sweeps.keys():
+    for i in curves.layers.keys() | sweeps.keys() | decided.notes.keys():
         silence = silence_notes(silent_layers(curves.layers.get(i, {})))
-        out[i] = storable("; ".join((*curves.notes[i], *silence, *sweeps.get(i, ()))))
+        out[i] = storable("; ".join((*curves.notes[i], *silence, *sweeps.get(i, ()), *decided.notes.get(i, ()))))
     for i in np.flatnonzero(decided.undetermined).tolist():
         out[i] = storable(decided.message(i, curves.channels(i), curves.notes[i]))
     return out

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import loss_points, without_lone_val
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
@@ -24,6 +25,7 @@ from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import frozen_validation, lone_rise
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
+from curveclinic.measuring.directions import Directions
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.phrases import counted
@@ -40,6 +42,7 @@ FEWEST: Final = 5
 
 _OVERFITTING: Final = LABELS.index("overfitting")
 _DIVERGENCE: Final = LABELS.index("divergence")
+_MISMATCH: Final = LABELS.index("metric_mismatch")
 
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
@@ -74,6 +77,7 @@ class Opinions:
         encoded: what the network was shown, features without curves; None without weights.
         doubtful: row -> why a run is not judged at all.
         counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
+        directions: which way the metrics get better, and how that was told.
     """
 
     rules: RuleOpinion
@@ -81,6 +85,7 @@ class Opinions:
     encoded: Encoded | None
     doubtful: dict[int, str]
     counts: IntArray
+    directions: Directions
 
 
 @dataclass(eq=False)
@@ -99,6 +104,9 @@ class Judged:
         withheld: row -> label -> why it is not judged of this run alone.
         stop_at: (n,) step whose checkpoint to keep of runs that overfit, NaN for the others.
         onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
+        smaller_is_better: (n,) True where nobody says which way the metric gets better, and its curve says that a
+            smaller one is.
+        notes: row -> what was taken for granted of it.
     """
 
     verdicts: Verdicts
@@ -112,6 +120,8 @@ class Judged:
     stop_at: FloatArray
     onset: FloatArray
     end: FloatArray
+    smaller_is_better: BoolArray
+    notes: dict[int, tuple[str, ...]]
 
     def reason(self, i: int, channels: Sequence[str]) -> str:
         """Why an undetermined run, which logged some channels, got no verdict."""
@@ -156,6 +166,10 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
+    directions = opinions.directions
+    unclear = directions.unclear & verdicts.present[:, _MISMATCH]
+    for row in np.flatnonzero(unclear).tolist():
+        withheld[row] = {**withheld.get(row, {}), "metric_mismatch": UNCLEAR_REASON}
     if withheld:
         rules = without(rules, _cells(withheld, batch.size))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
@@ -185,6 +199,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         stop_at=stop_at,
         onset=onset,
         end=end,
+        smaller_is_better=directions.inferred,
+        notes=direction_notes(directions.inferred, unclear),
     )
 
 
@@ -242,18 +258,21 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     rules: list[RuleOpinion] = []
     network: list[tuple[NetworkOpinion, Encoded]] = []
     suspects: list[Suspects | None] = []
+    directions: list[Directions] = []
     rows: list[IntArray] = []
     for piece in measured(without_lone_val(batch)):
         rules.append(opinion_on(piece))
         if classifier is not None:
             network.append(_network_opinion(piece, classifier))
         suspects.append(suspects_in(piece))
+        directions.append(piece.directions)
         rows.append(piece.rows)
     doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
+    told = joined(directions, places)
     if classifier is None:
-        return Opinions(joined(rules, places), None, None, doubtful, counts)
+        return Opinions(joined(rules, places), None, None, doubtful, counts, told)
     says, shown = zip(*network, strict=True)
-    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts)
+    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts, told)
 
 
 def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:

@@ -163,7 +163,8 @@ def batch_of(
         if np.count_nonzero(one.given):  # places in a list are fine
             odd |= _goes_back(one.points) | _is_nowhere(one.points)
     channels = dict(blank.channels) | {c: _on_axis(one, longest) for c, one in series.items()}
-    sign = np.where(np.where(goal == "", choices.goal, goal) == "min", -1.0, 1.0)
+    goal = np.where(goal == "", choices.goal, goal)
+    sign = (goal == "max") * 1.0 - (goal == "min")
     return Batch(channels, num_classes, sign, blank.layer_ratio), odd, _implied_notes(series, longest)
 
 

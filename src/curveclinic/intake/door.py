@@ -56,7 +56,7 @@ def runs_from(
     Args:
         data: one run, a table of one or many, or a list of runs (see DESIGN, section 2).
         num_classes: number of classes, where known.
-        metric_goal: "max" or "min"; None: inferred from the metric's name.
+        metric_goal: "max" or "min"; None: inferred from the metric's name, left open where that says nothing.
         train_loss: name of the train loss, or a regular expression found in it.
         val_loss: the same for the validation loss.
 

@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from curveclinic.measuring.directions import PAIRS, course_of
 from curveclinic.measuring.gradients import gradient_quantities, schedule_quantities
 from curveclinic.measuring.levels import EPS, Level
-from curveclinic.measuring.measures import Cells, smooth
-from curveclinic.measuring.smoothing import middle_of_three, resample, row_correlation
+from curveclinic.measuring.measures import Cells
+from curveclinic.measuring.smoothing import middle_of_three, row_correlation
 from curveclinic.measuring.trends import Quantities, unknown
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 
 _FEWEST_METRICS = 4
 """Metric points below which nothing is said about its course."""
-
-_BEST_METRIC_FIRST = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
-"""Metrics and the losses they are held against: val's metric wins over train's."""
 
 _METRIC_NAMES = (
     "metric_gain_after_low", "metric_gain", "metric_span", "metric_count", "metric_trend", "metric_reversal",
@@ -98,7 +96,7 @@ def metric_quantities(batch: Batch, losses: Level, cells: Mapping[str, Cells]) -
     out = {name: nothing.copy() for name in _METRIC_NAMES}
     told = np.zeros(batch.size, dtype=bool)
     loss_begins = {"train_loss": 0, "val_loss": batch.size}
-    for metric, loss in _BEST_METRIC_FIRST:
+    for metric, loss in PAIRS:
         begin = loss_begins[loss]
         enough = (cells[metric].count >= _FEWEST_METRICS) & (losses.count[begin : begin + batch.size] > 1)
         rows = np.flatnonzero(enough & ~told)
@@ -120,11 +118,8 @@ def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: Floa
         loss: (n, G) its level there.
         sign: (n,) 1 where a larger metric is better, else -1.
     """
-    level = smooth(cells)
-    log = cells.log[:, None]
-    level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
-    noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
-    course = resample(cells.steps, level, cells.size, steps) * sign[:, None]
+    course, noise = course_of(cells, steps)
+    course *= sign[:, None]
     width = course.shape[1]
     early, late = course[:, : width // 6].mean(axis=1), course[:, width // 2 :].mean(axis=1)
     tail = course[:, -width // 12 :].mean(axis=1)

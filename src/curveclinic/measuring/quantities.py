@@ -7,13 +7,14 @@ from the optional channels (`courses.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.labels import CHANNELS
 from curveclinic.measuring.courses import channel_quantities
+from curveclinic.measuring.directions import Directions, directions_of
 from curveclinic.measuring.levels import Level, in_log, level_of
 from curveclinic.measuring.measures import Cells, View, cells_in, no_cells
 from curveclinic.measuring.pairs import pair_quantities
@@ -34,13 +35,14 @@ class Measured:
     """Runs with everything measured on them: what the rules judge and the encoder encodes.
 
     Attributes:
-        batch: the runs.
+        batch: the runs, the direction of every metric decided.
         rows: (n,) which runs these are of the batch that was cut into pieces.
         quantities: name -> (n,).
         companions: the channels beside the losses reduced to cells.
         losses: both losses reduced to cells as one channel: train's n runs, then val's.
         level: smooth levels of both losses, in the same order.
         view: the points of both losses in their view, in the same order.
+        directions: which way the metrics get better, and how that was told.
     """
 
     batch: Batch
@@ -50,6 +52,7 @@ class Measured:
     losses: Cells
     level: Level
     view: View
+    directions: Directions
 
     @kept
     def cells(self) -> dict[str, Cells]:
@@ -75,10 +78,12 @@ def measure(batch: Batch, rows: IntArray | None = None) -> Measured:
         companions[name] = together.part(k * n, (k + 1) * n)
     losses = together.part(0, 2 * n)
     level = level_of(losses)
+    directions = directions_of(batch.metric_sign, level, losses, companions)
+    batch = replace(batch, metric_sign=directions.sign)
     of_channels = channel_quantities(batch, losses, level, companions)
     q = trend_quantities(level) | texture_quantities(view.points.part(0, n), losses) | of_channels
     rows = row_numbers(n) if rows is None else rows
-    return Measured(batch, rows, q, companions, losses, level, view.part(0, 2 * n))
+    return Measured(batch, rows, q, companions, losses, level, view.part(0, 2 * n), directions)
 
 
 def trend_quantities(losses: Level) -> Quantities:

@@ -41,6 +41,7 @@ class _Case:
     run: Run
     onset: float | None
     end: float | None
+    smaller_is_better: bool
 
     def __getitem__(self, channel: str) -> Trace | None:
         return trace_of(self.run, channel)
@@ -50,7 +51,14 @@ class _Case:
         return self["val_metric"] or self["train_metric"]
 
 
-def evidence(label: str, run: Run, *, onset: float | None = None, end: float | None = None) -> str:
+def evidence(
+    label: str,
+    run: Run,
+    *,
+    onset: float | None = None,
+    end: float | None = None,
+    smaller_is_better: bool = False,
+) -> str:
     """Returns one sentence on why the label is there.
 
     Args:
@@ -58,8 +66,10 @@ def evidence(label: str, run: Run, *, onset: float | None = None, end: float | N
         run: the run it was found in.
         onset: step at which the finding starts, where known.
         end: step at which it ends.
+        smaller_is_better: what a metric is taken for of which the run does not say it.
     """
-    return _SENTENCES[label](_Case(run, onset, end)) or "the logged channels hold no finite point to quote"
+    smaller = run.metric_goal == "min" or (run.metric_goal is None and smaller_is_better)
+    return _SENTENCES[label](_Case(run, onset, end, smaller)) or "the logged channels hold no finite point to quote"
 
 
 def _overfitting(case: _Case) -> str:
@@ -260,7 +270,9 @@ def _metric_mismatch(case: _Case) -> str:
     apart = [step for step in (first, loss.lowest[1]) if _gain(case, metric, step) > 0 and loss.end >= loss.near(step)]
     step = apart[0] if apart else first
     text = f"since step {number(step)} {loss.name} {change(loss.near(step), loss.end)} while {metric.name}"
-    goal = {"max": "larger is better", "min": "smaller is better", None: "larger is taken for better"}
+    goal = (
+        f"{'smaller' if case.smaller_is_better else 'larger'} is {'' if case.run.metric_goal else 'taken for '}better"
+    )
     level, gain = metric.near(step), _gain(case, metric, step)
     if apart:
         text += f" {change(level, metric.end)}"
@@ -269,14 +281,14 @@ def _metric_mismatch(case: _Case) -> str:
     else:
         low, high = (value(extreme) for extreme, _ in (metric.since(step).lowest, metric.since(step).highest))
         text += f" stays at {low}" if low == high else f" stays between {low} and {high}"
-    return f"{text} ({goal[case.run.metric_goal]})"
+    return f"{text} ({goal})"
 
 
 def _gain(case: _Case, metric: Trace, step: float) -> float:
     """How much better the metric has become since a step; 0 for what may be its noise."""
     gain = metric.end / 2 - metric.near(step) / 2  # the range of two doubles can overflow
     gain = gain if abs(gain) > _STRAYS / 2 * metric.jitter() and not is_flat(metric.near(step), metric.end) else 0.0
-    return -gain if case.run.metric_goal == "min" else gain
+    return -gain if case.smaller_is_better else gain
 
 
 def _high_initial_loss(case: _Case) -> str:
