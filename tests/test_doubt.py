@@ -105,6 +105,38 @@ def test_wide_scatter_without_a_trend_is_not_judged():
         assert reason({"train_loss": loss}).startswith(said)
 
 
+def teeth(epochs=80, period=20, last_peak=2.4, seed=0, scatter=0.1):
+    """A loss that falls from its peak to 0.2 in every epoch; the first peak is 3, and those after it are lower."""
+    place = np.arange(epochs * period)
+    peak = 3.0 + (last_peak - 3.0) * place / len(place)
+    curve = peak * (0.2 / 3.0) ** ((place % period) / (period - 1))
+    return curve * np.abs(noise(1.0, scatter, len(place), seed))
+
+
+@pytest.mark.parametrize("last_peak", [2.4, 2.7])
+@pytest.mark.parametrize("period", [20, 37, 100])
+def test_a_pattern_that_sinks_as_it_repeats_is_a_training(period, last_peak):
+    runs = [{"train_loss": teeth(80, period, last_peak, seed)} for seed in range(6)]
+    assert {d.labels for d in predict_pathology(runs)} == {("periodic_loss",)}
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_whether_it_sinks_does_not_depend_on_units(unit):
+    assert reason({"train_loss": unit * teeth()}) == ""
+    logarithmic = teeth(last_peak=2.2, scatter=0.2)
+    assert logarithmic.max() > 30 * logarithmic.min()
+    assert reason({"train_loss": unit * logarithmic}) == ""
+    assert reason({"train_loss": -unit * teeth()}) != ""  # rises
+
+
+def test_a_pattern_that_stays_as_it_is_is_none():
+    place = np.arange(1600)
+    waves = [2.0 + np.sin(2 * np.pi * place / 19.63), 2.0 + np.sign(np.sin(2 * np.pi * place / 17.0))]
+    for curve in (*waves, teeth(last_peak=3.0), teeth(last_peak=3.6)):
+        for own in (0.0, 0.1):
+            assert "without a trend" in reason({"train_loss": curve + own * noise(1.0, 1.0, 1600) - own})
+
+
 def test_a_told_number_of_classes_explains_a_scatter_about_what_guessing_costs():
     wide = {"train_loss": noise(np.log(4), 0.15)}
     assert predict_pathology(wide).verdict == "undetermined"

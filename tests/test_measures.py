@@ -7,7 +7,7 @@ from curveclinic.measuring.jumps import jumps_of
 from curveclinic.measuring.layout import Layout
 from curveclinic.measuring.measures import CELLS, cells_of, segment_max, segment_min, smooth, view_of
 from curveclinic.measuring.medians import median3, median5, neighbours, running_median, wide_median
-from curveclinic.measuring.periods import autocorrelation_peak
+from curveclinic.measuring.periods import autocorrelation_peak, quarter_levels
 from curveclinic.measuring.smoothing import (
     StepAxis,
     even_grid,
@@ -254,6 +254,23 @@ def test_period_is_found(count, period):
 def test_noise_has_no_period():
     strength, _ = autocorrelation_peak(ragged(*[2 + 0.1 * white(300, seed) for seed in range(20)]))
     assert strength.max() < 0.35
+
+
+@pytest.mark.parametrize("periods", [16.0, 21.3, 80.0])
+def test_quarters_have_a_level_that_waves_leave_alone_and_trends_do_not(periods):
+    place = (np.arange(1600) + 0.5) / 1600
+    wave = np.sin(2 * np.pi * periods * place + 1.0)
+    levels, error = quarter_levels(ragged(3 + wave, 3 + wave - 0.4 * place), np.full(2, 1600 / periods))
+    np.testing.assert_allclose(levels[0], 3.0, atol=1 / (np.pi * (periods / 4) ** 3))
+    np.testing.assert_allclose(levels[1] - levels[0], [-0.05, -0.15, -0.25, -0.35], atol=1e-6)
+    assert (error < 0.06).all()
+
+
+def test_the_error_of_quarters_is_that_of_the_noise_about_the_pattern():
+    wave = np.sin(2 * np.pi * np.arange(1600) / 20)
+    levels, error = quarter_levels(ragged(*[3 + wave + 0.3 * white(1600, seed) for seed in range(50)]), np.full(50, 20))
+    np.testing.assert_allclose(error, 0.3 * np.sqrt(1.5 / 400), rtol=0.1)
+    assert levels.std() == pytest.approx(error.mean(), rel=0.2)
 
 
 def test_points_of_chosen_runs():

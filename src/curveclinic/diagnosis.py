@@ -89,7 +89,8 @@ class Diagnosis:
         findings: one entry per label found, most important first.
         unchecked: label -> why it could not be judged.
         rule_labels: labels the hand rules find.
-        message: reason of an undetermined verdict, or remarks on the input; "" otherwise.
+        message: reason of an undetermined verdict, or remarks on the input, and on what too few points left open where
+            nothing above a notice was found; "" otherwise.
         run: the run that was judged; None when the input could not become one.
         stop_at: step whose checkpoint to keep, the onset of overfitting: where val loss was lowest, noise aside (its
             lowest single value may lie elsewhere); None unless overfitting was found.

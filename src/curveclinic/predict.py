@@ -163,15 +163,16 @@ def _by_row(n: int, places: tuple[IntArray, ...]) -> list[list[int]]:
 
 def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagnosis:
     findings = tuple(_finding(run, i, j, rows) for j in rows.present[i])
-    checked = rows.checked[i]
+    probabilities = dict(compress(zip(LABELS, rows.probability[i], strict=True), rows.checked[i]))
+    notes = (*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run), *rows.notes.get(i, ()))
     return Diagnosis(
         verdict="findings" if findings else "healthy",
         labels=tuple(finding.label for finding in findings) or (HEALTHY,),
-        probabilities=dict(compress(zip(LABELS, rows.probability[i], strict=True), checked)),
+        probabilities=probabilities,
         findings=findings,
-        unchecked=reasons,
+        unchecked={label: reason for label, reason in reasons.items() if label not in probabilities},
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
-        message="; ".join((*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run), *rows.notes.get(i, ()))),
+        message="; ".join(notes),
         run=run,
         stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
         likely_causes=rows.likely[i],

@@ -17,6 +17,7 @@ import numpy as np
 from curveclinic.deciding.suspects import Loss, Suspects, suspects_in
 from curveclinic.deciding.wandering import count_legs, is_still, is_walk
 from curveclinic.measuring.levels import EPS
+from curveclinic.measuring.periods import QUARTERS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.smoothing import (
     masked_sort,
@@ -101,6 +102,13 @@ _CHANCE_COSTS: Final = np.log([*range(2, 21), 50, 100, 1000])
 _AT_CHANCE: Final = (0.1, 0.2)
 """Shares of the cost of a uniform guess, where the number of classes is given, that the level of a network that guesses
 is away from it at most, and that its single points scatter by at most."""
+
+_SINKS: Final = (4.0, 0.03, 3.0)
+"""Fall of the level of what repeats a pattern, from the first quarter to the last, from which it is a training's: in
+errors of the difference, as a share of the level, and in times what a wave of such a period could move it by."""
+
+_STEADILY: Final = 0.25
+"""Share of that fall which its levels rise by in between at most."""
 
 _DIGITS: Final = 1e-3
 """Relative precision of a logged loss of four digits."""
@@ -289,7 +297,7 @@ def _scatter(piece: Suspects) -> BoolArray:
     noise, rows = np.zeros(len(wide)), wide.nonzero()[0]
     if len(rows):
         noise[rows] = _relative_noise(train.take(rows))
-        wide &= noise > _WIDE
+        wide &= (noise > _WIDE) & ~_sinks(piece)
         rows = wide.nonzero()[0]
     if len(rows):
         shared = piece.quantities["swing_shared"][rows]
@@ -297,6 +305,24 @@ def _scatter(piece: Suspects) -> BoolArray:
         explained = _is_backed(some, piece.val.take(rows), noise[rows], shared)
         wide[rows] = ~(explained | _guesses(piece.quantities, some, rows))
     return wide
+
+
+def _sinks(piece: Suspects) -> BoolArray:
+    """(n,) train repeats a pattern whose level falls, as where every epoch brings the data in the same order.
+
+    A wave does not, whatever its shape: over whole periods its level stays. Only where its edges are sharp and it is
+    free of noise may a few points a period make a slow drift of them: of such saws and squares one in a hundred sinks.
+    """
+    train, levels = piece.train, piece.quarters
+    fall, change = levels[:, 0] - levels[:, -1], levels[:, 1:] - levels[:, :-1]
+    half = np.where(train.log, -np.expm1(train.lowest - train.highest), train.highest - train.lowest) / 2.0
+    in_quarter = train.count / (QUARTERS * np.maximum(piece.quantities["period"], 1.0))
+    leak = half / (np.pi * np.maximum(in_quarter, 1.0) ** 3)
+    errors, share, leaks = _SINKS
+    least = np.maximum(errors * np.sqrt(2.0) * piece.quarter_error, share * np.abs(levels.mean(axis=1)))
+    steady = np.maximum(change, 0.0).sum(axis=1) <= _STEADILY * fall
+    out: BoolArray = (fall >= np.maximum(least, leaks * leak)) & steady
+    return out
 
 
 def _guesses(q: Quantities, train: Loss, rows: IntArray) -> BoolArray:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
 from curveclinic.deciding.doubt import doubts_among
+from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
 from curveclinic.deciding.few_points import loss_points, without_lone_val
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.merge import Verdicts, merge
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 FEWEST: Final = 5
 """Finite points the train loss must have for a run to be called healthy."""
 
-_OVERFITTING: Final = LABELS.index("overfitting")
 _DIVERGENCE: Final = LABELS.index("divergence")
 _MISMATCH: Final = LABELS.index("metric_mismatch")
 
@@ -106,7 +106,7 @@ class Judged:
         onset, end: (n, 20) the verdicts' spans, of spikes as logged; overfitting begins at `stop_at`.
         smaller_is_better: (n,) True where nobody says which way the metric gets better, and its curve says that a
             smaller one is.
-        notes: row -> what was taken for granted of it.
+        notes: row -> what was taken for granted of it, and what stays open where nothing above a notice was found.
     """
 
     verdicts: Verdicts
@@ -162,7 +162,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone = lone_rise(batch, verdicts.present[:, _OVERFITTING])
+    lone = lone_rise(batch, verdicts.present[:, OVERFITTING])
     withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
@@ -183,9 +183,9 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
-    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, _OVERFITTING])
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, OVERFITTING])
     onset, end = _logged_spans(batch, verdicts)
-    onset[:, _OVERFITTING] = np.where(np.isnan(stop_at), onset[:, _OVERFITTING], stop_at)
+    onset[:, OVERFITTING] = np.where(np.isnan(stop_at), onset[:, OVERFITTING], stop_at)
     end[end < onset] = np.nan
     return Judged(
         verdicts=verdicts,
@@ -200,8 +200,16 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         onset=onset,
         end=end,
         smaller_is_better=directions.inferred,
-        notes=direction_notes(directions.inferred, unclear),
+        notes=_gathered(
+            direction_notes(directions.inferred, unclear),
+            open_questions(rules.checked, counts, ~(undetermined | ill | unlike)),
+        ),
     )
+
+
+def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
+    """Row -> all notes on it."""
+    return {row: tuple(note for part in parts for note in part.get(row, ())) for row in {k for p in parts for k in p}}
 
 
 def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.deciding.few_evaluations import OVERFITTING, few_evaluations
 from curveclinic.deciding.few_points import few_for_network
 from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, RuleOpinion
 from curveclinic.deciding.severity import BY_MEASURE, MILD, SEVERE
@@ -23,6 +24,7 @@ _NON_FINITE: Final = LABELS.index("non_finite")
 _UNDERTRAINED: Final = LABELS.index("undertrained")
 _FACTS: Final = [LABELS.index(label) for label in FACTS]
 _PRICED: Final = np.isin(LABELS, PRICED)
+_OVERFITTING: Final = np.arange(len(LABELS)) == OVERFITTING
 _SEVERITY_BY_RULE: Final = np.isin(LABELS, sorted(BY_MEASURE))
 
 _DEGREES: Final = np.array([0.0, PRESENT, 1.0])
@@ -78,12 +80,12 @@ def merge(
         every = np.ones_like(rules.present)
         unknown = np.full_like(probability, np.nan)
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
-    long_enough = ~few_for_network(counts)[:, None]
+    few = few_for_network(counts)[:, None] | few_evaluations(counts)[:, None] & _OVERFITTING
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
-    by_rule = ~long_enough | _left_to_rules(decided_by_rule) | priced
+    by_rule = few | _left_to_rules(decided_by_rule) | priced
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _SEVERITY_BY_RULE
-    judged = long_enough & rules.checked
+    judged = rules.checked & ~few
     return Verdicts(
         probability=np.where(by_rule, probability, network.probability),
         present=np.where(by_rule, rules.present, _found(rules, network)),

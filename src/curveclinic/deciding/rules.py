@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.definitions import label_degrees
+from curveclinic.deciding.few_evaluations import OVERFITTING, overfitting_degree
 from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
@@ -89,7 +90,7 @@ class RuleOpinion:
     Attributes:
         degree: (n, 20) 0 clearly absent, 1 clearly present.
         present: (n, 20) degree of at least `PRESENT` of a checked label.
-        checked: (n, 20) the channels are there and long enough.
+        checked: (n, 20) the channels are there and long enough, or show the one thing or the other all the same.
         onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
         severity: (n, 20) index into `diagnosis.SEVERITIES`.
         quantities: what is read of the measures later on, `KEPT`.
@@ -115,7 +116,11 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     quantities = piece.quantities
     counts = piece.batch.finite_counts
     checked = checked_labels(counts)
-    degree = overrule(np.where(checked, cautious(label_degrees(quantities), counts), 0.0))
+    degree = np.where(checked, cautious(label_degrees(quantities), counts), 0.0)
+    seldom = overfitting_degree(piece)
+    told = ~np.isnan(seldom)
+    checked[told, OVERFITTING], degree[told, OVERFITTING] = True, seldom[told]
+    degree = overrule(degree)
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),

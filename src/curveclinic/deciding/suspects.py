@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from curveclinic.kept import kept
 from curveclinic.measuring.levels import EPS, raw_of
 from curveclinic.measuring.measures import CELLS, Cells
+from curveclinic.measuring.periods import QUARTERS, quarter_levels
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.smoothing import row_correlation, row_median, row_spread
 from curveclinic.measuring.trends import Quantities
@@ -25,9 +26,16 @@ _FEWEST_METRICS: Final = 10
 _FUNCTION: Final = 0.995
 """Correlation of ranks from which a metric is made of the loss, as a perplexity is, and tells nothing new."""
 
+_REPEATS: Final = 0.6
+"""Autocorrelation at a lag and at its double from which train repeats a pattern; of that of many points of pure noise
+nothing comes near."""
+
+_FEWEST_PERIODS: Final = 4
+"""Times the pattern is there in a quarter of the run from which it does not move the level of that quarter."""
+
 _READ: Final = (
-    "first", "first_over_chance", "grad_fall", "grad_end_log10", "lr_cycles", "swing_shared", "v_drop_snr",
-    "v_drop_noise", "v_rise_drop",
+    "first", "first_over_chance", "grad_fall", "grad_end_log10", "lr_cycles", "period", "period_strength",
+    "swing_shared", "v_drop_snr", "v_drop_noise", "v_rise_drop",
 )  # fmt: skip
 """Quantities that are read."""
 
@@ -116,6 +124,8 @@ class Suspects:
     train: Loss
     val: Loss
     followed: FloatArray
+    quarters: FloatArray
+    quarter_error: FloatArray
 
 
 def suspects_in(piece: Measured) -> Suspects | None:
@@ -131,7 +141,22 @@ def suspects_in(piece: Measured) -> Suspects | None:
     late = half[rows] / np.maximum(whole[rows], EPS)
     quantities = {name: q[name][rows] for name in _READ}
     train, val = Loss.of(piece, rows), Loss.of(piece, rows + n)
-    return Suspects(piece.rows[rows], late, quantities, train, val, _followed(piece, rows))
+    followed, (quarters, error) = _followed(piece, rows), _quarters(piece, rows)
+    return Suspects(piece.rows[rows], late, quantities, train, val, followed, quarters, error)
+
+
+def _quarters(piece: Measured, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """(m, 4) levels of train's quarters of the given runs, and (m,) their error; see `Suspects`."""
+    levels, error = np.full((len(rows), QUARTERS), np.nan), np.full(len(rows), np.nan)
+    period, count = piece.quantities["period"][rows], piece.losses.count[rows]
+    repeats = (piece.quantities["period_strength"][rows] >= _REPEATS) & (count >= QUARTERS * _FEWEST_PERIODS * period)
+    some = repeats.nonzero()[0]
+    if len(some):
+        points, log = piece.view.points.take(rows[some]), piece.losses.log[rows[some]]
+        top = np.where(log, piece.losses.highest[rows[some]], 0.0).repeat(points.lengths)
+        raw = np.where(log.repeat(points.lengths), np.exp(points.values - top), points.values)
+        levels[some], error[some] = quarter_levels(replace(points, values=raw), period[some])
+    return levels, error
 
 
 def _followed(piece: Measured, rows: IntArray) -> FloatArray:

@@ -1,4 +1,7 @@
-"""Search for a period: the strongest autocorrelation of what is left of a curve when its trend is taken off."""
+"""Search for a period: the strongest autocorrelation of what is left of a curve when its trend is taken off.
+
+And the trend of what repeats: levels of its quarters that whole periods do not move.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import numpy as np
 
 from curveclinic.measuring.measures import MAD_TO_STD, View
 from curveclinic.measuring.smoothing import one_if_equal, row_numbers, running_total, take_columns
-from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, blocks, offsets_of
+from curveclinic.ragged import places as flat_places
 
 _MAX_POINTS = 2048
 """Longer runs are averaged down to this before the search."""
@@ -20,6 +24,9 @@ _SHORTEST = 3
 
 _REPEATS = 4
 """Times a period must fit into the run."""
+
+QUARTERS = 4
+"""Stretches of a run whose levels are compared."""
 
 
 def autocorrelation_peak(channel: Ragged) -> tuple[FloatArray, FloatArray]:
@@ -167,3 +174,33 @@ def _fast_length(least: int) -> int:
     """The next larger length of a fast transform: a power of two, or five or six quarters of one."""
     power = 1 << max(least - 1, 1).bit_length()
     return next(length for length in (power * 5 // 8, power * 3 // 4, power) if length >= least)
+
+
+def quarter_levels(points: Ragged, period: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Levels of the quarters of runs that repeat a pattern, and their standard error.
+
+    Each is a mean under a Hann window: of a wave of k periods in a quarter it keeps a share of 1 / (pi k^3) at most,
+    whatever the phase and however badly the period is known. The error is that of points which differ as much as those
+    one period apart do.
+
+    Args:
+        points: finite points of n runs of `QUARTERS` points or more.
+        period: (n,) points after which each repeats itself.
+
+    Returns:
+        levels (n, QUARTERS), error (n,).
+    """
+    edges = points.offsets[:-1, None] + points.lengths[:, None] * np.arange(QUARTERS + 1) // QUARTERS
+    begin, lengths = edges[:, :-1].ravel(), np.diff(edges, axis=1).ravel()
+    at, own = flat_places(begin, lengths), offsets_of(lengths)[:-1]
+    share = (at - begin.repeat(lengths) + 0.5) / lengths.repeat(lengths)
+    window = 1.0 - np.cos(2.0 * np.pi * share)
+    weight = np.add.reduceat(window, own)
+    levels = (np.add.reduceat(window * points.values[at], own) / weight).reshape(-1, QUARTERS)
+    lag = np.minimum(np.maximum(np.rint(period).astype(np.int64), 1), points.lengths - 1)
+    pairs = points.lengths - lag
+    first = flat_places(points.offsets[:-1], pairs)
+    apart = (points.values[first + lag.repeat(pairs)] - points.values[first]) ** 2
+    variance = np.add.reduceat(apart, offsets_of(pairs)[:-1]) / (2.0 * pairs)
+    spread = (np.add.reduceat(window * window, own) / weight**2).reshape(-1, QUARTERS).max(axis=1)
+    return levels, np.sqrt(variance * spread)
