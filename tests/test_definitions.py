@@ -11,7 +11,7 @@ from curveclinic.run import Run
 
 
 def degrees_of(*curves):
-    q = measure(Batch.from_runs([Run.from_arrays(c) for c in curves])).quantities
+    q = measure(Batch.from_runs([Run.from_arrays(c, metric_goal="max") for c in curves])).quantities
     return label_degrees(q)
 
 
@@ -157,6 +157,17 @@ def test_many_jumpy_points_that_rise_far_on_average_rise():
     train, fall = 0.1 + 0.9 * np.exp(-15 * x), 0.4 + 0.6 * np.exp(-15 * x)
     assert overfits(train, (fall + 0.5 * np.clip(x - 0.2, 0, None)) * jumps) >= 0.8
     assert overfits(train, fall * jumps) < 0.5
+
+
+@pytest.mark.parametrize("width", [8, 20, 300])
+@pytest.mark.parametrize("noise", [0.3, 0.6])
+def test_a_gap_that_grows_by_the_noise_of_train_alone_does_not_widen(width, noise):
+    x, runs = np.linspace(0, 1, width), []
+    for seed in range(100):
+        scatter = np.random.default_rng(seed).standard_normal((2, width))
+        train, val = ((low + 1.6 * np.exp(-20 * x)) for low in (0.3, 0.4))
+        runs.append({"train_loss": train * np.exp(noise * scatter[0]), "val_loss": val * np.exp(0.01 * scatter[1])})
+    assert (degrees_of(*runs)[:, LABELS.index("overfitting")] >= 0.5).mean() <= 0.03
 
 
 @pytest.mark.parametrize("pace", [20, 35, 60])

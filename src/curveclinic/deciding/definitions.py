@@ -83,6 +83,7 @@ def _gap_widens(q: Names) -> Statement:
         below(q["v_flat_late"], 0.12, 0.25),
         above(q["gap_since_level"], 0.15, 0.3),
         above(q["gap_since_share"], 0.35, 0.5),
+        above(q["gap_since_snr"], 4.0, 6.0),
         above(q["t_late_log_fall"], 0.12, 0.3),
         above(q["v_drop_rel"], 0.03, 0.08),
     )

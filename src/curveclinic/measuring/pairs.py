@@ -76,16 +76,23 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     pair, few = _Pair.of(losses), losses.count <= 1
     v_positive = losses.positive[n:]
     positive = losses.positive[:n] & v_positive
+    errors = np.maximum(np.hypot(*split_losses(_deviations(pair.both, losses, losses.error, view_unit(losses)))), EPS)
     q = (
-        _gap_quantities(pair, positive)
-        | _below_quantities(pair, positive, losses)
+        _gap_quantities(pair, positive, errors)
+        | _below_quantities(pair, positive, losses, errors)
         | _late_quantities(pair, log & v_positive, losses.error[n:] / losses.spread[n:])
     )
     return without(q, few[:n] | few[n:])
 
 
-def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
-    """The gap between val and train at the val minimum, half way and at the end."""
+def _gap_quantities(pair: _Pair, positive: BoolArray, errors: FloatArray) -> Quantities:
+    """The gap between val and train at the val minimum, once val has settled, half way and at the end.
+
+    Args:
+        pair: both raw levels.
+        positive: all values of both are above 0.
+        errors: (n, G), or (n, 1) where the same everywhere, standard error of the gap.
+    """
     t, v, width, t_range, v_range = pair.t, pair.v, pair.t.shape[1], pair.t_range, pair.v_range
     last, half = slice(-max(width // 20, 1), None), width // 2
     t_end, v_end = split_losses(row_mean(pair.both[:, last]))
@@ -96,15 +103,17 @@ def _gap_quantities(pair: _Pair, positive: BoolArray) -> Quantities:
     t_end_size, v_end_size = split_losses(np.maximum(np.abs(pair.both[:, -1]), EPS))
     v_last, known = v[:, -1], np.where(positive, 1.0, np.nan)
     settled = _settled(pair, positive)
-    gap_settled = v[pair.row, settled] - t[pair.row, settled]
+    since = gap_end - (v[pair.row, settled] - t[pair.row, settled])
+    error = errors[pair.row, np.minimum(settled, errors.shape[1] - 1)]
     return {
         "gap_end": gap_end,
         "gap_growth_v": growth / v_range,
         "gap_growth_t": growth / t_range,
         "gap_growth_level": known * growth / v_end_size,
         "v_settled_at": settled / (width - 1),
-        "gap_since_level": known * (gap_end - gap_settled) / v_end_size,
-        "gap_since_share": (gap_end - gap_settled) / np.maximum(gap_end, EPS),
+        "gap_since_level": known * since / v_end_size,
+        "gap_since_share": since / np.maximum(gap_end, EPS),
+        "gap_since_snr": since / error,
         "gap_ratio": np.where(gap_low > 0, gap_end, np.nan) / np.maximum(gap_low, EPS),
         "gap_level": np.abs(gap_end) / v_end_size,
         # below 1: what val logs first is better than what train began with, so it has improved before
@@ -143,7 +152,7 @@ def _deviations(raw: FloatArray, losses: Level, size: FloatArray, unit: FloatArr
     return np.where(losses.log[:, None], raw * np.expm1(np.minimum(size, 10.0))[:, None], linear)
 
 
-def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quantities:
+def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level, errors: FloatArray) -> Quantities:
     """By how much val lies below train at four fifths of the points, at three fifths, and on average in the last fifth.
 
     In units of DESIGN's visible margin; single points count, so what a fifth of val's exceed by chance is taken off.
@@ -153,6 +162,7 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quanti
         pair: both raw levels.
         positive: all values of both are above 0.
         losses: both levels as they are.
+        errors: (n, G), or (n, 1) where the same everywhere, standard error of the gap.
     """
     t, v, width = pair.t, pair.v, pair.t.shape[1]
     span = np.maximum(pair.t_high, pair.v_high) - np.minimum(pair.t_low, pair.v_low)
@@ -160,11 +170,9 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level) -> Quanti
     unit[~positive] = np.inf
     np.minimum(unit, np.maximum(0.2 * span, EPS)[:, None], out=unit)
     margin = t - v
-    of_view = view_unit(losses)
-    errors = split_losses(_deviations(pair.both, losses, losses.error, of_view))
-    apart = margin / np.maximum(np.hypot(*errors), EPS)
+    apart = margin / errors
     val = losses.part(len(t), 2 * len(t))
-    margin -= _deviations(v, val, _FIFTH * val.noise, of_view[len(t) :])
+    margin -= _deviations(v, val, _FIFTH * val.noise, view_unit(losses)[len(t) :])
     margin /= unit
     inside = margin >= 1.0
     ends = np.array([inside.argmax(axis=1), width - 1 - inside[:, ::-1].argmax(axis=1)])
