@@ -268,7 +268,7 @@ def test_a_run_without_a_finite_loss_does_not_break_the_batch(classifier: Classi
 
 def test_the_stand_in_decides_for_predict_pathology(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curveclinic.predict.shipped_classifier", lambda: classifier)
-    diagnosis = predict_pathology(healthy())
+    diagnosis = predict_pathology(healthy() | {"val_loss": np.linspace(2.2, 0.6, 60)})
     assert diagnosis.labels == ("overfitting",)
     finding = diagnosis.findings[0]
     assert (finding.source, finding.severity, finding.rule_agrees) == ("model", "mild", False)

@@ -3,21 +3,27 @@ import pytest
 from hand_curves import SHOWS, decay, healthy
 
 from curveclinic import predict_pathology
+from curveclinic.deciding.few_evaluations import OVERFITTING
+from curveclinic.deciding.judging import judged
+from curveclinic.deciding.kinds import Kinds
 from curveclinic.deciding.stopping import averaged_points, stop_steps
-from curveclinic.ragged import Ragged
+from curveclinic.ragged import Batch, Ragged
+from curveclinic.report.evidence import evidence
 from curveclinic.run import Run
 from curveclinic.scoring import score_runs
 
 
-def stop_step(values, low_step, averaged):
+def stop_step(values, low_step, averaged, settled=False):
     """The answer for one run, and the same one in the middle of a batch."""
     one, other = (
         (1.0 + np.arange(len(v)), np.asarray(v, dtype=float)) for v in (values, [np.nan, *valley(300, 200), np.inf])
     )
-    alone = stop_steps(Ragged.from_list([one]), np.array([low_step]), np.array([averaged]))
+    alone = stop_steps(Ragged.from_list([one]), np.array([low_step]), np.array([averaged]), settled=np.array([settled]))
     nothing = (np.empty(0), np.empty(0))
     batch = Ragged.from_list([other, nothing, one, other])
-    among = stop_steps(batch, np.array([202.0, 5.0, low_step, np.nan]), np.array([1.0, 1.0, averaged, 9.0]))
+    others = np.array([False, False, settled, False])
+    low_steps, sizes = np.array([202.0, 5.0, low_step, np.nan]), np.array([1.0, 1.0, averaged, 9.0])
+    among = stop_steps(batch, low_steps, sizes, settled=others)
     np.testing.assert_array_equal(among, [202.0, np.nan, alone[0], 202.0])
     return alone[0]
 
@@ -109,6 +115,31 @@ def test_one_report_names_one_step_of_the_valley():
             )
         assert f"from step {d.stop_at:g} on" in str(d)
     assert strayed >= 3
+
+
+@pytest.mark.parametrize("n", [12, 50, 200, 1000])
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.01])
+def test_a_val_loss_that_settles_begins_to_overfit_where_it_has_settled(n, noise):
+    """Its lowest place is anywhere in the second half, without noise the last point of all."""
+    x, runs = np.arange(n) / n, []
+    for seed in range(40):
+        scatter = 1 + noise * np.random.default_rng(seed).standard_normal((2, n))
+        train, val = 2 * np.exp(-4 * x) + 0.02, 1 + 1.2 * np.exp(-12 * x)
+        runs.append(Run.from_arrays({"train_loss": train * scatter[0], "val_loss": val * scatter[1]}))
+    batch = Batch.from_runs(runs)
+    found = judged(batch, None, Kinds.of([run.kind for run in runs]))
+    assert found.rules.present[:, OVERFITTING].mean() >= 0.95
+    share = found.stop_at[found.rules.present[:, OVERFITTING]] / n
+    assert np.quantile(share, 0.1) >= 0.3
+    assert np.quantile(share, 0.9) <= 0.6
+
+
+def test_the_sentence_on_a_val_loss_that_settles_says_how_much_was_still_to_gain():
+    x = np.arange(100) / 100
+    run = Run.from_arrays({"train_loss": 2 * np.exp(-4 * x) + 0.02, "val_loss": 1 + 1.2 * np.exp(-12 * x)})
+    assert evidence("overfitting", run, onset=45.0).startswith(
+        "val loss was at 1.006 by step 45, got no lower than 1 (at step 100) and ends near 1"
+    )
 
 
 def test_rows_begin_overfitting_where_diagnoses_do():

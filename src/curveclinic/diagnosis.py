@@ -93,7 +93,8 @@ class Diagnosis:
             nothing above a notice was found; "" otherwise.
         run: the run that was judged; None when the input could not become one.
         stop_at: step whose checkpoint to keep, the onset of overfitting: where val loss was lowest, noise aside (its
-            lowest single value may lie elsewhere); None unless overfitting was found.
+            lowest single value may lie elsewhere), or first as good where it settles; None unless overfitting was
+            found.
         likely_causes: what may be behind the findings, likeliest first; their probabilities sum to 1 at most, the rest
             is for other causes and for no fault at all. () without findings, or where no cause stands out.
     """

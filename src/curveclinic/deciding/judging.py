@@ -183,7 +183,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
-    stop_at = stops(batch.channels["val_loss"], rules.quantities, verdicts.present[:, OVERFITTING])
+    turn = rules.onset[:, OVERFITTING]
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, verdicts.present[:, OVERFITTING])
     onset, end = _logged_spans(batch, verdicts)
     onset[:, OVERFITTING] = np.where(np.isnan(stop_at), onset[:, OVERFITTING], stop_at)
     end[end < onset] = np.nan

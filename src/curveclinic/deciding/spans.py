@@ -17,6 +17,11 @@ _LAST = 0.02
 """A span whose end lies within this share of the run from the last point lasts to the last point."""
 
 
+_RISES = (3.0, 0.07)
+"""Errors, and share of its drop or of its lowest level, from which val's final rise makes a valley of its lowest place.
+A val loss that settles is lowest anywhere: from where it is as good, nothing is gained."""
+
+
 @dataclass(frozen=True)
 class _Span:
     """Names of the quantities that hold a span's steps.
@@ -35,7 +40,7 @@ class _Span:
 
 
 _SPANS: Final[dict[str, _Span]] = {
-    "overfitting": _Span("v_low_step"),
+    "overfitting": _Span("turn"),
     "underfitting": _Span("t_plateau_step"),
     "not_learning": _Span("t_first_step"),
     "undertrained": _Span(None),
@@ -64,7 +69,7 @@ PEAKS: Final = tuple((column, _SPANS[label].peaks_of) for column, label in enume
 WITHOUT_START: Final = np.array([_SPANS[label].onset is None for label in LABELS])
 """(20,) labels without a start; the network's span heads are not trained on them and say anything."""
 
-_OWN: Final = ("mismatch_step", "departure", None)
+_OWN: Final = ("mismatch_step", "departure", "turn", None)
 """Steps that are no quantities: those worked out here, and none."""
 
 _STEPS: Final = (*(_SPANS[label].onset for label in LABELS), *(_SPANS[label].end for label in LABELS))
@@ -74,7 +79,15 @@ _OUTER: Final = ("t_first_step", "v_first_step", "t_last_step", "v_last_step")
 """Where the losses begin, and where they end."""
 
 _NAMES: Final = tuple(
-    dict.fromkeys((*_OUTER, "t_rise_step", *(name for name in _STEPS if name is not None and name not in _OWN)))
+    dict.fromkeys(
+        (
+            *_OUTER,
+            "t_rise_step",
+            "v_low_step",
+            "v_as_good_step",
+            *(name for name in _STEPS if name is not None and name not in _OWN),
+        )
+    )
 )
 _NAMED: Final = itemgetter(*_NAMES)
 """The quantities that are read, the outer ones first."""
@@ -94,13 +107,20 @@ def spans(q: Quantities) -> tuple[FloatArray, FloatArray]:
 
     NaN for none; an end of NaN means to the last point.
     """
-    table = table_of((*_NAMED(q), _mismatch(q), _departure(q), unknown(len(q["t_count"]))))
+    table = table_of((*_NAMED(q), _mismatch(q), _departure(q), _turn(q), unknown(len(q["t_count"]))))
     steps, first, last = table.take(_ROWS, axis=0), table[:2], table[2:4]
     onset, end = steps[: len(LABELS)], steps[len(LABELS) :]
     may_last = end[_OPEN]
     may_last[may_last >= (last - _LAST * (last - first))[_LOSS]] = np.nan
     end[_OPEN] = may_last
     return onset.T, end.T
+
+
+def _turn(q: Quantities) -> FloatArray:
+    """Val overfits from where it is lowest, or, where it hardly rises, from where it is as good."""
+    errors, share = _RISES
+    rises = (q["v_rise_snr"] >= errors) & (np.maximum(q["v_rise_drop"], q["v_rise_rel"]) >= share)
+    return np.where(rises, q["v_low_step"], q["v_as_good_step"])
 
 
 def _departure(q: Quantities) -> FloatArray:

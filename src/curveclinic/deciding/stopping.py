@@ -1,5 +1,6 @@
 """Which checkpoint of an overfitted run to keep: the logged step of the lowest validation loss, noise aside.
 
+Where val settles and hardly rises, its lowest place may be anywhere, and the first that is as good is kept.
 It is the onset of overfitting, too: a report that names two steps for one valley helps nobody.
 """
 
@@ -28,24 +29,28 @@ def averaged_points(q: Quantities) -> FloatArray:
     return np.fmax(np.nan_to_num(ratio, posinf=1.0), 1.0)
 
 
-def stops(val: Ragged, q: Quantities, overfitted: BoolArray) -> FloatArray:
+def stops(val: Ragged, q: Quantities, turn: FloatArray, overfitted: BoolArray) -> FloatArray:
     """(n,) logged step whose checkpoint to keep of the overfitted runs among n; NaN for the others.
 
     Args:
         val: validation losses as logged.
         q: quantities of the runs.
+        turn: (n,) step at which each one's smooth level is lowest, or first as good, by `spans`.
         overfitted: (n,) the runs asked about.
     """
     out, rows = np.full(len(overfitted), np.nan), overfitted.nonzero()[0]
     if len(rows):
         own = {name: q[name][rows] for name in READ}
         out[rows] = stop_steps(
-            val if len(rows) == val.size else val.take(rows), own["v_low_step"], averaged_points(own)
+            val if len(rows) == val.size else val.take(rows),
+            turn[rows],
+            averaged_points(own),
+            settled=turn[rows] < own["v_low_step"],
         )
     return out
 
 
-def stop_steps(val: Ragged, low_step: FloatArray, averaged: FloatArray) -> FloatArray:
+def stop_steps(val: Ragged, low_step: FloatArray, averaged: FloatArray, *, settled: BoolArray) -> FloatArray:
     """(n,) logged step whose checkpoint to keep; NaN where no val loss is finite.
 
     The smooth level says where the valley is, the points around its lowest place which of them to take. A point much
@@ -54,17 +59,20 @@ def stop_steps(val: Ragged, low_step: FloatArray, averaged: FloatArray) -> Float
 
     Args:
         val: validation losses as logged.
-        low_step: (n,) step at which each one's smooth level is lowest.
+        low_step: (n,) step at which each one's smooth level is lowest, or first as good.
         averaged: (n,) points that the smooth level averages over.
+        settled: (n,) the level is lowest only later.
     """
     val = val.finite()
     out, some = np.full(val.size, np.nan), val.lengths.nonzero()[0]
     if len(some):
-        out[some] = _of_finite(val, some, low_step[some], averaged[some])
+        out[some] = _of_finite(val, some, low_step[some], averaged[some], settled[some])
     return out
 
 
-def _of_finite(val: Ragged, some: IntArray, low_step: FloatArray, averaged: FloatArray) -> FloatArray:
+def _of_finite(
+    val: Ragged, some: IntArray, low_step: FloatArray, averaged: FloatArray, settled: BoolArray
+) -> FloatArray:
     """(m,) the step to keep of those runs (m,) of a finite channel that have a point."""
     begin, lengths = val.offsets[some], val.lengths[some]
     values, last = val.values, begin + lengths - 1
@@ -77,7 +85,7 @@ def _of_finite(val: Ragged, some: IntArray, low_step: FloatArray, averaged: Floa
     whole = np.rint(np.minimum(reach, lengths)).astype(np.int64)
     first, end = np.maximum(at - whole, begin), np.minimum(at + whole, last) + 1
     chosen = _lowest_without_dips(values, first, end, begin, last)
-    given = (lengths <= _FEW) | restored | ~known
+    given = (lengths <= _FEW) & ~settled | restored | ~known
     return val.steps[np.where(given, lowest, chosen)]
 
 

@@ -19,6 +19,9 @@ _AS_LOW = (2.5, 0.002, 0.05)
 """Errors of the level, and share of its final rise, at most of its drop, up to which a level above the lowest still
 counts as low."""
 
+_AS_GOOD = 0.01
+"""Share of its drop, and of its lowest level, up to which a level above the lowest is as good whatever its error."""
+
 _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
 
@@ -160,10 +163,11 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
 def _places(level: Level, ends: _Ends) -> Quantities:
     """Where the level is lowest, leaves its start, is half way down, becomes flat, rises: shares of the run, and steps.
 
-    It rises from the last place that still counts as low, see `_AS_LOW`.
+    It rises from the last place that still counts as low, see `_AS_LOW`; it is as good as at its lowest from the first
+    place that does, or lies within `_AS_GOOD` of it.
     """
     view, (n, width) = level.view, level.view.shape
-    reached = np.empty((4, n, width + 1), dtype=bool)
+    reached = np.empty((5, n, width + 1), dtype=bool)
     reached[:, :, width] = True  # found behind the end where nothing else is
     fall = np.array([np.maximum(0.05 * ends.drop, 2.5 * level.error), 0.5 * ends.drop])
     np.less(view, (ends.start - fall)[:, :, None], out=reached[:2, :, :width])
@@ -171,9 +175,13 @@ def _places(level: Level, ends: _Ends) -> Quantities:
     share = np.minimum(_AS_LOW[1] * (ends.end - ends.low), _AS_LOW[2] * ends.scale)
     still_low = ends.low + _AS_LOW[0] * level.error + share
     np.less_equal(view[:, ::-1], still_low[:, None], out=reached[3, :, :width])
-    fallen, half, flat, risen = reached.argmax(axis=2)
+    size = np.where(level.log, 1.0, np.where(level.positive, np.abs(ends.low), np.inf))
+    close = np.minimum(_AS_LOW[0] * level.error, _AS_LOW[2] * ends.scale)
+    good = level.bottom + np.maximum(close, _AS_GOOD * np.minimum(ends.drop, size))
+    np.less_equal(view, good[:, None], out=reached[4, :, :width])
+    fallen, half, flat, risen, as_good = reached.argmax(axis=2)
     rises = np.maximum(width - 1 - risen, ends.low_at)
-    columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat, rises]), width - 1)
+    columns = np.minimum(np.array([ends.low_at, fallen, half, width - flat, rises, as_good]), width - 1)
     places, steps = columns / (width - 1), level.steps[row_numbers(n), columns]
     return {
         "low_at": places[0],
@@ -186,6 +194,7 @@ def _places(level: Level, ends: _Ends) -> Quantities:
         "fallen_step": steps[1],
         "plateau_step": steps[3],
         "rise_step": steps[4],
+        "as_good_step": steps[5],
     }
 
 

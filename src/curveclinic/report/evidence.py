@@ -78,14 +78,19 @@ def _overfitting(case: _Case) -> str:
         return ""
     low, step = val.lowest
     valley = step if case.onset is None else case.onset
+    back = share(val.end - low, val.start - low)
     text = f"val loss was lowest at {value(low)} (step {number(step)})"
-    if valley != step:
+    if valley < step and (back or 0) < _RISEN:
+        text = (
+            f"val loss was at {value(val.near(valley))} by step {number(valley)}, got no lower than {value(low)} "
+            f"(at step {number(step)})"
+        )
+    elif valley != step:
         text = (
             f"noise aside, val loss was lowest around step {number(valley)} (its lowest single value is {value(low)}, "
             f"at step {number(step)})"
         )
     text += f" and {_ends(val)}"
-    back = share(val.end - low, val.start - low)
     if low > 0 and 0 < (back or 0) < _RISEN:
         text += f", {percent((val.end - low) / low)} above that"
     if val.start > low and back is not None:
