@@ -278,12 +278,23 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
 
 
 def start_from(training: Training, config: Config) -> dict[str, Any]:
-    """Begins with the weights of a folder; returns what the training has behind it, and which slice of runs follows."""
+    """Begins with the weights of a folder; returns what the training has behind it, and which slice of runs follows.
+
+    Raises:
+        ValueError: they read other inputs than this encoder writes, or belong to another network.
+    """
     folder = Path(str(config.start))
+    sidecar = read_sidecar(folder / SIDECAR_NAME)
+    found = sidecar.encoder_version, sidecar.labels, sidecar.tensor_channels, sidecar.feature_names
+    if found != (ENCODER_VERSION, LABELS, TENSOR_CHANNELS, FEATURE_NAMES):
+        raise ValueError(
+            f"{folder}: found weights of encoder {sidecar.encoder_version}, expected {ENCODER_VERSION} with the same "
+            "labels, channels and features; train without --start"
+        )
     tensor = draw((config.seed, 6, 0), 2048, SEEN).tensor
     warm_start(training.net, folder / ONNX_NAME, torch.from_numpy(tensor).float())
     training.result.load_state_dict(training.net.state_dict())
-    before = read_sidecar(folder / SIDECAR_NAME).recipe
+    before = sidecar.recipe
     return {"slice": before["slice"], "earlier": {key: before[key] for key in ("step", "seconds", "runs")}}
 
 
@@ -345,7 +356,8 @@ def main() -> None:
         config = replace(config, minutes=1.2, pool=20_000, warm=4_000, batch=256, reuse=20.0, held_out=4_096)
     net, recipe = train(config, args.checkpoints, resume=args.resume, minutes_now=args.minutes or config.minutes)
     if not recipe["finished"]:
-        print(f"{recipe['seconds'] / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")
+        seconds = recipe["seconds"] - recipe.get("earlier", _BEGINNING)["seconds"]
+        print(f"{seconds / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")
         return
     report, calibration, thresholds = evaluate(net, config)
     print(json.dumps(report, indent=1))

@@ -46,7 +46,7 @@ def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
     if absent := [n for n in wanted if n not in saved and not n.startswith(folded) and "num_batches" not in n]:
         raise ValueError(f"{path} holds no {', '.join(absent)}; expected a file that train.py wrote")
     net.load_state_dict({name: saved[name] for name in wanted if name in saved}, strict=False)
-    x = tensor
+    x = tensor.to(next(net.parameters()).device)
     for layer in net.curves:
         if isinstance(layer, nn.BatchNorm1d):
             _change_nothing(layer, x)

@@ -117,7 +117,7 @@ def test_an_error_that_falls_is_no_mismatch_and_said_to_be_taken_for_one(name):
     diagnosis = predict_pathology(ERRORS[name])
     assert "metric_mismatch" not in diagnosis.labels
     assert diagnosis.probabilities["metric_mismatch"] < 0.5
-    assert "smaller is taken for better; metric_goal (--metric-goal) says otherwise" in diagnosis.message
+    assert "smaller is taken for better: metric_goal (--metric-goal) decides" in diagnosis.message
 
 
 @pytest.mark.parametrize("name", ["drifts down", "few points"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch
 from small_networks import SMALL, calibrated, inputs, quiet_export
 
 import train
-from curveclinic.deciding.sidecar import ONNX_NAME
+from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
 from curveclinic.model.export import export_onnx
 from curveclinic.model.network import Calibrated, CurveNet, Shape
@@ -89,6 +91,25 @@ def test_training_goes_on_from_the_shipped_weights() -> None:
     fresh = Training(train.SHAPE, lr=3e-4, device="cpu")
     assert train.macro_f1(training.result, blocks, "cpu") > 0.5 > train.macro_f1(fresh.result, blocks, "cpu")
     assert np.isfinite(training.step(*next_batch(blocks), 0.0))
+
+
+@pytest.mark.skipif(not (WEIGHTS / ONNX_NAME).exists(), reason="no weights")
+def test_weights_of_another_encoder_are_refused(tmp_path: Path) -> None:
+    body = json.loads((WEIGHTS / SIDECAR_NAME).read_text()) | {"encoder_version": "0"}
+    (tmp_path / SIDECAR_NAME).write_text(json.dumps(body))
+    config = train.Config(seed=0, minutes=1, workers=1, device="cpu", start=str(tmp_path))
+    with pytest.raises(ValueError, match=r"found weights of encoder 0, expected \d+ with the same .* without --start"):
+        train.start_from(Training(train.SHAPE, lr=3e-4, device="cpu"), config)
+
+
+def test_an_unfinished_slice_is_told_without_what_came_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = {"finished": False, "seconds": 40_120.0, "earlier": {"seconds": 40_000.0}}
+    monkeypatch.setattr(train, "train", lambda *_, **__: (None, recipe))
+    monkeypatch.setattr(sys, "argv", ["train.py", "--start", "weights", "--budget", "30"])
+    train.main()
+    assert capsys.readouterr().out.startswith("2.0 of 30 minutes done")
 
 
 def next_batch(blocks: train.Blocks) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:

@@ -15,7 +15,7 @@ _UNCLEAR_NOTE: Final = (
     "metric_mismatch is judged where metric_goal (--metric-goal) says which way the metric gets better"
 )
 _INFERRED_NOTE: Final = (
-    "the metric falls in step with its loss, so smaller is taken for better; metric_goal (--metric-goal) says otherwise"
+    "the metric falls in step with its loss, so smaller is taken for better: metric_goal (--metric-goal) decides"
 )
 
 
