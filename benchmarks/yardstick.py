@@ -50,6 +50,9 @@ def load_records(path: Path, *, curves: Path | None = None, num_classes: bool = 
         path: the file.
         curves: another such file that holds, under the same ids, what this one leaves out.
         num_classes: hand over the number of classes where it is known.
+
+    Raises:
+        KeyError: a run has its curves in neither file.
     """
     whole = {body["id"]: body for body in _lines(curves)} if curves else {}
     return [_record(whole.get(body["id"], {}) | body, num_classes=num_classes) for body in _lines(path)]
@@ -86,6 +89,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _record(body: dict[str, Any], *, num_classes: bool) -> Record:
+    if "curves" not in body:
+        raise KeyError(f"{body['id']} has no curves; give the file that holds them (--curves)")
     channels = {name: (curve["step"], curve["value"]) for name, curve in body["curves"].items()}
     classes = body.get("context", {}).get("num_classes") if num_classes else None
     run = Run.from_arrays(channels, run_id=body["id"], num_classes=classes)

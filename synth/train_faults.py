@@ -48,7 +48,7 @@ def settles_at_chance(rng: Rng, n: int) -> Draw:
     return {
         "train_mode": ints(n, 1),
         "train_drift": -log_uniform(rng, 1e-4, 0.02, n),
-        "stick": np.where(rng.random(n) < 0.6, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 20.0, n)),
+        "stick": np.where(rng.random(n) < 0.6, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 2.0, n)),
         "stick_rate": log_uniform(rng, 50, 2000, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.005, n),

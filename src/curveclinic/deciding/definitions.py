@@ -124,8 +124,9 @@ def _not_learning(q: Names) -> Statement:
 def _settles_at_once(q: Names) -> Statement:
     """A bad first guess becomes that of a chance prediction, and that is all; a metric that stays put confirms it."""
     little = below(q["t_drop_rel"], 0.01, 0.045)
-    # however much was lost in the first step
-    stuck = all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), below(q["near_over_last"], 1.03, 1.06)), _metric_stays(q))
+    # even if the first step threw much away; what fell to a third has learnt something
+    thrown = all_of(below(q["near_over_last"], 1.03, 1.06), below(q["first_over_last"], 1.8, 2.8))
+    stuck = all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), thrown), _metric_stays(q))
     return all_of(any_of(little, stuck), above(q["t_plateau"], 0.85, 0.93))
 
 
@@ -416,7 +417,7 @@ def _delayed_generalization(q: Names) -> Statement:
         above(q["bad_share"], 0.06, 0.16),
         # not that it merely falls more slowly than train: it stays up there first, or has climbed
         any_of(
-            above(q["late_wait"], 0.4, 0.55), above(q["late_of_all"], 0.85, 0.98), above(q["late_climb"], 0.05, 0.15)
+            above(q["late_wait"], 0.4, 0.55), above(q["late_of_all"], 0.98, 1.02), above(q["late_climb"], 0.05, 0.15)
         ),
         # and then falls
         above(q["late_fall"], 0.35, 0.6),
