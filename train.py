@@ -40,7 +40,7 @@ from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
 from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
-from curveclinic.model.warm_start import warm_start
+from curveclinic.model.warm_start import keep, warm_start
 from curveclinic.ragged import IntArray
 from curveclinic.records import joined
 from curveclinic.synth.families import TRENDS
@@ -100,6 +100,7 @@ class Config:
         simulated: cache of simulated trainings, or None.
         share: of the blocks that come from it.
         start: folder of weights to begin with, or None.
+        keep: share of these weights in the result, which lies so far back on the way from them.
     """
 
     seed: int
@@ -115,6 +116,7 @@ class Config:
     simulated: str | None = None
     share: float = 0.0
     start: str | None = None
+    keep: float = 0.0
 
 
 def draw(seed: tuple[int, ...], count: int, trends: tuple[str, ...], *, retold: bool = False) -> Blocks:
@@ -273,6 +275,10 @@ def train(config: Config, folder: Path, *, resume: bool, minutes_now: float) -> 
     pool.close()
     folder.mkdir(parents=True, exist_ok=True)
     training.save(checkpoint, state)
+    if config.start and config.keep:
+        begun = Training(SHAPE, lr=config.lr, device=config.device)
+        start_from(begun, config)
+        keep(training.result, begun.result, config.keep)
     recipe = {**vars(config), **state, **_about(training.net, config, state)}
     return training.result, recipe | {key: state[key] + more for key, more in state.get("earlier", {}).items()}
 
@@ -331,6 +337,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=40.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="folder of weights to begin with, for instance weights")
+    parser.add_argument("--keep", type=float, default=Config.keep, help="share of the weights of --start in the result")
     parser.add_argument("--lr", type=float, default=Config.lr, help="peak learning rate; with --start a tenth will do")
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"
@@ -351,6 +358,7 @@ def main() -> None:
         share=args.share,
         lr=args.lr,
         start=args.start,
+        keep=args.keep,
     )
     if args.quick:
         config = replace(config, minutes=1.2, pool=20_000, warm=4_000, batch=256, reuse=20.0, held_out=4_096)

@@ -53,6 +53,43 @@ def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
         x = layer(x) if not isinstance(layer, nn.BatchNorm1d) else x
 
 
+@torch.no_grad()
+def keep(net: CurveNet, start: CurveNet, share: float) -> None:
+    """Moves a trained network part of the way back to where it began, in place.
+
+    What is learnt on a generator that has changed stays, at little cost to what was right before (Wortsman et al. 2022,
+    Robust fine-tuning of zero-shot models). The normalisations of the convolutions are folded into them first, in both.
+
+    Args:
+        net: the network after the training.
+        start: the network before it.
+        share: of the way, 0 to 1.
+    """
+    for part in (net, start):
+        _fold(part)
+    before = start.state_dict()
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(before[name].to(value.device), share)
+
+
+def _fold(net: CurveNet) -> None:
+    """Puts what the normalisations of the convolutions do into the convolutions, in place; they do nothing then."""
+    for convolution, norm in zip(net.curves[:-1], net.curves[1:], strict=True):
+        if not isinstance(convolution, nn.Conv1d) or not isinstance(norm, nn.BatchNorm1d):
+            continue
+        assert convolution.bias is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        convolution.weight.mul_(scale[:, None, None])
+        convolution.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1.0 - norm.eps)
+        norm.weight.fill_(1.0)
+        norm.bias.zero_()
+
+
 def _change_nothing(norm: nn.BatchNorm1d, seen: Tensor) -> None:
     """Sets a normalisation to undo itself on (n, channels, places) values."""
     variance, mean = torch.var_mean(seen, dim=(0, 2), correction=0)

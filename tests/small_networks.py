@@ -23,9 +23,9 @@ def inputs(shape: Shape, size: int, seed: int = 0) -> tuple[torch.Tensor, torch.
     return tensor, torch.randn(size, max(shape.features, 1), generator=generator)
 
 
-def calibrated(shape: Shape) -> Calibrated:
+def calibrated(shape: Shape, seed: int = 1) -> Calibrated:
     """A network with weights and running statistics of its own, as after training."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     net = CurveNet(shape)
     net.train()
     net(*inputs(shape, 64, seed=2))

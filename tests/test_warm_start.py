@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from curveclinic.labels import LABELS
 from curveclinic.model.export import export_onnx
 from curveclinic.model.network import Calibrated, CurveNet, Shape
 from curveclinic.model.training import Training
-from curveclinic.model.warm_start import warm_start
+from curveclinic.model.warm_start import keep, warm_start
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -115,3 +116,21 @@ def test_an_unfinished_slice_is_told_without_what_came_before(
 def next_batch(blocks: train.Blocks) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     rows, pairs = train.paired(blocks, np.arange(64))
     return train.tensors(blocks, rows, "cpu"), torch.from_numpy(pairs)
+
+
+def test_nothing_and_all_of_the_way_back_say_what_either_end_says(trained: CurveNet) -> None:
+    tensor, features = inputs(SMALL, 50)
+    other = calibrated(SMALL, seed=5).net.eval()
+    for share, expected in ((0.0, trained), (1.0, other)):
+        net, start = deepcopy(trained), deepcopy(other)
+        keep(net, start, share)
+        for said, told in zip(net.eval()(tensor, features), expected(tensor, features), strict=True):
+            torch.testing.assert_close(said, told, rtol=1e-4, atol=1e-4)
+
+
+def test_a_part_of_the_way_back(trained: CurveNet) -> None:
+    net, start = deepcopy(trained), deepcopy(trained)
+    before = net.readers[0].presence.weight.clone()
+    start.readers[0].presence.weight.data.add_(4.0)
+    keep(net, start, 0.25)
+    torch.testing.assert_close(net.readers[0].presence.weight.data, before + 1.0)
