@@ -1,7 +1,7 @@
 """Other log readers of PyPI on the yardsticks, beside ours, in one table.
 
     python -m venv ../peers && . ../peers/bin/activate      # they stay out of the environment of development
-    pip install . runmedic==0.1.1 trainspotter==0.2.6 trainproof==0.22.0 training-doctor==0.1.0 sk-autod==0.1.1 \\
+    pip install . scipy runmedic==0.1.1 trainspotter==0.2.6 trainproof==0.22.0 training-doctor==0.1.0 sk-autod==0.1.1 \\
         epochix==0.7.36 aicoach==0.1.0
     python benchmarks/peers.py ../shared/real_runs/dev.jsonl ../shared/clinic_runs/dev.jsonl.gz \\
         benchmarks/read_runs/labels.jsonl --curves ../shared/real_runs/unlabelled.jsonl.gz

@@ -41,7 +41,7 @@ from curveclinic.run import Run
 
 Names = npt.NDArray[np.str_]
 
-LEVELS = (0.25, 0.45)
+LEVELS = (0.35, 0.4)
 """Thresholds to choose from; the last one also for labels that are talkative even there."""
 
 _SHARE = 0.005
