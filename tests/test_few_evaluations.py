@@ -23,6 +23,7 @@ RUNS = Path(__file__).parent.parent / "benchmarks" / "own_runs" / "runs.jsonl.gz
 STEPS = np.linspace(10, 1000, 100)
 FALLS = 0.15 + 0.6 * np.exp(-STEPS / 300)
 """A train loss that falls all along."""
+SETTLES = 0.15 + 0.6 * np.exp(-STEPS / 100)
 
 OPEN = "overfitting and no_generalization could not be judged: val_loss has only {}, at least 5 are needed"
 
@@ -124,8 +125,7 @@ def test_only_three_or_four_val_points_beside_enough_of_train():
 
 @pytest.mark.parametrize(("n", "found"), [(1, "1 finite point"), (2, "2 finite points")])
 def test_one_or_two_evaluations_leave_it_open(n, found):
-    settles = 0.15 + 0.6 * np.exp(-STEPS / 100)
-    assert predict_pathology(curves([0.4, 0.3][:n], settles)).message.startswith(OPEN.format(found))
+    assert predict_pathology(curves([0.4, 0.3][:n], SETTLES)).message.startswith(OPEN.format(found))
 
 
 def test_nothing_is_left_open_without_a_val_loss_or_beside_a_finding():
@@ -136,7 +136,8 @@ def test_nothing_is_left_open_without_a_val_loss_or_beside_a_finding():
 
 
 def test_rows_of_a_scan_say_the_same():
-    runs = [Run.from_arrays(curves(val), notes=notes) for val in (RISES, RISES[:2]) for notes in ((), ("a note",))]
+    kinds = ((RISES, FALLS), (RISES[:2], SETTLES))
+    runs = [Run.from_arrays(curves(*kind), notes=notes) for kind in kinds for notes in ((), ("a note",))]
     answers, batch = predict_runs(runs), Batch.from_runs(runs)
     decided = judged(batch, shipped_classifier(), Kinds.of([run.kind for run in runs]))
     rows = verdict_rows(Curves.of(runs), decided).to_pylist()
