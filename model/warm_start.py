@@ -6,6 +6,7 @@ folded into them and without the optimiser's memory.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import onnx
@@ -75,7 +76,7 @@ def keep(net: CurveNet, start: CurveNet, share: float) -> None:
 
 def _fold(net: CurveNet) -> None:
     """Puts what the normalisations of the convolutions do into the convolutions, in place; they do nothing then."""
-    for convolution, norm in zip(net.curves[:-1], net.curves[1:], strict=True):
+    for convolution, norm in pairwise(net.curves):
         if not isinstance(convolution, nn.Conv1d) or not isinstance(norm, nn.BatchNorm1d):
             continue
         assert convolution.bias is not None
