@@ -66,6 +66,9 @@ TWINS = 0.25
 EARLY = 0.25
 """Runs told up to some step, for every run drawn: a prefix of a run is a run."""
 
+LR = 3e-3
+"""Peak learning rate of a training from scratch."""
+
 SHAPE = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
 
 Labelled = tuple[Measured, Truth, IntArray]
@@ -108,7 +111,7 @@ class Config:
     pool: int = 200_000
     warm: int = 40_000
     batch: int = 512
-    lr: float = 3e-3
+    lr: float = LR
     reuse: float = 8.0
     workers: int
     held_out: int = 16_384
@@ -337,8 +340,8 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=40.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="folder of weights to begin with, for instance weights")
-    parser.add_argument("--keep", type=float, default=Config.keep, help="share of the weights of --start in the result")
-    parser.add_argument("--lr", type=float, default=Config.lr, help="peak learning rate; with --start a tenth will do")
+    parser.add_argument("--keep", type=float, default=0.0, help="share of the weights of --start in the result")
+    parser.add_argument("--lr", type=float, default=LR, help="peak learning rate; with --start a tenth will do")
     parser.add_argument(
         "--workers", type=int, default=max((os.cpu_count() or 2) - 1, 1), help="processes that draw runs"
     )

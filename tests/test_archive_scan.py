@@ -78,7 +78,8 @@ def test_a_scan_killed_at_random_moments_loses_and_repeats_nothing(tmp_path, wor
         process.kill()
         process.wait()
         kills += 1
-        assert not out.exists()
+        # there at once or not at all: the blow may fall between the last row and the end of the process
+        assert not out.exists() or rows(out) == rows(tmp_path / "whole.parquet")
         done = stored(out) if state_path(out).exists() else {}
         assert before.items() <= done.items()
         before = done
