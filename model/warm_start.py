@@ -51,7 +51,8 @@ def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
     for layer in net.curves:
         if isinstance(layer, nn.BatchNorm1d):
             _change_nothing(layer, x)
-        x = layer(x) if not isinstance(layer, nn.BatchNorm1d) else x
+        else:
+            x = layer(x)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from curveclinic.deciding.few_points import SHORTEST_FOR_RULES
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.levels import EPS
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import row_extremes, row_mean
+from curveclinic.measuring.smoothing import resample, row_extremes, row_mean
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
@@ -121,7 +121,8 @@ def _quantities(piece: Measured, rows: IntArray, val: FloatArray, count: IntArra
     before = np.where(low_at < count - 2, val[number, count - 2], low)
     channel, level = piece.batch.channels["val_loss"].finite(), piece.level
     train, steps = level.linear[rows] * level.unit[rows, None], np.broadcast_to(level.steps, level.view.shape)[rows]
-    then = _read_at(train, steps, channel.steps[channel.offsets[rows] + low_at])
+    low_step = channel.steps[channel.offsets[rows] + low_at]
+    then = resample(steps, train, np.full(len(rows), train.shape[1]), low_step[:, None])[:, 0]
     end, (lowest, highest) = row_mean(train[:, -max(train.shape[1] // _END, 1) :]), row_extremes(train)
     relative = np.where(level.log[rows], 1.0, piece.losses.scale[rows] / then)
     fall = 1.0 - end / then
@@ -137,17 +138,6 @@ def _quantities(piece: Measured, rows: IntArray, val: FloatArray, count: IntArra
         "train_fall_snr": fall / np.maximum(level.error[rows] * relative, EPS),
         "train_floor": (end - lowest) / np.maximum(highest - lowest, EPS * highest),
     }
-
-
-def _read_at(level: FloatArray, steps: FloatArray, step: FloatArray) -> FloatArray:
-    """(k,) level (k, G) on even steps (k, G) read at one step of each (k,), clamped at both ends."""
-    number, width = np.arange(len(level)), level.shape[1]
-    place = (step - steps[:, 0]) / np.maximum(steps[:, -1] - steps[:, 0], EPS) * (width - 1)
-    place = np.minimum(np.maximum(place, 0.0), width - 1.0)
-    left = np.minimum(place.astype(np.int64), width - 2)
-    part = place - left
-    out: FloatArray = (1.0 - part) * level[number, left] + part * level[number, left + 1]
-    return out
 
 
 def open_questions(checked: BoolArray, counts: IntArray, among: BoolArray) -> dict[int, tuple[str, ...]]:

@@ -14,8 +14,8 @@ import numpy as np
 
 from curveclinic.measuring.levels import EPS, Level
 from curveclinic.measuring.measures import Cells, smooth
-from curveclinic.measuring.smoothing import resample, row_correlation
-from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.measuring.smoothing import resample, row_correlation, row_ranks
+from curveclinic.ragged import BoolArray, FloatArray
 
 PAIRS: Final = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))
 """Metrics and the losses they are held against, val's first: against the train loss where val has none."""
@@ -117,7 +117,7 @@ def _held_against(metric: Cells, level: Level, loss: Cells) -> tuple[BoolArray, 
     if len(rows):
         view, own = level.view[rows], _opposes(metric.take(rows), loss.take(rows))
         own |= _goes_on(course[rows], level.take(rows), fall[rows])
-        ranks = row_correlation(_ranks(course[rows]), _ranks(view))
+        ranks = row_correlation(row_ranks(course[rows]), row_ranks(view))
         falls[rows] = ((values[rows] >= _IN_STEP) | (ranks >= _BESIDE)) & ~own
         mostly = (view <= (view[:, 0] - _MOST * loss_fall[rows])[:, None]).argmax(axis=1)
         done = course[rows, 0] - course[rows, mostly] >= _DONE * fall[rows]
@@ -138,7 +138,7 @@ def course_of(cells: Cells, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _opposes(metric: Cells, loss: Cells) -> BoolArray:
     """(n,) metrics that go up where the loss goes down from one point to the next, more often than chance has it."""
     beside, real = loss.at(metric.steps), metric.real[:, 1:]
-    own, other = (_ranks(np.where(real, x[:, 1:] - x[:, :-1], np.inf)) for x in (metric.mean, beside))
+    own, other = (row_ranks(np.where(real, x[:, 1:] - x[:, :-1], np.inf)) for x in (metric.mean, beside))
     out: BoolArray = row_correlation(own, other, real) * np.sqrt(real.sum(axis=1)) <= -_OPPOSED
     return out
 
@@ -151,9 +151,3 @@ def _goes_on(course: FloatArray, level: Level, fall: FloatArray) -> BoolArray:
     settled = (view <= (bottom + (1.0 - _SETTLED) * (view[:, 0] - bottom))[:, None]).argmax(axis=1)
     out: BoolArray = course[row, settled] - course[row, lowest] >= _LATE * fall
     return out
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    """(n, W) place of each value among those of its row."""
-    order: IntArray = values.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-    return order.astype(np.float64)

@@ -184,6 +184,12 @@ def take_columns(values: FloatArray, index: IntArray) -> FloatArray:
     return out
 
 
+def row_ranks(values: FloatArray) -> FloatArray:
+    """(n, W) place of each value among those of its row."""
+    order: IntArray = values.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
+    return order.astype(np.float64)
+
+
 def row_correlation(a: FloatArray, b: FloatArray, real: BoolArray | bool = True) -> FloatArray:
     """(n,) correlation of the rows of two arrays over their real cells, 0 where one of them never changes."""
     a, b = ((x - x.mean(axis=1, keepdims=True, where=real)) * real for x in (a, b))
