@@ -174,8 +174,26 @@ def _followed(piece: Measured, rows: IntArray) -> FloatArray:
 
 def _fares_with(metric: Cells, loss: Cells, sign: FloatArray) -> FloatArray:
     """(m,) correlation of a metric, larger is better, with the loss less; 0 for what is made of the loss."""
-    beside, values = loss.at(metric.steps), metric.mean * sign[:, None]
+    beside, values = _read_off(loss, metric), metric.mean * sign[:, None]
     ranks = (row_ranks(np.where(metric.real, x, np.inf)) for x in (values, beside))
     made_of_it = np.abs(row_correlation(*ranks, metric.real)) > _FUNCTION
     out: FloatArray = np.where(made_of_it, 0.0, -row_correlation(values, beside, metric.real))
+    return out
+
+
+def _read_off(loss: Cells, at: Cells) -> FloatArray:
+    """(m, CELLS) a loss at the steps of another channel, linear between its cells and clamped at its ends.
+
+    `Cells.at` takes nearly even steps for even, which is enough to hide that a metric is made of the loss.
+    """
+    row = np.arange(len(loss.size))[:, None]
+    first, last = loss.steps[:, :1], loss.steps[row, loss.size[:, None] - 1]
+
+    def place(steps: FloatArray) -> FloatArray:
+        """Where steps lie on one axis that the runs share: each has a stretch of length 1, and 1 is left between."""
+        share: FloatArray = np.clip((steps - first) / np.maximum(last - first, EPS), 0.0, 1.0)
+        return share + 2.0 * row
+
+    out = np.zeros(at.mean.shape)
+    out[at.real] = np.interp(place(at.steps)[at.real], place(loss.steps)[loss.real], loss.mean[loss.real])
     return out
