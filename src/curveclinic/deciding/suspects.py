@@ -175,8 +175,8 @@ def _followed(piece: Measured, rows: IntArray) -> FloatArray:
 def _fares_with(metric: Cells, loss: Cells, sign: FloatArray) -> FloatArray:
     """(m,) correlation of a metric, larger is better, with the loss less; 0 for what is made of the loss."""
     beside, values = _read_off(loss, metric), metric.mean * sign[:, None]
-    ranks = (row_ranks(np.where(metric.real, x, np.inf)) for x in (values, beside))
-    made_of_it = np.abs(row_correlation(*ranks, metric.real)) > _FUNCTION
+    rank, rank_beside = (row_ranks(np.where(metric.real, x, np.inf)) for x in (values, beside))
+    made_of_it = np.abs(row_correlation(rank, rank_beside, metric.real)) > _FUNCTION
     out: FloatArray = np.where(made_of_it, 0.0, -row_correlation(values, beside, metric.real))
     return out
 
