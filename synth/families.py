@@ -59,6 +59,7 @@ TRENDS: Final[dict[str, Family]] = {
     "settles_at_chance": Family(2.2, train_faults.settles_at_chance),
     "killed_early": Family(1.5, train_faults.killed_early),
     "too_slow": Family(4.0, train_faults.too_slow),
+    "crawls": Family(2.5, train_faults.crawls),
     "cut_short": Family(2.0, train_faults.cut_short),
     "slow_start": Family(3.5, train_faults.slow_start),
     "warmup_start": Family(1.0, train_faults.warmup_start),

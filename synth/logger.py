@@ -63,7 +63,7 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     at, axis = t.of(plan.has_grad > 0)
     wrote["grad_norm"] = _channel(rng, plan, axis, gradient_points(rng, plan, latent, axis, over.spikes[at]))
     goal = np.where(plan.metric_kind == 4, -1.0, 1.0)
-    known = np.where(rng.random(plan.size) < 0.85, goal, 1.0)  # inferred from a name that says nothing at times
+    known = np.where(rng.random(plan.size) < 0.85, goal, 0.0)  # at times nobody says, and the name neither
     textured = {name: wrote[name][2] for name in ("train_loss", "val_loss")}
     logged, clean = ({name: channel[k] for name, channel in wrote.items()} for k in (0, 1))
     return Logged(_batch(logged, known), _batch(clean, goal), textured, over.parts)

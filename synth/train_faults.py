@@ -37,7 +37,7 @@ def no_learning(rng: Rng, n: int) -> Draw:
         "val_noise": log_uniform(rng, 1e-5, 0.01, n),
         "val_start": 1 + rng.normal(0, 0.03, n),
         "metric_kind": pick(rng, {1: 3, 2: 2}, n),
-        "catapult": np.where(rng.random(n) < 0.15, log_uniform(rng, 0.01, 1, n), 0.0),
+        "catapult": np.where(rng.random(n) < 0.2, log_uniform(rng, 0.01, 20, n), 0.0),
         "grad_kind": pick(rng, {0: 3, 1: 2}, n),
         "digits": pick(rng, {99: 5, 4: 3, 3: 1}, n),
     }
@@ -48,7 +48,7 @@ def settles_at_chance(rng: Rng, n: int) -> Draw:
     return {
         "train_mode": ints(n, 1),
         "train_drift": -log_uniform(rng, 1e-4, 0.02, n),
-        "stick": np.where(rng.random(n) < 0.6, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 2.0, n)),
+        "stick": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 30.0, n)),
         "stick_rate": log_uniform(rng, 50, 2000, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.005, n),
@@ -105,6 +105,24 @@ def too_slow(rng: Rng, n: int) -> Draw:
         # the loss of small batches beside a calm val
         "noise": np.where(rng.random(n) < 0.7, log_uniform(rng, 3e-4, 0.1, n), log_uniform(rng, 0.05, 0.35, n)),
         "val_noise": log_uniform(rng, 1e-4, 0.03, n),
+    }
+
+
+def crawls(rng: Rng, n: int) -> Draw:
+    """A learning rate far too low: a trace of the level is learnt, steadily; val goes along, stays or drifts away."""
+    drop = log_uniform(rng, 4e-4, 0.05, n)
+    follows = rng.random(n) < 0.65
+    return {
+        "train_mode": ints(n, 1),
+        "train_drift": -drop,
+        "val_mode": ints(n, 1),
+        "val_drift": np.where(follows, -drop * log_uniform(rng, 0.4, 1.6, n), drop * rng.normal(0.3, 0.7, n)),
+        "val_start": 1.0 + rng.normal(0, 0.01, n),
+        "points": np.where(rng.random(n) < 0.7, rng.integers(6, 60, n), rng.integers(60, 800, n)),
+        "noise": drop * log_uniform(rng, 3e-4, 0.4, n),
+        "val_noise": drop * log_uniform(rng, 3e-4, 0.3, n),
+        "metric_kind": pick(rng, {1: 2, 2: 1, 0: 2}, n),
+        "digits": pick(rng, {99: 6, 5: 1, 4: 1}, n),
     }
 
 

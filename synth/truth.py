@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import label_degrees
+from curveclinic.deciding.definitions import label_degrees, starts_high_degree
 from curveclinic.deciding.degrees import above
 from curveclinic.deciding.rules import overrule
 from curveclinic.deciding.severity import severities
@@ -39,7 +39,6 @@ _DOUBT: Final = 0.3
 _ALSO_TRUE: Final = (
     ("train_stalled_val_falls", "not_learning"),
     ("train_stalled_val_falls", "underfitting"),
-    ("no_generalization", "overfitting"),
     ("delayed_generalization", "overfitting"),
     ("noisy_validation", "val_spikes"),
     ("periodic_loss", "oscillation"),
@@ -89,7 +88,7 @@ def judge(logged: Logged, seen: Measured) -> Truth:
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
     weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
-    fast = _fast_learner(q, logged.parts) & ~absent[:, _HIGH]
+    fast = _fast_learner(q, logged.parts) & ~absent[:, _HIGH] & ~present[:, _HIGH]
     target[fast, _HIGH], weight[fast, _HIGH] = 0.0, LOOKALIKE_WEIGHT
     onset, end = spans(q)
     severe = (severities(q) >= SEVERITIES.index("severe")).astype(np.float64)
@@ -111,7 +110,7 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     out[:, _HIGH] = np.where(
         excess > 0,
         np.maximum(np.minimum(excess, falls_at_once), np.minimum(excess, _DOUBT)),
-        np.minimum(out[:, _HIGH], _DOUBT),
+        np.minimum(out[:, _HIGH], np.maximum(starts_high_degree(q), _DOUBT)),
     )
     j = LABELS.index("not_learning")
     # noise hides the descent, or a trained model is tuned at its level: silence is better than denial

@@ -25,13 +25,13 @@ def overfit(rng: Rng, n: int) -> Draw:
 
 
 def overfit_memorise(rng: Rng, n: int) -> Draw:
-    """Tiny training set: train to zero within a few epochs, val falls a little, then climbs past its start."""
+    """Tiny training set: train to zero within a few epochs; val falls little, or hardly, then climbs past its start."""
     return {
         "rise": log_uniform(rng, 0.3, 20.0, n),
         "rise_at": rng.uniform(0.01, 0.2, n),
         "rise_kind": pick(rng, [2, 3, 3, 2, 0.5], n),
         "floor": log_uniform(rng, 1e-5, 0.05, n),
-        "val_floor": rng.uniform(0.4, 0.95, n),
+        "val_floor": np.where(rng.random(n) < 0.6, rng.uniform(0.4, 0.95, n), 1.0 - log_uniform(rng, 2e-3, 0.06, n)),
         "val_power": rng.uniform(1.2, 3.0, n),
         "rate": log_uniform(rng, 10, 200, n),
         "metric_kind": pick(rng, {0: 3, 3: 2}, n),

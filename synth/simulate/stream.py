@@ -134,7 +134,8 @@ def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured
     )
     clean = dict(written.batch.channels) | trend | written.metric
     clean |= {name: written.batch.channels[name].finite() for name in ("lr", "grad_norm")}
-    return Logged(written.batch, _like(written.batch, clean), textured, parts)
+    known_sign = replace(_like(written.batch, clean), metric_sign=cache.numbers["metric_sign"][book.row])
+    return Logged(written.batch, known_sign, textured, parts)
 
 
 def _like(batch: Batch, channels: dict[str, Ragged]) -> Batch:

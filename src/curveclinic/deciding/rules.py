@@ -64,14 +64,13 @@ OVERRULED: Final = (
     ("divergence", ("train_stalled_val_falls",)),  # a train loss that rises is not flat
     # what never leaves its level has no shape to speak of
     ("not_learning", ("overfitting", "underfitting", "undertrained", "slow_start", "no_generalization")),
-    # val that falls in the end did not stay bad; val that never fell did not turn
+    # val that falls in the end did not stay bad
     ("delayed_generalization", ("overfitting", "no_generalization")),
-    ("no_generalization", ("overfitting",)),
     # flat train is the finding; that nothing is learnt is its consequence
     ("train_stalled_val_falls", ("not_learning", "underfitting")),
     ("underfitting", ("undertrained",)),
     # where the level swings, its last turn is no trend
-    ("periodic_loss", ("oscillation", "loss_spikes", "undertrained")),
+    ("periodic_loss", ("oscillation", "loss_spikes")),
     ("oscillation", ("undertrained",)),
     ("noisy_validation", ("val_spikes",)),
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import THROWN
+from curveclinic.deciding.train_symptoms import THROWN
 from curveclinic.labels import LABELS
 from curveclinic.measuring.trends import Quantities, table_of, unknown
 from curveclinic.ragged import FloatArray
