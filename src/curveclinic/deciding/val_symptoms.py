@@ -48,7 +48,7 @@ def _val_hardly_falls_and_rises(q: Names) -> Statement:
     From the very first evaluation on it is open: then it never came down.
     """
     return all_of(
-        above(q["v_low_at"], -0.03, 0.025),
+        above(q["v_low_at"], -0.02, 0.03),
         above(q["v_rise_rel"], 0.1, 0.25),
         above(q["v_rise_snr"], 8.0, 15.0),
         above(q["v_rise_noise"], 2.0, 5.0),
