@@ -126,15 +126,15 @@ def read(pattern, sentence):
     return match.groups()
 
 
+def quotes(words, sentence):
+    """A sentence has these words with a number for #."""
+    return re.search(re.escape(words).replace(r"\#", NUMBER), sentence)
+
+
 def of_overfitting(run, said):
     steps, val = points(run, "val_loss")
-    aside = said.startswith("noise aside")
-    pattern = (
-        r"single value is #, at step #\) and ends (?:at|near) #"
-        if aside
-        else r"lowest at # \(step #\) and ends (?:at|near) #"
-    )
-    low, step, end = read(pattern, said)
+    low = next(way for way in ("single value is #, at", "got no lower than # (at", "lowest at # (") if quotes(way, said))
+    low, step, end = read(re.escape(low).replace(r"\#", "#") + r" ?step #\) and ends (?:at|near) #", said)
     assert near(low, val.min())
     assert near(step, steps[val.argmin()], 6)
     assert near(end, edges(val)[1])

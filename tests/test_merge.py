@@ -34,12 +34,13 @@ def found(verdicts: Verdicts) -> set[str]:
 @pytest.mark.parametrize(
     ("said", "stays"),
     [
-        ({"no_generalization": 0.7, "overfitting": 0.8}, {"overfitting"}),
-        ({"no_generalization": 0.8, "overfitting": 0.7}, {"no_generalization"}),
-        ({"no_generalization": 0.7, "overfitting": 0.7}, {"no_generalization"}),
+        ({"delayed_generalization": 0.7, "overfitting": 0.8}, {"overfitting"}),
+        ({"delayed_generalization": 0.8, "overfitting": 0.7}, {"delayed_generalization"}),
+        ({"delayed_generalization": 0.7, "overfitting": 0.7}, {"delayed_generalization"}),
         ({"divergence": 0.7, "overfitting": 0.8, "slow_start": 0.65}, {"overfitting", "slow_start"}),
         ({"overfitting": 0.9, "loss_spikes": 0.7}, {"overfitting", "loss_spikes"}),
-        ({"no_generalization": 0.5, "overfitting": 0.7}, {"overfitting"}),
+        ({"overfitting": 0.9, "no_generalization": 0.7}, {"overfitting", "no_generalization"}),
+        ({"delayed_generalization": 0.5, "overfitting": 0.7}, {"overfitting"}),
     ],
 )
 def test_of_two_labels_that_exclude_each_other_the_surer_one_is_found(said, stays) -> None:

@@ -239,9 +239,13 @@ def _averaged(cache: Cache, book: Book, t: _Points, values: FloatArray, evaluate
 
 def _means(values: FloatArray, starts: IntArray, ends: IntArray) -> FloatArray:
     """Means of slices, which may overlap."""
-    bounds = np.stack([starts, ends], axis=1).ravel()
-    total = np.add.reduceat(np.append(values, 0.0), bounds)[::2]
-    out: FloatArray = total / (ends - starts)
+    # from the last slice to the first: what lies between one's end and the next one's start is not summed up then
+    order = np.argsort(-starts, kind="stable")
+    bounds = np.stack([starts, ends], axis=1)[order].ravel()
+    inside = values if bounds.max(initial=0) < len(values) else np.append(values, 0.0)
+    out = np.empty(len(starts))
+    out[order] = np.add.reduceat(inside, bounds)[::2]
+    out /= ends - starts
     return out
 
 
