@@ -133,8 +133,9 @@ def quotes(words, sentence):
 
 def of_overfitting(run, said):
     steps, val = points(run, "val_loss")
-    low = next(way for way in ("single value is #, at", "got no lower than # (at", "lowest at # (") if quotes(way, said))
-    low, step, end = read(re.escape(low).replace(r"\#", "#") + r" ?step #\) and ends (?:at|near) #", said)
+    ways = "single value is #, at", "got no lower than # (at", "lowest at # ("
+    quoted = next(way for way in ways if quotes(way, said))
+    low, step, end = read(re.escape(quoted).replace(r"\#", "#") + r" ?step #\) and ends (?:at|near) #", said)
     assert near(low, val.min())
     assert near(step, steps[val.argmin()], 6)
     assert near(end, edges(val)[1])
