@@ -100,7 +100,7 @@ class Config:
         workers: processes that draw runs.
         held_out: runs for calibration and evaluation.
         device: torch device.
-        simulated: cache of simulated trainings, or None.
+        simulated: cache of simulated trainings, or a folder of caches, or None.
         share: of the blocks that come from it.
         start: folder of weights to begin with, or None.
         keep: share of these weights in the result, which lies so far back on the way from them.
@@ -347,7 +347,9 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights", help="folder for the weights")
     parser.add_argument("--checkpoints", type=Path, default=Path("runs/train"), help="folder for checkpoints")
-    parser.add_argument("--simulated", help="cache that `python -m curveclinic.synth.simulate` wrote")
+    parser.add_argument(
+        "--simulated", help="cache that `python -m curveclinic.synth.simulate` wrote, or a folder of such caches"
+    )
     parser.add_argument("--share", type=float, default=0.3, help="share of blocks drawn from that cache")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()

@@ -187,3 +187,61 @@ def test_four_percent_and_no_more_is_an_early_plateau():
     found = degrees_of({"train_loss": loss, "val_loss": loss + 1e-3})[0]
     assert found[LABELS.index("underfitting")] > 0.9
     assert found[LABELS.index("not_learning")] < 0.5
+
+
+def named(curves, *names):
+    found = degrees_of(curves)[0]
+    return [round(float(found[LABELS.index(name)]), 2) for name in names]
+
+
+def rising(low_at, *, noise=0.0):
+    """Train to a tenth; val within its noise until `low_at` of 50 points, then to three times its level."""
+    x = np.arange(50)
+    val = 0.56 + 0.03 * np.maximum(x - low_at, 0) - 0.003 * (x == low_at)
+    return {"train_loss": 0.55 * np.exp(-x / 15), "val_loss": val + noise * np.random.default_rng(3).normal(size=50)}
+
+
+def test_val_that_hardly_came_down_before_it_rises_far_is_both_overfitting_and_no_generalization():
+    assert min(named(rising(5, noise=0.002), "overfitting", "no_generalization")) >= 0.9
+    # from the very first evaluation on it never came down
+    overfits, never = named(rising(0), "overfitting", "no_generalization")
+    assert 0.0 < overfits < 0.5
+    assert never == 1.0
+
+
+def test_a_small_rise_without_noise_counts_where_the_drop_is_small_too():
+    x = np.arange(12)
+    val = np.where(x < 6, 1.1 - 0.003 * x, 1.085 + 0.001 * (x - 5))
+    calm = {"train_loss": 1.1 - 0.01 * x, "val_loss": val}
+    assert named(calm, "overfitting") == [1.0]
+    shaky = calm | {"val_loss": val + 0.002 * np.random.default_rng(0).normal(size=12)}
+    assert named(shaky, "overfitting")[0] < 0.5
+
+
+@pytest.mark.parametrize(("noise", "found"), [(0.0, [0.0, 1.0]), (0.003, [1.0, 0.0])], ids=["calm", "noisy"])
+def test_a_loss_that_falls_calmly_by_a_trace_is_learning_far_too_slowly(noise, found):
+    falls = 1.0986 - 0.00016 * np.arange(10)
+    scatter = noise * np.random.default_rng(1).normal(size=(2, 10))
+    curves = {"train_loss": falls + scatter[0], "val_loss": falls - 0.0001 + scatter[1]}
+    assert named(curves, "not_learning", "undertrained") == found
+
+
+def test_a_fall_of_val_shows_through_a_pattern_of_train():
+    x = np.arange(600)
+    sorted_data = {"train_loss": 2.3 - 0.002 * x + 0.3 * np.sign(np.sin(x / 6.5)), "val_loss": 2.3 - 0.002 * x}
+    assert named(sorted_data, "undertrained", "periodic_loss") == [1.0, 1.0]
+    shaky = sorted_data | {"val_loss": 2.0 + 0.3 * np.random.default_rng(0).normal(size=600)}
+    assert named(shaky, "undertrained") == [0.0]
+
+
+@pytest.mark.parametrize(("times", "degree"), [(2.0, 0.0), (8.0, 1.0)])
+def test_a_first_value_logged_untrained_is_high_if_it_is_a_multiple_of_all_that_follow(times, degree):
+    flat = 0.2 + 0.001 * np.random.default_rng(0).normal(size=60)
+    flat[0] *= times
+    assert named({"train_loss": flat}, "high_initial_loss") == [degree]
+
+
+def test_few_points_show_val_below_train_where_the_gap_is_wide():
+    falls = np.array([7.0, 6.0, 5.2, 3.1, 0.9, 0.4])
+    assert named({"train_loss": falls, "val_loss": falls * [0.8, 0.75, 0.7, 0.5, 0.3, 0.3]}, "val_below_train") == [1.0]
+    assert named({"train_loss": falls, "val_loss": falls * 0.99}, "val_below_train") == [0.0]

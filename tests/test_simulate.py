@@ -38,6 +38,7 @@ from curveclinic.synth.simulate.stream import Simulations, held_out
 from curveclinic.synth.simulate.tasks import TASKS
 from curveclinic.synth.simulate.trainer import Records, Setting, simulate
 from curveclinic.synth.simulate.views import views_of
+from curveclinic.synth.simulate.writing import _means
 from curveclinic.synth.truth import ARGUABLE_TARGET
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -142,6 +143,22 @@ def test_a_cache_brings_back_what_was_recorded(cache_file: Path) -> None:
         np.testing.assert_array_equal(stored.evaluated["val_loss"][piece], records.val_loss[row].astype(np.float32))
     assert stored.numbers["cost"][0] == pytest.approx(np.log(6))
     assert np.flatnonzero(stored.numbers["fixed_order"][: EACH * len(FAULTY)]).tolist() == [15, 16, 17]
+
+
+def test_the_caches_of_a_folder_are_read_as_one(cache_file: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.parquet").write_bytes(cache_file.read_bytes())
+    one, both = load(cache_file), load(tmp_path)
+    assert both.size == 2 * one.size
+    np.testing.assert_array_equal(both.dense["loss"], np.tile(one.dense["loss"], 2))
+    np.testing.assert_array_equal(np.diff(both.dense_offsets), np.tile(np.diff(one.dense_offsets), 2))
+
+
+def test_means_of_slices_in_any_order() -> None:
+    values = np.random.default_rng(0).normal(size=200)
+    starts, ends = np.array([150, 3, 3, 40, 199, 0]), np.array([160, 10, 4, 190, 200, 200])
+    means = np.array([values[a:b].mean() for a, b in zip(starts, ends, strict=True)])
+    np.testing.assert_allclose(_means(values, starts, ends), means)
 
 
 def test_what_is_no_cache_is_an_error(tmp_path: Path) -> None:

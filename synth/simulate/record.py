@@ -118,7 +118,7 @@ def write_tables(paths: Sequence[Path], out: Path) -> int:
 
 
 def load(path: Path) -> Cache:
-    """Reads a cache.
+    """Reads a cache, or all caches of a folder as one.
 
     Raises:
         InputError: it is missing, or no cache of simulated trainings.

@@ -130,7 +130,8 @@ def _held_against(metric: Cells, level: Level, loss: Cells) -> tuple[BoolArray, 
 def course_of(cells: Cells, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(n, G) smooth raw course of a channel at some steps, over its largest magnitude, and (n,) noise of its points."""
     level, log = smooth(cells), cells.log[:, None]
-    level = np.where(log, np.exp(level - np.where(log, cells.mean.max(axis=1, keepdims=True), 0.0)), level)
+    below_top = np.where(log, level - cells.mean.max(axis=1, keepdims=True), 0.0)
+    level = np.where(log, np.exp(below_top), level)
     noise = np.where(cells.log, cells.noise * level.mean(axis=1), cells.noise)
     return resample(cells.steps, level, cells.size, steps), noise
 
