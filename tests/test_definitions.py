@@ -214,8 +214,8 @@ def test_a_small_rise_without_noise_counts_where_the_drop_is_small_too():
     val = np.where(x < 6, 1.1 - 0.003 * x, 1.085 + 0.001 * (x - 5))
     calm = {"train_loss": 1.1 - 0.01 * x, "val_loss": val}
     assert named(calm, "overfitting") == [1.0]
-    shaky = calm | {"val_loss": val + 0.004 * np.random.default_rng(1).normal(size=12)}
-    assert named(shaky, "overfitting")[0] < 0.5
+    scatter = 0.004 * np.random.default_rng(0).normal(size=(20, 12))
+    assert np.mean([named(calm | {"val_loss": val + one}, "overfitting")[0] for one in scatter]) < 0.1
 
 
 @pytest.mark.parametrize(("noise", "found"), [(0.0, [0.0, 1.0]), (0.003, [1.0, 0.0])], ids=["calm", "noisy"])
