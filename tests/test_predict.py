@@ -341,7 +341,7 @@ def test_opponents_that_only_grow_have_blown_up(course):
 
 
 def test_one_last_point_beside_a_notice_gets_no_verdict(use):
-    use(StandIn({"overfitting": 0.9, "val_below_train": 0.9}))
+    use(StandIn({"val_below_train": 0.9}, decided_by_rule=frozenset({"overfitting"})))
     train, val = decay(60, end=0.6), decay(60, end=0.5)
     val[-1] = 1.5
     d = predict_pathology({"train_loss": train, "val_loss": val})
@@ -350,7 +350,7 @@ def test_one_last_point_beside_a_notice_gets_no_verdict(use):
 
 
 def test_one_last_point_is_no_overfitting_beside_another_finding(use):
-    use(StandIn({"overfitting": 0.9, "val_spikes": 0.9}))
+    use(StandIn({"val_spikes": 0.9}, decided_by_rule=frozenset({"overfitting"})))
     train, val = decay(60, end=0.3), decay(60, end=0.4)
     val[20], val[-1] = 3.0, 3.0
     d = predict_pathology({"train_loss": train, "val_loss": val})
@@ -358,6 +358,15 @@ def test_one_last_point_is_no_overfitting_beside_another_finding(use):
     assert "one point is no trend" in d.unchecked["overfitting"]
     assert d.stop_at is None
     assert "overfitting" not in d.probabilities
+
+
+def test_a_last_point_that_jumps_takes_back_no_overfitting_that_was_there_before_it(use):
+    k = np.arange(60)
+    train, val = 2.0 * np.exp(-k / 12), 0.5 + 1.5 * np.exp(-k / 3)
+    before = predict_pathology({"train_loss": train[:-1], "val_loss": val[:-1]})
+    val[-1] = 0.9
+    d = predict_pathology({"train_loss": train, "val_loss": val})
+    assert before.labels == d.labels == ("overfitting",)
 
 
 def test_adversarial_losses_are_judged_on_two_labels_only(use):

@@ -24,7 +24,7 @@ from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, w
 from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
-from curveclinic.deciding.vouching import frozen_validation, lone_rise
+from curveclinic.deciding.vouching import frozen_validation, lone_rise, without_last_val
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.directions import Directions
 from curveclinic.measuring.peaks import peak_steps
@@ -162,7 +162,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone = lone_rise(batch, verdicts.present[:, OVERFITTING])
+    lone = _lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
     withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
@@ -206,6 +206,18 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
             open_questions(rules.checked, counts, ~(undetermined | ill | unlike)),
         ),
     )
+
+
+def _lone_rises(
+    batch: Batch, overfit: BoolArray, classifier: Classifier | None, by_rule: frozenset[str]
+) -> dict[int, str]:
+    """Returns row -> what is odd, for those of some (n,) runs that overfit by the last point of val loss alone."""
+    lone = lone_rise(batch, overfit)
+    if not lone:
+        return lone
+    before = opinions_on(without_last_val(batch.take(np.array(list(lone)))), classifier)
+    still = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule).present[:, OVERFITTING]
+    return {row: reason for (row, reason), there in zip(lone.items(), still.tolist(), strict=True) if not there}
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:

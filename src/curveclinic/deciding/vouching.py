@@ -6,12 +6,13 @@ one point is no trend: the same jump, logged earlier, would be a spike.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from curveclinic.phrases import value
-from curveclinic.ragged import Batch, BoolArray
+from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
 
 _FEWEST: Final = 8
 """Points from which one value is no chance: a settled loss, rounded to a few digits, repeats itself for a while."""
@@ -56,3 +57,12 @@ def lone_rise(batch: Batch, among: BoolArray) -> dict[int, str]:
         "look at it, or log more"
         for row, high, low in found
     }
+
+
+def without_last_val(batch: Batch) -> Batch:
+    """Returns n runs without the last point of their val loss, which each of them has."""
+    val = batch.channels["val_loss"]
+    kept = np.ones(len(val.values), dtype=bool)
+    kept[val.offsets[1:] - 1] = False
+    shorter = Ragged(val.steps[kept], val.values[kept], offsets_of(val.lengths - 1))
+    return replace(batch, channels={**batch.channels, "val_loss": shorter})
