@@ -48,9 +48,11 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     t, v = axes(rng, plan)
     over = overlay(rng, plan, t, v)
     train, val = loss_points(rng, plan, latent, t, v, over)
+    at = v.where(plan.has_val > 0)  # a metric may be all that is logged of validation
+    axis, told = v.part(at), tuple(x[at] for x in val)
     wrote = {
         "train_loss": _channel(rng, plan, t, _broken(plan, t, train, _TRAIN)),
-        "val_loss": _channel(rng, plan, v, _broken(plan, v, val, _VAL)),
+        "val_loss": _channel(rng, plan, axis, _broken(plan, axis, told, _VAL)),
     }
     at, axis = t.of(plan.has_train_metric > 0)
     points = metric_points(rng, plan, axis, latent.train_metric, *(x[at] for x in train[::2]))

@@ -191,7 +191,7 @@ def _writing(rng: Rng, n: int) -> Draw:
         "unit": np.where(u(n) < 0.93, 1.0, 10.0 ** rng.uniform(-7, 8, n)),
         "missing": np.where(u(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0),
         "restored": chance(rng, 0.02, n),
-        "has_val": chance(rng, 0.88, n),
+        "has_val": chance(rng, 0.82, n),
         "has_train_metric": chance(rng, 0.4, n),
         "has_val_metric": chance(rng, 0.62, n),
         "has_lr": chance(rng, 0.42, n),

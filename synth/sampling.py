@@ -90,7 +90,7 @@ class LossAxis(Axis):
 
 
 def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
-    """Axes of the train and of the val points; runs without a val loss have none."""
+    """Axes of the train and of the val points; runs without a val loss and a val metric have none."""
     n = plan.size
     single = (plan.logging == _EVAL) | (plan.logging == _STEP)
     from_start = single & (rng.random(n) < 0.3)
@@ -102,7 +102,7 @@ def axes(rng: np.random.Generator, plan: Plan) -> tuple[LossAxis, LossAxis]:
     before &= rng.random(n) < 0.3
     counts[before] += 1
     v_from_start |= before
-    counts[plan.has_val == 0] = 0
+    counts[(plan.has_val == 0) & (plan.has_val_metric == 0)] = 0
     lag = plan.val_offset * 0.999 * (counts > 4)
     return train, _axis(plan, counts, v_from_start, lag)
 

@@ -40,7 +40,6 @@ _ALSO_TRUE: Final = (
     ("train_stalled_val_falls", "not_learning"),
     ("train_stalled_val_falls", "underfitting"),
     ("delayed_generalization", "overfitting"),
-    ("noisy_validation", "val_spikes"),
     ("periodic_loss", "oscillation"),
 )
 """(winner, loser) where a careful reader would not call the loser wrong."""

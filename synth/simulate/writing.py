@@ -159,10 +159,10 @@ def write(rng: Rng, cache: Cache, views: Views, book: Book) -> Written:
 
 def _channels(rng: Rng, n: int) -> dict[str, BoolArray]:
     """Which channels a log has, and the share of its rows that is missing."""
-    has_val = rng.random(n) < 0.9
+    has_val = rng.random(n) < 0.84
     there = {"train_loss": 1.0, "train_metric": 0.4, "val_metric": 0.66, "lr": 0.36, "grad_norm": 0.25}
     out = {name: rng.random(n) < share for name, share in there.items()}
-    out["val_loss"], out["val_metric"] = has_val, out["val_metric"] & has_val
+    out["val_loss"] = has_val  # a metric may be all that is logged of validation
     out["missing"] = np.where(rng.random(n) < 0.04, rng.uniform(0.005, 0.15, n), 0.0)
     return out
 

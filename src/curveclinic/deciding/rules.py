@@ -72,7 +72,6 @@ OVERRULED: Final = (
     # where the level swings, its last turn is no trend
     ("periodic_loss", ("oscillation", "loss_spikes")),
     ("oscillation", ("undertrained",)),
-    ("noisy_validation", ("val_spikes",)),
 )
 """(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
 

@@ -91,7 +91,8 @@ def val_spikes(q: Names) -> Statement:
         below(q["v_jumps"], 6.0, 10.0),
         above(q["v_count"], 5.0, 8.0),
         any_of(below(q["jump_shared"], 0.5, 1.0), below(q["jump_beside"], 0.15, 0.35)),
-        1.0 - noisy_validation(q),
+        # where val jitters all along, what towers over that is still a spike
+        any_of(1.0 - noisy_validation(q), above(q["v_jump_size"], 3.0, 5.0)),
     )
 
 
