@@ -22,6 +22,8 @@ YARDSTICKS = {
     "later_runs": "later trainings",
     "read_runs": "read logs",
     "kept_runs": "kept logs",
+    "public_runs": "public logs",
+    "fresh_runs": "fresh logs",
 }
 """Folder of a yardstick -> what its runs are."""
 

@@ -345,8 +345,11 @@ def test_scores_that_depend_on_the_answers_are_recorded():
     assert writers == {re.sub(r"(_[a-z]+_runs)?\.csv", "", name) for name in measured_with(RESULTS)}
 
 
-@pytest.mark.parametrize(("folder", "runs", "quiet"), [("own_runs", 382, 185), ("later_runs", 280, 142)])
-def test_our_labelled_trainings_are_whole(folder, runs, quiet):
+@pytest.mark.parametrize(
+    ("folder", "runs", "quiet"),
+    [("own_runs", 382, 185), ("later_runs", 280, 142), ("public_runs", 176, 92), ("fresh_runs", 88, 38)],
+)
+def test_labelled_runs_with_curves_are_whole(folder, runs, quiet):
     records = load_records(Path(tables.__file__).parent / folder / "runs.jsonl.gz")
     assert len(records) == len({record.run.run_id for record in records}) == runs
     assert without_positive(records).sum() == quiet
