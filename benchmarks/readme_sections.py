@@ -61,8 +61,8 @@ def accuracy() -> Section:
         "As shipped",
         "With 90 % bootstrap intervals, ranking and calibration (`accuracy_*.csv`). The thresholds were chosen on the "
         "real logs and the small trainings: there these scores are optimistic. The other six "
-        "(`benchmarks/public_runs`, `read_runs`, `own_runs`) had no part in that choice. *whole* is exactly what a user "
-        "gets, *told classes* one who gives `num_classes` where it is known; *network* is scored on runs of 6 points "
+        "(`benchmarks/public_runs`, `read_runs`, `own_runs`) had no part in that choice. *whole* is exactly what a "
+        "user gets, *told classes* one who gives `num_classes` where it is known; *network* is scored on runs of 6 points "
         "and more only, and leaves `non_finite` to the rules.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
@@ -81,8 +81,8 @@ def own_trainings() -> Section:
     return Section(
         "On runs that no threshold was chosen on",
         "176 logs of 175 public repositories and 88 fresh ones of 87 (`benchmarks/public_runs`), 316 real logs of some "
-        "thirty repositories and 173 kept back (`benchmarks/read_runs`), each labelled by two readers, 382 trainings of "
-        "ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); 90 % bootstrap "
+        "thirty repositories and 173 kept back (`benchmarks/read_runs`), each labelled by two readers, 382 trainings "
+        "of ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); 90 % bootstrap "
         "intervals, the difference on the same resamples (`accuracy_*_runs.csv`). What was missed on the first of "
         "each pair led to changes, the second nobody has looked into. *not healthy*: runs without a positive label "
         "that get more than a notice. Most false alarms on own trainings are `underfitting`, which their labels take "
