@@ -62,8 +62,8 @@ def accuracy() -> Section:
         "With 90 % bootstrap intervals, ranking and calibration (`accuracy_*.csv`). The thresholds were chosen on the "
         "real logs and the small trainings: there these scores are optimistic. The other six "
         "(`benchmarks/public_runs`, `read_runs`, `own_runs`) had no part in that choice. *whole* is exactly what a "
-        "user gets, *told classes* one who gives `num_classes` where it is known; *network* is scored on runs of 6 points "
-        "and more only, and leaves `non_finite` to the rules.",
+        "user gets, *told classes* one who gives `num_classes` where it is known; *network* is scored on runs of 6 "
+        "points and more only, and leaves `non_finite` to the rules.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 
