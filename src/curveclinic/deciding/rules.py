@@ -67,10 +67,10 @@ OVERRULED: Final = (
     # val that falls in the end did not stay bad
     ("delayed_generalization", ("overfitting", "no_generalization")),
     # flat train is the finding; that nothing is learnt is its consequence
-    ("train_stalled_val_falls", ("not_learning", "underfitting")),
+    ("train_stalled_val_falls", ("not_learning", "underfitting", "undertrained")),
     ("underfitting", ("undertrained",)),
-    # where the level swings, its last turn is no trend
     ("periodic_loss", ("oscillation", "loss_spikes")),
+    # where the level swings, its last turn is no trend
     ("oscillation", ("undertrained",)),
 )
 """(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""

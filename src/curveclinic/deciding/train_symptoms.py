@@ -54,15 +54,16 @@ def not_learning(q: Names) -> Statement:
     hidden = all_of(below(q["t_drop_noise"], 1.0, 2.0), below(q["t_drop_snr"], 4.0, 8.0), known)
     return all_of(
         any_of(still, lost, hidden),
-        1.0 - _falls_on_and_on(q),
+        1.0 - _crawls(q),
         below(q["t_above_start_rel"], 0.03, 0.08),
         above(q["t_count"], 3.0, 5.0),
     )
 
 
-def _falls_on_and_on(q: Names) -> Statement:
-    """However little it is, the loss falls without a doubt, and most clearly at the end: far too slow, but learning."""
+def _crawls(q: Names) -> Statement:
+    """However little it is, train falls without a doubt, to the end, and val with it: far too slow, but learning."""
     return all_of(
+        where_logged(q["v_end_fall"], _still_falls(q, "v_")),
         above(q["t_drop_rel"], 0.0002, 0.0008),
         above(q["t_drop_snr"], 8.0, 20.0),
         above(q["t_end_fall"], 0.08, 0.15),
@@ -103,7 +104,7 @@ def undertrained(q: Names) -> Statement:
         _still_falls(q, "t_"),
         where_logged(q["v_end_fall"], _still_falls(q, "v_")),
         any_of(above(q["t_end_fall_snr"], 2.0, 4.0), val_tells),
-        any_of(enough, _falls_on_and_on(q)),
+        any_of(enough, _crawls(q)),
         # where the level repeats a pattern, its last turn is no trend
         any_of(1.0 - periodic_loss(q), val_tells),
         # the slow noisy decline of fine-tuning is its nature
@@ -238,7 +239,7 @@ def periodic_loss(q: Names) -> Statement:
 
 
 def high_initial_loss(q: Names) -> Statement:
-    """The first value is a multiple of the third, or of the price of chance, before the ordinary descent."""
+    """The first value is a multiple of the third, or of the price of chance, and no part of the ordinary descent."""
     # the fall ends in a kink: an exponential, however fast, goes on at the same rate
     kink = any_of(below(q["first_kink"], 0.16, 0.28), all_of(starts_high(q), below(q["first_kink"], 0.36, 0.5)))
     # and the ordinary descent is still to come: a fast learner has reached its floor by then, if not from so high
@@ -262,8 +263,15 @@ def high_initial_loss(q: Names) -> Statement:
 
 
 def starts_high(q: Names) -> Statement:
-    """The first value is such a multiple of the third that it was logged untrained, and little is left to fall then."""
-    return all_of(above(q["first_over_near"], 4.0, 5.5), below(q["near_over_last"], 4.0, 6.5))
+    """The first value is a multiple of the third, and the second is down already: it was logged untrained.
+
+    A fast learner takes a few points, however fast, and much is left to fall for it.
+    """
+    return all_of(
+        above(q["first_over_near"], 4.0, 5.5),
+        above(q["first_at_once"], 0.72, 0.84),
+        below(q["near_over_last"], 4.0, 6.5),
+    )
 
 
 def vanishing_gradients(q: Names) -> Statement:

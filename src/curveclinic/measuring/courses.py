@@ -165,8 +165,9 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         fall, on = np.log(over_near), np.log(near / next_)
         kink, leap = on / np.maximum(fall, EPS), -on / np.maximum(-fall, EPS)
         over_last = over_near * near_over_last
+        at_once = (first - around[2, 0]) / np.maximum(first - near, EPS)
         over_low = first / _lowest_later(losses, batch.size)
-        ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap, over_low])
+        ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap, over_low, at_once])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
     return {
@@ -177,6 +178,8 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         "first_kink": ratios[4],
         "first_leap": ratios[5],
         "first_over_low": ratios[6],
+        # share of the fall to the level at 2 % of the run that the second value has made
+        "first_at_once": ratios[7],
         "first": first,
         "near": near,
         "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),
