@@ -25,6 +25,7 @@ INJECTED = {
     "no_learning": "not_learning",
     "settles_at_chance": "not_learning",
     "too_slow": "undertrained",
+    "crawls": "not_learning",
     "slow_start": "slow_start",
     "drift_up": "divergence",
     "blow_up": "divergence",
@@ -241,3 +242,14 @@ def test_weaker_faults_are_arguable_and_none_are_absent(monkeypatch: pytest.Monk
             rise[row] = (values[-1] - values.min()) / max(values[0] - values.min(), 1e-12)
     assert present(sample)[rise < 0.03, j].mean() <= 0.1  # a val that has settled while train falls is one
     assert present(sample)[(rise > 0.5) & (rise < 2), j].mean() > 0.6
+
+
+def test_what_crawls_is_undertrained_where_its_fall_is_clear_and_val_goes_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sample = sample_of(monkeypatch, "crawls")
+    there, checked = present(sample), sample.truth.checked
+    crawls, still = (there[:, LABELS.index(name)] for name in ("undertrained", "not_learning"))
+    assert not (crawls & still).any()
+    assert crawls.mean() > 0.08
+    assert (crawls | still)[checked[:, LABELS.index("not_learning")]].mean() > 0.5

@@ -364,9 +364,13 @@ def test_a_last_point_that_jumps_takes_back_no_overfitting_that_was_there_before
     k = np.arange(60)
     train, val = 2.0 * np.exp(-k / 12), 0.5 + 1.5 * np.exp(-k / 3)
     before = predict_pathology({"train_loss": train[:-1], "val_loss": val[:-1]})
-    val[-1] = 0.9
+    val[-1] = 5.0
     d = predict_pathology({"train_loss": train, "val_loss": val})
     assert before.labels == d.labels == ("overfitting",)
+    for name in ("onset", "end", "severity", "probability"):
+        assert getattr(d.findings[0], name) == getattr(before.findings[0], name)
+    assert d.stop_at == before.stop_at
+    assert "by step 18" in d.findings[0].evidence
 
 
 def test_adversarial_losses_are_judged_on_two_labels_only(use):

@@ -130,7 +130,7 @@ def load(path: Path) -> Cache:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
-            f"{path}: {error}; expected a file that `python -m curveclinic.synth.simulate` wrote"
+            f"{path}: {error}; expected a file that `python -m curveclinic.synth.simulate` wrote, or a folder of such"
         ) from error
     missing = {*TEXTS, *NUMBERS, *DENSE, *EVALUATED} - set(table.column_names)
     if missing:

@@ -22,7 +22,7 @@ from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, K
 from curveclinic.deciding.merge import Verdicts, merge
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
 from curveclinic.deciding.spans import PEAKS
-from curveclinic.deciding.stopping import stops
+from curveclinic.deciding.stopping import READ, stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import frozen_validation, lone_rise, without_last_val
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
@@ -31,7 +31,7 @@ from curveclinic.measuring.peaks import peak_steps
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.records import joined
+from curveclinic.records import joined, taken
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone = _lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
+    lone, earlier = _lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
     withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
@@ -173,6 +173,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     if withheld:
         rules = without(rules, _cells(withheld, batch.size))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
+    if earlier is not None:
+        earlier.stands(verdicts, rules)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
@@ -208,16 +210,45 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     )
 
 
+@dataclass(eq=False)
+class _Earlier:
+    """What is thought of the overfitting of m runs without the last point of their val loss.
+
+    Attributes:
+        rows: (m,) where they are in the batch.
+        verdicts, rules: of these runs alone.
+    """
+
+    rows: IntArray
+    verdicts: Verdicts
+    rules: RuleOpinion
+
+    def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
+        """Puts it into the verdicts and the rules' opinion on the whole batch."""
+        for name in ("probability", "model_probability", "by_rule", "onset", "end", "severity"):
+            getattr(verdicts, name)[self.rows, OVERFITTING] = getattr(self.verdicts, name)[:, OVERFITTING]
+        rules.onset[self.rows, OVERFITTING] = self.rules.onset[:, OVERFITTING]
+        for name in READ:
+            rules.quantities[name][self.rows] = self.rules.quantities[name]
+
+
 def _lone_rises(
     batch: Batch, overfit: BoolArray, classifier: Classifier | None, by_rule: frozenset[str]
-) -> dict[int, str]:
-    """Returns row -> what is odd, for those of some (n,) runs that overfit by the last point of val loss alone."""
+) -> tuple[dict[int, str], _Earlier | None]:
+    """Looks for the runs among some (n,) that overfit by the last point of val loss alone.
+
+    Returns:
+        row -> what is odd, and what was thought of those before, that overfit without that point, too.
+    """
     lone = lone_rise(batch, overfit)
     if not lone:
-        return lone
-    before = opinions_on(without_last_val(batch.take(np.array(list(lone)))), classifier)
-    still = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule).present[:, OVERFITTING]
-    return {row: reason for (row, reason), there in zip(lone.items(), still.tolist(), strict=True) if not there}
+        return lone, None
+    rows = np.array(list(lone))
+    before = opinions_on(without_last_val(batch.take(rows)), classifier)
+    verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
+    still = verdicts.present[:, OVERFITTING].nonzero()[0]
+    reasons = {row: reason for row, reason in lone.items() if row not in rows[still]}
+    return reasons, _Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:

@@ -1,4 +1,7 @@
-"""What the labels mean that train, beside val or alone, and gradients show; see `definitions`."""
+"""What the labels mean that train, beside val or alone, and gradients show; see `definitions`.
+
+Among them are statements that several labels are made of.
+"""
 
 from __future__ import annotations
 
