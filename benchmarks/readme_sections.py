@@ -80,13 +80,13 @@ def own_trainings() -> Section:
                 body.append((YARDSTICKS[yard], name, *(shown(m, cell.get((judge, m))) for m in measures)))
     return Section(
         "On runs that no threshold was chosen on",
-        "328 logs of as many public repositories and 158 fresh ones of others (`benchmarks/public_runs`), 316 logs of "
-        "some thirty repositories and 173 kept back (`benchmarks/read_runs`), each labelled by two readers, 382 trainings "
-        "of ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); 90 % bootstrap "
-        "intervals, the difference on the same resamples (`accuracy_*_runs.csv`). What was missed on the first of "
-        "each pair led to changes, the second nobody has looked into. *not healthy*: runs without a positive label "
-        "that get more than a notice. Most false alarms on own trainings are `underfitting`, which their labels take "
-        "more narrowly than the definition.",
+        "328 logs of as many public repositories and 158 fresh ones of others (`benchmarks/public_runs`), 316 logs "
+        "of some thirty repositories and 173 kept back (`benchmarks/read_runs`), each labelled by two readers, 382 "
+        "trainings of ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); "
+        "90 % bootstrap intervals, the difference on the same resamples (`accuracy_*_runs.csv`). What was missed on "
+        "the first of each pair led to changes, the second nobody has looked into. *not healthy*: runs without a "
+        "positive label that get more than a notice. Most false alarms on own trainings are `underfitting`, which "
+        "their labels take more narrowly than the definition.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
 
