@@ -87,9 +87,11 @@ def test_stored_runs_keep_their_degrees() -> None:
 UNFELT = {
     ("first_leap", 0.35, 0.15),
     ("first_over_near", 0.01, 0.02),
+    ("gap_growth_v", 0.3, 0.6),
     ("layer_ratio", 0.003, 0.0003),
     ("metric_trend", -2.0, -4.0),
     ("period_strength", 0.5, 0.3),
+    ("t_after_low", 0.005, 0.03),
     ("t_count", 1.0, 2.0),
 }
 """Clauses of which a cut may move unnoticed: no stored run comes so near to it that nothing else decides."""
