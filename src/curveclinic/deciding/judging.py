@@ -163,7 +163,9 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
     lone, earlier = _lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
-    withheld = {row: {"overfitting": reason} for row, reason in lone.items()}
+    frozen = frozen_validation(batch, ~unlike)
+    # what never changes has not turned or settled either
+    withheld = {row: {"overfitting": reason} for row, reason in (frozen | lone).items()}
     for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
     directions = opinions.directions
@@ -179,7 +181,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
     alone = {row: reason for row, reason in lone.items() if not ill[row]}
-    doubtful = frozen_validation(batch, ~(ill | unlike)) | alone | doubtful
+    doubtful = {row: reason for row, reason in frozen.items() if not ill[row]} | alone | doubtful
     undetermined = (points < FEWEST) & (found == 0)
     judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
