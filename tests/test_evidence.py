@@ -5,6 +5,7 @@ import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, decay, noise
 
 from curveclinic.labels import LABELS
+from curveclinic.phrases import move
 from curveclinic.predict import predict_pathology
 from curveclinic.report.evidence import evidence
 from curveclinic.run import Run
@@ -31,7 +32,8 @@ def say(label, curves, **options):
 def test_quoted_numbers_are_logged_values_or_steps(label, name):
     run = run_of(SHOWS.get(name) or BENIGN[name])
     sentence = DERIVED.sub("", evidence(label, run))
-    values = {f"{v:.4g}" for s in run.channels.values() for v in s.values if np.isfinite(v)}
+    # what moves by little is told in more digits
+    values = {f"{v:.{k}g}" for s in run.channels.values() for v in s.values if np.isfinite(v) for k in range(4, 8)}
     steps = [float(step) for s in run.channels.values() for step in s.steps]
     span = steps and (min(steps), max(steps))
     for token in re.findall(NUMBER, sentence):
@@ -296,3 +298,24 @@ def test_delayed_generalization_tells_when():
 
 def test_a_missing_channel_is_no_failure():
     assert say("overfitting", {"train_loss": decay(10)}) == "the logged channels hold no finite point to quote"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (1.09746, 1.09724, "fell from 1.09746 to 1.09724"),
+        (2.0, 1.0, "fell from 2 to 1"),
+        (-72.001, -72.0012, "fell from -72.001 to -72.0012"),
+        (0.5, 0.5, "stayed at about 0.5"),
+        (0.0, 0.0, "stayed at about 0"),
+    ],
+)
+def test_a_move_is_told_in_as_many_digits_as_show_it(before, after, said):
+    assert move(before, after) == said
+
+
+def test_a_crawl_is_told_as_a_fall():
+    falls = 1.0986 - 0.00016 * np.arange(20)
+    said = say("undertrained", {"train_loss": falls, "val_loss": falls + 0.0002})
+    assert "stayed" not in said
+    assert "train loss fell from 1.096" in said

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 _FLAT = 0.005
 """Levels that differ by less than this share of the larger are called the same."""
+
+_MOST_DIGITS = 12
+"""Digits that any level is told in at most."""
 
 
 def counted(n: int, one: str, many: str = "") -> str:
@@ -44,6 +48,15 @@ def change(before: float, after: float) -> str:
     if is_flat(before, after):
         return f"stayed at about {value(after)}"
     return f"{'fell' if after < before else 'rose'} from {value(before)} to {value(after)}"
+
+
+def move(before: float, after: float) -> str:
+    """Says how a level moved, however little, in as many digits as show it."""
+    size = max(abs(before), abs(after))
+    if not is_flat(before, after) or before == after or not math.isfinite(after - before):
+        return change(before, after)
+    digits = min(2 - math.floor(math.log10(abs(after - before) / size)), _MOST_DIGITS)
+    return f"{'fell' if after < before else 'rose'} from {before:.{digits}g} to {after:.{digits}g}"
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measuring.periods import autocorrelation_peak
-from curveclinic.phrases import change, counted, is_flat, percent, share_of, value
+from curveclinic.phrases import change, counted, is_flat, move, percent, share_of, value
 from curveclinic.ragged import Ragged
 from curveclinic.report.axis import number
 from curveclinic.report.trace import Trace, median, share, trace_of
@@ -133,7 +133,7 @@ def _undertrained(case: _Case) -> str:
             step = trace.step_before(0.8)  # of a short run the first step after it may be the last of all
             level = trace.near(step)
             gain = share(level - trace.end, trace.start - min(trace.end, trace.start))
-            text = f"{trace.name} {change(level, trace.end)} since step {number(step)}"
+            text = f"{trace.name} {move(level, trace.end)} since step {number(step)}"
             parts.append(text + share_of(gain, "its whole drop"))
     return " and ".join(parts)
 
