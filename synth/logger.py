@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
+from curveclinic.ragged import Batch, BoolArray, IntArray, Ragged, offsets_of
 from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
@@ -48,11 +48,10 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     t, v = axes(rng, plan)
     over = overlay(rng, plan, t, v)
     train, val = loss_points(rng, plan, latent, t, v, over)
-    at = v.where(plan.has_val > 0)  # a metric may be all that is logged of validation
-    axis, told = v.part(at), tuple(x[at] for x in val)
+    logged_val = v.where(plan.has_val > 0)  # a metric may be all that is logged of validation
     wrote = {
         "train_loss": _channel(rng, plan, t, _broken(plan, t, train, _TRAIN)),
-        "val_loss": _channel(rng, plan, axis, _broken(plan, axis, told, _VAL)),
+        "val_loss": _val_channel(rng, plan, v, logged_val, val),
     }
     at, axis = t.of(plan.has_train_metric > 0)
     points = metric_points(rng, plan, axis, latent.train_metric, *(x[at] for x in train[::2]))
@@ -69,6 +68,12 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     textured = {name: wrote[name][2] for name in ("train_loss", "val_loss")}
     logged, clean = ({name: channel[k] for name, channel in wrote.items()} for k in (0, 1))
     return Logged(_batch(logged, known), _batch(clean, goal), textured, over.parts)
+
+
+def _val_channel(rng: np.random.Generator, plan: Plan, v: LossAxis, where: IntArray, val: Points) -> list[Ragged]:
+    """The val loss at some points of its axis."""
+    axis = v.part(where)
+    return _channel(rng, plan, axis, _broken(plan, axis, tuple(x[where] for x in val), _VAL))
 
 
 def _batch(channels: dict[str, Ragged], goal: FloatArray) -> Batch:
