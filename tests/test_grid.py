@@ -305,3 +305,8 @@ def test_a_column_that_may_hold_the_steps_is_noted():
     assert table["loss"][0].tolist() == [1, 2, 3, 4, 5]
     assert notes == ("no column is named like a step: rows are counted, though 'kimg' counts, too",)
     assert tables(grid(id=[0, 1, 2, 3, 4], loss=[5, 4, 3, 2, 1]))[0][2] == ()
+
+
+def test_a_column_with_inf_holds_no_steps():
+    ((_, _, notes),) = tables(grid(odd=[1, np.inf, np.inf, 4, 5], loss=[5, 4, 3, 2, 1]))
+    assert notes == ()

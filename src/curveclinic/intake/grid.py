@@ -412,7 +412,10 @@ def _may_count(name: str, column: Column, n_rows: int) -> bool:
     values = column.values
     if parse(name).quantity or len(values) < max(n_rows, _FEWEST_COUNTED) or _TIMES & set(tokens(name)):
         return False
-    change = np.diff(values)
+    if not np.isfinite(values).all():
+        return False
+    with np.errstate(over="ignore"):
+        change = np.diff(values)
     return bool((change > 0).all() and (change > 1).any() and (values % 1 == 0).all())
 
 
