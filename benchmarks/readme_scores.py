@@ -51,7 +51,7 @@ RECIPE = {
 def scores() -> str:
     """The block of the README."""
     weights = "" if sidecar() else NO_WEIGHTS
-    accurate = (sections.family_out().paragraph(), sections.own_trainings().paragraph())
+    accurate = (sections.family_out().paragraph(), sections.untouched().paragraph())
     return (
         _joined(weights, *accurate, sections.peers_in_short(), sections.speed_in_short()) or "Nothing was measured yet."
     )
@@ -121,7 +121,7 @@ def _number(value: float | None) -> str:
 
 def numbers() -> str:
     """The block of the model card."""
-    parts = (sections.family_out(), sections.own_trainings(), sections.accuracy())
+    parts = (sections.family_out(), sections.untouched(), sections.accuracy())
     return _joined(recipe(), by_label(), *(part.paragraph() for part in parts))
 
 

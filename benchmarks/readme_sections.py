@@ -68,7 +68,7 @@ def accuracy() -> Section:
     )
 
 
-def own_trainings() -> Section:
+def untouched() -> Section:
     """Whole and rules on the runs that no threshold was chosen on, and their difference."""
     measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label", "not_healthy")
     judges = {"whole": "whole", "rules": "rules", "whole - rules": "difference"}

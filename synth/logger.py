@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, IntArray, Ragged, offsets_of
+from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
 from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
@@ -17,6 +17,9 @@ from curveclinic.synth.sampling import Axis, LossAxis, axes
 
 _TRAIN, _VAL = 1, 2
 """Losses by their number in `Plan.nan_where`."""
+
+GOAL_KNOWN: Final = 0.85
+"""Share of the logs of which it is known which way the metric gets better; else nobody says, and its name neither."""
 
 _OVERFLOW: Final = 1e37
 """Size from which a float32 training reports Inf."""
@@ -48,10 +51,9 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     t, v = axes(rng, plan)
     over = overlay(rng, plan, t, v)
     train, val = loss_points(rng, plan, latent, t, v, over)
-    logged_val = v.where(plan.has_val > 0)  # a metric may be all that is logged of validation
     wrote = {
         "train_loss": _channel(rng, plan, t, _broken(plan, t, train, _TRAIN)),
-        "val_loss": _val_channel(rng, plan, v, logged_val, val),
+        "val_loss": _val_channel(rng, plan, v, val),
     }
     at, axis = t.of(plan.has_train_metric > 0)
     points = metric_points(rng, plan, axis, latent.train_metric, *(x[at] for x in train[::2]))
@@ -64,14 +66,15 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     at, axis = t.of(plan.has_grad > 0)
     wrote["grad_norm"] = _channel(rng, plan, axis, gradient_points(rng, plan, latent, axis, over.spikes[at]))
     goal = np.where(plan.metric_kind == 4, -1.0, 1.0)
-    known = np.where(rng.random(plan.size) < 0.85, goal, 0.0)  # at times nobody says, and the name neither
+    known = np.where(rng.random(plan.size) < GOAL_KNOWN, goal, 0.0)
     textured = {name: wrote[name][2] for name in ("train_loss", "val_loss")}
     logged, clean = ({name: channel[k] for name, channel in wrote.items()} for k in (0, 1))
     return Logged(_batch(logged, known), _batch(clean, goal), textured, over.parts)
 
 
-def _val_channel(rng: np.random.Generator, plan: Plan, v: LossAxis, where: IntArray, val: Points) -> list[Ragged]:
-    """The val loss at some points of its axis."""
+def _val_channel(rng: np.random.Generator, plan: Plan, v: LossAxis, val: Points) -> list[Ragged]:
+    """The val loss, where it is logged: a metric may be all that is logged of validation."""
+    where = v.where(plan.has_val > 0)
     axis = v.part(where)
     return _channel(rng, plan, axis, _broken(plan, axis, tuple(x[where] for x in val), _VAL))
 

@@ -87,9 +87,7 @@ def test_stored_runs_keep_their_degrees() -> None:
 UNFELT = {
     ("first_leap", 0.35, 0.15),
     ("first_over_near", 0.01, 0.02),
-    ("gap_growth_v", 0.3, 0.6),
     ("layer_ratio", 0.003, 0.0003),
-    ("metric_trend", -2.0, -4.0),
     ("period_strength", 0.5, 0.3),
     ("t_after_low", 0.005, 0.03),
     ("t_count", 1.0, 2.0),
@@ -162,12 +160,27 @@ def turning_run(rng: np.random.Generator) -> Run:
     return Run.from_arrays({"train_loss": train, "val_loss": val})
 
 
+def rare_runs() -> list[Run]:
+    """Runs of which nothing drawn comes near: each is close to a cut that little else decides."""
+    x, scatter = np.linspace(0, 1, 60), np.random.default_rng(0).standard_normal(60)
+    # a metric near its ceiling that gets worse by a few times its own scatter
+    falls = {"train_loss": 2.0 - 1.5 * x, "val_loss": 2.1 - 1.5 * x}
+    runs = [falls | {"val_metric": 0.98 - 0.36 * x + size * scatter} for size in np.geomspace(0.02, 0.2, 24)]
+    # val rises far having come down by a trace, and train by a part of that
+    rises = 0.16 * np.clip(x - 0.05, 0, None)
+    for share in np.linspace(0.1, 0.9, 17):
+        train = 0.05 + 0.51 * np.exp(-200 * x) + share * rises
+        runs.append({"train_loss": train, "val_loss": 0.56 + rises + 0.0004 * np.exp(-60 * x)})
+    return [Run.from_arrays(curves, metric_goal="max") for curves in runs]
+
+
 def rewrite(count: int = 40_000) -> None:
     """Keeps the fewest of many runs that feel all that can be felt."""
     rng = np.random.default_rng(0)
     runs = [Run.from_arrays(curves) for curves in (SHOWS | BENIGN).values()]
     runs += [random_run(rng) for _ in range(count)]
     runs += [turning_run(rng) for _ in range(count // 4)]
+    runs += rare_runs()
     drawn = generate(0, count // 4, max_points=300).logged.batch
     parts = [measure(batch).quantities for batch in (Batch.from_runs(runs), drawn)]
     measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

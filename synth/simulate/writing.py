@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged, offsets_of
 from curveclinic.synth.draws import Rng, chance, log_uniform, pick
-from curveclinic.synth.logger import printed
+from curveclinic.synth.logger import GOAL_KNOWN, printed
 from curveclinic.synth.plan import LOGGING
 from curveclinic.synth.simulate.record import Cache
 from curveclinic.synth.simulate.views import Views
@@ -151,8 +151,7 @@ def write(rng: Rng, cache: Cache, views: Views, book: Book) -> Written:
             metrics[name] = _kept(book, p, np.where(np.isfinite(clean), clean, shown), finite)
         if name == "train_loss":
             noise = noise[finite]
-    told = rng.random(len(book.row)) < 0.85  # else nobody says which way the metric gets better
-    sign = np.where(told, cache.numbers["metric_sign"][book.row], 0.0)
+    sign = np.where(rng.random(len(book.row)) < GOAL_KNOWN, cache.numbers["metric_sign"][book.row], 0.0)
     nothing = np.full(len(book.row), np.nan)
     return Written(Batch(channels, nothing, sign, nothing), views_, noise, metrics)
 

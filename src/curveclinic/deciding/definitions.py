@@ -58,14 +58,18 @@ def label_degrees(q: Quantities) -> FloatArray:
 
 def swing_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the train loss moves up and down, be it the weights, the noise of batches or a schedule."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.nan_to_num(_SWINGS.degrees(q)[0]))
+    return _degree(_SWINGS, q)
 
 
 def starts_high_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the first loss is such a multiple of what follows that any reader sees a hockey stick."""
+    return _degree(_STARTS_HIGH, q)
+
+
+def _degree(one: Program, q: Quantities) -> FloatArray:
+    """(n,) degree of the only statement of a program."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.nan_to_num(_STARTS_HIGH.degrees(q)[0]))
+        return np.asarray(np.nan_to_num(one.degrees(q)[0]))
 
 
 def derived(q: Quantities) -> Quantities:

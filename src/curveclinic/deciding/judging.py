@@ -248,8 +248,9 @@ def _lone_rises(
     rows = np.array(list(lone))
     before = opinions_on(without_last_val(batch.take(rows)), classifier)
     verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    still = verdicts.present[:, OVERFITTING].nonzero()[0]
-    reasons = {row: reason for row, reason in lone.items() if row not in rows[still]}
+    stands = verdicts.present[:, OVERFITTING]
+    reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
+    still = stands.nonzero()[0]
     return reasons, _Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
 
 

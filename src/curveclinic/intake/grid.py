@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.errors import InputError
+from curveclinic.intake.axis_notes import axis_notes
 from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.naming import called, parse, quoted
@@ -28,18 +29,13 @@ from curveclinic.intake.step_names import (
     in_order,
     is_log_axis,
 )
-from curveclinic.intake.vocabulary import REPETITIONS, Rank, tokens
+from curveclinic.intake.vocabulary import REPETITIONS, Rank
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
 from curveclinic.run import is_sound_axis
 
 Cells = tuple[Sequence[int], Sequence[Any]]
 """Rows and the cells in them."""
-
-_FEWEST_COUNTED = 5
-"""Rows from which on whole numbers that go up are hardly chance."""
-
-_TIMES = frozenset(("time", "timestamp", "ts", "seconds", "secs", "sec", "ms", "date", "created"))
 
 _TEXT_CELLS = 1000
 """After so many cells without a single number a column is taken for text."""
@@ -282,7 +278,7 @@ def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[di
     main = main_column(grid.columns)
     axis_name, steps = row_steps(grid, main, step)
     starts: list[int] = [0]
-    notes = _axis_notes(grid, axis_name)
+    notes = () if axis_name else axis_notes(grid.columns, grid.n_rows)
     if main is not None:
         starts, steps, said = cut(steps, main.rows, main.values, breaks=grid.breaks, ends=grid.ends, split=split)
         notes = (*notes, *said)
@@ -386,37 +382,6 @@ def _abreast(grid: Grid) -> list[FloatArray]:
 
 def _tells_rows_apart(name: str) -> bool:
     return tells_abreast(name) or may_tell_side(name)
-
-
-def _axis_notes(grid: Grid, axis_name: str) -> tuple[str, ...]:
-    """The note on columns that would have been the axis: one that holds NaN or Inf, or whose name is not known."""
-    if axis_name:
-        return ()
-    names = filter(axis_key, grid.columns)
-    unfit = [name for name in names if 0 < np.isfinite(grid.columns[name].values).mean() < 1]
-    if unfit:
-        return (f"{quoted(unfit)} holds NaN or Inf and is no step axis: rows are counted",)
-    counters = [name for name, column in grid.columns.items() if _may_count(name, column, grid.n_rows)]
-    return (
-        (f"no column is named like a step: rows are counted, though {quoted(counters)} counts, too",)
-        if counters
-        else ()
-    )
-
-
-def _may_count(name: str, column: Column, n_rows: int) -> bool:
-    """Whether a column whose name says nothing may hold the steps: whole numbers in every row that go up.
-
-    No times do, nor what is only the number of the row.
-    """
-    values = column.values
-    if parse(name).quantity or len(values) < max(n_rows, _FEWEST_COUNTED) or _TIMES & set(tokens(name)):
-        return False
-    if not np.isfinite(values).all():
-        return False
-    with np.errstate(over="ignore"):
-        change = np.diff(values)
-    return bool((change > 0).all() and (change > 1).any() and (values % 1 == 0).all())
 
 
 def _is_constant(values: FloatArray) -> bool:
