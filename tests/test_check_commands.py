@@ -25,6 +25,7 @@ def logs(tmp_path, monkeypatch):
     (tmp_path / "sweep.csv").write_text(csv("lr,loss", RATES, SWEPT))
     (tmp_path / "flat.csv").write_text(csv("lr,loss", RATES, np.full(100, 2.3)))
     (tmp_path / "learnt.csv").write_text(csv("step,loss,other", np.arange(100), LEARNT, LEARNT + 1))
+    (tmp_path / "reversed.csv").write_text(csv("step,loss", np.arange(100)[::-1], LEARNT[::-1]))
     (tmp_path / "falling.csv").write_text(csv("step,loss", np.arange(60), 2.3 * np.exp(-np.arange(60) / 40)))
     (tmp_path / "two.json").write_text(json.dumps([{"loss": [3.0, 2.0, 1.0]}, {"loss": [3.0, 2.0, 1.0]}]))
     (tmp_path / "broken.csv").write_text("nothing that could be a log\n")
@@ -50,7 +51,16 @@ def logs(tmp_path, monkeypatch):
         (["initial-loss", "nan", "--num-classes", "10"], 1),
         (["initial-loss", "2.31"], 2),
         (["initial-loss", "2.31", "--loss", "mse", "--target-variance", "-1"], 2),
+        (["initial-loss", "-1e-3", "--num-classes", "10"], 1),
+        (["initial-loss", "--num-classes", "10", "-1E-3"], 1),
+        (["initial-loss", "-1.", "--num-classes", "10"], 1),
+        (["initial-loss", "-inf", "--num-classes", "10"], 1),
+        (["initial-loss", "-nan", "--num-classes", "10"], 1),
+        (["initial-loss", "1", "--loss", "mse", "--target-variance", "-1e-3"], 2),
         (["small-batch", "learnt.csv"], 0),
+        (["small-batch", "reversed.csv"], 0),
+        (["small-batch", "learnt.csv", "--floor", "-1e-3"], 0),
+        (["small-batch", "learnt.csv", "--floor", "-inf"], 2),
         (["small-batch", "falling.csv"], 1),
         (["small-batch", "learnt.csv", "--train-loss", "other"], 1),
         (["small-batch", "learnt.csv", "--train-loss", "other", "--floor", "1"], 0),
@@ -76,6 +86,23 @@ def test_usage_errors(logs, capsys, arguments):
         main(["check", *arguments])
     assert error.value.code == 2
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("spelling", ["-1e-3", "-.1E-2", "-0.001"])
+def test_a_negative_number_may_be_spelt_in_any_way(logs, capsys, spelling):
+    main(["check", "initial-loss", spelling, "--num-classes", "10"])
+    assert capsys.readouterr().out == f"{check_initial_loss(-0.001, num_classes=10)}\n"
+    main(["check", "initial-loss", "--num-classes", "10", "--", spelling])
+    assert capsys.readouterr().out == f"{check_initial_loss(-0.001, num_classes=10)}\n"
+    main(["check", "small-batch", "learnt.csv", "--floor", spelling])
+    assert capsys.readouterr().out == f"{check_overfit_small_batch(LEARNT, floor=-0.001)}\n"
+
+
+def test_what_is_no_whole_number_is_quoted_as_typed(capsys):
+    for option in ("--num-classes", "--batch-size"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["check", "initial-loss", "2.3", option, "-1e3"])
+        assert f"argument {option}: found '-1e3', expected a whole number" in capsys.readouterr().err
 
 
 def test_text_is_the_answer_as_text(logs, capsys):
@@ -115,6 +142,8 @@ def test_messages_say_what_to_do(logs, capsys):
     assert lines[3].endswith("expected lr and train_loss; log lr of every step")
     main(["check", "small-batch", "learnt.csv", "--floor", "1"])
     assert capsys.readouterr().err.startswith("curveclinic: learnt.csv: curve: found ")
+    main(["check", "small-batch", "learnt.csv", "--floor", "-inf"])
+    assert capsys.readouterr().err.startswith("curveclinic: --floor: found -inf, expected ")
 
 
 @pytest.mark.parametrize("test", ["lr-range", "small-batch"])

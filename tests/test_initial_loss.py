@@ -75,6 +75,26 @@ def test_a_fault_is_named_by_the_value_it_makes(value, context, verdict, first):
     assert len(found.causes) >= 3
 
 
+@pytest.mark.parametrize("value", [0.0, 1e-320, 1.0, 1e308, -1e308])
+@pytest.mark.parametrize("variance", [5e-324, 1e-300, 1e306, 1.7e308])
+@pytest.mark.parametrize("loss", ["mse", "mae"])
+def test_the_largest_and_the_smallest_variance_leave_the_answer_plain(loss, variance, value):
+    found = check_initial_loss(value, loss=loss, target_variance=variance)
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert found.expected == pytest.approx(variance if loss == "mse" else math.sqrt(2 / math.pi) * math.sqrt(variance))
+
+
+def test_a_fault_that_predicts_0_or_inf_is_not_named():
+    nothing = check_initial_loss(0.0, loss="mse", target_variance=5e-324)
+    assert nothing.causes[0].startswith("next to nothing is paid")
+    assert not any("half of the squared error" in cause for cause in nothing.causes)
+    assert not any("times the chance value" in cause for cause in huge_variance().causes)
+
+
+def huge_variance():
+    return check_initial_loss(1.0, loss="mse", target_variance=1e306)
+
+
 def test_a_named_sum_stands_for_the_general_one():
     assert sum("summed" in cause for cause in check_initial_loss(64 * LN10, num_classes=10).causes) == 1
     assert sum("summed" in cause for cause in check_initial_loss(2.9, num_classes=10).causes) == 1
@@ -112,6 +132,11 @@ def test_the_answer_reads_as_text():
         ([2.3, 2.2], {"num_classes": 10}, "expected one number"),
         (True, {"num_classes": 10}, "expected one number"),
         (10**400, {"num_classes": 10}, "expected one number"),
+        (np.array([2.3, 2.2]), {"num_classes": 10}, "expected one number"),
+        (list(range(1000)), {"num_classes": 10}, r"found \[0, 1, 2, .*\.\.\., expected one number"),
+        (np.True_, {"num_classes": 10}, "expected one number"),
+        (2.3, {"loss": "hinge", "num_classes": 10**400}, "num_classes: found more than 1e\\+15"),
+        (9.9, {"num_classes": 10, "batch_size": 10**400}, "batch_size: found more than 1e\\+15"),
     ],
 )
 def test_missing_context_is_asked_for(value, context, message):
@@ -122,6 +147,7 @@ def test_missing_context_is_asked_for(value, context, message):
 def test_numbers_of_numpy_are_numbers():
     assert check_initial_loss(np.float32(2.3), num_classes=np.int64(10)).passed
     assert check_initial_loss(np.array(2.3), num_classes=10, batch_size=np.int64(8)).passed
+    assert check_initial_loss(np.array([2.3]), num_classes=10).value == 2.3
     found = check_initial_loss(np.float32(1.0), loss="mse", target_variance=np.float32(1.0))
     assert found.passed
     assert json.loads(json.dumps(found.to_dict()))["expected"] == 1.0

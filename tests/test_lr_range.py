@@ -68,6 +68,68 @@ def test_the_end_of_finite_losses_is_the_blow_up():
     found = suggest_lr(RATES, loss)
     assert found.blow_up == RATES[80]
     assert found.suggestion == pytest.approx(1e-3, rel=0.3)
+    assert found.reason.endswith("of its initial level; the loss is not finite from 0.29 on")
+
+
+def with_(values, **holes):
+    """A copy with other values at places: `with_(losses, _20=NAN)`."""
+    out = np.array(values)
+    for place, value in holes.items():
+        out[int(place[1:])] = value
+    return out
+
+
+@pytest.mark.parametrize("hole", [NAN, INF, -INF])
+@pytest.mark.parametrize("place", [0, 20, 50, 63])
+def test_a_lone_loss_that_is_not_finite_is_a_gap_where_the_loss_goes_on_as_low(place, hole):
+    loss = sweep()
+    loss[place] = hole
+    found, whole = suggest_lr(RATES, loss), suggest_lr(RATES, sweep())
+    assert found.suggestion == pytest.approx(whole.suggestion, rel=0.1)
+    assert found.blow_up == pytest.approx(whole.blow_up, rel=0.1)
+    said = f"; one loss that is not finite, at {RATES[place]:.2g}, is passed over as a gap in the log"
+    assert found.reason.endswith(said)
+
+
+def test_several_gaps_are_counted():
+    found = suggest_lr(RATES, with_(sweep(), _20=NAN, _21=NAN, _22=INF, _40=NAN))
+    assert found.usable
+    said = f"4 losses that are not finite, the first at {RATES[20]:.2g}, are passed over as gaps in the log"
+    assert found.reason.endswith(said)
+    flat = suggest_lr(RATES, with_(np.full(100, 2.3), _20=NAN))
+    assert flat.reason.startswith("the loss stays flat at every learning rate; go higher")
+    assert flat.reason.endswith("at 4.1e-06, is passed over as a gap in the log")
+
+
+@pytest.mark.parametrize(
+    ("losses", "end", "said"),
+    [
+        (with_(sweep(), _70=NAN), 70, "the loss is not finite at 0.045, so the test ends there, though 29 finite"),
+        (with_(sweep(), _66=NAN, _67=NAN, _68=NAN, _69=NAN), 66, "at 0.022, so the test ends there, though 30 finite"),
+        (with_(sweep(), _20=NAN, _70=NAN), 70, "a gap in the log; the loss is not finite at 0.045, so the test ends"),
+        (with_(sweep(blow=0.0), _96=NAN), 96, "so the test ends there, though 3 finite losses follow"),
+        (with_(sweep(blow=0.0), _98=NAN), 98, "so the test ends there, though 1 finite loss follows"),
+        (with_(sweep(blow=0.0), _99=INF), 99, "the loss is not finite from 10 on"),
+    ],
+)
+def test_what_is_not_finite_before_the_loss_rises_ends_the_test(losses, end, said):
+    found = suggest_lr(RATES, losses)
+    assert found.blow_up == RATES[end]
+    assert found.suggestion == pytest.approx(1e-3, rel=0.3)
+    assert said in found.reason
+
+
+def test_nan_in_rows_without_a_loss_is_left_out():
+    rates = np.geomspace(1e-7, 10.0, 991)
+    sparse = np.full(991, NAN)
+    sparse[::10] = sweep()
+    assert suggest_lr(rates, sparse) == suggest_lr(rates[::10], sweep())
+
+
+def test_losses_near_the_largest_float_are_numbers():
+    loss = sweep(blow=0.0)
+    assert suggest_lr(RATES, loss * 7e307).suggestion == suggest_lr(RATES, loss).suggestion
+    assert "stays flat" in suggest_lr(np.repeat(RATES, 4), np.full(400, 1.7e308)).reason
 
 
 def test_a_test_that_stops_too_early_is_usable_and_says_so():
@@ -75,6 +137,11 @@ def test_a_test_that_stops_too_early_is_usable_and_says_so():
     assert found.blow_up is None
     assert "blow-up was not reached" in found.reason
     assert "blow-up:     not reached" in str(found)
+
+
+def test_a_loss_that_falls_from_0_is_read():
+    found = suggest_lr(RATES, sweep(blow=0.0) - 2.3)
+    assert found.suggestion == pytest.approx(1e-3, rel=0.3)
 
 
 def test_steps_of_equal_rate_are_averaged_and_a_rate_of_zero_is_skipped():
@@ -99,6 +166,13 @@ def noisy(values, scale, seed=0):
         (np.where(RATES > 1, NAN, RATES), sweep(), "not a positive number"),
         (-RATES, sweep(), "not a positive number"),
         (RATES, np.full(100, 2.3), "stays flat at every learning rate"),
+        (RATES, np.zeros(100), "stays flat at every learning rate"),
+        (RATES, np.full(100, 1e-320), "stays flat at every learning rate"),
+        (RATES, np.where(RATES > 0.1, NAN, 2.3), "flat until it breaks; look for the NaN first"),
+        (RATES, np.where(RATES > 0.1, NAN, 2.3), "the loss is not finite from 0.11 on"),
+        (RATES, with_(sweep(), _3=NAN, _4=NAN, _5=NAN, _6=NAN), "is not finite at 1.7e-07, so the test ends there"),
+        (RATES, with_(2.3 + np.linspace(0, 40, 100), _20=NAN), "the loss is not finite at 4.1e-06, so the test ends"),
+        (RATES[::9], with_(sweep()[::9], _3=NAN), "11 learning rates are too few"),
         (RATES, noisy(np.full(100, 2.3), 0.001), "stays flat at every learning rate"),
         (RATES, noisy(np.full(100, 2.3), 0.3), "the noise, "),
         (RATES, noisy(sweep(drop=0.1, blow=0.0), 0.3), "as large as any fall"),
@@ -128,7 +202,8 @@ def test_flat_losses_in_noise_are_hardly_ever_taken_for_a_fall():
         ([1, 2], [1], "2 learning rates and 1 losses"),
         ("abc", [1], "lrs: found str"),
         ([1], [[1, 2]], "losses: found an array of shape"),
-        ([1, None], [1, 2], "lrs: found missing values"),
+        ([1, None], [1, 2], "lrs: found steps or missing values"),
+        ([1, 2], ([1, 2], [3, 4]), "losses: found steps or missing values; give values only"),
     ],
 )
 def test_what_is_no_pair_of_sequences_is_an_error(rates, losses, message):

@@ -78,6 +78,30 @@ def test_a_nan_shortly_before_the_end_is_not_said_to_be_the_end():
     assert found.reason == "the loss is nan at point 191 of 200, and its last tenth is not all finite"
 
 
+SHUFFLED = np.random.default_rng(1).permutation(200)
+
+
+@pytest.mark.parametrize("order", [np.arange(200)[::-1], SHUFFLED], ids=["reversed", "shuffled"])
+@pytest.mark.parametrize("name", CURVES)
+def test_points_are_read_in_the_order_of_their_steps(name, order):
+    curve = CURVES[name][0]
+    assert check_overfit_small_batch((STEPS[order], curve[order])) == check_overfit_small_batch((STEPS, curve))
+
+
+def test_the_last_value_written_for_a_step_wins():
+    begun_again = np.concatenate([STEPS, STEPS]), np.concatenate([CURVES["flat"][0], LEARNT])
+    assert check_overfit_small_batch(begun_again) == check_overfit_small_batch(LEARNT)
+    assert check_overfit_small_batch((np.zeros(200), LEARNT)) == check_overfit_small_batch(LEARNT)
+    assert check_overfit_small_batch([None, *LEARNT, None]) == check_overfit_small_batch(LEARNT)
+
+
+def test_losses_near_the_largest_float_are_judged():
+    soaring = check_overfit_small_batch(10.0 ** np.linspace(0, 306, 200))
+    assert (soaring.verdict, soaring.causes[0]) == ("fail", "learning rate too high")
+    endless = check_overfit_small_batch(np.linspace(1.0, 1.7e308, 200))
+    assert endless.reason == "the loss is 1.025e+307 at point 13 of 200, and not finite at the end"
+
+
 def test_a_nan_on_the_way_is_passed_over():
     holed = LEARNT.copy()
     holed[50] = math.nan
@@ -90,9 +114,15 @@ def test_a_nan_on_the_way_is_passed_over():
         ([1, 2, 3, 4], {}, "found 4 finite losses, expected 5 or more"),
         ([], {}, "found 0 finite losses"),
         ([2.0, 1.0, 0.0, -1.0, -2.0], {}, "found -2, expected losses above 0; give the lowest possible as floor"),
-        ([0.0] * 9, {}, "expected losses above 0"),
+        ([0.0] * 9, {}, "found 0 first, which is the floor and sets no scale; give the number of classes"),
+        ([0.5, *LEARNT + 0.5], {"floor": 0.5}, "found 0.5 first, which is the floor"),
+        ([1.0], {}, "found 1 finite loss, expected 5 or more"),
+        ((np.full(200, math.nan), LEARNT), {}, "found 200 steps, none of them possible"),
+        ((STEPS, LEARNT[:-1]), {}, "curve: 200 steps but 199 values"),
         (LEARNT, {"floor": 1.0}, "expected losses above 1"),
         (LEARNT, {"floor": math.nan}, "floor: found nan"),
+        (LEARNT, {"floor": -math.inf}, "floor: found -inf"),
+        (LEARNT, {"floor": 10**400}, "floor: found 1000"),
         (LEARNT, {"floor": "0"}, "floor: found '0'"),
         (LEARNT, {"floor": None}, "floor: found None"),
         (LEARNT, {"num_classes": 1}, "num_classes: found 1"),

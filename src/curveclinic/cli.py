@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TextIO
 
-from curveclinic.commands.arguments import build_parser
+from curveclinic.commands.arguments import parse
 from curveclinic.commands.complaints import complain
 from curveclinic.commands.gate import EXIT_USAGE
 from curveclinic.errors import CurveclinicError
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     _stand_in_for_closed_streams()
     _never_fail_on_encoding()
-    args = build_parser().parse_args(argv)
+    args = parse(argv)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _complain_of_warning

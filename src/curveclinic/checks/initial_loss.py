@@ -13,6 +13,7 @@ from numbers import Integral
 from typing import Any, Literal, SupportsFloat, get_args
 
 from curveclinic.errors import InputError
+from curveclinic.phrases import printable
 from curveclinic.phrases import value as shown
 from curveclinic.run import check_num_classes
 
@@ -56,6 +57,12 @@ _SUMMED = "summed"
 
 _VARIANCE = "the variance of the targets, above 0"
 """What `target_variance` is."""
+
+_SHOWN = 60
+"""Characters that a complaint quotes of what is no number."""
+
+_MOST = 10**15
+"""Classes, or samples of a batch, beyond which a number of them is a mistake, and soon no float."""
 
 _NONE = 0.02
 """Share of the chance value below which next to nothing is paid."""
@@ -143,14 +150,15 @@ def check_initial_loss(
 
 
 def _number(name: str, value: Any, expected: str) -> float:
-    """One number, also from numpy or a tensor."""
+    """One number, also from an array or a tensor of one element."""
     try:
-        if isinstance(value, (str, bytes, bool)):
+        # without `item` a tensor that is part of a graph warns where it becomes a number, and so does an array
+        plain = value.item() if hasattr(value, "item") else value
+        if isinstance(plain, (str, bytes, bool)):
             raise TypeError
-        # a torch tensor that is part of a graph warns where it becomes a number
-        return float(value.detach() if hasattr(value, "detach") else value)
+        return float(plain)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InputError(f"{name}: found {value!r}, expected {expected}") from None
+        raise InputError(f"{name}: found {printable(repr(value), _SHOWN)}, expected {expected}") from None
 
 
 def _variance(loss: LossName, found: Any) -> float:
@@ -172,6 +180,9 @@ def _check(loss: str, num_classes: int | None, batch_size: int | None) -> None:
         raise InputError(f"num_classes: found none, expected the number of classes that {loss} chooses from")
     if batch_size is not None and not (isinstance(batch_size, Integral) and batch_size >= 1):
         raise InputError(f"batch_size: found {batch_size!r}, expected a whole number of 1 or more, or None")
+    for name, count in (("num_classes", num_classes), ("batch_size", batch_size)):
+        if count is not None and count > _MOST:
+            raise InputError(f"{name}: found more than {_MOST:.0e}, expected no more")
 
 
 _CHANCE: dict[LossName, Callable[[int, float], tuple[float, str]]] = {
@@ -179,7 +190,7 @@ _CHANCE: dict[LossName, Callable[[int, float], tuple[float, str]]] = {
     "binary": lambda _, __: (math.log(2), "ln 2"),
     "mse": lambda _, variance: (variance, "the variance of the targets"),
     "mae": lambda _, variance: (
-        math.sqrt(2 * variance / math.pi),
+        math.sqrt(2 / math.pi) * math.sqrt(variance),
         "the mean deviation of normally distributed targets",
     ),
     "hinge": lambda classes, _: (classes - 1.0, f"{classes} - 1"),
@@ -273,9 +284,10 @@ def _candidates(expected: float, loss: LossName, classes: int | None) -> list[tu
         ]
         out += [(2 * expected, "outputs scatter as much as the targets: start the last layer with smaller weights")]
     if loss == "mae":
-        out += [(expected**2 * math.pi / 2, "the mean squared error, not the absolute one")]
+        out += [(expected * expected * math.pi / 2, "the mean squared error, not the absolute one")]
     return out
 
 
 def _is_near(found: float, wanted: float) -> bool:
-    return abs(found - wanted) <= _NEAR * abs(wanted)
+    """Whether a fault predicts the value found; one that predicts 0 or Inf is beyond what floats can tell."""
+    return math.isfinite(wanted) and wanted != 0 and abs(found - wanted) <= _NEAR * abs(wanted)

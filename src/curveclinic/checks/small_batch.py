@@ -39,6 +39,9 @@ _FALLING = 0.1
 _MOVED = 0.1
 """Share of the scale that the loss must have fallen to count as learning at all."""
 
+_ENDLESS = 1e307
+"""Size from which a loss counts as Inf: sums of two that are smaller are finite."""
+
 _SHAKY = 0.5
 """Swing of the last points over their level above the floor that counts as unstable."""
 
@@ -82,8 +85,8 @@ def check_overfit_small_batch(curve: Any, *, num_classes: int | None = None, flo
     """Tells whether a model learnt a few samples by heart, needs more steps, or fails to.
 
     Args:
-        curve: training loss over the steps: (n,) values or a 2-tuple (steps, values); the same few samples all along,
-            without augmentation, dropout or other noise.
+        curve: training loss over the steps: (n,) values or a 2-tuple (steps, values), sorted and mended as by
+            `Run.from_arrays`; the same few samples all along, without augmentation, dropout or other noise.
         num_classes: number of classes of a classifier trained with cross-entropy: the scale is then ln(num_classes).
             Without it, the first loss is.
         floor: lowest value the loss can reach: above 0 with smoothed labels, below with some likelihoods.
@@ -92,21 +95,26 @@ def check_overfit_small_batch(curve: Any, *, num_classes: int | None = None, flo
         InputError: `curve` is not a sequence of numbers, has too few of them, or falls below the floor.
     """
     check_num_classes(num_classes)
-    if not (isinstance(floor, Real) and math.isfinite(floor)):
+    if not _is_level(floor):
         raise InputError(f"floor: found {floor!r}, expected the lowest value that the loss can reach")
-    losses = as_points("curve", curve)[1]
-    if len(losses) and not np.isfinite(losses[-_size(_TAIL, len(losses)) :]).all():
-        return _broken(losses)
-    above = losses[np.isfinite(losses)] - floor
+    losses = _losses(curve)
+    finite = np.abs(losses) < _ENDLESS
+    if len(losses) and not finite[-_size(_TAIL, len(losses)) :].all():
+        return _broken(losses, int((~finite).argmax()), ends=not finite[-1])
+    above = losses[finite] - float(floor)
     if len(above) < _FEWEST:
-        raise InputError(
-            f"curve: found {len(above)} finite losses, expected {_FEWEST} or more; train for some more steps"
-        )
+        found = counted(len(above), "finite loss", "finite losses")
+        raise InputError(f"curve: found {found}, expected {_FEWEST} or more; train for some more steps")
     scale = float(above[0]) if num_classes is None else math.log(num_classes)
-    if above.min() < -_LEARNT * abs(scale) or scale <= 0:
+    if above.min() < -_LEARNT * abs(scale):
         lowest = value(float(above.min()) + floor)
         raise InputError(
             f"curve: found {lowest}, expected losses above {value(floor)}; give the lowest possible as floor"
+        )
+    if scale <= 0:
+        raise InputError(
+            f"curve: found {value(floor)} first, which is the floor and sets no scale; give the number of classes, or "
+            "begin where the loss is above it"
         )
     return _judged(above, scale, float(floor))
 
@@ -123,14 +131,32 @@ def small_batch_test_of(run: Run, *, floor: float = 0.0) -> SmallBatchTest:
     return check_overfit_small_batch(run.channels["train_loss"].values, num_classes=run.num_classes, floor=floor)
 
 
+def _is_level(found: Any) -> bool:
+    """Whether it is a number that a loss can have."""
+    try:
+        return isinstance(found, Real) and abs(float(found)) < _ENDLESS
+    except OverflowError:
+        return False
+
+
+def _losses(curve: Any) -> FloatArray:
+    """(n,) losses in the order of their steps."""
+    steps, values = as_points("curve", curve)
+    run = Run.from_arrays({"train_loss": values if steps is None else (steps, values)})
+    series = run.channels.get("train_loss")
+    if series is None and len(values):
+        raise InputError(f"curve: found {len(values)} steps, none of them possible; expected finite numbers")
+    return values if series is None else series.values
+
+
 def _size(share: float, count: int) -> int:
     return max(1, round(share * count))
 
 
-def _broken(losses: FloatArray) -> SmallBatchTest:
-    first = int((~np.isfinite(losses)).argmax())
-    end = "its last tenth is not all finite" if math.isfinite(losses[-1]) else "not finite at the end"
-    reason = f"the loss is {losses[first]} at point {first + 1} of {len(losses)}, and {end}"
+def _broken(losses: FloatArray, first: int, *, ends: bool) -> SmallBatchTest:
+    """The verdict on losses that are not finite from a point on, or in places; `ends`: at the end, too."""
+    end = "not finite at the end" if ends else "its last tenth is not all finite"
+    reason = f"the loss is {value(float(losses[first]))} at point {first + 1} of {len(losses)}, and {end}"
     return SmallBatchTest("fail", None, None, None, reason, _CAUSES["broken"])
 
 
@@ -154,6 +180,7 @@ def _judged(above: FloatArray, scale: float, floor: float) -> SmallBatchTest:
 def _still_falls(above: FloatArray) -> bool:
     """Whether the loss loses a visible share of its level over the last window, more than its noise."""
     window = above[-max(_size(_WINDOW, len(above)), 4) :]
+    window = window / window.max()  # squares of large losses are no floats
     half = len(window) // 2
     before, after = window[:half], window[-half:]
     error = math.hypot(before.std(), after.std()) / math.sqrt(half)

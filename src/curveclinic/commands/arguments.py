@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +21,34 @@ from curveclinic.phrases import either
 from curveclinic.writers import WRITERS
 
 T = TypeVar("T")
+
+_PLAIN_NEGATIVE = re.compile(r"-\d+|-\d*\.\d+")
+"""Negative numbers that argparse knows."""
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Returns the arguments of a command line, by default of this process."""
+    return build_parser().parse_args(_with_plain_numbers(sys.argv[1:] if argv is None else argv))
+
+
+def _with_plain_numbers(argv: Sequence[str]) -> list[str]:
+    """Puts a blank before what argparse takes for options though it is a number, such as -1e-3 and -inf.
+
+    What begins with a blank is never an option, and the types that read numbers pass over it.
+    """
+    end = list(argv).index("--") if "--" in argv else len(argv)
+    return [f" {text}" if k < end and _looks_like_option(text) else text for k, text in enumerate(argv)]
+
+
+def _looks_like_option(text: str) -> bool:
+    """Whether it is a negative number in a spelling that argparse does not know."""
+    if not text.startswith("-") or _PLAIN_NEGATIVE.fullmatch(text):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -113,7 +143,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
     first.add_argument("--loss", choices=LOSS_NAMES, default=LOSS_NAMES[0], help="which loss it is")
     first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
-    first.add_argument("--batch-size", type=int, metavar="N", help="samples of a batch")
+    first.add_argument("--batch-size", type=_count, metavar="N", help="samples of a batch")
 
     few = tests.add_parser(
         "small-batch", parents=[log, answer], help="tell whether a few samples were learnt by heart",
@@ -180,7 +210,7 @@ def _output(text: str) -> Path | str:
 
 def _whole(text: str, *, least: int) -> int:
     if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of {least} or more")
+        raise argparse.ArgumentTypeError(f"found {text.strip()!r}, expected a whole number of {least} or more")
     return int(text)
 
 
@@ -194,7 +224,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"found {text.strip()!r}, expected a number of seconds above 0")
     return seconds
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 from curveclinic.checks.initial_loss import check_initial_loss
@@ -21,6 +21,9 @@ from curveclinic.phrases import printable
 from curveclinic.readers import ReadFailure, ReadOptions, read_runs
 from curveclinic.readers.source import STDIN
 from curveclinic.run import Run
+
+_KEYWORDS = ("batch_size", "floor", "num_classes", "target_variance")
+"""Keywords of the tests that are options here."""
 
 
 class CheckResult(Protocol):
@@ -50,14 +53,14 @@ def check(args: argparse.Namespace) -> int:
             batch_size=args.batch_size,
         )
     except InputError as error:
-        raise InputError(_by_options(str(error), vars(args))) from None
+        raise InputError(_by_option(str(error)) or str(error)) from None
     return _answer(found, args)
 
 
-def _by_options(message: str, arguments: Collection[str]) -> str:
-    """Returns what an error says of a keyword, `num_classes: found none`, of the option that gives it."""
+def _by_option(message: str) -> str:
+    """What an error says of a keyword, `num_classes: found none`, of the option that gives it; "" for other errors."""
     name, colon, rest = message.partition(":")
-    return f"--{name.replace('_', '-')}{colon}{rest}" if name in arguments and name != "value" else message
+    return f"--{name.replace('_', '-')}{colon}{rest}" if name in _KEYWORDS else ""
 
 
 def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace) -> int:
@@ -73,7 +76,7 @@ def _answer_of_log(test: Callable[[Run], CheckResult], args: argparse.Namespace)
     try:
         found = test(run)
     except InputError as error:
-        raise InputError(f"{args.path}: {error}") from None
+        raise InputError(_by_option(str(error)) or f"{args.path}: {error}") from None
     return _answer(found, args)
 
 
