@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.grid import OTHER_UNITS
 from curveclinic.intake.list_tables import axes_of, is_axis_of, shared_axes
 from curveclinic.intake.naming import Name, parse
+from curveclinic.intake.other_units import AXIS, OTHER_UNITS
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
@@ -226,14 +226,14 @@ def _is_nowhere(points: Ragged) -> BoolArray:
 
 
 def _in_other_units(series: Mapping[str, RawSeries], n: int) -> BoolArray:
-    """(n,) runs of which a channel is counted in other units than train, see `assemble.share_axis`."""
+    """(n,) runs of which a channel may be counted in other units than train, see `other_units.share_axis`."""
     out = np.zeros(n, dtype=bool)
-    if "train_loss" not in series:
+    if AXIS not in series:
         return out
-    train = _last_steps(series["train_loss"])
-    for name in ("val_loss", "val_metric", "train_metric", "lr"):
-        if name in series:
-            own = _last_steps(series[name])
+    train = _last_steps(series[AXIS])
+    for name, channel in series.items():
+        if name != AXIS:
+            own = _last_steps(channel)
             low, high = np.minimum(train, own), np.maximum(train, own)
             with np.errstate(invalid="ignore"):
                 out |= (low > 0) & (high > OTHER_UNITS * (1 - _UNIT_MARGIN) * low)

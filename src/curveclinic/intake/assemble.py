@@ -10,9 +10,11 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.grid import OTHER_UNITS, Grid, tables
+from curveclinic.intake.grid import Grid, tables
 from curveclinic.intake.hidden_nan import revealed
+from curveclinic.intake.joined import without_fillers
 from curveclinic.intake.naming import called, parse, quoted
+from curveclinic.intake.other_units import share_axis
 from curveclinic.intake.vocabulary import REWARDS, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.padding import settled
@@ -83,14 +85,15 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     """
     if options.step is not None and not one_axis:
         table = _counted_by(options.step, table)
+    table = table if one_axis else without_fillers(table)
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if choice.channels.keys().isdisjoint(_JUDGED):
         raise InputError(_no_loss(table, origin))
     # `from_arrays` does both, too; `revealed` needs to know which norms are NaN because they were not logged
     placed, nowhere = (choice.channels, ()) if one_axis else _placed(choice.channels)
     placed, gaps = settled(placed) if "grad_norm" in placed else (placed, ())
-    channels, hidden = revealed(placed)
-    channels, notes = (channels, ()) if one_axis else share_axis(channels)
+    shared, notes = (placed, ()) if one_axis else share_axis(placed)
+    channels, hidden = revealed(shared)
     return Run.from_arrays(
         {name: values if steps is None else (steps, values) for name, (steps, values) in channels.items()},
         run_id=origin.run_id,
@@ -231,39 +234,3 @@ def unusable(origin: Origin, reason: str) -> Run:
 def why_unusable(run: Run) -> str:
     """Returns why a run could not be read, "" for one that could."""
     return "" if run.channels else "; ".join(run.notes)
-
-
-def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
-    """Brings validation channels counted in other units onto the axis of the train loss."""
-    out = dict(channels)
-    train = channels.get("train_loss")
-    if train is None or train[0] is None or len(train[0]) < 2:
-        return out, ()
-    last = float(train[0].max())
-    notes = []
-    for name in ("val_loss", "val_metric", "train_metric", "lr"):
-        points = channels.get(name)
-        if points is None or points[0] is None or len(points[0]) < 2:
-            continue
-        if not _other_units(last, float(points[0].max())):
-            continue
-        out[name] = (_rescaled(points, train), points[1])
-        notes.append(f"{name} is counted in other units than train_loss and is spread over its steps")
-    return out, tuple(notes)
-
-
-def _other_units(last: float, own_last: float) -> bool:
-    """Whether two last steps are so far apart that they count different things."""
-    return min(last, own_last) > 0 and max(last, own_last) / min(last, own_last) > OTHER_UNITS
-
-
-def _rescaled(points: Points, train: Points) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Steps such that the last point falls on train's last step and the first one gap after its start."""
-    steps = points[0]
-    assert steps is not None
-    assert train[0] is not None
-    low, high = float(np.min(steps)), float(np.max(steps))
-    gap = (high - low) / max(len(np.unique(steps)) - 1, 1)
-    share = (steps - low + gap) / (high - low + gap)
-    result: np.ndarray[tuple[int], np.dtype[np.float64]] = share * float(np.max(train[0]))
-    return result

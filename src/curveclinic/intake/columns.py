@@ -21,6 +21,7 @@ from curveclinic.intake.grid import (
     select,
     text_notes,
 )
+from curveclinic.intake.joined import unfilled
 from curveclinic.intake.naming import parse
 from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
@@ -68,6 +69,7 @@ def grid_from_frame(frame: Any) -> Grid:
     )
     if is_pandas:
         notes += level_notes(frame.index)
+        columns = columns if parts is not None else dict(unfilled(columns, steps))
         settled = _settle_runs(columns, parts, n_parts, n_rows)
         notes += _gap_notes(columns, settled)
         columns = settled

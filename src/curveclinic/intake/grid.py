@@ -14,8 +14,10 @@ from curveclinic.errors import InputError
 from curveclinic.intake.axis_notes import axis_notes
 from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
+from curveclinic.intake.joined import unfilled
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
+from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
 from curveclinic.intake.sides import may_tell_side, named_by_side
@@ -45,9 +47,6 @@ LOOKED_AT = 100
 
 SHOWN = 3
 """Different cells without a number that a note shows."""
-
-OTHER_UNITS = 3.0
-"""Last steps that differ by more than this factor are counted in different units (steps, epochs)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +276,9 @@ def select(column: Column, rows: IntArray) -> Column:
 def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
     main = main_column(grid.columns)
     axis_name, steps = row_steps(grid, main, step)
+    columns = unfilled(grid.columns, steps)
+    if columns is not grid.columns:
+        return _tables_in_order(replace(grid, columns=columns), split, step)
     starts: list[int] = [0]
     notes = () if axis_name else axis_notes(grid.columns, grid.n_rows)
     if main is not None:
@@ -290,7 +292,8 @@ def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[di
             if name != axis_name and len(inside.rows):
                 is_dense = len(inside.rows) == grid.n_rows
                 table[name] = (steps if is_dense else steps[inside.rows], inside.values)
-        out.append((_anchor(table, grid, steps, main, start, stop), notes))
+        anchored, spread = _anchor(table, grid, main, start, stop)
+        out.append((anchored, (*notes, *spread)))
     return out
 
 
@@ -398,19 +401,23 @@ def _filled(column: Column, n_rows: int) -> FloatArray:
 
 
 def _anchor(
-    table: dict[str, Points], grid: Grid, steps: FloatArray, main: Column | None, start: int, stop: int
-) -> dict[str, Points]:
-    """Moves rows that count in another unit (mmengine: epochs) to the train row written before them."""
-    if main is None:
-        return table
-    rows = _between(main, start, stop).rows
-    if len(rows) < 2:
-        return table
-    for name in list(table):
-        own = _between(grid.columns[name], start, stop).rows
-        if not len(own) or own is rows or steps[own].max() * OTHER_UNITS >= steps[rows].max():
+    table: Mapping[str, Points], grid: Grid, main: Column | None, start: int, stop: int
+) -> tuple[dict[str, Points], list[str]]:
+    """Brings rows that count in another unit than the train rows onto their steps, and notes which were spread."""
+    out, notes = dict(table), list[str]()
+    beside = next((name for name, column in grid.columns.items() if column is main), "")
+    train, losses = table.get(beside, (None, None))
+    if train is None or losses is None or len(train) < 2:
+        return out, notes
+    rows = _between(grid.columns[beside], start, stop).rows
+    for name, (own, values) in table.items():
+        if own is None or own is train:
             continue
-        before = rows[np.clip(np.searchsorted(rows, own, side="right") - 1, 0, None)]
-        if steps[own].max() * OTHER_UNITS < steps[before].max():
-            table[name] = (steps[before], table[name][1])
-    return table
+        placed = beside_train(own, _between(grid.columns[name], start, stop).rows, (train, losses), rows)
+        if placed is None:
+            continue
+        axis, is_spread = placed
+        out[name] = (axis, values)
+        if is_spread and parse(name).quantity:
+            notes.append(spread_note(name, beside))
+    return out, notes
