@@ -256,6 +256,57 @@ def test_spikes_outside_an_estimated_span_are_quoted_where_the_span_holds_none()
     assert "to 7 at step 5 and is at" in sentence
 
 
+def test_what_falls_all_along_is_not_said_to_jump():
+    loss = np.round(2 * np.exp(-np.arange(1, 36) / 35 * 3) + 0.3, 4)
+    loss[-1] = 7.0549
+    assert say("loss_spikes", {"train_loss": loss}, onset=31.0, end=33.0) == (
+        "train loss rose from 2.136 to 7.055, with a highest value of 7.055 at step 35"
+    )
+    assert "jumps" not in say("val_spikes", {"train_loss": decay(9), "val_loss": [1.0]})
+
+
+def test_a_spike_on_a_steep_fall_jumps_from_the_point_before_it():
+    loss = [8.0, 4.0, 2.0, 1.0, 1.6, 0.3, 0.2, 0.15, 0.1]
+    assert say("loss_spikes", {"train_loss": loss}) == (
+        "train loss jumps from about 1 to 1.6 at step 5 and is at 0.3 at step 6"
+    )
+
+
+def test_a_slow_start_is_told_by_the_level_before_the_fall():
+    t = np.arange(100)
+    loss = np.round(np.where(t < 40, 2.303, 0.2 + 2.1 * np.exp(-(t - 39.0))), 3)
+    finding = next(f for f in predict_pathology({"train_loss": loss}).findings if f.label == "slow_start")
+    assert (finding.onset, finding.end) == (1.0, 41.0)
+    said = "train loss stayed at about 2.303 up to step 40 (39 % of the run), then fell from 2.303 to 0.2"
+    assert finding.evidence == said
+    loss[38] = 1.9  # a single point is no level
+    assert say("slow_start", {"train_loss": loss}, onset=1.0, end=41.0) == said
+
+
+def test_a_slow_start_that_ends_where_it_begins():
+    assert say("slow_start", {"train_loss": [3.0, 2.0, 1.0]}, onset=1.0, end=1.0) == (
+        "train loss stayed at about 3 up to step 1 (0 % of the run), then fell from 3 to 1"
+    )
+
+
+def test_there_is_no_share_of_a_level_where_not_all_values_are_positive():
+    loss = decay(60, 2.3, 1.95, 20.0)
+    assert "% of its first level) and moved only from" in say("underfitting", {"train_loss": loss})
+    text = say("underfitting", {"train_loss": loss - 2.0})
+    assert text.startswith("train loss fell from 0.3 to -0.05 and moved only from")
+    assert "%" not in text
+
+
+def test_there_is_no_ratio_where_not_all_values_are_positive():
+    loss = np.r_[6.65, 3.0, decay(58, 0.09, -0.2)]
+    text = say("high_initial_loss", {"train_loss": loss})
+    assert "ratio" not in text
+    assert text.startswith("the first train loss is 6.65, the level of steps 3 to 5 is 0.")
+    assert re.search(r", after 9[5-9] % of its whole drop$", text)
+    grad = {"train_loss": decay(30), "grad_norm": np.r_[np.zeros(25), 900.0, np.zeros(4)]}
+    assert say("exploding_gradients", grad) == "grad norm reaches 900 at step 26, its median before step 26 is 0"
+
+
 def test_high_initial_loss_quotes_the_ratio_and_chance():
     run = run_of({"train_loss": np.r_[30.0, 9.0, decay(48, 2.0, 1.0)]}, num_classes=10)
     sentence = evidence("high_initial_loss", run)

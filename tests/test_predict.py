@@ -228,6 +228,16 @@ def test_the_rules_keep_what_the_sidecar_leaves_to_them(use):
     assert (d.findings[0].source, d.findings[0].model_probability) == ("rule", 0.2)
 
 
+def test_what_the_network_finds_against_a_fact_is_left_to_the_rules(use):
+    use(StandIn({"loss_spikes": 0.9, "underfitting": 0.9, "undertrained": 0.8}))
+    d = predict_pathology({"train_loss": np.linspace(2.0, 1.0, 30)})
+    assert d.labels == ("underfitting",)  # which excludes undertrained
+    assert d.probabilities["loss_spikes"] == 0.02
+    below = predict_pathology({"train_loss": np.linspace(2.0, 1.0, 30) - 5.0})
+    assert below.labels == ("undertrained",)
+    assert below.probabilities["underfitting"] < 0.5
+
+
 def test_non_finite_is_a_fact(use):
     use(StandIn({"non_finite": 0.9}))
     assert predict_pathology(healthy()).labels == ("healthy",)
@@ -256,9 +266,9 @@ def test_runs_under_six_points_are_left_to_the_rules(use):
 
 
 def test_the_network_says_nothing_of_a_missing_channel(use):
-    use(StandIn(dict.fromkeys(("overfitting", "loss_spikes", "exploding_gradients"), 0.99)))
+    use(StandIn(dict.fromkeys(("overfitting", "oscillation", "exploding_gradients"), 0.99)))
     d = predict_pathology({"train_loss": decay(30)})
-    assert d.labels == ("loss_spikes",)
+    assert d.labels == ("oscillation",)
     assert {"overfitting", "exploding_gradients"} & set(d.probabilities) == set()
 
 

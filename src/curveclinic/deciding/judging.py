@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -19,12 +19,12 @@ from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
 from curveclinic.deciding.few_points import loss_points, without_lone_val
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
-from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.deciding.merge import Verdicts, merge, rule_probability
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
 from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.stopping import READ, stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
-from curveclinic.deciding.vouching import frozen_validation, lone_rise, without_last_val
+from curveclinic.deciding.vouching import frozen_validation, lone_rise, refuted, without_last_val
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
 from curveclinic.measuring.directions import Directions
 from curveclinic.measuring.peaks import peak_steps
@@ -73,7 +73,7 @@ class Opinions:
     """What is thought of a batch before anyone decides.
 
     Attributes:
-        rules, network: both opinions; the network's is None without weights.
+        rules, network: both opinions; the network's, held against the facts, is None without weights.
         encoded: what the network was shown, features without curves; None without weights.
         doubtful: row -> why a run is not judged at all.
         counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
@@ -318,7 +318,7 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     for piece in measured(without_lone_val(batch)):
         rules.append(opinion_on(piece))
         if classifier is not None:
-            network.append(_network_opinion(piece, classifier))
+            network.append(_network_opinion(piece, rules[-1], classifier))
         suspects.append(suspects_in(piece))
         directions.append(piece.directions)
         rows.append(piece.rows)
@@ -330,12 +330,17 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts, told)
 
 
-def _network_opinion(piece: Measured, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
-    """What the network says of a piece, and what it was shown but for the curves."""
+def _network_opinion(piece: Measured, rules: RuleOpinion, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
+    """What the network says of a piece, the facts granted, and what it was shown but for the curves."""
     from curveclinic.model.encoder import encode_measured
 
     encoded = encode_measured(piece)
-    return classifier.judge_encoded(encoded), encoded.without_curves()
+    says = classifier.judge_encoded(encoded)
+    against = refuted(piece, says.found & ~rules.present)
+    if np.count_nonzero(against):  # there the rules, which do not find it either, are the better word
+        probability = np.where(against, rule_probability(rules.degree), says.probability)
+        says = replace(says, found=says.found & ~against, probability=probability)
+    return says, encoded.without_curves()
 
 
 def shipped_classifier(*, fast: bool = False) -> Classifier | None:

@@ -111,7 +111,8 @@ def _underfitting(case: _Case) -> str:
     if train is None:
         return ""
     late = train.since(train.step_at(0.6) if case.onset is None else case.onset)
-    text = f"{_course(train)}{share_of(share(train.start - train.end, train.start), 'its first level')}"
+    drop = share(train.start - train.end, train.start) if train.positive else None
+    text = f"{_course(train)}{share_of(drop, 'its first level')}"
     text += f" and moved only from {value(late.start)} to {value(late.end)} since step {number(late.steps[0])}"
     return text if val is None else f"{text}; val loss {_ends(val)}"
 
@@ -143,10 +144,10 @@ def _slow_start(case: _Case) -> str:
     if train is None:
         return ""
     stop = train.step_at(0.1) if case.end is None else case.end
-    early = train.until(stop)
-    lasted = share(stop - train.steps[0], train.steps[-1] - train.steps[0])
-    text = f"train loss {change(train.start, early.end)} up to step {number(stop)}"
-    return f"{text}{share_of(lasted, 'the run')}, then {change(early.end, train.end)}"
+    level, last = train.before(stop)  # at the end of the span it has fallen
+    lasted = share(last - train.steps[0], train.steps[-1] - train.steps[0])
+    text = f"train loss {change(train.start, level)} up to step {number(last)}"
+    return f"{text}{share_of(lasted, 'the run')}, then {change(level, train.end)}"
 
 
 def _divergence(case: _Case) -> str:
@@ -202,6 +203,11 @@ def _spikes(case: _Case, channel: str) -> str:
     at, before, down = trace.largest_jump(case.onset, case.end)
     if trace.values[at] <= before:  # an estimated span may miss the spikes
         at, before, down = trace.largest_jump()
+    if trace.values[at] <= before:  # on a steep fall most of the points before a spike lie higher
+        before = float(trace.values[max(at - 1, 0)])
+    if trace.values[at] <= before:
+        high, top = trace.highest
+        return f"{_course(trace)}, with a highest value of {value(high)} at step {number(top)}"
     text = f"{trace.name} jumps from about {value(before)} to {value(trace.values[at])} at step "
     text += f"{number(trace.steps[at])} and is at {value(trace.values[down])} at step {number(trace.steps[down])}"
     other = case["train_loss"] if channel == "val_loss" else None
@@ -303,12 +309,20 @@ def _high_initial_loss(case: _Case) -> str:
     first = float(train.values[0])
     at = min(max(2, math.ceil(0.02 * len(train.values))), len(train.values) - 1)
     level = median(train.values[at : at + 3])
-    ratio = share(first, level)
     low, high = (number(train.steps[min(at + k, len(train.steps) - 1)]) for k in (0, 2))
     text = f"the first train loss is {value(first)}, the level of steps {low} to {high} is {value(level)}"
-    text += "" if ratio is None else f" (ratio {ratio:.3g})"
+    text += _above(first, level, train)
     classes = case.run.num_classes
     return f"{text}; guessing among {classes} classes costs {value(math.log(classes))}" if classes else text
+
+
+def _above(first: float, level: float, trace: Trace) -> str:
+    """How far the first value lies above a later level: a ratio, or a share of the drop where not all are positive."""
+    if trace.positive:
+        ratio = share(first, level)
+        return "" if ratio is None else f" (ratio {ratio:.3g})"
+    drop = share(first - level, first - trace.lowest[0])
+    return "" if drop is None or drop <= 0 else f", after {percent(drop)} of its whole drop"
 
 
 def _vanishing_gradients(case: _Case) -> str:
@@ -329,7 +343,7 @@ def _exploding_gradients(case: _Case) -> str:
     calm = grad.values[grad.steps < begin]  # the bursts themselves lift the median of the whole run
     is_told = len(calm) >= _CALM
     typical = median(calm if is_told else grad.values)
-    ratio = share(high, typical)
+    ratio = share(high, typical) if typical > 0 else None
     text = f"grad norm reaches {value(high)} at step {number(step)}, its median "
     text += f"before step {number(begin)} is {value(typical)}" if is_told else f"is {value(typical)}"
     return text if ratio is None else f"{text} (ratio {ratio:.3g})"

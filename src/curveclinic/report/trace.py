@@ -69,6 +69,11 @@ class Trace:
         at = int(self.values.argmax())
         return float(self.values[at]), float(self.steps[at])
 
+    @property
+    def positive(self) -> bool:
+        """All values are above 0: only then a share of a level, or a ratio of two, means something."""
+        return bool(self.values.min() > 0)
+
     def near(self, step: float) -> float:
         """Median of the points around a step: the nearest, and as many on both sides as an edge has."""
         at = int(np.abs(self.steps - step).argmin())
@@ -82,12 +87,10 @@ class Trace:
             keep[-1] = True
         return Trace(self.name, self.steps[keep], self.values[keep])
 
-    def until(self, step: float) -> Trace:
-        """The points up to a step; the first one where there is none."""
-        keep = self.steps <= step
-        if not keep.any():
-            keep[0] = True
-        return Trace(self.name, self.steps[keep], self.values[keep])
+    def before(self, step: float) -> tuple[float, float]:
+        """Median of the last points before a step, as many as an edge has, and their last step; else of the first."""
+        stop = max(int(self.steps.searchsorted(step)), 1)
+        return median(self.values[max(stop - self._edge, 0) : stop]), float(self.steps[stop - 1])
 
     def step_at(self, share: float) -> float:
         """First logged step at or after a share of the range of steps."""
