@@ -38,10 +38,10 @@ def draw_healthy(rng: Rng, n: int) -> Plan:
 
 
 def draw_points(rng: Rng, n: int) -> IntArray:
-    """(n,) logged train points: median about 85, 5 to 30,000."""
+    """(n,) logged train points: median about 60, 5 to 30,000; a third are the epochs of a small training."""
     base = np.exp(rng.normal(np.log(88.0), 1.35, n))
-    short = rng.random(n) < 0.1
-    base[short] = rng.uniform(5, 16, int(short.sum()))
+    short = rng.random(n) < 0.35
+    base[short] = log_uniform(rng, 5, 80, int(short.sum()))
     return np.clip(base, 5, 30_000).astype(np.int64)
 
 
@@ -68,7 +68,7 @@ def _descent(rng: Rng, n: int) -> Draw:
 def _logging(rng: Rng, points: IntArray) -> IntArray:
     """Long logs are rather written by step than by epoch."""
     by_step = pick(rng, [0.7, 0.6, 4, 3, 1.5, 1.2], len(points))
-    by_epoch = pick(rng, [6, 1.2, 1.5, 1.5, 0.6, 0.5], len(points))
+    by_epoch = pick(rng, [9, 1.5, 1.2, 1.2, 0.5, 0.4], len(points))
     return np.where(points > _LONG, by_step, by_epoch)
 
 

@@ -37,7 +37,7 @@ def overlay(rng: np.random.Generator, plan: Plan, t: LossAxis, v: LossAxis) -> O
     t_wave, v_wave = _waves(rng, plan, t, v)
     none = np.zeros(plan.size)
     spikes = texture.spike_train(rng, t.offsets, plan.spikes, plan.spike_size, plan.spike_tail, plan.spike_early)
-    val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, none, none)
+    val_spikes = texture.spike_train(rng, v.offsets, plan.val_spikes, plan.val_spike_size, plan.val_spike_tail, none)
     train, val = t_wave + spikes[0], v_wave + val_spikes[0]
     at = t.where(plan.period > 0)
     train[at] += texture.patterns(rng, t.index[at], t.run[at], plan.period) * plan.period_size[t.run[at]]

@@ -83,6 +83,7 @@ class Plan:
     spike_early: FloatArray  # 1: all in the first fifth
     val_spikes: IntArray
     val_spike_size: FloatArray
+    val_spike_tail: FloatArray  # recovery in val points
     swing: FloatArray  # amplitude in log level
     swing_kind: IntArray
     swing_cycles: FloatArray

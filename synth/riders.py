@@ -35,11 +35,14 @@ def setbacks(rng: Rng, n: int) -> Draw:
 
 
 def val_jumps(rng: Rng, n: int) -> Draw:
-    """Single bad evaluations."""
+    """Single bad evaluations, now and then the next one is bad too; some tower over a val that jitters all along."""
+    jitters, size = rng.random(n) < 0.35, log_uniform(rng, 0.08, 4.0, n)
+    noise = np.where(jitters, log_uniform(rng, 0.03, 0.4, n), log_uniform(rng, 1e-3, 0.03, n))
     return {
         "val_spikes": 1 + rng.poisson(1.3, n),
-        "val_spike_size": log_uniform(rng, 0.08, 4.0, n),
-        "val_noise": log_uniform(rng, 1e-3, 0.03, n),
+        "val_spike_size": np.where(jitters, np.minimum(noise * log_uniform(rng, 5, 40, n), 5.0), size),
+        "val_spike_tail": np.where(rng.random(n) < 0.7, 0.0, log_uniform(rng, 0.4, 1.5, n)),
+        "val_noise": noise,
         "has_val": full(n, 1.0),
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
 from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
+from curveclinic.synth.ordinary import draw_points
 from curveclinic.synth.plan import LOGGING
 from curveclinic.synth.swings import SWINGS
 
@@ -45,14 +46,17 @@ def no_learning(rng: Rng, n: int) -> Draw:
 
 def settles_at_chance(rng: Rng, n: int) -> Draw:
     """Falls from a bad first guess, or from what a first step threw away, to the cost of chance, then noise."""
+    # in a few points nobody tells wide noise from learning
+    wide = rng.random(n) < 0.3
     return {
+        "points": np.where(wide, np.clip(log_uniform(rng, 40, 3000, n), 5, 30_000).astype(int), draw_points(rng, n)),
         "train_mode": ints(n, 1),
         "train_drift": -log_uniform(rng, 1e-4, 0.02, n),
         "stick": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 30.0, n)),
         "stick_rate": log_uniform(rng, 50, 2000, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.005, n),
-        "noise": log_uniform(rng, 1e-3, 0.1, n),
+        "noise": np.where(wide, log_uniform(rng, 0.05, 0.5, n), log_uniform(rng, 1e-3, 0.1, n)),
         "metric_kind": pick(rng, {1: 3, 2: 2}, n),
         "val_noise": log_uniform(rng, 1e-4, 0.02, n),
     }
@@ -66,12 +70,12 @@ def killed_early(rng: Rng, n: int) -> Draw:
         "train_drift": rng.normal(0, 1, n) * log_uniform(rng, 1e-5, 0.005, n),
         "stick": np.where(better, -log_uniform(rng, 0.005, 0.25, n), log_uniform(rng, 0.005, 0.1, n)),
         "stick_rate": log_uniform(rng, 60, 2000, n),
-        "swing": log_uniform(rng, 0.005, 0.2, n),
+        "swing": log_uniform(rng, 0.005, 0.5, n),
         "swing_kind": pick(rng, {SWINGS.index("wild"): 3, SWINGS.index("chaotic"): 2, SWINGS.index("thrown"): 1}, n),
         "swing_cycles": log_uniform(rng, 20, 60, n),
         "swing_from": full(n, -1.0),
         "swing_val": rng.uniform(0.3, 1.2, n),
-        "noise": log_uniform(rng, 1e-4, 0.02, n),
+        "noise": log_uniform(rng, 1e-4, 0.04, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.002, n),
         "val_start": 1 + rng.normal(0, 0.01, n),
@@ -235,7 +239,7 @@ def thrown(rng: Rng, n: int) -> Draw:
         "window_start": full(n, 0.0),
         "logging": pick(rng, {LOGGING.index("step"): 4, LOGGING.index("window"): 1, LOGGING.index("eval"): 1}, n),
         "points": np.clip(log_uniform(rng, 12, 2000, n), 5, 30_000).astype(int),
-        "noise": log_uniform(rng, 3e-3, 0.25, n),
+        "noise": log_uniform(rng, 3e-3, 0.4, n),
         "metric_kind": pick(rng, {1: 2, 2: 2, 0: 1}, n),
         "grad_kind": pick(rng, {0: 3, 2: 1}, n),
         "schedule": pick(rng, {SCHEDULE["constant"]: 3, SCHEDULE["cosine"]: 1}, n),

@@ -47,6 +47,9 @@ _ALSO_TRUE: Final = (
 _IMITATED: Final = 0.9
 """Degree of the log alone from which a reader sees what is not there."""
 
+_JITTERS: Final = 0.3
+"""Share of what was added to val that is seen as noise of single points where it jitters."""
+
 _FACTS: Final = [LABELS.index(label) for label in FACTS]
 
 _KNOWN: Final = [LABELS.index(label) for label in (*FACTS, *PRICED)]
@@ -81,6 +84,7 @@ def judge(logged: Logged, seen: Measured) -> Truth:
     q = seen.quantities | noiseless_quantities(logged, seen)
     degree = _settled(_doubt_causes(label_degrees(q), q, logged.parts))
     degree = _doubt_seen(degree, overrule(label_degrees(seen.quantities)))
+    degree = _doubt_drift(degree, q["v_noise_rel"], seen.quantities["v_noise_rel"])
     checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
     checked[:, _FACTS] = checked_labels(logged.batch.channels)[:, _FACTS]
     degree = np.where(checked, np.nan_to_num(degree), 0.0)
@@ -147,6 +151,20 @@ def _settled(degree: FloatArray) -> FloatArray:
         w, j = LABELS.index(winner), LABELS.index(loser)
         overruled = (degree[:, w] > 0) & (degree[:, j] > 0) & (out[:, j] < degree[:, j])
         out[:, j] = np.where(overruled, np.minimum(_DOUBT, degree[:, j]), out[:, j])
+    return out
+
+
+def _doubt_drift(degree: FloatArray, added: FloatArray, seen: FloatArray) -> FloatArray:
+    """What was added to val with a long memory drifts and does not jitter: calling that noise is arguable.
+
+    Args:
+        degree: (n, 20) degrees of the labels.
+        added: (n,) all that was added to val, relative to its level.
+        seen: (n,) what of it is seen to change from one point to the next.
+    """
+    j = LABELS.index("noisy_validation")
+    out: FloatArray = degree.copy()
+    out[:, j] = np.where(seen < _JITTERS * added, np.minimum(out[:, j], _DOUBT), out[:, j])
     return out
 
 

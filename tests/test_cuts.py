@@ -89,7 +89,6 @@ UNFELT = {
     ("first_over_near", 0.01, 0.02),
     ("layer_ratio", 0.003, 0.0003),
     ("period_strength", 0.5, 0.3),
-    ("t_after_low", 0.005, 0.03),
     ("t_count", 1.0, 2.0),
 }
 """Clauses of which a cut may move unnoticed: no stored run comes so near to it that nothing else decides."""
@@ -171,6 +170,23 @@ def rare_runs() -> list[Run]:
     for share in np.linspace(0.1, 0.9, 17):
         train = 0.05 + 0.51 * np.exp(-200 * x) + share * rises
         runs.append({"train_loss": train, "val_loss": 0.56 + rises + 0.0004 * np.exp(-60 * x)})
+    # val rises from its first value on, or nearly so, which lies below what train began with
+    x = np.linspace(0, 1, 240)
+    learns = 0.3 + 0.7 * np.exp(-4 * x)
+    starts = [(start, 0.0, 1) for start in np.linspace(0.7, 0.95, 51)]
+    dips = [(0.85, turn, 1) for turn in np.linspace(0, 0.07, 36)]
+    rarely = [(0.87, 0.0, every) for every in (2, 3)]
+    for start, turn, every in starts + dips + rarely:
+        for far in (0.08, 0.13, 0.2, 0.3, 2.0):
+            val = start * (1.0 + far * np.clip(x - turn, 0, None) - 0.003 * np.minimum(x, turn))
+            runs.append({"train_loss": learns, "val_loss": (np.arange(1, 241)[::every], val[::every])})
+    for gain in np.linspace(0.0, 0.3, 31):
+        runs.append({"train_loss": learns, "val_loss": 0.87 + x, "val_metric": 0.5 + gain * x})
+    # the first step throws the loss away, and it comes down again by part of that
+    for times in np.linspace(1.1, 4.0, 30):
+        thrown = 1.0 + (times - 1.0) * np.exp(-4 * x)
+        thrown[0] = 0.3
+        runs.append({"train_loss": thrown})
     return [Run.from_arrays(curves, metric_goal="max") for curves in runs]
 
 

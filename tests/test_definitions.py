@@ -281,8 +281,26 @@ def test_what_towers_over_a_jittering_val_is_a_spike_beside_it():
     curves = healthy(100)
     curves["val_loss"] = curves["val_loss"] + 0.25 * np.random.default_rng(0).normal(size=100)
     assert said(curves) == {"noisy_validation"}
-    curves["val_loss"][[40, 70]] += 100.0
+    curves["val_loss"][[40, 70]] += 40.0
     assert said(curves) == {"noisy_validation", "val_spikes"}
+
+
+@pytest.mark.parametrize(("count", "size", "degree"), [(9, 0.05, 0.0), (20, 0.05, 1.0), (9, 0.5, 1.0)])
+def test_about_ten_evaluations_are_noisy_only_where_they_jump_by_a_good_part_of_the_loss(count, size, degree):
+    x = np.arange(count)
+    jumps = 1 + size * (-1.0) ** x
+    curves = {"train_loss": 0.1 + np.exp(-3 * x / count), "val_loss": (0.6 + 0.4 * np.exp(-3 * x / count)) * jumps}
+    assert named(curves, "noisy_validation") == [degree]
+
+
+@pytest.mark.parametrize(("first", "degree"), [(0.95, 1.0), (0.88, 1.0), (0.75, 0.0)])
+def test_val_that_only_rises_never_improved_though_the_mean_of_a_first_epoch_lies_above_it(first, degree):
+    x = np.arange(10)
+    train = 0.2 + 1.8 * np.exp(-x / 3)
+    rises = 2.0 * first * (1 + 0.1 * x)
+    assert named({"train_loss": train, "val_loss": rises}, "no_generalization") == [degree]
+    dips = rises - 0.4 * first * (x == 1)
+    assert named({"train_loss": train, "val_loss": dips}, "no_generalization") == [0.0]
 
 
 def test_few_points_show_val_below_train_where_the_gap_is_wide():

@@ -81,6 +81,7 @@ def derived(q: Quantities) -> Quantities:
         # speed of the fall after the plateau over the speed on it
         "t_quickening": after / before,
         "dies": (np.isfinite(q["bad_first_step"]) & np.isnan(q["bad_last_step"])).astype(np.float64),
+        "v_per_t": q["v_count"] / np.maximum(q["t_count"], 1.0),
         "jump_beside": q["jump_shared"] / np.maximum(q["v_jump_size"], 1e-9),
         # the best of many lags of pure noise reaches the more the fewer points there are
         "period_excess": q["period_strength"] - 0.8 / np.sqrt(np.maximum(q["t_count"], 1.0)),

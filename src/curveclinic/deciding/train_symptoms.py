@@ -28,7 +28,8 @@ def underfitting(q: Names) -> Statement:
     """A small improvement, then a plateau of train and val together."""
     val_flat = all_of(above(q["v_plateau"], 0.25, 0.4), below(q["v_drop_rel"], 0.3, 0.5))
     return all_of(
-        # a small improvement, but one
+        # a small improvement, but one; below 0 no level says what is small
+        holds(q["t_positive"]),
         below(q["t_drop_rel"], 0.25, 0.35),
         above(q["t_drop_rel"], 0.025, 0.05),
         above(q["t_drop_snr"], 3.0, 6.0),

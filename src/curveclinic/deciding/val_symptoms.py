@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curveclinic.deciding.clauses import Names, Statement, above, all_of, any_of, below
+from curveclinic.deciding.clauses import Names, Statement, above, all_of, any_of, below, where_logged
 from curveclinic.deciding.train_symptoms import divergence, learns, metric_stays
 
 
@@ -94,7 +94,7 @@ def val_spikes(q: Names) -> Statement:
         above(q["v_count"], 5.0, 8.0),
         any_of(below(q["jump_shared"], 0.5, 1.0), below(q["jump_beside"], 0.15, 0.35)),
         # where val jitters all along, what towers over that is still a spike
-        any_of(1.0 - noisy_validation(q), above(q["v_jump_size"], 3.0, 5.0)),
+        any_of(1.0 - noisy_validation(q), above(q["v_jump_size"], 2.5, 4.0)),
     )
 
 
@@ -113,6 +113,8 @@ def noisy_validation(q: Names) -> Statement:
         any_of(above(q["v_noise_drop"], 0.06, 0.14), above(q["v_noise_rel"], 0.07, 0.14)),
         any_of(above(q["v_noise_rel"], 0.01, 0.03), still),
         above(q["v_count"], 5.0, 8.0),
+        # ups and downs of about ten evaluations are what any val does, unless they are a good part of the loss
+        any_of(above(q["v_count"], 9.0, 14.0), above(q["v_noise_rel"], 0.15, 0.35)),
     )
 
 
@@ -126,7 +128,22 @@ def no_generalization(q: Names) -> Statement:
         any_of(below(q["v_drop_rel"], 0.02, 0.06), hidden),
         above(q["v_count"], 3.0, 4.0),
         below(q["t_above_start_rel"], -0.05, 0.0),
-        1.0 - _improved_before(q),
+        any_of(1.0 - _improved_before(q), _only_rises(q)),
+    )
+
+
+def _only_rises(q: Names) -> Statement:
+    """Val rises far from its first evaluation on, which lies a little below the mean of train's first epoch.
+
+    It was evaluated at that epoch's end: it need not have learnt anything of use. A metric that gets better has.
+    """
+    return all_of(
+        above(q["val_over_train_start"], 0.8, 0.87),
+        above(q["v_per_t"], 0.4, 0.7),
+        below(q["v_low_at"], 0.01, 0.035),
+        above(q["v_rise_rel"], 0.1, 0.25),
+        above(q["v_rise_snr"], 8.0, 15.0),
+        where_logged(q["metric_gain"], below(q["metric_gain"], 0.05, 0.15)),
     )
 
 
