@@ -176,7 +176,7 @@ def test_many_runs_of_a_long_table_are_told_apart_in_one_pass(monkeypatch):
 CELLS = st.one_of(st.floats(), st.integers(-(10**400), 10**400), st.sampled_from([None, "1.5", "nan", "x", True, [1]]))
 ROWS = st.lists(
     st.dictionaries(
-        st.sampled_from(["step", "loss", "val_loss", "acc"]),
+        st.sampled_from(["lr", "loss", "val_loss", "acc"]),
         st.one_of(st.floats(), CELLS, st.dictionaries(st.sampled_from("ab"), CELLS, max_size=2)),
         max_size=4,
     ),

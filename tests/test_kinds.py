@@ -176,10 +176,26 @@ def test_what_only_sounds_like_it_changes_nothing(beside):
         ("losses/value_loss", True), ("loss/policy", True), ("train/clip_fraction", True), ("meanReward", True),
         ("forward", False), ("return", False), ("episode", False), ("value", False), ("val_loss", False),
         ("kl_loss", False), ("grad_norm/value", False), ("wall_time", False), ("loss_D", False),
+        ("loss/value", True), ("Loss/value_function", True), ("Loss / Value loss", True), ("train/valueLoss", True),
+        ("loss/value_epoch", True), ("loss_value", False), ("val/loss_value", False), ("lossValue", False),
+        ("validation/lm loss value", False), ("loss_train_value", False), ("objective_value", False),
     ],
 )  # fmt: skip
 def test_names_of_reinforcement_learning(raw, reinforced):
     assert parse(raw).reinforced is reinforced
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train_loss_value", "val_loss_value"), ("loss_value", "val_loss_value"), ("Loss value", "Validation loss value")],
+)
+def test_the_value_of_a_loss_tells_no_reinforcement_learning(names, tmp_path):
+    train, val = names
+    risen = (2 * np.exp(-np.arange(N) / 10) + 0.5 + np.maximum(0, np.arange(N) - 20) * 0.015).tolist()
+    said = verdicts({train: (2 * np.exp(-np.arange(N) / 12) + 0.05).tolist(), val: risen}, tmp_path)
+    assert set(said.values()) == {("findings", ("overfitting",), f"train_loss <- {train}; val_loss <- {val}")}
+    acts = verdicts({train: FALL, val: risen, "mean_reward": REWARD}, tmp_path)
+    assert {verdict for verdict, _, _ in acts.values()} == {"undetermined"}
 
 
 def test_a_loss_named_by_the_user_is_judged_though_a_reward_stands_beside():

@@ -239,6 +239,17 @@ def test_of_several_evaluation_sets_the_first_is_judged_and_named():
     assert "several evaluation sets: the first is judged, not eval_squad_loss" in notes
 
 
+def test_parts_of_the_validation_loss_beside_the_total_of_train_are_added_up():
+    for parts in (["val_loss_cls", "val_loss_box"], ["val/recon_loss", "val/kl_loss"]):
+        choice = choose(table(train_loss=5) | {parts[0]: points(np.full(5, 2.0)), parts[1]: points(np.full(5, 3.0))})
+        assert choice.channels["val_loss"][1].tolist() == [5.0] * 5
+        assert choice.notes == (f"val_loss <- {' + '.join(parts)}",)
+    apart = choose(table(train_loss=9, val_loss_cls=4, val_loss_box=5))
+    assert apart.notes == ("val_loss <- val_loss_box",)
+    sets = choose(table(train_loss=5, val_loss_box=5, val_loss_cifar=5))
+    assert "several evaluation sets: the first is judged, not val_loss_cifar" in sets.notes
+
+
 def test_a_bare_metric_that_stands_only_where_validation_does_is_of_validation():
     loss = points(np.geomspace(2, 1, 50), np.arange(10, 510, 10))
     seldom = points(np.linspace(0, 1, 10), np.arange(50, 550, 50))

@@ -387,3 +387,41 @@ def test_a_table_without_names_is_told_of_them(tmp_path):
     (tmp_path / "bare.csv").write_text("1,0.5,0.6\n2,0.4,0.5\n3,0.3,0.4\n")
     with pytest.raises(LogError, match="of a table, write the names of its columns into a first line"):
         read_file(tmp_path / "bare.csv")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_may_end_with_a_delimiter_that_the_header_lacks(read, delimiter, end):
+    lines = ["epoch,loss,val_loss", *(f"{k},{4.5 - k},{5.5 - k}," for k in range(4))]
+    (run,) = read("".join(line.replace(",", delimiter) + end for line in lines))
+    assert (values(run), values(run, "val_loss")) == ([4.5, 3.5, 2.5, 1.5], [5.5, 4.5, 3.5, 2.5])
+    assert run.notes == ("train_loss <- loss",)
+
+
+def test_a_delimiter_at_the_end_of_few_rows_is_left_out_and_said(read):
+    (run,) = read("epoch,loss\n0,4.5,\n1,3.5\n2,2.5\n")
+    assert (steps(run), values(run)) == ([1, 2], [3.5, 2.5])
+    assert "left out 1 line that does not fit the header" in run.notes
+
+
+RULE = "+-------+------+----------+"
+NAMES = "| epoch | loss | val_loss |"
+CELLS = [f"|     {k} | {4.5 - k}  | {5.5 - k:8} |" for k in range(4)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [RULE, NAMES, RULE, *CELLS, RULE],
+        [RULE, NAMES, RULE.replace("-", "="), *(line for row in CELLS for line in (row, RULE))],
+        [NAMES, "|------:|:----:|---------:|", *CELLS],
+        [NAMES, "|-------+------+----------|", *CELLS],
+        [line.strip("|") for line in (NAMES, RULE.strip("+"), *CELLS)],
+    ],
+    ids=["box", "a rule a row", "Markdown", "Org", "psql"],
+)
+def test_tables_with_drawn_lines(read, lines):
+    (run,) = read("\n".join(lines) + "\n", "table.txt")
+    assert (steps(run), values(run)) == ([0, 1, 2, 3], [4.5, 3.5, 2.5, 1.5])
+    assert values(run, "val_loss") == [5.5, 4.5, 3.5, 2.5]
+    assert run.notes == ("train_loss <- loss",)

@@ -1,11 +1,13 @@
 """`sides`: a column that says of which part of the data a row tells."""
 
 import json
+import math
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from doors import diagnoses
 
 from curveclinic import predict_pathology
 from curveclinic.intake.sides import is_evaluated
@@ -115,3 +117,71 @@ def test_a_run_of_one_side_among_others_has_none():
     )
     assert a.channels["val_loss"].values.tolist() == VAL
     assert b.channels["train_loss"].values.tolist() == VAL
+
+
+LABELS = ["type", "Kind", "event", "tag", "data", "group", "name"]
+
+
+@pytest.mark.parametrize("column", LABELS)
+def test_a_column_of_many_meanings_tells_sides_where_every_loss_is_of_one(column, tmp_path):
+    rows = rows_of(column, "train", "val")
+    for run in doors(rows, tmp_path).values():
+        assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
+        assert run.channels["train_loss"].steps.tolist() == run.channels["val_loss"].steps.tolist() == list(range(20))
+    indexed = pd.DataFrame(rows).set_index([column, "epoch"])
+    assert predict_pathology(indexed).run.channels["val_loss"].values.tolist() == VAL
+
+
+@pytest.mark.parametrize("column", LABELS)
+def test_a_column_of_many_meanings_tells_no_side_by_default(column, tmp_path):
+    for other in ("", "saved"):
+        rows = [row | {column: other if row[column] == "train" else "val"} for row in rows_of(column, "train", "val")]
+        for run in doors([row | {"epoch": k} for k, row in enumerate(rows)], tmp_path).values():
+            assert "val_loss" not in run.channels
+            assert len(run.channels["train_loss"]) == 40
+
+
+def test_words_beside_losses_that_say_their_side_move_nothing(tmp_path):
+    rows = [{"epoch": i, "train_loss": TRAIN[i], "val_loss": VAL[i], "event": "", "acc": i / 20} for i in range(20)]
+    rows[0]["event"], rows[9]["event"] = "training begins", "best validation so far"
+    for run in doors(rows, tmp_path).values():
+        assert [len(series) for series in run.channels.values()] == [20, 20, 20]
+
+
+def test_rows_of_other_events_hold_no_loss(tmp_path):
+    rows = []
+    for row in rows_of("event", "train", "val"):
+        rows.append(row | {"event": {"train": "train_step", "val": "validation"}[row["event"]]})
+        rows.append({"epoch": row["epoch"], "event": "checkpoint", "loss": None, "lr": 0.1})
+    for door, run in doors(rows, tmp_path).items():
+        assert run.channels["val_loss"].values.tolist() == VAL, door
+        assert run.channels["train_loss"].values.tolist() == TRAIN
+
+
+@pytest.mark.parametrize(
+    ("column", "yes", "no"), [("is_train", "train", "val"), ("Training", "train", "val"), ("is_val", "val", "train")]
+)
+@pytest.mark.parametrize("spelt", [bool, int, float, lambda is_it: "yes" if is_it else "no"])
+def test_yes_and_no_tell_sides(column, yes, no, spelt, tmp_path):
+    rows = [row | {column: spelt(row[column] == yes)} for row in rows_of(column, yes, no)]
+    for door, run in doors(rows, tmp_path).items():
+        assert run.channels["train_loss"].values.tolist() == TRAIN, door
+        assert run.channels["val_loss"].values.tolist() == VAL
+
+
+def test_a_loss_called_training_is_no_answer(tmp_path):
+    rows = [{"epoch": i, "training": TRAIN[i], "valid_0": VAL[i], "loss": VAL[i]} for i in range(20)]
+    for run in doors(rows, tmp_path).values():
+        assert list(run.channels) == ["train_loss"]
+        assert run.channels["train_loss"].values.tolist() == VAL
+
+
+def test_rows_of_both_sides_are_diagnosed_as_columns_of_both():
+    train = [2 * math.exp(-i / 12) + 0.05 for i in range(60)]
+    val = [2 * math.exp(-i / 10) + 0.5 + max(0, i - 20) * 0.015 for i in range(60)]
+    expected = predict_pathology({"epoch": list(range(60)), "train_loss": train, "val_loss": val})
+    assert expected.labels == ("overfitting",)
+    both = [value for pair in zip(train, val, strict=True) for value in pair]
+    rows = {"epoch": [k // 2 for k in range(120)], "type": ["train", "eval"] * 60, "loss": both}
+    for door, found in diagnoses(rows).items():
+        assert [(f.label, f.onset) for f in found.findings] == [(f.label, f.onset) for f in expected.findings], door

@@ -74,3 +74,66 @@ def test_the_band_around_a_series_is_no_part_of_a_loss():
 def test_the_only_fold_is_a_run_as_any_other():
     choice = choose({"train_loss_fold3": points([2.0, 1.0]), "val_loss_fold3": points([2.0, 1.5])})
     assert choice.notes == ("train_loss <- train_loss_fold3", "val_loss <- val_loss_fold3")
+
+
+@pytest.mark.parametrize(
+    "names", [("source_loss", "target_loss"), ("loss_internal", "loss_external"), ("src/loss", "tgt/loss")]
+)
+def test_losses_that_may_be_of_different_data_are_not_added_up(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [1.0, 1.0]
+    assert "val_loss" not in choice.channels
+    assert choice.notes[0] == f"losses that may be of different data are not added up: {names[0]!r}, {names[1]!r}"
+    assert chosen(names, val_loss=names[1]) == {"train_loss": names[0], "val_loss": names[1]}
+
+
+def test_of_each_part_the_one_of_the_first_data_is_added_up():
+    names = ("source_cls_loss", "source_box_loss", "target_cls_loss", "target_box_loss")
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
+    assert "train_loss <- source_cls_loss + source_box_loss" in choice.notes
+
+
+def test_a_total_and_evaluation_sets_are_chosen_as_ever_beside_such_losses():
+    assert choose({name: points([1.0, 1.0]) for name in ("loss", "source_loss", "target_loss")}).notes == (
+        "train_loss <- loss",
+    )
+    names = ("loss", "eval_source_loss", "eval_target_loss")
+    assert choose({name: points([1.0, 1.0]) for name in names}).notes[-1] == (
+        "several evaluation sets: the first is judged, not eval_target_loss"
+    )
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("in_sample_loss", "out_of_sample_loss"),
+        ("in-sample loss", "out-of-sample loss"),
+        ("is_loss", "oos_loss"),
+        ("seen_loss", "unseen_loss"),
+        ("loss/seen", "loss/unseen"),
+        ("tr_loss", "vl_loss"),
+        ("loss_tr", "loss_vl"),
+    ],
+)
+def test_words_that_tell_the_sides_of_a_pair(pair):
+    assert chosen(pair) == {"train_loss": pair[0], "val_loss": pair[1]}
+    assert chosen(pair[::-1]) == {"train_loss": pair[0], "val_loss": pair[1]}
+
+
+def test_words_that_tell_no_side_beside_others():
+    assert chosen(["loss", "seen_loss", "unseen_loss"]) == {"train_loss": "loss"}
+    assert chosen(["loss", "loss_vl", "loss_itc"]) == {"train_loss": "loss"}
+    assert chosen(["train_loss", "val_loss", "vl_loss"]) == {"train_loss": "train_loss", "val_loss": "val_loss"}
+    raw = {f"{part}_loss": points([1.0, 1.0]) for part in ("vl", "itc", "mlm")}
+    assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
+
+
+def test_the_value_of_a_loss_is_the_loss():
+    assert chosen(["loss_value", "loss_cls", "loss_box"]) == {"train_loss": "loss_value"}
+    assert chosen(["lm loss", "validation/lm loss value"]) == {
+        "train_loss": "lm loss", "val_loss": "validation/lm loss value",
+    }  # fmt: skip
+    raw = {name: points([k, k]) for k, name in enumerate(("loss_value", "loss_policy"), 1)}
+    assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
+    assert choose(raw).kind == "reinforced"

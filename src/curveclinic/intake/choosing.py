@@ -21,6 +21,7 @@ from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
     BETWEEN_TWO,
     EVAL_FAMILIES,
+    PARTS,
     PREFERRED,
     RANKED_BESIDE,
     RANKED_REWARDS,
@@ -182,7 +183,9 @@ def _losses(
     else:
         wanted = [()] if () in parts else _addable(list(parts), parts, {}, size, table)
         val_wanted = [()] if () in val_parts else list(val_parts)[:1]
-        if () not in val_parts and len(val_parts) > 1:
+        if () not in val_parts and all(map(_is_part, val_parts)):
+            val_wanted = _addable(list(val_parts), val_parts, {}, size, table)
+        elif () not in val_parts and len(val_parts) > 1:
             others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
             notes.append(f"several evaluation sets: the first is judged, not {others}")
     kind: RunKind = "ordinary"
@@ -278,6 +281,11 @@ def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
     for name in names:
         groups.setdefault(name.component, []).append(name)
     return groups
+
+
+def _is_part(component: Part) -> bool:
+    """Whether it is one part of a loss by all of its words, and no evaluation set."""
+    return PARTS.issuperset(component)
 
 
 def _addable(

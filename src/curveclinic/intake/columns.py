@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,24 +17,27 @@ from curveclinic.intake.grid import (
     coded,
     column_from_cells,
     repeated_notes,
+    results_among,
     row_steps,
     rows_by_run,
     select,
     text_notes,
 )
 from curveclinic.intake.joined import unfilled
+from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import parse
 from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
-from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
-from curveclinic.intake.sides import may_tell_side, named_by_side
+from curveclinic.intake.run_columns import RUN_COLUMNS, runs_told
+from curveclinic.intake.sides import named_by_side, sides_in
+from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import REPETITIONS
+from curveclinic.intake.worded_steps import words_among
 from curveclinic.phrases import counted
+from curveclinic.points import IntArray
 
 Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
 """Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
 
-_LABEL_COLUMNS = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
-_VALUE_COLUMNS = ("value", "float_value")
 _FEW_GAPS = 0.2
 """Share of a column's rows up to which NaN stands out."""
 
@@ -43,13 +47,18 @@ def grid_from_frame(frame: Any) -> Grid:
     cells = columns_of(frame)
     n_rows = max((len(values) for values, _ in cells.values()), default=0)
     columns: dict[str, Column] = {}
-    notes = [*repeated_notes(_names_of(frame))]
+    notes, words = [*repeated_notes(_names_of(frame))], dict[int, str]()
     every = np.arange(n_rows)
     for name, (values, missing) in cells.items():
         column, bad = _column(values, missing, every)
         if len(column.rows):
             columns[name] = column
+            words |= words_among(enumerate(values.tolist())) if bad and axis_key(name) else {}
         notes += text_notes(name, column, bad)
+    results, said = results_among(words, columns, n_rows)
+    if results:
+        points = grid_from_frame(_taken(frame, np.delete(every, list(results))))
+        return replace(points, notes=(*said, *points.notes))
     texts = {name: _texts(cells[name]) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
     is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
     axis, steps = row_steps(Grid(columns, n_rows), None)
@@ -63,10 +72,10 @@ def grid_from_frame(frame: Any) -> Grid:
         elif parts is not None and not axis:
             columns[STEPS] = Column(every, np.asarray(frame.index, dtype=np.float64))
     columns = {name: column for name, column in columns.items() if name not in told}
+    labels = {name: _texts(cells[name]) for name in labels_in(cells, columns)}
+    sides = {name: labels.get(name) or _texts(cells[name]) for name in sides_in(cells, columns)}
     columns |= {k: coded(_texts(cells[k])) for k in abreast_in_text(cells, columns) if k not in told}
-    columns = named_by_side(
-        _unstacked(cells, columns), {k: _texts(cells[k]) for k in filter(may_tell_side, cells)}, run_of
-    )
+    columns = named_by_side(unstacked(columns, labels), sides, run_of)
     if is_pandas:
         notes += level_notes(frame.index)
         columns = columns if parts is not None else dict(unfilled(columns, steps))
@@ -89,7 +98,8 @@ def _logged(named: tuple[str, Column]) -> npt.NDArray[np.int64]:
 def _texts(cells: Cells) -> list[str]:
     """Returns the cells of a column as texts; "" for a missing one."""
     values, missing = cells
-    texts = list(map(cell_text, values.tolist()))
+    given = values.tolist()
+    texts = given if set(map(type, given)) == {str} else list(map(cell_text, given))
     return texts if missing is None else ["" if gap else text for text, gap in zip(texts, missing, strict=True)]
 
 
@@ -103,23 +113,6 @@ def _column(
         return Column(every[: len(values)], values.astype(np.float64, copy=False)), []
     rows = np.flatnonzero(~missing)
     return Column(rows, values[rows].astype(np.float64, copy=False)), []
-
-
-def _unstacked(cells: Mapping[str, Cells], columns: dict[str, Column]) -> dict[str, Column]:
-    """Gives each metric of a long table (`name`, `value`) a column of its own."""
-    lower = {name.strip().lower(): name for name in reversed(list(cells))}
-    label = next((lower[k] for k in _LABEL_COLUMNS if k in lower and lower[k] not in columns), None)
-    value = next((lower[k] for k in _VALUE_COLUMNS if lower.get(k) in columns), None)
-    if label is None or value is None:
-        return columns
-    out = {name: column for name, column in columns.items() if name != value}
-    codes, names = numbered([str(v) for v in cells[label][0].tolist()])
-    own = codes[columns[value].rows]
-    for code, name in enumerate(names):
-        here = own == code
-        if here.any():
-            out[name] = Column(columns[value].rows[here], columns[value].values[here])
-    return out
 
 
 def as_table(frame: Any) -> Any:
@@ -144,6 +137,12 @@ def columns_of(frame: Any) -> dict[str, Cells]:
     cells = {name: _from_pandas(frame.iloc[:, i]) for name, i in places.items()}
     own = {name: level for name, level in levels(frame.index).items() if name not in cells}
     return cells | {name: _from_pandas(level.to_series()) for name, level in own.items()}
+
+
+def _taken(frame: Any, rows: IntArray) -> Any:
+    """Returns some rows of a table."""
+    module = type(frame).__module__.partition(".")[0]
+    return frame.take(rows) if module in ("pandas", "pyarrow") else frame[rows]
 
 
 def _names_of(frame: Any) -> list[str]:

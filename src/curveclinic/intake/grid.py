@@ -15,12 +15,13 @@ from curveclinic.intake.axis_notes import axis_notes
 from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.joined import unfilled
+from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
 from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
-from curveclinic.intake.sides import may_tell_side, named_by_side
+from curveclinic.intake.sides import is_side_column, named_by_side, sides_in
 from curveclinic.intake.step_names import (
     COARSE,
     LOG_CALLS,
@@ -32,6 +33,7 @@ from curveclinic.intake.step_names import (
     is_log_axis,
 )
 from curveclinic.intake.vocabulary import REPETITIONS, Rank
+from curveclinic.intake.worded_steps import results_note, rows_of_results, words_among
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
 from curveclinic.run import is_sound_axis
@@ -92,19 +94,35 @@ def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
     cells = _cells_by_name(rows)
-    columns, notes = {}, []
+    columns, notes, words = {}, [], dict[int, str]()
     for name, parts in cells.items():
         column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
         if len(column.rows):
             columns[name] = column
+            words |= words_among(_pairs(parts)) if bad and axis_key(name) else {}
         notes += text_notes(name, column, bad)
+    results, said = results_among(words, columns, len(rows))
+    if results:
+        points = grid_from_rows([row for place, row in enumerate(rows) if place not in results])
+        return replace(points, notes=(*said, *points.notes))
     texts = {name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
     told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
     columns = {name: column for name, column in columns.items() if name not in told}
+    labels = {name: _texts(cells[name], len(rows)) for name in labels_in(cells, columns)}
+    sides = {name: _texts(cells[name], len(rows)) for name in sides_in(cells, columns)}
     columns |= {k: coded(_texts(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
-    columns = named_by_side(columns, {k: _texts(cells[k], len(rows)) for k in filter(may_tell_side, cells)}, run_of)
+    columns = named_by_side(unstacked(columns, labels), sides, run_of)
     ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
+
+
+def results_among(
+    words: Mapping[int, str], columns: Mapping[str, Column], n_rows: int
+) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Returns which rows, of those with a word in a step column, are results and no points, and the note on them."""
+    axis = row_steps(Grid(columns, n_rows), None)[0] if words else ""
+    found = rows_of_results(words, columns, axis) if axis else {}
+    return found, (results_note(axis, found),) if found else ()
 
 
 def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
@@ -384,7 +402,7 @@ def _abreast(grid: Grid) -> list[FloatArray]:
 
 
 def _tells_rows_apart(name: str) -> bool:
-    return tells_abreast(name) or may_tell_side(name)
+    return tells_abreast(name) or is_side_column(name)
 
 
 def _is_constant(values: FloatArray) -> bool:

@@ -21,6 +21,7 @@ from curveclinic.intake.vocabulary import (
     METRICS,
     NEVER,
     NOISE,
+    OF_LOSS,
     PENALTIES,
     RANKED_BESIDE,
     RANKED_RIGHT,
@@ -115,12 +116,20 @@ def parse(raw: str) -> Name:
     split, rest, cadence = _strip_split(words)
     rank, goal, family, quantity = _classify(rest, has_side=bool(split))
     component = _component(rest, quantity, rank)
-    reinforced = _is_reinforced(set(words)) or (quantity == "loss" and component in REINFORCED_PARTS)
+    reinforced = _is_reinforced(set(words)) or (quantity == "loss" and _is_of_acts(component, raw))
     return Name(raw, split, quantity, rank, component, cadence, goal, family, reinforced, _hint(rest))
 
 
 def _is_reinforced(words: set[str]) -> bool:
     return any(own <= words for own in REINFORCED)
+
+
+def _is_of_acts(component: tuple[str, ...], raw: str) -> bool:
+    """Whether a part of a loss is that of what acts are worth: `loss/value`; `loss_value` is the loss itself."""
+    if component != (OF_LOSS,):
+        return component in REINFORCED_PARTS
+    before, found, _ = " ".join(tokens(raw.rpartition("/")[2])).partition(OF_LOSS)
+    return not found or LOSS_WORDS.keys().isdisjoint(before.split())
 
 
 def _hint(words: Sequence[str]) -> Literal["acts", "scores", ""]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from curveclinic.intake.sides import may_tell_side
+import numpy as np
+
+from curveclinic.intake.sides import is_side_column, may_tell_side, names_both
 
 _COUNTED = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
@@ -34,10 +36,10 @@ def rows_held(data: Any) -> list[Row] | None:
         rows = [{"step": float(step), **row} for step, row in data.items()]
     elif "columns" in data and "data" in data:
         rows = _split_rows(data["columns"], data["data"])
-    elif any(isinstance(name, str) and may_tell_side(name) for name in data):
-        rows = _sided_rows(data)
+    elif "schema" in data and "data" in data:
+        rows = data["data"]
     else:
-        rows = data["data"] if "schema" in data and "data" in data else None
+        rows = _sided_rows(data) if any(isinstance(name, str) and may_tell_side(name) for name in data) else None
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return None
     return [row for row in rows if SUMMARY not in row] or None
@@ -67,16 +69,24 @@ def _split_rows(columns: Any, data: Any) -> list[Row] | None:
 
 
 def _sided_rows(data: Row) -> list[Row] | None:
-    """The rows of columns, of which one says their side in texts."""
+    """The rows of columns, of which one says their side in texts, or by yes and no."""
     columns = {
-        name: list(cells)
+        name: cells
         for name, cells in data.items()
         if hasattr(cells, "__len__") and not isinstance(cells, (str, Mapping))
     }
-    told = any(may_tell_side(name) and all(isinstance(c, str) for c in cells) for name, cells in columns.items())
-    if not told or len(set(map(len, columns.values()))) > 1:
+    if not any(map(_tells_side, columns, columns.values())) or len(set(map(len, columns.values()))) > 1:
         return None
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*map(list, columns.values()), strict=True)]
+
+
+def _tells_side(name: Any, cells: Sequence[Any]) -> bool:
+    """Whether a column says the side of each row: in texts, or by a name that means much else for both sides."""
+    if not isinstance(name, str) or not may_tell_side(name):
+        return False
+    if is_side_column(name):
+        return all(isinstance(cell, str) for cell in cells)
+    return all(map(np.isscalar, cells)) and names_both(name, list(map(str, cells)))
 
 
 def points_held(value: Mapping[Any, Any]) -> tuple[list[float], list[Any]] | None:

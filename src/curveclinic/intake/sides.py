@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -17,12 +17,48 @@ from curveclinic.points import IntArray
 if TYPE_CHECKING:
     from curveclinic.intake.grid import Column
 
-_SIDE_COLUMNS = frozenset(("split", "phase", "mode", "stage", "dataset", "set", "subset", "partition"))
+_SIDE_COLUMNS: Final = frozenset(("split", "phase", "mode", "stage", "dataset", "set", "subset", "partition"))
+
+_AMBIGUOUS: Final = frozenset(("type", "kind", "event", "tag", "data", "group", "name"))
+"""Columns that hold much else in other logs: they tell sides where each loss is of one, and both are there."""
+
+_FLAGS: Final = {
+    **dict.fromkeys(("is_train", "is_training", "training"), "train"),
+    **dict.fromkeys(("is_val", "is_validation", "is_eval"), "val"),
+    "is_test": "test",
+}
+"""Columns of yes and no, which tell sides as those do: the part of the data that a yes means."""
+
+_ANSWERS: Final = {
+    **dict.fromkeys(("true", "1", "1.0", "yes"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no"), False),
+}
 
 
 def may_tell_side(name: str) -> bool:
     """Whether a column may say of which part of the data a row tells."""
+    key = name.strip().lower()
+    return key in _SIDE_COLUMNS or key in _AMBIGUOUS or key in _FLAGS
+
+
+def is_side_column(name: str) -> bool:
+    """Whether a column hardly holds anything but the part of the data a row tells of."""
     return name.strip().lower() in _SIDE_COLUMNS
+
+
+def is_side_flag(name: str) -> bool:
+    """Whether a column may answer, perhaps in numbers, whether a row is of one part of the data."""
+    return name.strip().lower() in _FLAGS
+
+
+def sides_in(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
+    """Returns the columns that may say of which part of the data a row tells, in texts or by yes and no."""
+    return [name for name in filter(may_tell_side, names) if name not in columns or is_side_flag(name)]
+
+
+def names_both(name: str, cells: Sequence[str]) -> bool:
+    """Whether the cells of a column that may tell sides name the training, and validation or test."""
+    return _are_both(set(map(part_of, _spelt(name, cells))))
 
 
 @lru_cache(maxsize=1024)
@@ -61,7 +97,8 @@ def named_by_side(
         texts: name -> cells, for the columns that may tell the side; "" for a missing cell.
         run_of: number of the run each row belongs to; a run without a row of the training has no sides.
     """
-    told = side_column(texts)
+    texts = {name: _spelt(name, cells) for name, cells in texts.items()}
+    told = side_column({name: cells for name, cells in texts.items() if is_side_column(name) or _tell(cells, columns)})
     if told is None:
         return columns
     sides = np.array([side.strip() if is_evaluated(side) or _is_check(side) else "" for side in texts[told]])
@@ -84,6 +121,32 @@ def named_by_side(
                 sided = f"{called[side]}/{name}" if side else name
                 out.setdefault(sided, replace(column, rows=column.rows[here], values=column.values[here]))
     return out
+
+
+def _spelt(name: str, cells: Sequence[str]) -> Sequence[str]:
+    """Returns cells that say sides; those of a flag as the part of the data that is meant, "" for no answer."""
+    part = _FLAGS.get(name.strip().lower())
+    if part is None:
+        return cells
+    other = "val" if part == "train" else "train"
+    said = {True: part, False: other, None: ""}
+    return [said[_ANSWERS.get(cell.strip().lower())] for cell in cells]
+
+
+def _tell(cells: Sequence[str], columns: Mapping[str, Column]) -> bool:
+    """Whether each loss whose name says no side stands in a row of one, and what is measured is of both."""
+    of_losses, of_all = set[str](), set[str]()
+    for name, column in columns.items():
+        known = parse(name)
+        if not known.split and known.quantity in ("loss", "metric"):
+            own = set(map(part_of, {cells[row] for row in column.rows[np.isfinite(column.values)].tolist()}))
+            of_all |= own
+            of_losses |= own if known.quantity == "loss" else set()
+    return "" not in of_losses and _are_both(of_all)
+
+
+def _are_both(parts: Collection[str]) -> bool:
+    return "train" in parts and ("val" in parts or "test" in parts)
 
 
 def _called(sides: Collection[str]) -> dict[str, str]:

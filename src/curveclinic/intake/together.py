@@ -9,7 +9,17 @@ from typing import Literal
 
 from curveclinic.intake.charts import is_run_name
 from curveclinic.intake.naming import Name, quoted
-from curveclinic.intake.vocabulary import CROSS_VAL, NUMBERED, SHORT_VAL, SIDE_LETTERS, SPLITS, Rank, tokens
+from curveclinic.intake.vocabulary import (
+    CROSS_VAL,
+    NUMBERED,
+    OF_LOSS,
+    SHORT_VALS,
+    SIDE_LIKE,
+    SIDE_PAIRS,
+    SPLITS,
+    Rank,
+    tokens,
+)
 
 _NUMBERED = re.compile(rf"({'|'.join(NUMBERED)})(\d*)")
 
@@ -20,16 +30,20 @@ Mark = tuple[str, ...]
 def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Returns the names of one run, each with its side, and remarks."""
     one, remarks = _first_repetition(names)
-    return _cross_val(_short_val(_sides_by_letter(one))), remarks
+    one = _sides_by_pair(one)
+    for word in SHORT_VALS:
+        one = _short_val(one, word)
+    one, said = _of_one_data(_whole_values(_cross_val(one)))
+    return one, [*remarks, *said]
 
 
-def _short_val(names: Sequence[Name]) -> list[Name]:
+def _short_val(names: Sequence[Name], word: str) -> list[Name]:
     """Gives names with `va` their side where train logs the same loss by its side, and no loss is of neither."""
-    shortened, others = _losses_with(SHORT_VAL, names)
+    shortened, others = _losses_with(word, names)
     of_train = {n.component for n in others if n.split == "train"}
     if any(n.split in ("val", "") for n in others) or of_train.isdisjoint(shortened):
         return list(names)
-    return [_with_side(name, SHORT_VAL, "val") for name in names]
+    return [_with_side(name, word, "val") for name in names]
 
 
 def _cross_val(names: Sequence[Name]) -> list[Name]:
@@ -48,14 +62,42 @@ def _losses_with(word: str, names: Sequence[Name]) -> tuple[set[tuple[str, ...]]
     return {_without(n.component, (word,)) for n in own}, [n for n in losses if n not in own]
 
 
-def _sides_by_letter(names: Sequence[Name]) -> list[Name]:
+def _sides_by_pair(names: Sequence[Name]) -> list[Name]:
     """Gives names their side where the losses are one of `t` and one of `v`: beside a `u_loss` they are parts."""
-    parts = [n.component for n in names if n.quantity == "loss" and n.rank == Rank.LOSS]
-    if sorted(parts) != sorted((letter,) for letter in SIDE_LETTERS) or any(n.split for n in names):
+    parts = sorted(n.component for n in names if n.quantity == "loss" and n.rank == Rank.LOSS)
+    pair = next((pair for pair in SIDE_PAIRS if parts == sorted((word,) for word in pair)), {})
+    if any(n.split for n in names):
         return list(names)
-    for letter, side in SIDE_LETTERS.items():
-        names = [_with_side(name, letter, side) for name in names]
+    for word, side in pair.items():
+        names = [_with_side(name, word, side) for name in names]
     return list(names)
+
+
+def _whole_values(names: Sequence[Name]) -> list[Name]:
+    """Takes `loss_value` for the loss; beside a `loss_policy` it is the loss of what acts are worth."""
+    if any(n.reinforced for n in names):
+        return list(names)
+    return [replace(n, component=()) if n.component == (OF_LOSS,) and n.is_loss else n for n in names]
+
+
+def _of_one_data(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
+    """Leaves out train losses that differ from an earlier one only in words that may name other data, and remarks.
+
+    Beside a total nothing is to be added up, and of several evaluation sets the first one is judged.
+    """
+    losses = [n for n in names if n.is_loss and n.split in ("train", "")]
+    if any(not n.component for n in losses):
+        return list(names), []
+    alike: dict[tuple[Rank, Mark], dict[Mark, list[Name]]] = {}
+    for name in losses:
+        mark = tuple(word for word in name.component if word in SIDE_LIKE or not word.isascii())
+        alike.setdefault((name.rank, _without(name.component, mark)), {}).setdefault(mark, []).append(name)
+    several = [list(groups.values()) for groups in alike.values() if len(groups) > 1]
+    if not several:
+        return list(names), []
+    left = {name for groups in several for group in groups[1:] for name in group}
+    shown = quoted((group[0].raw for groups in several for group in groups), limit=4)
+    return [n for n in names if n not in left], [f"losses that may be of different data are not added up: {shown}"]
 
 
 def _with_side(name: Name, word: str, side: Literal["train", "val"]) -> Name:

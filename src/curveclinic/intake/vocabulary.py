@@ -7,6 +7,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal
 
+from curveclinic.intake.languages import FOREIGN, plain, spaced
 from curveclinic.labels import MetricGoal
 
 
@@ -27,23 +28,29 @@ def _words(text: str) -> frozenset[str]:
 
 
 SPLITS: Final = {
-    **dict.fromkeys(("train", "training", "tr", "trn", "fit", "learn"), "train"),
+    **dict.fromkeys(("train", "training", "tr", "trn", "fit", "learn", "insample"), "train"),
     **dict.fromkeys(
         (
             *("val", "valid", "validation", "validate", "validating", "vali", "vld", "eval", "evaluation"),
-            *("dev", "holdout", "heldout"),
+            *("evaluate", "evaluating", "dev", "holdout", "heldout"),
         ),
         "val",
     ),
-    **dict.fromkeys(("test", "testing", "tst", "te"), "test"),
+    **dict.fromkeys(("test", "testing", "tst", "te", "outofsample", "outsample", "oos"), "test"),
 }
 """Word -> part of the data."""
 
-SIDE_LETTERS: Final[dict[str, Literal["train", "val"]]] = {"t": "train", "v": "val"}
-"""Letter -> part of the data, where a log has losses of both letters and no others: `t_loss`, `v_loss`."""
+SIDE_PAIRS: Final[tuple[dict[str, Literal["train", "val"]], ...]] = (
+    {"t": "train", "v": "val"},
+    {"seen": "train", "unseen": "val"},
+)
+"""Word -> part of the data, where a log has losses of both words and no others: `t_loss`, `v_loss`."""
 
-SHORT_VAL: Final = "va"
-"""Validation where train is named beside it (`tr_loss`, `va_loss`); by itself also valence and arousal."""
+SIDE_LIKE: Final = _words("seen unseen source target src tgt internal external id ood")
+"""Words that may tell one part of the data from another: losses that differ in them alone are no parts of one."""
+
+SHORT_VALS: Final = ("va", "vl")
+"""Validation where train is named beside it (`tr_loss`, `va_loss`); by themselves also valence and vision-language."""
 
 CROSS_VAL: Final = "cv"
 """Validation in Kaldi and WeNet (`cv_loss`), unless other parts of a loss are beside it: also computer vision."""
@@ -135,6 +142,9 @@ RANKED_RIGHT: Final = _words("rewards accuracies")
 REINFORCED_PARTS: Final = (("value",), ("value", "function"))
 """Parts of a loss that only it has, as whole names: `value_loss`, not `boundary_value_loss`."""
 
+OF_LOSS: Final = "value"
+"""What may stand behind the word for a loss without meaning a part of it: `loss_value`."""
+
 NOISE: Final = _words(
     "total avg average mean global reduced running combined overall lm all sum main metrics metric scalars scalar "
     "logs log history stats statistics losses binary categorical sparse data dataloader idx"
@@ -190,32 +200,51 @@ PARTS: Final = _words(
 NOT_RUNS: Final = PARTS | ADVERSARIAL | NOISE | SPLITS.keys() | CADENCE.keys() | LOSS_WORDS.keys()
 """Words of which alone no name of a run consists."""
 
-_GLUED = re.compile(r"(train|val|valid|test|eval|tr|va|te|t|v)(loss|acc|accuracy)")
+_GLUED = re.compile(
+    r"(train(?:ings?)?|val|valid(?:ation)?|validierungs?|test|eval|tr|va|vl|te|t|v)"
+    r"(loss|acc|accuracy|verlust|genauigkeit)"
+)
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+
+_ELIDED = re.compile(r"\b[dl]['\u2019](?=\w)", re.IGNORECASE)
+"""What French puts before a word, `perte d'entraînement`: no discriminator."""
+
+_JOINED: Final = {"entropy": (["cross"],), "sample": (["in"], ["out", "of"], ["out"])}
+"""Word -> what makes one word with it where it stands before it: `cross entropy`, `out of sample`."""
 
 
 @lru_cache(maxsize=8192)
 def tokens(raw: str) -> tuple[str, ...]:
-    """Returns the lower-case words of a column name; `LanguageCrossEntropy` gives language, crossentropy."""
+    """Returns the lower-case words of a column name, those of other languages in English where they are known.
+
+    `LanguageCrossEntropy` gives language, crossentropy, and `pérdida_validación` loss, val.
+    """
     words: list[str] = []
-    for part in re.split(r"[^0-9A-Za-z]+", raw):
-        words.extend(_words_of(part))
-    joined: list[str] = []
-    for word in words:
-        if word == "entropy" and joined and joined[-1] == "cross":
-            joined[-1] = "crossentropy"
-        else:
-            joined.append(word)
-    return tuple(joined)
+    for part in re.split(r"[\W_]+", _ELIDED.sub("", raw if raw.isascii() else spaced(raw))):
+        for word in _words_of(part):
+            words.append(FOREIGN.get(plain(word), word))
+            if word in _JOINED:
+                words = _joined(words)
+    return tuple(words)
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Returns words with the last ones as one where they are."""
+    for before in _JOINED[words[-1]]:
+        rest = words[: -1 - len(before)]
+        if words[len(rest) : -1] == before:
+            return [*rest, "".join((*before, words[-1]))]
+    return words
 
 
 def _words_of(part: str) -> list[str]:
-    low = part.lower()
-    if not part or low in LOSS_WORDS or low in SPLITS or any(p.fullmatch(low) for p, _ in METRICS):
-        return [low] if part else []
+    low, bare = part.lower(), plain(part.lower())
+    if not part or bare in LOSS_WORDS or bare in SPLITS or any(p.fullmatch(bare) for p, _ in METRICS):
+        return [bare] if part else []
     glued = _GLUED.fullmatch(low)
     if glued:
         return [glued.group(1), glued.group(2)]
     if part in (low, part.upper()):
         return [low]
-    return [w.lower() for w in _CAMEL.findall(part)]
+    words = [w.lower() for w in _CAMEL.findall(plain(part))]
+    return words if len(words) > 1 else [low]

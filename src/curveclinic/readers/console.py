@@ -53,6 +53,7 @@ _NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
     r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w{0,60}['\"]?"
+    r"(?: (?:train(?:ing)?|val(?:id(?:ation)?)?|test|value))?"
     r"[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
     re.IGNORECASE,
 )

@@ -1,14 +1,14 @@
 """Lines of console output -> rows of named numbers: `Epoch 3/10 - loss: 0.12 - val_loss: 0.2` and its many cousins.
 
 What a line says about its place (epoch, step, bar) is read first, then the pairs of a name and a number; a name
-without a side takes it from a heading before it (`Test set: Average loss: 0.1`).
+without a side takes it from a heading before it (`Test set: Average loss: 0.1`), or from what it sums up.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
@@ -39,6 +39,9 @@ _PAIR = re.compile(
     re.IGNORECASE,
 )
 """A name of one to four words and its number; `0.52 (0.61)` is a value and its running mean, `9800/10000` a share."""
+
+_GAP = re.compile(r"[\s,;|/]+")
+"""What stands between the numbers of both sides: `loss train: 0.5, val: 0.6`."""
 
 _AXIS = re.compile(
     r"(?<![\w./\-])(?P<not>(?:max|total|num|warmup|per|every|best|last|of|from|until|after)[ _])?"
@@ -86,11 +89,18 @@ _BAR = re.compile(r"^\s*(\d+)/(\d+) +(?:[━\[]|- \S*s\b)|\d%\|[^|]*\| *(\d+)/(\
 """A progress bar of Keras or of tqdm: done and total."""
 
 _HEADING = re.compile(
-    r"(?<![\w./\-])(train|training|val|valid|validation|eval|evaluation|test|testing|dev)"
-    r"(?=\s*(?:[:|\])\[>]|-\s|set\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at"
-    r"|(?:[,;]|(?<=\t))\s*loss\b|$)|['\"]\s*[,}])",
-    re.IGNORECASE,
+    r"([dDeEtTvV](?<![\w./\-].)(?i:(?<=d)ev|(?<=e)val(?:uation|uating)?|(?<=t)(?:rain|est)(?:ing)?"
+    r"|(?<=v)al(?:id(?:ation|ate|ating)?)?))"
+    r"(?i:(?=\s*(?:[:|\])\[>]|-\s|set\b|net\b|epoch|step|iter|phase|error|result|metric|stat|on\b|loss at"
+    r"|(?:[,;]|(?<=\t))\s*loss\b|$)|['\"]\s*[,}]))"
 )
+"""A word for a side and what tells that it is one; a set of letters at its start makes the search fast."""
+
+_SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
+"""`* Acc@1 80.0 loss 0.9` of torchvision's ImageNet script and its heirs: the mean over what was printed before it."""
+
+_SAVED = "Saving dict for global step"
+"""How an Estimator of TensorFlow begins what an evaluation has found."""
 
 _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 """Names of llm.c."""
@@ -116,7 +126,7 @@ _KNOWN = {*SPLITS, *LOSS_WORDS, *NOISE, *NEVER, "lr", "learning", "rate", "grad"
 """Words that belong to a name of several words; of the others only the last one does (`box loss`)."""
 
 _FILLERS = frozenset(
-    ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now")
+    ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now", "set")
 )
 
 _FEW_BARS = 2
@@ -136,6 +146,28 @@ class Line:
     row: Row
     done: int | None = None
     total: int | None = None
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """A line that may announce a side for the next line, and for those after it that are indented below it.
+
+    Attributes:
+        side: the side; "" for none.
+        depth: its indentation.
+        is_next: whether the line to come is the next one.
+    """
+
+    side: str = ""
+    depth: int = 0
+    is_next: bool = True
+
+    def side_of(self, line: str) -> str:
+        """Returns the side it gives a line."""
+        return self.side if self.side and (self.is_next or _depth(line) > self.depth) else ""
+
+
+_NO_HEADING = _Heading()
 
 
 def without_escapes(text: str) -> str:
@@ -183,8 +215,12 @@ def are_rounds(lines: Iterable[str], fewest: int) -> bool:
 
 
 def _read(lines: Iterable[str]) -> Iterator[Line]:
-    """Yields what the lines with numbers say; an epoch or a heading on a line of its own holds for the next ones."""
-    epoch = side = ""
+    """Yields what the lines with numbers say; what a line without a loss or metric tells of its place holds on.
+
+    That is an epoch; a heading, for the next line and for those that are indented below it; the step of a test.
+    """
+    epoch = tested = ""
+    heading, before = _NO_HEADING, ("", "")
     header: Sequence[str] = ()
     for line in lines:
         if len(line) > MAX_LINE:
@@ -193,19 +229,31 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
             yield Line({SUMMARY: ""}, None, None)
             continue
         if not _DIGIT.search(line):
-            header, side = _header(line) or header, _last_heading(line)
+            header, heading = _header(line) or header, _heading(line)
             continue
         if ROUNDS.match(line):
             line = _SPREAD.sub("", _OWNER.sub(lambda m: "-" if m[1] else " ", line))
-        place, rest, own_side = _place(line)
+        place, rest, side = _place(line)
         epoch = place.get("epoch", epoch)
-        row = _table_row(line, header) or _pairs(rest, own_side or side)
-        side = _last_heading(line) if not row else ""
+        side = side or heading.side_of(line) or _summed_up(line, *before)
+        row = _table_row(line, header) or _pairs(rest, side)
         if not row:
+            heading = _heading(line)
+            tested = place["step"] if "step" in place and _is_evaluated(_first_heading(line)) else tested
             continue
-        bar = _BAR.search(line)
-        done, total = (int(n) for n in bar.groups() if n is not None) if bar else (None, None)
-        yield Line({**({"epoch": epoch} if epoch else {}), **place, **row}, done, total)
+        tested = "" if place else tested
+        if tested and _is_evaluated(side or _first_heading(line)):
+            place = {"step": tested}
+        heading = replace(heading, is_next=False) if heading.side else heading
+        before = side, line
+        yield Line({**({"epoch": epoch} if epoch else {}), **place, **row}, *_bar(line))
+
+
+def _bar(line: str) -> tuple[int | None, int | None]:
+    """Returns how far a progress bar is, and its length; None and None where there is none."""
+    bar = _BAR.search(line)
+    done, total = (int(n) for n in bar.groups() if n is not None) if bar else (None, None)
+    return done, total
 
 
 def _settled(found: Sequence[Line]) -> list[Row]:
@@ -248,6 +296,9 @@ def _place(line: str) -> tuple[Row, str, str]:
             place[column] = match["at"]
             side = side or (match["side"] or "")
     rest = " | ".join((*parts, line[end:]))
+    if "global_step" in place and _SAVED in line:
+        place["step"] = place.pop("global_step")  # as the lines of its training say
+        rest = rest.replace("average_loss", "")  # these sum over a batch, as the other loss does
     pair, timm = _PLACE.match(line), _TIMM.match(line)
     if not pair and not place:
         pair = _LATER_PLACE.search(line)
@@ -260,7 +311,7 @@ def _place(line: str) -> tuple[Row, str, str]:
     rank = _rank(line) if "epoch" in place else None
     if rank:
         place["rank"] = rank[1]
-    if SPLITS.get((side or _first_heading(line)).lower(), "train") != "train" and (side or count):
+    if _is_evaluated(side or _first_heading(line)) and (side or count):
         place.pop("step", None)
     elif count and "global_step" not in place:
         place.setdefault("step", count[1].replace(",", ""))
@@ -277,17 +328,33 @@ def _first_heading(line: str) -> str:
     return found[1] if found else ""
 
 
+def _is_evaluated(side: str) -> bool:
+    return SPLITS.get(side.lower(), "train") != "train"
+
+
+def _summed_up(line: str, side: str, before: str) -> str:
+    """Returns the side of what a line sums up: the one of the last line with numbers; "" for any other line."""
+    if _SAVED in line:
+        return "eval"
+    sums_up = ("* " in line or "Averaged" in line) and _SUMS_UP.search(line)
+    return side or _first_heading(before).lower() if sums_up else ""
+
+
 def _pairs(line: str, side: str) -> Row:
     """Returns the named numbers of a line that mean something, each with its side."""
     row: Row = {}
     said = [(m.start(), m[1].lower()) for m in _HEADING.finditer(line)]
-    beside = ""
+    beside = quantity = ""
+    end = 0
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
+        if quantity and name.lower() in SPLITS and _GAP.fullmatch(line, end, match.start()):
+            name = f"{quantity} {name}"
         known = parse(name)
         if not known.is_told or (known.hint and not known.quantity and not row):
             continue
-        heading = next((word for at, word in reversed(said) if at < match.start()), side)
+        quantity, end = _before_side(name) if known.quantity in ("loss", "metric") else "", match.end()
+        heading = next((word for at, word in reversed(said) if at < match.start("value")), side)
         if known.quantity == "loss" and " " in name:
             beside = known.split
         if known.quantity in ("loss", "metric") and not known.split:
@@ -297,14 +364,19 @@ def _pairs(line: str, side: str) -> Row:
     return row
 
 
+def _before_side(name: str) -> str:
+    """What a name says before the side at its end: `loss` of `loss train`; "" for a name that ends in no side."""
+    quantity, _, last = name.rpartition(" ")
+    return quantity if last.lower() in SPLITS else ""
+
+
 def _cell(match: re.Match[str], side: str) -> str:
     """The number of a pair: of an evaluation the mean beside the last batch, of a share the quotient."""
     value: str = match["value"]
     whole = float(match["of"][1:].replace(",", "")) if match["of"] else 0.0
     if whole and ("," not in value or is_grouped(value)):
         return str(float(value.replace(",", "")) / whole)
-    evaluated = SPLITS.get(side.lower(), "train") != "train"
-    return _first(match["mean"] if match["mean"] and evaluated else value)
+    return _first(match["mean"] if match["mean"] and _is_evaluated(side) else value)
 
 
 def _first(written: str) -> str:
@@ -329,10 +401,14 @@ def _trimmed(raw: str) -> str:
     return " ".join(kept)
 
 
-def _last_heading(line: str) -> str:
-    """The side a line without numbers announces for the next one: `Test Error:`."""
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _heading(line: str) -> _Heading:
+    """What a line without a loss or metric announces: `Test Error:`."""
     found = _HEADING.findall(line) if line.rstrip().endswith(":") and len(line) < 80 else []
-    return found[-1].lower() if found else ""
+    return _Heading(found[-1].lower(), _depth(line)) if found else _NO_HEADING
 
 
 def _header(line: str) -> tuple[str, ...]:

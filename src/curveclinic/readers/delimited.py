@@ -24,8 +24,8 @@ from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, is_summary, 
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.phrases import counted
-from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
-from curveclinic.readers.number_table import NULLS, TELL_RUNS, column_names, is_number, number_grid
+from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
+from curveclinic.readers.plain_spelling import is_spelt_number, spelt_plainly
 from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -36,8 +36,8 @@ _SNIFFED_TEXT = 2048
 """Characters that nearly always hold so many lines."""
 _SCALAR = re.compile(r"(?:tensor|(?:np|numpy)\.float\d+)\(\[?([^][(),\n]*)\]?(?:,[^()\n]*)?\)")
 """`tensor(0.5, device='cuda:0')`."""
-_FORTRAN = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))[dD]([+-]?\d+)")
-"""`1.2D+00`."""
+_RULE = re.compile(r"^[-+=|: \t]+(?:\r?\n|\Z)", re.MULTILINE)
+"""`+-----+-----+`, or `|---|:-:|`."""
 _ABOVE_HEADER = ("#", ";", "//", "%", "sep=")
 """How lines begin that may stand above a header: comments, and what Excel is told of the delimiter."""
 
@@ -47,7 +47,7 @@ def sniff(head: bytes) -> bool:
     text = _as_text(head)
     if text is None:
         return False
-    text = _from_header(_without_tensors(text))
+    text = _from_header(_without_rules(_without_tensors(text)))
     lines = _first_lines(text[:_SNIFFED_TEXT])
     if len(lines) < _SNIFFED_LINES:
         lines = _first_lines(text)
@@ -57,7 +57,12 @@ def sniff(head: bytes) -> bool:
     if len(lines) == 1:
         return any(parse(n).quantity for n in names)
     rows = (cells_of(line, delimiter) for line in lines[1:])
-    return any(len(row) == len(names) and any(map(_is_spelt_number, row)) for row in rows)
+    return any(_fits(row, len(names)) and any(map(is_spelt_number, row)) for row in rows)
+
+
+def _fits(row: Sequence[str], width: int) -> bool:
+    """Whether a row has as many cells as its header; behind the last one there may be a delimiter."""
+    return len(row) == width or (len(row) == width + 1 and not row[-1])
 
 
 def lacks_header(head: bytes) -> bool:
@@ -125,7 +130,7 @@ def _by_blocks(data: bytes, path: str) -> tuple[Grid, tuple[str, ...]]:
     text = _as_text(data)
     if text is None:
         raise LogError(f"{path}: found binary data, expected delimited text")
-    text = _from_header(_without_tensors(text))
+    text = _from_header(_without_rules(_without_tensors(text)))
     delimiter = _delimiter(text.partition("\n")[0])
     text, cut = _without_cut_cell(text, delimiter)
     parsed = [_grid(block, delimiter, path) for block in _blocks(text, delimiter)]
@@ -139,7 +144,7 @@ def _without_cut_cell(text: str, delimiter: str) -> tuple[str, tuple[str, ...]]:
     rows, end, last = text.rpartition("\n")
     is_open = last.count('"') % 2 == 1
     cells, mark, cell = last.rpartition('"' if is_open else delimiter)
-    if not end or not (is_open or not cell.endswith('"')) or not _is_spelt_number(cell.strip(" '").rstrip(",")):
+    if not end or not (is_open or not cell.endswith('"')) or not is_spelt_number(cell.strip(" '").rstrip(",")):
         return text, ()
     note = "the last line has no end: its last cell may be cut short and is left out"
     return rows + end + cells + ("" if is_open else mark), (note,)
@@ -168,6 +173,18 @@ def _without_tensors(text: str) -> str:
     return _SCALAR.sub(r"\1", text) if "tensor(" in text or ".float" in text else text
 
 
+def _without_rules(text: str) -> str:
+    """Returns a text without the lines drawn in a table between its rows, of which one is near its header."""
+    top = text[:_SNIFFED_TEXT]
+    if "---" not in top or not any(map(_is_rule, _RULE.findall(top))):
+        return text
+    return _RULE.sub(lambda line: "" if _is_rule(line[0]) else line[0], text)
+
+
+def _is_rule(line: str) -> bool:
+    return ("---" in line or "===" in line) and ("+" in line or "|" in line)
+
+
 def _from_header(text: str) -> str:
     """Returns a text without the blank lines and comments above its header; a comment with the names is the header."""
     text = text.lstrip("\r\n ")
@@ -187,7 +204,7 @@ def _names_cells(comment: str, row: str) -> bool:
     """Whether a comment has a name for each cell of the line below it, which holds numbers."""
     delimiter = _delimiter(comment)
     names, cells = cells_of(comment, delimiter), cells_of(row, delimiter)
-    return len(names) == len(cells) and any(map(_is_spelt_number, cells)) and not all(map(_is_spelt_number, names))
+    return len(names) == len(cells) and any(map(is_spelt_number, cells)) and not all(map(is_spelt_number, names))
 
 
 def _delimiter(header: str) -> str:
@@ -201,10 +218,6 @@ def cells_of(line: str, delimiter: str) -> list[str]:
         with suppress(csv.Error):
             cells = next(csv.reader([line], delimiter=delimiter), [])
     return [cell.strip().strip("\"'").strip() for cell in cells]
-
-
-def _is_spelt_number(cell: str) -> bool:
-    return is_number(cell) or is_with_comma(cell) or _FORTRAN.fullmatch(cell) is not None
 
 
 def _blocks(text: str, delimiter: str) -> list[str]:
@@ -244,6 +257,33 @@ def _quoted_note(n_lines: int) -> tuple[str, ...]:
 def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
     """Parses one block; returns its grid, how many lines do not fit its header, and how many are within quotes."""
     import pyarrow as pa
+
+    data = block.encode()
+    try:
+        table, n_bad = _parsed(data, delimiter)
+        if n_bad > table.num_rows:
+            wider = _with_last_name(block, delimiter).encode()
+            again, n_unfit = _parsed(wider, delimiter)
+            data, table, n_bad = (wider, again, n_unfit) if n_unfit < n_bad else (data, table, n_bad)
+    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
+        raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
+    names = column_names(table.column_names)
+    columns, notes = spelt_plainly(table.columns, names, lambda place: _written(data, delimiter, table, place))
+    grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
+    grid = replace(grid, notes=(*grid.notes, *notes))
+    grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
+    return grid, n_bad, _n_within_quotes(data, table.num_rows + n_bad)
+
+
+def _with_last_name(block: str, delimiter: str) -> str:
+    """Returns a block with a last, empty name in its header, for rows that end with a delimiter."""
+    header, end, rows = block.partition("\n")
+    return header.rstrip("\r") + delimiter + end + rows
+
+
+def _parsed(data: bytes, delimiter: str, as_text: Sequence[str] = ()) -> tuple[Any, int]:
+    """Returns the table of a text, and how many lines do not fit its header; numbers in some columns remain text."""
+    import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
     bad: list[Any] = []
@@ -252,67 +292,25 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
         bad.append(row)
         return "skip"
 
-    data = block.encode()
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
-            convert_options=arrow_csv.ConvertOptions(
-                null_values=NULLS, strings_can_be_null=True, quoted_strings_can_be_null=True, timestamp_parsers=[]
-            ),
-        )
-    except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
-        raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
-    names = column_names(table.column_names)
-    columns, notes = _spelt_plainly(table.columns, names)
-    grid = grid_from_frame(pa.Table.from_arrays(columns, names=names))
-    grid = replace(grid, notes=(*grid.notes, *notes))
-    grid = replace(grid, notes=(*grid.notes, *_text_notes(grid, columns, names)))
-    return grid, len(bad), _n_within_quotes(data, table.num_rows + len(bad))
+    table = arrow_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
+        parse_options=arrow_csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+        convert_options=arrow_csv.ConvertOptions(
+            null_values=NULLS,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            timestamp_parsers=[],
+            column_types=dict.fromkeys(as_text, pa.string()),
+        ),
+    )
+    return table, len(bad)
 
 
-def _spelt_plainly(columns: Sequence[Any], names: Sequence[str]) -> tuple[list[Any], tuple[str, ...]]:
-    """Returns columns with texts stripped and numbers in them spelt as in Python, and notes on what was guessed."""
-    import pyarrow as pa
-
-    texts = {
-        place: [None if cell is None else _plain(cell) for cell in column.to_pylist()]
-        for place, column in enumerate(columns)
-        if pa.types.is_string(column.type)
-    }
-    with_commas: dict[str, int] = {}
-    for place, cells in texts.items():
-        if names[place] not in TELL_RUNS and any("," in cell for cell in cells if cell):
-            with_commas.setdefault(names[place], place)
-    points = bool(with_commas) and (any(map(_is_fractional, columns)) or any(map(has_points, texts.values())))
-    written, notes = settled({name: texts[place] for name, place in with_commas.items()}, Comma.POINT, points=points)
-    numbers = {with_commas[name]: _as_numbers(cells) for name, cells in written.items()}
-    plain = {place: pa.array(cells, pa.string()) for place, cells in texts.items()} | numbers
-    return [pa.chunked_array([plain[k]]) if k in plain else column for k, column in enumerate(columns)], notes
-
-
-def _plain(cell: str) -> str:
-    found = _FORTRAN.fullmatch(cell.strip()) if "D" in cell or "d" in cell else None
-    return f"{found[1]}e{found[2]}" if found else cell.strip()
-
-
-def _is_fractional(column: Any) -> bool:
-    """Whether a column of numbers has been written with decimal points."""
-    import pyarrow as pa
-
-    return pa.types.is_floating(column.type) and any(v % 1 for v in column.to_pylist() if v is not None and v - v == 0)
-
-
-def _as_numbers(cells: Sequence[str | None]) -> Any:
-    """Returns cells as an array of numbers where all are, else of texts."""
-    import pyarrow as pa
-
-    texts = pa.array(cells, pa.string())
-    try:
-        return texts.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return texts
+def _written(data: bytes, delimiter: str, table: Any, place: int) -> list[str | None]:
+    """Returns the cells of a column of a table as they are written."""
+    again, _ = _parsed(data, delimiter, [table.column_names[place]])
+    return [cell and cell.strip() for cell in again.column(place).to_pylist()]
 
 
 def _text_notes(grid: Grid, columns: Sequence[Any], names: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
-from curveclinic.intake.sides import is_evaluated, may_tell_side, side_column
+from curveclinic.intake.sides import is_evaluated, is_side_column, side_column
 from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_counted, is_run_per_item, names_of, runs_of_items
@@ -84,7 +84,8 @@ def _where_training_stands(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     In mmcv's rows of `"mode": "val"` the `iter` is the length of the validation set.
     """
-    told = side_column({k: [_text(row, k) for row in rows] for k in dict.fromkeys(filter(may_tell_side, chain(*rows)))})
+    named = dict.fromkeys(filter(is_side_column, chain(*rows)))
+    told = side_column({name: [_text(row, name) for row in rows] for name in named})
     only = next((k for k in _MODES if all(is_evaluated(_text(row, k)) for row in rows)), None)
     if told is None and only is not None:
         return [{_named(name, row[only]): cell for name, cell in row.items()} for row in rows]

@@ -1,0 +1,66 @@
+"""Words for train, validation, test, loss and accuracy in other languages than English; data and two functions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+_WORDS: Final = {
+    "train": (
+        "entrenamiento entreno treino treinamento entraînement apprentissage trainings addestramento allenamento "
+        "обучение обучения обучающая обучающей обучающие тренировка тренировки тренировочная тренировочной "
+        "训练 训练集 訓練 訓練集 学習 トレーニング 훈련 학습"
+    ),
+    "val": (
+        "validación validação validierung validierungs validazione "
+        "вал валидация валидации валидационная валидационной валидационные "
+        "验证 验证集 驗證 驗證集 検証 バリデーション 검증"
+    ),
+    "test": "prueba teste тест тестовая тестовой тестовые 测试 测试集 測試 測試集 テスト 테스트",
+    "loss": (
+        "pérdida pérdidas perda perdas perte pertes verlust perdita perdite потери потеря потерь лосс "
+        "损失 損失 ロス 손실"
+    ),
+    "acc": (
+        "exactitud acurácia exactitude genauigkeit accuratezza точность точности "
+        "准确率 正确率 精度 準確率 正確率 正解率 정확도"
+    ),
+    "total": "总 總 合計 전체",
+    "average": "平均 평균",
+    "lr": "学习率 學習率 学習率 학습률",
+    "crossentropy": "交叉熵 交差エントロピー クロスエントロピー 교차엔트로피",
+}
+"""English word -> words of Spanish, Portuguese, French, German, Italian, Russian, Chinese, Japanese and Korean.
+
+Words that without their accents are English ones, as `évaluation` and `precisión` are, need no place here.
+"""
+
+_MARKS: Final = re.compile("[\u0300-\u036f]")
+"""Accents, apart from their letters."""
+
+_BEYOND_LATIN: Final = re.compile("[^\u0000-\u024f]+")
+"""Letters of other scripts in a row; what stands beside them without a blank is another word."""
+
+
+def plain(text: str) -> str:
+    """Returns a text without accents, its wide letters and digits as narrow ones."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+
+
+FOREIGN: Final = {plain(word): english for english, words in _WORDS.items() for word in words.split()}
+"""Word, small and without accents -> the English one."""
+
+_UNSPACED: Final = re.compile("|".join(sorted((word for word in FOREIGN if word >= "\u3000"), key=len, reverse=True)))
+"""Words of languages that put no blank between two of them, the longest first."""
+
+
+def spaced(text: str) -> str:
+    """Returns a text with blanks around its words in other scripts than the Latin one, wide letters as narrow ones."""
+    return _BEYOND_LATIN.sub(_parted, unicodedata.normalize("NFKC", text))
+
+
+def _parted(run: re.Match[str]) -> str:
+    return " " + _UNSPACED.sub(r" \g<0> ", run[0]) + " "
