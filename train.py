@@ -114,7 +114,7 @@ class Config:
     lr: float = LR
     reuse: float = 8.0
     workers: int
-    held_out: int = 16_384
+    held_out: int = 65_536
     device: str
     simulated: str | None = None
     share: float = 0.0

@@ -42,7 +42,7 @@ from curveclinic.run import Run
 
 Names = npt.NDArray[np.str_]
 
-LEVELS = {0.2: 0.005, 0.4: 0.02, 0.6: 1.0}
+LEVELS = {0.2: 0.005, 0.4: 0.02, 0.57: 1.0}
 """Threshold -> share of the runs without any symptom on which a label that has it may be found."""
 
 _STEADY = 2.5
