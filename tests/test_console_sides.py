@@ -151,3 +151,58 @@ def test_lines_beside_a_block_are_not_of_it():
     log = written("Epoch {e}\n  Validation:\n    loss: {v:.4f}\n  loss: {t:.4f}\n")
     (run,) = read_stdin(log.encode())
     np.testing.assert_allclose(run.channels["train_loss"].values, TRAIN, atol=1e-4)
+
+
+INDENTED = (
+    "    Iter 1: loss 2.5\n    Iter 2: loss 2.2\nValidation:\n    loss: 2.4\n    Iter 3: loss 2.0\n"
+    "    Iter 4: loss 1.8\nValidation:\n    loss: 2.1\n    Iter 5: loss 1.6\n    Iter 6: loss 1.5\n"
+)
+
+
+def test_a_block_ends_at_the_first_line_with_a_place_of_its_own():
+    (run,) = read_stdin(INDENTED.encode())
+    train, val = run.channels["train_loss"], run.channels["val_loss"]
+    assert (train.steps.tolist(), train.values.tolist()) == ([1, 2, 3, 4, 5, 6], [2.5, 2.2, 2.0, 1.8, 1.6, 1.5])
+    assert (val.steps.tolist(), val.values.tolist()) == ([2, 4], [2.4, 2.1])
+    (run,) = read_stdin(written("Iter {e}: loss {t:.4f}\n    loss {t:.4f}\n").replace("Iter", "  Iter").encode())
+    assert "val_loss" not in run.channels
+
+
+@pytest.mark.parametrize(
+    "line", ["    Iter {e}: loss {t:.4f}\n", "    loss: {t:.4f}\n", "    {e}/60 [==] - loss: {t:.4f}\n"]
+)
+def test_an_indented_log_is_not_of_the_heading_above_it(line):
+    (run,) = read_stdin(("Train on 5000, validate on set:\n" + written(line)).encode())
+    np.testing.assert_allclose(run.channels["train_loss"].values[-59:], TRAIN[1:], atol=1e-4)
+    assert "val_loss" not in run.channels or len(run.channels["val_loss"].values) == 1
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["{a:.4f} (acc)", "{a:.4f} acc", "{a:.4f} acc | lr: 0.1", "{a:.4f}%", "{a:.4f} samples/s", "{a:.4f} s lr: 0.1"],
+)
+def test_a_side_alone_with_a_unit_is_no_loss(end):
+    (run,) = read_stdin(written("Epoch {e} | Loss Train: {t:.4f} | Val: " + end + "\n").encode())
+    assert "val_loss" not in run.channels
+    np.testing.assert_allclose(run.channels["train_loss"].values, TRAIN, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "eval: 12 samples/s, val_loss: {v:.4f}",
+        "eval: 12, val_loss: {v:.4f}",
+        "val: {v:.4f}, val_box_loss: 0.1",
+        "val: {v:.4f} time: 1.5",
+        "val {v:.4f} lr 0.1",
+        "val: {v:.4f} train acc: 0.9",
+    ],
+)
+def test_the_loss_a_line_names_goes_before_a_side_alone(after):
+    (run,) = read_stdin(written("Epoch {e} loss train: {t:.4f}, " + after + "\n").encode())
+    np.testing.assert_allclose(run.channels["val_loss"].values, VAL, atol=1e-4)
+
+
+def test_one_side_alone_is_carried():
+    (run,) = read_stdin(written("Epoch {e} loss train: {t:.4f}, val: {v:.4f}, test: 12\n").encode())
+    assert not any(12 in channel.values for channel in run.channels.values())

@@ -41,6 +41,13 @@ def axis_of(own, train=TRAIN, losses=TRAIN_LOSS, name="val_loss"):
     return channels[name][0]
 
 
+def test_epochs_of_few_steps_are_spread_though_their_numbers_are_steps():
+    train = np.arange(1.0, 801.0)
+    every_tenth = np.arange(10.0, 101.0, 10)
+    spread = axis_of(every_tenth, train, 2 * np.exp(-train / 150))
+    assert spread.tolist() == [80.0 * k for k in range(1, 11)]
+
+
 BLOCKS = {
     "ended early": (EARLY, falling(EARLY), EARLY, ""),
     "epochs": (EPOCHS, falling(50 * EPOCHS), 50 * EPOCHS, SPREAD.format("val_loss")),

@@ -404,6 +404,14 @@ def test_a_delimiter_at_the_end_of_few_rows_is_left_out_and_said(read):
     assert "left out 1 line that does not fit the header" in run.notes
 
 
+def test_a_column_that_joins_in_the_middle_shifts_no_other(read):
+    late = "".join(f"{k},{2 - k / 10},{1.9 - k / 10},0.001\n" for k in range(3, 9))
+    (run,) = read(f"epoch,train_loss,lr\n1,2.1,0.001\n2,1.9,0.001\n{late}")
+    assert values(run, "train_loss") == [2.1, 1.9]
+    assert values(run, "lr") == [0.001, 0.001]
+    assert "left out 6 lines that do not fit the header" in run.notes
+
+
 RULE = "+-------+------+----------+"
 NAMES = "| epoch | loss | val_loss |"
 CELLS = [f"|     {k} | {4.5 - k}  | {5.5 - k:8} |" for k in range(4)]

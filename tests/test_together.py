@@ -94,6 +94,19 @@ def test_of_each_part_the_one_of_the_first_data_is_added_up():
     assert "train_loss <- source_cls_loss + source_box_loss" in choice.notes
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("loss_größe", "loss_höhe", "loss_position"),
+        ("分类损失", "回归损失"),
+        ("loss_cycle_src", "loss_cycle_tgt", "loss_idt"),
+    ],
+)
+def test_parts_are_added_up_in_any_language(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [sum(range(1, len(names) + 1))] * 2
+
+
 def test_a_total_and_evaluation_sets_are_chosen_as_ever_beside_such_losses():
     assert choose({name: points([1.0, 1.0]) for name in ("loss", "source_loss", "target_loss")}).notes == (
         "train_loss <- loss",
@@ -137,3 +150,20 @@ def test_the_value_of_a_loss_is_the_loss():
     raw = {name: points([k, k]) for k, name in enumerate(("loss_value", "loss_policy"), 1)}
     assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
     assert choose(raw).kind == "reinforced"
+    raw = {name: points([k, k]) for k, name in enumerate(("loss_pi", "loss_value"), 1)}
+    assert choose(raw).channels["train_loss"][1].tolist() == [3.0, 3.0]
+    assert choose(raw).kind == "reinforced"
+
+
+@pytest.mark.parametrize(
+    ("parts", "levels", "expected"),
+    [
+        (("box", "cls", "dfl"), (1.0, 2.0, 1.0), 4.0),
+        (("student", "teacher"), (3.0, 2.0), 3.0),  # other models
+        (("recon", "kl"), (3.0, 100.0), 3.0),  # one of them is weighted in the total
+    ],
+)
+def test_parts_of_validation_that_make_the_total_of_training_are_added_up(parts, levels, expected):
+    raw = {"train_loss": points([3.5, 3.0])}
+    raw |= {f"val_{part}_loss": points([level, level]) for part, level in zip(parts, levels, strict=True)}
+    assert choose(raw).channels["val_loss"][1].tolist() == [expected, expected]

@@ -21,12 +21,12 @@ from curveclinic.intake.vocabulary import (
     ADVERSARIAL,
     BETWEEN_TWO,
     EVAL_FAMILIES,
-    PARTS,
     PREFERRED,
     RANKED_BESIDE,
     RANKED_REWARDS,
     SPLITS,
     Rank,
+    is_part,
     tokens,
 )
 from curveclinic.labels import (
@@ -39,6 +39,9 @@ from curveclinic.labels import (
     RunKind,
 )
 from curveclinic.points import FloatArray, Points
+
+_SIZE = 3.0
+"""Factor between a total of training and the sum of parts of validation up to which they are one loss."""
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
@@ -183,7 +186,7 @@ def _losses(
     else:
         wanted = [()] if () in parts else _addable(list(parts), parts, {}, size, table)
         val_wanted = [()] if () in val_parts else list(val_parts)[:1]
-        if () not in val_parts and all(map(_is_part, val_parts)):
+        if () not in val_parts and () in parts and _makes_total(val_parts, parts[()], table):
             val_wanted = _addable(list(val_parts), val_parts, {}, size, table)
         elif () not in val_parts and len(val_parts) > 1:
             others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
@@ -283,9 +286,18 @@ def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
     return groups
 
 
-def _is_part(component: Part) -> bool:
-    """Whether it is one part of a loss by all of its words, and no evaluation set."""
-    return PARTS.issuperset(component)
+def _makes_total(parts: Mapping[Part, list[Name]], total: list[Name], table: Mapping[str, Points]) -> bool:
+    """Whether components are parts of one loss, and add up to about the size of a total."""
+    if not all(map(is_part, parts)):
+        return False
+    begins = abs(_first_value(total[0], table))
+    return begins / _SIZE <= abs(sum(_first_value(group[0], table) for group in parts.values())) <= _SIZE * begins
+
+
+def _first_value(name: Name, table: Mapping[str, Points]) -> float:
+    """The first number of a column, NaN without one."""
+    values = table[name.raw][1]
+    return float(next(iter(values[np.isfinite(values)]), np.nan))
 
 
 def _addable(

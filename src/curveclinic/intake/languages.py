@@ -26,6 +26,9 @@ _WORDS: Final = {
         "exactitud acurácia exactitude genauigkeit accuratezza точность точности "
         "准确率 正确率 精度 準確率 正確率 正解率 정확도"
     ),
+    "cls": "分类 分類",
+    "reg": "回归 回歸 回帰",
+    "seg": "分割",
     "total": "总 總 合計 전체",
     "average": "平均 평균",
     "lr": "学习率 學習率 学習率 학습률",

@@ -18,6 +18,9 @@ OTHER_UNITS: Final = 3.0
 _NEARLY_ALL: Final = 0.9
 """Share of the points of a channel that ended early whose steps are those of the other one."""
 
+_FAR: Final = 5.0
+"""Last steps further apart than this are counted in different units wherever they lie: epochs are rarely so short."""
+
 _FEWEST: Final = 3
 """Points on one step from which on it was not counted; of two the second one replaces the first."""
 
@@ -105,7 +108,7 @@ def _ended_early(early: FloatArray, late: FloatArray) -> bool:
     Epochs lie on steps that count by ones, too: the wider the gaps, the further a channel of epochs must fall behind.
     """
     since = early[early >= late.min()]
-    is_near = late.max() <= OTHER_UNITS * np.median(np.diff(early)) * early[-1]
+    is_near = late.max() <= min(OTHER_UNITS * np.median(np.diff(early)), _FAR) * early[-1]
     return bool(is_near and len(since) and np.isin(since, late).mean() >= _NEARLY_ALL)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from curveclinic.intake.charts import is_run_name
+from curveclinic.intake.languages import plain
 from curveclinic.intake.naming import Name, quoted
 from curveclinic.intake.vocabulary import (
     CROSS_VAL,
@@ -18,6 +19,7 @@ from curveclinic.intake.vocabulary import (
     SIDE_PAIRS,
     SPLITS,
     Rank,
+    is_part,
     tokens,
 )
 
@@ -74,26 +76,35 @@ def _sides_by_pair(names: Sequence[Name]) -> list[Name]:
 
 
 def _whole_values(names: Sequence[Name]) -> list[Name]:
-    """Takes `loss_value` for the loss; beside a `loss_policy` it is the loss of what acts are worth."""
+    """Takes `loss_value` for the loss; beside another one, as `loss_pi`, it is the loss of what acts are worth.
+
+    Beside parts of a loss, as `loss_box`, it is their total.
+    """
     if any(n.reinforced for n in names):
         return list(names)
-    return [replace(n, component=()) if n.component == (OF_LOSS,) and n.is_loss else n for n in names]
+    values = [n for n in names if n.is_loss and n.component == (OF_LOSS,)]
+    others = [n for n in names if n.is_loss and n not in values]
+    beside = {n.split for n in others if not n.component or not is_part(n.component)}
+    if any(n.split in beside for n in values):
+        return [replace(n, reinforced=True) if n in values else n for n in names]
+    return [replace(n, component=()) if n in values else n for n in names]
 
 
 def _of_one_data(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Leaves out train losses that differ from an earlier one only in words that may name other data, and remarks.
 
-    Beside a total nothing is to be added up, and of several evaluation sets the first one is judged.
+    Beside a total nothing is to be added up, and of several evaluation sets the first one is judged. Where one of the
+    losses is there once, all are parts.
     """
     losses = [n for n in names if n.is_loss and n.split in ("train", "")]
     if any(not n.component for n in losses):
         return list(names), []
     alike: dict[tuple[Rank, Mark], dict[Mark, list[Name]]] = {}
     for name in losses:
-        mark = tuple(word for word in name.component if word in SIDE_LIKE or not word.isascii())
+        mark = tuple(word for word in name.component if word in SIDE_LIKE or not plain(word).isascii())
         alike.setdefault((name.rank, _without(name.component, mark)), {}).setdefault(mark, []).append(name)
-    several = [list(groups.values()) for groups in alike.values() if len(groups) > 1]
-    if not several:
+    several = [list(groups.values()) for groups in alike.values()]
+    if not several or min(map(len, several)) < 2:
         return list(names), []
     left = {name for groups in several for group in groups[1:] for name in group}
     shown = quoted((group[0].raw for groups in several for group in groups), limit=4)

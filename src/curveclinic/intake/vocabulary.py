@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal
@@ -197,6 +198,11 @@ PARTS: Final = _words(
 )
 """Words that tell one part of a loss from another."""
 
+WHOSE: Final = _words(
+    "student teacher head heads aux task encoder decoder layer stage level block branch policy value actor critic data"
+)
+"""Parts of which each may be the loss of another model, head or task: they are not added up to one of validation."""
+
 NOT_RUNS: Final = PARTS | ADVERSARIAL | NOISE | SPLITS.keys() | CADENCE.keys() | LOSS_WORDS.keys()
 """Words of which alone no name of a run consists."""
 
@@ -248,3 +254,8 @@ def _words_of(part: str) -> list[str]:
         return [low]
     words = [w.lower() for w in _CAMEL.findall(plain(part))]
     return words if len(words) > 1 else [low]
+
+
+def is_part(component: Sequence[str]) -> bool:
+    """Whether it is a part of one loss by all of its words, no other model's loss and no evaluation set."""
+    return PARTS.issuperset(component) and WHOSE.isdisjoint(component)

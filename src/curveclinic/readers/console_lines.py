@@ -43,6 +43,9 @@ _PAIR = re.compile(
 _GAP = re.compile(r"[\s,;|/]+")
 """What stands between the numbers of both sides: `loss train: 0.5, val: 0.6`."""
 
+_UNIT = re.compile(r"\s*(?:%|[(\[]\s*[a-z%]|(?P<word>[a-z][\w./\-]*+)(?!['\"]?\s*[:=]))", re.IGNORECASE)
+"""What may tell that the number before it is no loss: `val: 0.31 (acc)`, `eval: 12 samples/s`."""
+
 _AXIS = re.compile(
     r"(?<![\w./\-])(?P<not>(?:max|total|num|warmup|per|every|best|last|of|from|until|after)[ _])?"
     r"(?P<axis>epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|s(?=:\d)|it(?=:\d))"
@@ -156,15 +159,23 @@ class _Heading:
         side: the side; "" for none.
         depth: its indentation.
         is_next: whether the line to come is the next one.
+        named: what the lines below it have named so far; a name that comes again is one of a log.
     """
 
     side: str = ""
     depth: int = 0
     is_next: bool = True
+    named: frozenset[str] = frozenset()
 
-    def side_of(self, line: str) -> str:
-        """Returns the side it gives a line."""
-        return self.side if self.side and (self.is_next or _depth(line) > self.depth) else ""
+    def side_of(self, line: str, place: Row) -> str:
+        """Returns the side it gives a line: beyond the next one only to lines without a place of their own."""
+        return self.side if self.is_next or (not place and _depth(line) > self.depth) else ""
+
+    def after(self, place: Row, row: Row) -> _Heading:
+        """Returns what is left of it after a line with numbers: nothing, once a line has a place of its own."""
+        if place or not self.side:
+            return _NO_HEADING
+        return replace(self, is_next=False, named=self.named.union(row))
 
 
 _NO_HEADING = _Heading()
@@ -217,7 +228,8 @@ def are_rounds(lines: Iterable[str], fewest: int) -> bool:
 def _read(lines: Iterable[str]) -> Iterator[Line]:
     """Yields what the lines with numbers say; what a line without a loss or metric tells of its place holds on.
 
-    That is an epoch; a heading, for the next line and for those that are indented below it; the step of a test.
+    That is an epoch; a heading, for the next line and for those that are indented below it, up to one with a place
+    of its own or with a name that was there; the step of a test.
     """
     epoch = tested = ""
     heading, before = _NO_HEADING, ("", "")
@@ -235,16 +247,18 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
             line = _SPREAD.sub("", _OWNER.sub(lambda m: "-" if m[1] else " ", line))
         place, rest, side = _place(line)
         epoch = place.get("epoch", epoch)
-        side = side or heading.side_of(line) or _summed_up(line, *before)
+        if heading.named and not heading.named.isdisjoint(_pairs(rest, side or heading.side)):
+            heading = _NO_HEADING
+        side = side or heading.side_of(line, place) or _summed_up(line, *before)
         row = _table_row(line, header) or _pairs(rest, side)
         if not row:
             heading = _heading(line)
             tested = place["step"] if "step" in place and _is_evaluated(_first_heading(line)) else tested
             continue
+        heading = heading.after(place, row)
         tested = "" if place else tested
         if tested and _is_evaluated(side or _first_heading(line)):
             place = {"step": tested}
-        heading = replace(heading, is_next=False) if heading.side else heading
         before = side, line
         yield Line({**({"epoch": epoch} if epoch else {}), **place, **row}, *_bar(line))
 
@@ -348,12 +362,13 @@ def _pairs(line: str, side: str) -> Row:
     end = 0
     for match in _PAIR.finditer(line):
         name = _trimmed(match["name"])
-        if quantity and name.lower() in SPLITS and _GAP.fullmatch(line, end, match.start()):
+        carried = quantity and name.lower() in SPLITS and _GAP.fullmatch(line, end, match.start())
+        if carried and _is_carried(line, match, f"{quantity} {name}"):
             name = f"{quantity} {name}"
         known = parse(name)
         if not known.is_told or (known.hint and not known.quantity and not row):
             continue
-        quantity, end = _before_side(name) if known.quantity in ("loss", "metric") else "", match.end()
+        quantity, end = _before_side(name) if known.quantity in ("loss", "metric") and not carried else "", match.end()
         heading = next((word for at, word in reversed(said) if at < match.start("value")), side)
         if known.quantity == "loss" and " " in name:
             beside = known.split
@@ -362,6 +377,20 @@ def _pairs(line: str, side: str) -> Row:
             name = f"{own}/{name}" if own else name
         row.setdefault(name, _cell(match, known.split or heading))
     return row
+
+
+def _is_carried(line: str, match: re.Match[str], name: str) -> bool:
+    """Says whether a side alone is of what was named before it, by that name: no unit, nor said elsewhere."""
+    unit = _UNIT.match(line, match.end())
+    if unit:
+        after = _PAIR.match(line, unit.start("word")) if unit["word"] else None
+        first, _, others = after["name"].lower().partition(" ") if after else ("", "", "")
+        is_name = first in _KNOWN or parse(first).is_told
+        if not is_name or (others and first not in SPLITS and not _before_side(f"{first} {others}")):
+            return False
+    known = parse(name)
+    own = (parse(_trimmed(m["name"])) for m in _PAIR.finditer(line))
+    return all((o.quantity, o.split) != (known.quantity, known.split) or o.rank > known.rank for o in own)
 
 
 def _before_side(name: str) -> str:

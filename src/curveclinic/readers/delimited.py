@@ -264,7 +264,8 @@ def _grid(block: str, delimiter: str, path: str) -> tuple[Grid, int, int]:
         if n_bad > table.num_rows:
             wider = _with_last_name(block, delimiter).encode()
             again, n_unfit = _parsed(wider, delimiter)
-            data, table, n_bad = (wider, again, n_unfit) if n_unfit < n_bad else (data, table, n_bad)
+            is_blank = again.column(again.num_columns - 1).null_count == again.num_rows
+            data, table, n_bad = (wider, again, n_unfit) if is_blank and n_unfit < n_bad else (data, table, n_bad)
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError) as error:
         raise LogError(f"{path}: no delimited text ({str(error).splitlines()[0][:120]})") from None
     names = column_names(table.column_names)
