@@ -43,7 +43,7 @@ _PAIR = re.compile(
 _GAP = re.compile(r"[\s,;|/]+")
 """What stands between the numbers of both sides: `loss train: 0.5, val: 0.6`."""
 
-_UNIT = re.compile(r"\s*(?:%|[(\[]\s*[a-z%]|(?P<word>[a-z][\w./\-]*+)(?!['\"]?\s*[:=]))", re.IGNORECASE)
+_UNIT = re.compile(r"\s*(?:%|[(\[]\s*[a-z%]|(?P<word>[a-z][\w./\-]*)(?![\w./\-]|['\"]?\s*[:=]))", re.IGNORECASE)
 """What may tell that the number before it is no loss: `val: 0.31 (acc)`, `eval: 12 samples/s`."""
 
 _AXIS = re.compile(
@@ -390,7 +390,8 @@ def _is_carried(line: str, match: re.Match[str], name: str) -> bool:
             return False
     known = parse(name)
     own = (parse(_trimmed(m["name"])) for m in _PAIR.finditer(line))
-    return all((o.quantity, o.split) != (known.quantity, known.split) or o.rank > known.rank for o in own)
+    said = known.quantity, known.split, known.component
+    return all((o.quantity, o.split, o.component) != said for o in own)
 
 
 def _before_side(name: str) -> str:
