@@ -23,7 +23,9 @@ EXPECTED = json.loads((EXAMPLES / "expected.json").read_text())
 HEALTHY = [name for name, labels in EXPECTED.items() if not labels["present"]]
 FAULTS = [(name, label) for name, labels in EXPECTED.items() for label in labels["present"]]
 
-MISJUDGED: dict[tuple[str, str], str] = {}
+MISJUDGED: dict[tuple[str, str], str] = {
+    ("cancer-tiny-val", "high_initial_loss"): "a fast learner falls to a fifth in two epochs and then goes on slowly",
+}
 """(example, label) that the shipped classifier gets wrong, and how; one that turns right fails here until taken out."""
 
 

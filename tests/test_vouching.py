@@ -100,3 +100,13 @@ def test_runs_of_any_length_are_looked_at_in_one_batch() -> None:
     runs = [{"train_loss": loss} for n in (400, 7, 40) for loss in (blown_up(n, 9.0), np.append(blown_up(n, 9.0), 0.4))]
     runs.insert(3, {"val_loss": decay(9)})
     assert against("loss_spikes", *runs) == [True, False, True, True, False, True, False]
+
+
+def test_a_first_loss_is_high_only_where_it_is_a_multiple_of_what_follows() -> None:
+    x = np.arange(60)
+    slow, fast, stick = (
+        0.12 + size * np.exp(-x * rate) + 0.2 * np.exp(-x / 30) for size, rate in ((1, 0.2), (1, 0.9), (9, 3))
+    )
+    assert against("high_initial_loss", *({"train_loss": loss} for loss in (slow, fast, stick))) == [True, True, False]
+    x = np.arange(400)  # of a long log two points are not all of the fall
+    assert against("high_initial_loss", {"train_loss": 0.12 + np.exp(-x * 0.25) + 0.2 * np.exp(-x / 200)}) == [False]

@@ -5,7 +5,8 @@ was hardly measured anew, and is no sign of health. And one point is no trend: t
 spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
-norm after the first ones is large, a loss that falls by little of its level where it has none to compare with.
+norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
+falls by little of its level where it has none to compare with.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
+from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import value
 from curveclinic.ragged import Batch, BoolArray, Ragged, blocks, offsets_of
 
@@ -46,6 +48,18 @@ _EXPLODING: Final = LABELS.index("exploding_gradients")
 _LARGER: Final = 0.7
 """Powers of ten, about five times, that gradient norms burst or grow by at least where they explode. The least that the
 network finds is 1.1 on logs, and 1.2 on 840 drawn runs whose gradients do."""
+
+_HIGH: Final = LABELS.index("high_initial_loss")
+
+_TIMES: Final = 2.4
+"""Times the level of the third point, or of 2 % of the run, that the first loss is at least where it is high: below,
+the definition has the label clearly absent. Of what the network finds, no run loses it that a reader called high."""
+
+_FAST: Final = 4.0
+_SMOOTH: Final = 0.28
+_SHORT: Final = 100
+"""Below so many times, and with a kink for which the definition has the label clearly absent, the first points of a log
+of fewer points are those of a fast learner. In longer logs 2 % of the run are too many points to tell."""
 
 _UNDERFITTING: Final = LABELS.index("underfitting")
 
@@ -107,9 +121,17 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
         if len(rows):
             out[rows, label] = ~_stands_out(piece.view.points.take(rows + channel * n))
     out[:, _EXPLODING] = ~((q["grad_burst"] >= _LARGER) | (q["grad_growth"] >= _LARGER))
+    out[:, _HIGH] = _is_no_stick(q)
     # level-relative clauses hold only where all values are above 0
     out[:, _UNDERFITTING] = ~(q["t_positive"] > 0)
     return out & found
+
+
+def _is_no_stick(q: Quantities) -> BoolArray:
+    """(n,) the first loss is hardly above the next ones, or, in a short log, the fall from it goes smoothly on."""
+    times = q["first_over_near"]
+    smooth = (times < _FAST) & (q["first_kink"] > _SMOOTH) & (q["t_count"] < _SHORT)
+    return np.asarray((times < _TIMES) | smooth)
 
 
 def _stands_out(loss: Ragged) -> BoolArray:
