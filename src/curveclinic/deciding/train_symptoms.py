@@ -242,17 +242,24 @@ def periodic_loss(q: Names) -> Statement:
     )
 
 
+TIMES: Final = (2.4, 3.4)
+"""Times the level soon after it that the first loss is clearly not high up to, and clearly high from."""
+
+KINK: Final = (0.16, 0.28)
+"""How smoothly the fall goes on up to where it clearly ends in a kink, and from where it clearly does not."""
+
+
 def high_initial_loss(q: Names) -> Statement:
     """The first value is a multiple of the third, or of the price of chance, and no part of the ordinary descent."""
     # the fall ends in a kink: an exponential, however fast, goes on at the same rate
-    kink = any_of(below(q["first_kink"], 0.16, 0.28), all_of(starts_high(q), below(q["first_kink"], 0.36, 0.5)))
+    kink = any_of(below(q["first_kink"], *KINK), all_of(starts_high(q), below(q["first_kink"], 0.36, 0.5)))
     # and the ordinary descent is still to come: a fast learner has reached its floor by then, if not from so high
     to_come = any_of(
         above(q["near_over_last"], 0.9, 1.3),
         all_of(starts_high(q), below(q["first_kink"], 0.06, 0.16), above(q["near_over_last"], 0.7, 0.9)),
     )
     stick = all_of(
-        above(q["first_over_near"], 2.4, 3.4),
+        above(q["first_over_near"], *TIMES),
         kink,
         to_come,
         # where the third of a few points is meant, much of it

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.deciding.train_symptoms import KINK, TIMES
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.trends import Quantities
@@ -51,15 +52,11 @@ network finds is 1.1 on logs, and 1.2 on 840 drawn runs whose gradients do."""
 
 _HIGH: Final = LABELS.index("high_initial_loss")
 
-_TIMES: Final = 2.4
-"""Times the level of the third point, or of 2 % of the run, that the first loss is at least where it is high: below,
-the definition has the label clearly absent. Of what the network finds, no run loses it that a reader called high."""
-
 _FAST: Final = 4.0
-_SMOOTH: Final = 0.28
+"""Times the third point below which a first loss that falls on without a kink is a fast learner's, in a short log."""
+
 _SHORT: Final = 100
-"""Below so many times, and with a kink for which the definition has the label clearly absent, the first points of a log
-of fewer points are those of a fast learner. In longer logs 2 % of the run are too many points to tell."""
+"""Points from which a log is longer: there 2 % of the run are too many points to tell."""
 
 _UNDERFITTING: Final = LABELS.index("underfitting")
 
@@ -130,8 +127,8 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
 def _is_no_stick(q: Quantities) -> BoolArray:
     """(n,) the first loss is hardly above the next ones, or, in a short log, the fall from it goes smoothly on."""
     times = q["first_over_near"]
-    smooth = (times < _FAST) & (q["first_kink"] > _SMOOTH) & (q["t_count"] < _SHORT)
-    return np.asarray((times < _TIMES) | smooth)
+    smooth = (times < _FAST) & (q["first_kink"] > KINK[1]) & (q["t_count"] < _SHORT)
+    return np.asarray((times < TIMES[0]) | smooth)
 
 
 def _stands_out(loss: Ragged) -> BoolArray:
