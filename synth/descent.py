@@ -38,7 +38,7 @@ def _exponential(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
 def _steps(u: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     factor = np.where(b < 0.5, 0.1, 0.2 + 0.3 * a)
     first = 0.25 + 0.45 * a
-    drops = (u > first).astype(float) + (u > first + (1 - first) * (0.35 + 0.3 * b)) * (b > 0.25)
+    drops = (u > first).astype(float) + (u > first + (1 - first) * (0.35 + 0.5 * b)) * (b > 0.25)
     return np.asarray(factor**drops)
 
 

@@ -47,18 +47,21 @@ def no_learning(rng: Rng, n: int) -> Draw:
 def settles_at_chance(rng: Rng, n: int) -> Draw:
     """Falls from a bad first guess, or from what a first step threw away, to the cost of chance, then noise."""
     # in a few points nobody tells wide noise from learning
-    wide = rng.random(n) < 0.3
+    wide = rng.random(n) < 0.25
+    dead = ~wide & (rng.random(n) < 0.5)  # one class for every input
     return {
         "points": np.where(wide, np.clip(log_uniform(rng, 40, 3000, n), 5, 30_000).astype(int), draw_points(rng, n)),
         "train_mode": ints(n, 1),
         "train_drift": -log_uniform(rng, 1e-4, 0.02, n),
-        "stick": np.where(rng.random(n) < 0.5, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 30.0, n)),
-        "stick_rate": log_uniform(rng, 50, 2000, n),
+        "stick": np.where(rng.random(n) < 0.4, log_uniform(rng, 0.01, 0.3, n), log_uniform(rng, 0.3, 20.0, n)),
+        "stick_rate": log_uniform(rng, 50, 4000, n),
         "val_mode": ints(n, 1),
         "val_drift": rng.normal(0, 0.005, n),
-        "noise": np.where(wide, log_uniform(rng, 0.05, 0.5, n), log_uniform(rng, 1e-3, 0.1, n)),
-        "metric_kind": pick(rng, {1: 3, 2: 2}, n),
-        "val_noise": log_uniform(rng, 1e-4, 0.02, n),
+        "noise": np.where(wide, log_uniform(rng, 0.05, 0.5, n), log_uniform(rng, 1e-4, 0.1, n)),
+        "val_noise": log_uniform(rng, 2e-5, 0.02, n),
+        "metric_kind": np.where(dead, 1, pick(rng, {1: 3, 2: 2}, n)),
+        "metric_noise": np.where(dead, 1e-7, log_uniform(rng, 1e-3, 0.05, n)),
+        "has_val_metric": chance(rng, 0.75, n),
     }
 
 

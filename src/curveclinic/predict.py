@@ -14,6 +14,7 @@ import numpy.typing as npt
 from curveclinic.deciding.judging import Judged, by_importance, judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
 from curveclinic.deciding.logged import logged_step
+from curveclinic.deciding.low_starts import without_low_start
 from curveclinic.deciding.ranking import by_experience, cause_inputs, rank
 from curveclinic.deciding.rules import why_unchecked
 from curveclinic.deciding.sweeps import sweep_notes
@@ -138,6 +139,7 @@ class _Rows:
         self.checked = rules.checked.tolist()
         self.silent = silent
         self.smaller_is_better, self.notes = decided.smaller_is_better.tolist(), decided.notes
+        self.left_out = decided.left_out
         self.likely = _likely(decided, self.present, silent, causes)
 
 
@@ -187,7 +189,8 @@ def _sweep_notes(run: Run) -> tuple[str, ...]:
 def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
     label, model_probability = LABELS[j], rows.model_probability[i][j]
     onset, end = (logged_step(run.channels.values(), steps[i][j]) for steps in (rows.onset, rows.end))
-    tell = partial(evidence, label, run, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
+    seen = without_low_start(run, rows.left_out.get(i, {}))
+    tell = partial(evidence, label, seen, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
     return Finding.deferred(
         tell,
         label=label,

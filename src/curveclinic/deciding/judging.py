@@ -18,6 +18,7 @@ from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
 from curveclinic.deciding.few_points import loss_points, without_lone_val
+from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.merge import Verdicts, merge, rule_probability
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
@@ -107,6 +108,7 @@ class Judged:
         smaller_is_better: (n,) True where nobody says which way the metric gets better, and its curve says that a
             smaller one is.
         notes: row -> what was taken for granted of it, and what stays open where nothing above a notice was found.
+        left_out: first points that were not looked at.
     """
 
     verdicts: Verdicts
@@ -122,6 +124,7 @@ class Judged:
     end: FloatArray
     smaller_is_better: BoolArray
     notes: dict[int, tuple[str, ...]]
+    left_out: LowStarts
 
     def reason(self, i: int, channels: Sequence[str]) -> str:
         """Why an undetermined run, which logged some channels, got no verdict."""
@@ -155,6 +158,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         classifier: the network; None lets the rules decide alone.
         kinds: what they are.
     """
+    whole, left_out = batch, low_starts(batch)
+    batch = without_low_starts(whole, left_out)
     opinions = opinions_on(batch, classifier)
     counts, unlike = opinions.counts, kinds.unlike
     rules = opinions.rules
@@ -206,9 +211,11 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         end=end,
         smaller_is_better=directions.inferred,
         notes=_gathered(
+            low_start_notes(whole, left_out),
             direction_notes(directions.inferred, unclear),
             open_questions(rules.checked, counts, ~(undetermined | ill | unlike)),
         ),
+        left_out=left_out,
     )
 
 

@@ -80,15 +80,17 @@ def _settles_at_once(q: Names) -> Statement:
     """A bad first guess becomes that of a chance prediction, and that is all; a metric that stays put confirms it."""
     little = below(q["t_drop_rel"], 0.01, 0.045)
     # even if the first step threw much away; what fell to a third has learnt something
-    thrown = all_of(below(q["near_over_last"], 1.03, 1.06), below(q["first_over_last"], 1.8, 2.8))
+    thrown = all_of(below(q["near_over_last"], 1.03, 1.06), below(q["first_over_last"], 6.0, 20.0))
     stuck = all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), thrown), metric_stays(q))
     return all_of(any_of(little, stuck), above(q["t_plateau"], 0.85, 0.93))
 
 
 def metric_stays(q: Names) -> Statement:
-    """The metric goes nowhere, below its ceiling."""
-    ceiling = all_of(above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
-    return all_of(below(q["metric_trend"], 0.6, 1.5), above(q["metric_count"], 5.0, 7.0), 1.0 - ceiling)
+    """The metric goes nowhere, and is not as good as it gets."""
+    larger = above(q["metric_sign"], -1.0, 1.0)
+    ceiling = all_of(larger, above(q["metric_typical"], 0.7, 0.8), below(q["metric_typical"], 1.0, 1.001))
+    floor = all_of(1.0 - larger, below(q["metric_typical"], 0.3, 0.5))
+    return all_of(below(q["metric_trend"], 0.6, 1.5), above(q["metric_count"], 5.0, 7.0), 1.0 - any_of(ceiling, floor))
 
 
 def _still_falls(q: Names, prefix: str) -> Statement:
@@ -106,6 +108,8 @@ def undertrained(q: Names) -> Statement:
     enough = all_of(above(q["t_drop_rel"], 0.005, 0.012), above(q["t_end_fall_rel"], 0.001, 0.003))
     return all_of(
         _still_falls(q, "t_"),
+        # what a late drop of the learning rate gave has settled since; noise hides whether it has
+        any_of(above(q["t_end_goes_on"], 0.06, 0.18), below(q["t_end_fall_snr"], 5.0, 10.0)),
         where_logged(q["v_end_fall"], _still_falls(q, "v_")),
         any_of(above(q["t_end_fall_snr"], 2.0, 4.0), val_tells),
         any_of(enough, _crawls(q)),

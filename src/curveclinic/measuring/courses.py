@@ -19,7 +19,7 @@ _FEWEST_METRICS = 4
 
 _METRIC_NAMES = (
     "metric_gain_after_low", "metric_gain", "metric_span", "metric_count", "metric_trend", "metric_reversal",
-    "metric_typical", "metric_follows",
+    "metric_typical", "metric_follows", "metric_sign",
 )  # fmt: skip
 
 _AS_SHARE = 1.5
@@ -140,6 +140,7 @@ def _metric_course(cells: Cells, steps: FloatArray, loss: FloatArray, sign: Floa
         "metric_trend": (late - early) / np.maximum(noise, typical),
         "metric_reversal": (tail - at_low) / np.maximum(noise, typical),
         "metric_follows": -row_correlation(course, loss),
+        "metric_sign": sign,
     }
 
 

@@ -25,6 +25,9 @@ _AS_GOOD = 0.01
 _LATE = 0.8
 """Share of the run after which a fall is still going on at the end."""
 
+_LATER = 0.92
+"""Share of the run after which it goes on where it has not settled meanwhile."""
+
 
 Quantities = dict[str, FloatArray]
 """Quantity name -> (n,) float64; NaN where a channel is missing."""
@@ -127,7 +130,8 @@ class _Ends:
 def _changes(level: Level, ends: _Ends) -> Quantities:
     """How far the level falls and rises: against itself, its error and the scatter of its points."""
     error, noise, rise = np.maximum(level.error, EPS), np.maximum(level.noise, EPS), ends.end - ends.low
-    end_fall, unit = _late_level(level, ends.spread) - ends.end, np.maximum(np.abs(ends.start), EPS)
+    end_fall, last_fall = (_late_level(level, ends.spread, share) - ends.end for share in (_LATE, _LATER))
+    unit = np.maximum(np.abs(ends.start), EPS)
     unit[level.log] = 1.0
     drop_rel, end_fall_rel, rise_rel, above_start_rel = _relative(
         np.array([-ends.drop, -np.maximum(end_fall, 0.0), rise, ends.end - ends.start]),
@@ -145,6 +149,8 @@ def _changes(level: Level, ends: _Ends) -> Quantities:
         "drop_noise": ends.drop / noise,
         "end_fall": end_fall / ends.scale,
         "end_fall_snr": end_fall / error,
+        # its pace from `_LATER` on over that from `_LATE` on: 1 for a straight line, 0 where it has settled
+        "end_goes_on": last_fall * ((1 - _LATE) / (1 - _LATER)) / np.maximum(end_fall, EPS),
         "end_fall_rel": -end_fall_rel,
         "rise": rise,
         "rise_drop": rise / ends.scale,
@@ -206,8 +212,8 @@ def _band(view: FloatArray) -> FloatArray:
     return band
 
 
-def _late_level(level: Level, spread: FloatArray) -> FloatArray:
-    """Level at four fifths of the run, averaged over a window of a clearly noisy curve."""
+def _late_level(level: Level, spread: FloatArray, share: float) -> FloatArray:
+    """Level at a share of the run, averaged over a window of a clearly noisy curve."""
     width = level.view.shape[1]
-    around = row_mean(level.view[:, int(width * (_LATE - 0.04)) : int(width * (_LATE + 0.04))])
-    return np.where(level.error > 0.02 * spread, around, level.view[:, int(width * _LATE)])
+    around = row_mean(level.view[:, int(width * (share - 0.04)) : int(width * (share + 0.04))])
+    return np.where(level.error > 0.02 * spread, around, level.view[:, int(width * share)])

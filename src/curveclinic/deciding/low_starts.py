@@ -1,0 +1,136 @@
+"""First points that are no values of the loss: a 0 put there, a sum of a few batches over many, a mean that begins at 0.
+
+A training loop that prints its running loss over 200 batches prints that of one batch first; a smoothed loss that
+starts at 0 climbs for as long as it remembers. Both lie far below all that follows, and next to them a healthy run
+seems to have diverged. They are left out before anything is measured, and the message says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from curveclinic.measuring.smoothing import middle_of_three
+from curveclinic.phrases import value
+from curveclinic.points import Series
+from curveclinic.ragged import Batch, BoolArray, FloatArray, Ragged
+from curveclinic.run import Run
+
+LowStarts = Mapping[int, Mapping[str, int]]
+"""Row -> loss -> how many of its first points are left out."""
+
+_LOSSES: Final = ("train_loss", "val_loss")
+
+_FEWEST: Final = 6
+"""Finite points from which the first one is told from what follows."""
+
+_LITTLE: Final = 0.15
+"""Share of the next values up to which the first one is no value of the same loss, if that then falls like any other."""
+
+_FALLS: Final = 1.6
+"""Times the end that the next values are at least where it does: what a step has thrown away is not learnt so soon."""
+
+_DOUBLES: Final = (1.3, 2.7)
+"""Second value over the first of a mean that begins at 0: near 2, give or take the noise of a batch."""
+
+_TRIPLES: Final = (1.7, 3.6)
+"""Third value over the first: near 3."""
+
+_CLIMBS: Final = 0.8
+"""Share of the steps up to its highest value that such a mean goes up at least."""
+
+_SHORTEST_CLIMB: Final = 4
+"""Steps of such a climb at least."""
+
+_LATEST_TOP: Final = 0.5
+"""Share of the points by which it is at its highest."""
+
+
+def low_starts(batch: Batch) -> LowStarts:
+    """Returns what is left out of n runs; of most of them nothing."""
+    found: dict[int, dict[str, int]] = {}
+    for name in _LOSSES:
+        for row, count in _of_loss(batch.channels[name], may_be_smoothed=name == "train_loss"):
+            found.setdefault(row, {})[name] = count
+    return found
+
+
+def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
+    """Returns the batch without these points."""
+    if not found:
+        return batch
+    channels = dict(batch.channels)
+    for name in _LOSSES:
+        channel = channels[name]
+        kept = np.ones(len(channel.values), dtype=bool)
+        for row, counts in found.items():
+            start = channel.offsets[row]
+            kept[start : start + _logged(channel.values[start:], counts.get(name, 0))] = False
+        channels[name] = channel.where(kept)
+    return replace(batch, channels=channels)
+
+
+def without_low_start(run: Run, counts: Mapping[str, int]) -> Run:
+    """Returns one of the runs without its points that are left out."""
+    channels = dict(run.channels)
+    for name, count in counts.items():
+        first = _logged(channels[name].values, count)
+        channels[name] = Series(channels[name].steps[first:], channels[name].values[first:])
+    return replace(run, channels=channels)
+
+
+def low_start_notes(batch: Batch, found: LowStarts) -> dict[int, tuple[str, ...]]:
+    """Row -> what is said of it."""
+    return {
+        row: tuple(_note(name, count, batch.channels[name], row) for name, count in counts.items())
+        for row, counts in found.items()
+    }
+
+
+def _note(name: str, count: int, channel: Ragged, row: int) -> str:
+    values = channel.values[channel.offsets[row] :]
+    first, next_ = (value(float(values[np.isfinite(values)][k])) for k in (0, count))
+    if count == 1:
+        return f"the first {name}, {first}, is left out: so far below the next, {next_}, it is no value of the same loss"
+    return f"the first {count} values of {name} are left out: they climb from {first} to {next_} like a mean begun at 0"
+
+
+def _logged(values: FloatArray, count: int) -> int:
+    """How many of the first points hold so many finite ones."""
+    return int(np.isfinite(values).nonzero()[0][count - 1]) + 1 if count else 0
+
+
+def _of_loss(channel: Ragged, *, may_be_smoothed: bool) -> Iterator[tuple[int, int]]:
+    """Yields the rows of a loss of which something is left out, and how many finite points."""
+    loss = channel.finite()
+    rows = (loss.lengths >= _FEWEST).nonzero()[0]
+    start, stop = loss.offsets[rows], loss.offsets[rows + 1]
+    if not len(rows):
+        return
+    first, *after = (loss.values[start + k] for k in range(4))
+    lone, climbs = first == 0, np.zeros(len(rows), dtype=bool)
+    if may_be_smoothed:
+        last = middle_of_three(*(loss.values[stop - k] for k in (1, 2, 3)))
+        near = np.minimum.reduce(after)
+        lone |= (first <= _LITTLE * near) & (near >= _FALLS * last)
+        climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
+    for k in ((first >= 0) & (lone | climbs)).nonzero()[0].tolist():
+        values = loss.values[start[k] : stop[k]]
+        count = (_climb(values) if climbs[k] else 0) or int(lone[k])
+        if count and values[1:].min() > 0:
+            yield int(rows[k]), count
+
+
+def _between(x: FloatArray, unit: FloatArray, bounds: tuple[float, float]) -> BoolArray:
+    return np.asarray((x >= bounds[0] * unit) & (x <= bounds[1] * unit))
+
+
+def _climb(values: FloatArray) -> int:
+    """How many points a loss climbs from next to 0, never to be as high again; 0 if it does no such thing."""
+    early = values[: int(_LATEST_TOP * len(values))]
+    top = int(early.argmax())
+    climbs = np.count_nonzero(np.diff(values[: top + 1]) > 0) >= _CLIMBS * top >= _CLIMBS * _SHORTEST_CLIMB
+    return top if climbs and 0 < values[0] <= _LITTLE * values[top] and values[top] >= np.median(values[-3:]) else 0
