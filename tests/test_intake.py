@@ -45,6 +45,25 @@ def test_each_side_has_the_steps_that_are_named_after_it(names):
     assert steps(run, "val_loss") == [7, 31, 55, 82]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {side: [{"iter": k, "loss": v, "acc": 1 - v} for k, v in ((5, 0.9), (10, 0.4))] for side in ("train", "val")},
+        {name: [{"step": k, "value": v} for k, v in ((5, 0.9), (10, 0.4))] for name in ("loss", "eval_loss")},
+        {f"{side}_history": [{"step": k, "loss": v} for k, v in ((5, 0.9), (10, 0.4))] for side in ("train", "test")},
+    ],
+)
+def test_rows_under_the_name_of_a_side_or_a_loss_are_its_series(data):
+    run = one(data)
+    for channel in ("train_loss", "val_loss"):
+        assert (steps(run, channel), values(run, channel)) == ([5, 10], [0.9, 0.4])
+
+
+def test_a_row_that_lacks_a_number_is_a_gap():
+    run = one({"train": [{"loss": 0.9}, {"loss": 0.5}, {"loss": 0.4}], "val": [{}, {"loss": 0.7}, {"loss": 0.6}]})
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([2, 3], [0.7, 0.6])
+
+
 def test_steps_of_one_side_are_left_out_beside_a_loss_without_steps():
     run = one({"train_loss": FALLING, "val_loss": FALLING[:3], "val_epochs": [1, 2, 3]})
     assert steps(run, "val_loss") == [20, 40, 60]

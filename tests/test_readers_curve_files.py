@@ -128,3 +128,12 @@ def test_sides_are_losses_in_a_file_that_is_named_so(tmp_path, name, text):
     other = path.rename(tmp_path / f"accuracy{path.suffix}")
     with pytest.raises(LogError, match=r"no loss column; found '[tT]rain'"):
         read_file(other)
+
+
+def test_the_lone_column_of_pandas_is_a_loss_in_a_file_that_is_named_so(tmp_path):
+    path = tmp_path / "val_losses.csv"
+    path.write_text(",0\n" + "".join(f"{k},{v}\n" for k, v in enumerate(LOSS)))
+    (run,) = read_file(path)
+    assert run.channels["val_loss"].values.tolist() == LOSS.tolist()
+    with pytest.raises(LogError, match="no loss column; found '0'"):
+        read_file(path.rename(tmp_path / "results.csv"))

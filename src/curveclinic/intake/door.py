@@ -26,7 +26,8 @@ from curveclinic.intake.grid import flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.mapping_axes import brings_steps, own_axes, shared_axis
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.orientations import points_held, rows_held
+from curveclinic.intake.nested import is_mapping, series_in
+from curveclinic.intake.orientations import rows_held
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
@@ -181,7 +182,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns name -> history of a mapping that holds several; empty if it is one run."""
-    parts = {str(name): held for name, value in data.items() if _is_mapping(held := _history_of(value))}
+    parts = {str(name): held for name, value in data.items() if is_mapping(held := _history_of(value))}
     if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
         return {}
     return parts if all(_is_history(part) for part in parts.values()) else {}
@@ -193,11 +194,6 @@ def _history_of(value: Any) -> Any:
         return {name: (series.steps, series.values) for name, series in value.channels.items()}
     held = None if type(value) in (np.ndarray, list) else getattr(value, "history", None)
     return held if isinstance(held, Mapping) else value
-
-
-def _is_mapping(value: Any) -> bool:
-    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
-    return type(value) is not np.ndarray and isinstance(value, Mapping)
 
 
 def _is_history(part: Mapping[str, Any]) -> bool:
@@ -277,7 +273,7 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     table: dict[str, Points] = {}
     single: list[InputError] = []
     notes: list[str] = []
-    series = [(raw, value) for raw, value in _series(data) if raw not in RUN_COLUMNS]
+    series = [(raw, value) for raw, value in series_in(data) if raw not in RUN_COLUMNS]
     axis_name, axis = shared_axis(data, series) if options.step is None else ("", None)
     used = axis is None
     owned, axes = own_axes(series, axis) if options.step is None else ({}, frozenset())
@@ -310,26 +306,6 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     if axis is not None and not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
     return table, tuple(notes)
-
-
-def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yields (name, values) of a mapping that may be nested.
-
-    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
-    series each; Sacred has "timestamps" there, too.
-    """
-    for key, value in data.items():
-        name = f"{prefix}{key}"
-        if not _is_mapping(value):
-            yield name, value
-        elif (points := points_held(value)) is not None:
-            yield name, points
-        elif set(value) <= {"step", "steps", "value", "values", "timestamps"} and {"value", "values"} & set(value):
-            values = value.get("value", value.get("values"))
-            steps = value.get("step", value.get("steps"))
-            yield name, values if steps is None else (steps, values)
-        else:
-            yield from _series(value, f"{name}/")
 
 
 def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:

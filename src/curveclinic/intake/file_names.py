@@ -28,16 +28,21 @@ def loss_named_by(path: str) -> str:
 def named_by_file(table: Mapping[str, Points], path: str) -> tuple[Mapping[str, Points], tuple[str, ...]]:
     """Returns series under the names of losses where their own say the side alone, and that of the file a loss.
 
+    A lone series called by a number, as pandas calls the column of a list, is that loss, too.
+
     Returns:
         the table, and the note on what was named; nothing changes where a series is named like a loss.
     """
-    if not loss_named_by(path) or any(parse(name).may_be_loss for name in table):
+    stem = loss_named_by(path)
+    if not stem or any(parse(name).may_be_loss for name in table):
         return table, ()
-    sides = [name for name in table if _says_side(name)]
-    if not sides:
+    losses = {name: f"{name}_loss" for name in table if _says_side(name)}
+    if not losses and len(table) == 1:
+        losses = {name: stem for name in table if name.isdecimal()}
+    if not losses:
         return table, ()
-    named = {f"{name}_loss" if name in sides else name: points for name, points in table.items()}
-    return named, (f"{quoted(sides)}: losses, by the name of the file",)
+    named = {losses.get(name, name): points for name, points in table.items()}
+    return named, (f"{quoted(losses)}: {'a loss' if len(losses) == 1 else 'losses'}, by the name of the file",)
 
 
 def _says_side(name: str) -> bool:
