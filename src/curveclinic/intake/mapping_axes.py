@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,12 @@ def shared_axis(data: Mapping[str, Any], series: Iterable[tuple[str, Any]]) -> t
     return "", None
 
 
+@lru_cache(maxsize=8192)
+def _may_hold_steps(name: str) -> bool:
+    """Whether a list may hold the steps of one series or side; most mappings have none."""
+    return name.endswith(("step", "steps")) or bool(side_of_steps(name))
+
+
 def own_axes(
     series: Sequence[tuple[str, Any]], shared: FloatArray | None
 ) -> tuple[dict[str, FloatArray], frozenset[str]]:
@@ -48,6 +55,8 @@ def own_axes(
         name -> steps, and the names of the lists that hold them.
     """
     named = {raw for raw, _ in series}
+    if not any(map(_may_hold_steps, named)):
+        return {}, frozenset()
     sides = {side: raw for raw in named if (side := side_of_steps(raw))}
     keys = {raw: next(filter(named.__contains__, axes_of(raw, ())), "") for raw in named}
     keys = {raw: key for raw, own in keys.items() if (key := own or sides.get(parse(raw).split, "")) and key != raw}
