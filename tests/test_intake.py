@@ -28,6 +28,47 @@ def test_steps_come_with_a_pair_a_dict_or_a_shared_axis():
     assert steps(one({"epoch": [0, 5, 10], "train_loss": [2, None, 1]})) == [0, 10]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_steps", "val_steps"),
+        ("steps", "eval_steps"),
+        ("iters", "val_iters"),
+        ("train/step", "val/step"),
+        ("train_loss_steps", "val_loss_steps"),
+    ],
+)
+def test_each_side_has_the_steps_that_are_named_after_it(names):
+    lists = {"train_loss": FALLING[:18], "val_loss": FALLING[:4], names[0]: range(5, 95, 5), names[1]: [7, 31, 55, 82]}
+    run = one({name: list(values) for name, values in lists.items()})
+    assert steps(run) == list(range(5, 95, 5))
+    assert steps(run, "val_loss") == [7, 31, 55, 82]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {side: [{"iter": k, "loss": v, "acc": 1 - v} for k, v in ((5, 0.9), (10, 0.4))] for side in ("train", "val")},
+        {name: [{"step": k, "value": v} for k, v in ((5, 0.9), (10, 0.4))] for name in ("loss", "eval_loss")},
+        {f"{side}_history": [{"step": k, "loss": v} for k, v in ((5, 0.9), (10, 0.4))] for side in ("train", "test")},
+    ],
+)
+def test_rows_under_the_name_of_a_side_or_a_loss_are_its_series(data):
+    run = one(data)
+    for channel in ("train_loss", "val_loss"):
+        assert (steps(run, channel), values(run, channel)) == ([5, 10], [0.9, 0.4])
+
+
+def test_a_row_that_lacks_a_number_is_a_gap():
+    run = one({"train": [{"loss": 0.9}, {"loss": 0.5}, {"loss": 0.4}], "val": [{}, {"loss": 0.7}, {"loss": 0.6}]})
+    assert (steps(run, "val_loss"), values(run, "val_loss")) == ([2, 3], [0.7, 0.6])
+
+
+def test_steps_of_one_side_are_left_out_beside_a_loss_without_steps():
+    run = one({"train_loss": FALLING, "val_loss": FALLING[:3], "val_epochs": [1, 2, 3]})
+    assert steps(run, "val_loss") == [20, 40, 60]
+
+
 def test_other_units_of_steps_are_brought_together():
     run = one({"train_loss": (np.arange(1, 1001), np.ones(1000)), "val_loss": (np.arange(10), np.ones(10))})
     assert steps(run, "val_loss") == [100 * k for k in range(1, 11)]

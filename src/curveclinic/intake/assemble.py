@@ -10,6 +10,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.choosing import choose
+from curveclinic.intake.file_names import named_by_file
 from curveclinic.intake.grid import Grid, tables
 from curveclinic.intake.hidden_nan import revealed
 from curveclinic.intake.joined import without_fillers
@@ -86,6 +87,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
     if options.step is not None and not one_axis:
         table = _counted_by(options.step, table)
     table = table if one_axis else without_fillers(table)
+    table, said = named_by_file(table, origin.path) if origin.path else (table, ())
     choice = choose(table, train_loss=options.train_loss, val_loss=options.val_loss, metric_goal=options.metric_goal)
     if choice.channels.keys().isdisjoint(_JUDGED):
         raise InputError(_no_loss(table, origin))
@@ -101,7 +103,7 @@ def run_from_table(table: Mapping[str, Points], options: ReadOptions, origin: Or
         metric_goal=choice.metric_goal,
         path=origin.path,
         format=origin.format,
-        notes=(*origin.notes, *choice.notes, *nowhere, *gaps, *hidden, *notes),
+        notes=(*origin.notes, *said, *choice.notes, *nowhere, *gaps, *hidden, *notes),
         kind=choice.kind,
     )
 

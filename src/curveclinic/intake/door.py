@@ -22,16 +22,18 @@ from curveclinic.intake.assemble import (
     why_unusable,
 )
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import axis_of_rows, flatten, grid_from_rows, without_gaps
+from curveclinic.intake.grid import flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
+from curveclinic.intake.mapping_axes import brings_steps, own_axes, shared_axis
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.orientations import points_held, rows_held
+from curveclinic.intake.nested import is_mapping, series_in
+from curveclinic.intake.orientations import rows_held
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
-from curveclinic.intake.step_names import axis_key, counts_on, in_order
+from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.points import Points, as_points, has_steps, index_of, without_index
-from curveclinic.run import Run, check_metric_goal, check_num_classes, is_sound_axis
+from curveclinic.run import Run, check_metric_goal, check_num_classes
 
 _EXPECTED = (
     "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
@@ -180,7 +182,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Returns name -> history of a mapping that holds several; empty if it is one run."""
-    parts = {str(name): held for name, value in data.items() if _is_mapping(held := _history_of(value))}
+    parts = {str(name): held for name, value in data.items() if is_mapping(held := _history_of(value))}
     if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
         return {}
     return parts if all(_is_history(part) for part in parts.values()) else {}
@@ -192,11 +194,6 @@ def _history_of(value: Any) -> Any:
         return {name: (series.steps, series.values) for name, series in value.channels.items()}
     held = None if type(value) in (np.ndarray, list) else getattr(value, "history", None)
     return held if isinstance(held, Mapping) else value
-
-
-def _is_mapping(value: Any) -> bool:
-    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
-    return type(value) is not np.ndarray and isinstance(value, Mapping)
 
 
 def _is_history(part: Mapping[str, Any]) -> bool:
@@ -276,10 +273,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     table: dict[str, Points] = {}
     single: list[InputError] = []
     notes: list[str] = []
-    series = [(raw, value) for raw, value in _series(data) if raw not in RUN_COLUMNS]
-    axis_name, axis = _shared_axis(data, series) if options.step is None else ("", None)
+    series = [(raw, value) for raw, value in series_in(data) if raw not in RUN_COLUMNS]
+    axis_name, axis = shared_axis(data, series) if options.step is None else ("", None)
     used = axis is None
-    series = [(raw, value) for raw, value in series if not axis_key(raw)] if options.step is None else series
+    owned, axes = own_axes(series, axis) if options.step is None else ({}, frozenset())
+    if options.step is None:
+        series = [(raw, value) for raw, value in series if not axis_key(raw) and raw not in axes]
     for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
             steps, values = as_points(raw, value)
@@ -293,9 +292,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
             elif known.quantity:
                 notes.append(f"left out {error}")
             continue
-        if steps is None and axis is not None and len(axis) == len(values):
+        own = owned.get(raw)
+        if steps is None and own is not None and len(own) == len(values):
+            steps = own
+        elif steps is None and axis is not None and len(axis) == len(values):
             steps, used = axis, True
-        elif steps is not None and axis is not None and not _has_steps(value):
+        elif steps is not None and axis is not None and not brings_steps(value):
             used = True
             steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
         table[raw] = (steps, values)
@@ -304,26 +306,6 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     if axis is not None and not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
     return table, tuple(notes)
-
-
-def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """Yields (name, values) of a mapping that may be nested.
-
-    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
-    series each; Sacred has "timestamps" there, too.
-    """
-    for key, value in data.items():
-        name = f"{prefix}{key}"
-        if not _is_mapping(value):
-            yield name, value
-        elif (points := points_held(value)) is not None:
-            yield name, points
-        elif set(value) <= {"step", "steps", "value", "values", "timestamps"} and {"value", "values"} & set(value):
-            values = value.get("value", value.get("values"))
-            steps = value.get("step", value.get("steps"))
-            yield name, values if steps is None else (steps, values)
-        else:
-            yield from _series(value, f"{name}/")
 
 
 def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
@@ -338,20 +320,3 @@ def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]
         raw for raw, value in series if index_of(value) is None or (len(value) in lengths and not has_steps(value))
     }
     return [(raw, value if raw in counts else (index_of(value), value)) for raw, value in series]
-
-
-def _has_steps(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
-
-
-def _shared_axis(data: Mapping[str, Any], series: Iterable[tuple[str, Any]]) -> tuple[str, Any]:
-    """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
-    for name in in_order(data):
-        steps = without_gaps(name, data[name])
-        if steps is None or not np.isfinite(steps).all():
-            continue
-        if not is_sound_axis(steps):
-            name, steps = axis_of_rows(series, len(steps))
-        if name and counts_on(name, steps):
-            return name, steps
-    return "", None

@@ -66,11 +66,11 @@ def _fits(row: Sequence[str], width: int) -> bool:
 
 
 def lacks_header(head: bytes) -> bool:
-    """Says whether bytes are rows of two numbers or more, without their names above."""
+    """Says whether bytes are rows of numbers without their names above."""
     text = _as_text(head)
     lines = _first_lines(text[:_SNIFFED_TEXT])[:2] if text else []
     rows = [cells_of(line, _delimiter(line)) for line in lines]
-    return len(rows) == 2 and all(len(row) > 1 and all(map(is_number, row)) for row in rows)
+    return len(rows) == 2 and all(all(map(is_number, row)) for row in rows)
 
 
 @lru_cache(maxsize=64)

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
-from curveclinic.readers import json_lines, neptune, remote, tensorboard_csv, trainer_state, wandb_offline
+from curveclinic.readers import json_lines, remote, trainer_state, wandb_offline
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import entries, identity, is_file
 from curveclinic.readers.formats import BY_NAME, FORMATS
+from curveclinic.readers.side_by_side import grouped
 from curveclinic.readers.source import Source
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -152,7 +153,7 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_o
     if beside or together == [run]:
         given.update(copy.path for copy in (*together, *beside) if copy is not run)
         yield replace(together[0], beside=tuple(beside))
-    for names, format in _grouped(folder):
+    for names, format in grouped(folder, _files(folder)):
         name, path = names[0], os.path.join(folder, names[0])
         is_state = name == _TRAINER_STATE
         newer = _newer_states(folder) if is_state and folder != root else []
@@ -216,34 +217,6 @@ def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
     for name in _files(folder):
         if not is_event_file(name):
             yield Source(os.path.join(folder, name), prefix + name, named=False)
-
-
-def _grouped(folder: str) -> Iterator[tuple[list[str], str]]:
-    """Yields the files of a folder, each by itself; together those of one run, at the first one, and their format.
-
-    These are the parts of one Neptune export, and what was downloaded of one run of TensorBoard.
-    """
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name in _files(folder):
-        part, download = neptune.PART.fullmatch(name), tensorboard_csv.run_of(name)
-        key = ("neptune", part.group(1)) if part else ("tensorboard_csv", download) if download else ("", name)
-        groups.setdefault(key, []).append(name)
-    for (format, _), names in groups.items():
-        paths = [os.path.join(folder, name) for name in names]
-        if len(names) > 1 and (neptune.holds(Source(paths[0], "")) if format == "neptune" else _are_downloads(paths)):
-            yield names, format
-        else:
-            yield from (([name], "") for name in names)
-
-
-def _are_downloads(paths: Sequence[str]) -> bool:
-    """Says whether files are what was downloaded of one run of TensorBoard, each of another tag."""
-    if remote.is_remote(paths[0]) or len(set(map(tensorboard_csv.tag_of, paths))) < len(paths):
-        return False
-    try:
-        return all(tensorboard_csv.sniff(Source(path, "").head()) for path in paths)
-    except OSError:
-        return False
 
 
 def _run_id(folder: str, root: str) -> str:

@@ -13,6 +13,7 @@ from curveclinic.intake.assemble import ReadOptions
 from curveclinic.readers import (
     columnar,
     console,
+    curve_files,
     delimited,
     dvclive,
     fairseq,
@@ -166,6 +167,13 @@ FORMATS: Final = (
         "YOLO, xgboost, tqdm bars, the text logs of mmcv, mmengine and fairseq; any text with `--pattern`",
         console.sniff,
         console.read,
+    ),
+    Format(
+        "curve_files",
+        "files of numbers and nothing else, named after what they are: `train_loss.txt` and, beside it, `val_loss.txt`",
+        curve_files.sniff,
+        curve_files.read,
+        holds=curve_files.holds,
     ),
     Format("ludwig", "`training_statistics.json` of Ludwig", ludwig.sniff, ludwig.read),
     Format(

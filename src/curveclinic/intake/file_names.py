@@ -1,0 +1,50 @@
+"""What the name of a file tells of the series in it: `{"train": [...], "val": [...]}` in `loss_history.json`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from curveclinic.intake.naming import parse, quoted
+from curveclinic.intake.vocabulary import NOISE, SPLITS, tokens
+from curveclinic.points import Points
+
+_COPY = re.compile(r"\s*\(\d+\)$")
+"""What a browser puts behind the name of a file that is there already."""
+
+
+def stem_of(path: str) -> str:
+    """Returns the name of a file without its endings, and without the number of a copy."""
+    return _COPY.sub("", os.path.basename(path).partition(".")[0])
+
+
+def loss_named_by(path: str) -> str:
+    """Returns the name of a file if it tells that its numbers are losses; "" if not."""
+    stem = stem_of(path)
+    return stem if parse(stem).is_loss else ""
+
+
+def named_by_file(table: Mapping[str, Points], path: str) -> tuple[Mapping[str, Points], tuple[str, ...]]:
+    """Returns series under the names of losses where their own say the side alone, and that of the file a loss.
+
+    A lone series called by a number, as pandas calls the column of a list, is that loss, too.
+
+    Returns:
+        the table, and the note on what was named; nothing changes where a series is named like a loss.
+    """
+    stem = loss_named_by(path)
+    if not stem or any(parse(name).may_be_loss for name in table):
+        return table, ()
+    losses = {name: f"{name}_loss" for name in table if _says_side(name)}
+    if not losses and len(table) == 1:
+        losses = {name: stem for name in table if name.isdecimal()}
+    if not losses:
+        return table, ()
+    named = {losses.get(name, name): points for name, points in table.items()}
+    return named, (f"{quoted(losses)}: {'a loss' if len(losses) == 1 else 'losses'}, by the name of the file",)
+
+
+def _says_side(name: str) -> bool:
+    words = set(tokens(name))
+    return bool(words & SPLITS.keys()) and words <= SPLITS.keys() | NOISE

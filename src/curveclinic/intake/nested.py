@@ -1,0 +1,53 @@
+"""Series in mappings that may be nested: by side, by step, as steps and values, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from curveclinic.intake.grid import flatten
+from curveclinic.intake.naming import parse
+from curveclinic.intake.orientations import points_held
+
+_STEPS_AND_VALUES: Final = frozenset(("step", "steps", "value", "values", "timestamp", "timestamps"))
+
+
+def is_mapping(value: Any) -> bool:
+    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
+    return type(value) is not np.ndarray and isinstance(value, Mapping)
+
+
+def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yields (name, values) of a mapping that may be nested.
+
+    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
+    series each; Sacred has "timestamps" there, too. Rows under the name of a side or of a loss, {"val": [{"epoch": 1,
+    "loss": 0.5}]}, are the series of their columns.
+    """
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if type(value) is list and (columns := _columns_of(name, value)):
+            value = columns
+        if not is_mapping(value):
+            yield name, value
+        elif (points := points_held(value)) is not None:
+            yield name, points
+        elif set(value) <= _STEPS_AND_VALUES and {"value", "values"} & set(value):
+            values = value.get("value", value.get("values"))
+            steps = value.get("step", value.get("steps"))
+            yield name, values if steps is None else (steps, values)
+        else:
+            yield from series_in(value, f"{name}/")
+
+
+def _columns_of(name: str, rows: list[Any]) -> dict[str, list[Any]] | None:
+    """Returns the columns of rows under the name of a side or a loss, None for what a row lacks; None for others."""
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    known = parse(name)
+    if not (known.split or known.may_be_loss):
+        return None
+    cells = [dict(flatten(row)) for row in rows]
+    return {key: [own.get(key) for own in cells] for key in dict.fromkeys(key for own in cells for key in own)}
