@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from readme_parts import HEADS, YARDSTICKS, Cells, Section, rows, shown, sidecar, table
+from scores import FEWEST_POSITIVES
 
 from curveclinic.labels import LABELS
 
@@ -39,10 +40,11 @@ def family_out() -> Section:
     ]
     return Section(
         "On families of runs not seen",
-        "Each family is judged with thresholds and deciders chosen without it (`thresholds.csv`). Macro-F1 is over "
-        "labels with five or more positives; the other two are over runs without a positive label: how many get a "
-        "clearly absent label, and how many get any, notices included. *whole* is what a user gets, but no run is "
-        "called undetermined here; *network alone* still leaves `non_finite` and runs under 6 points to the rules; "
+        "Each family, runs of one origin or one kind, is judged with thresholds and deciders chosen without it "
+        "(`thresholds.csv`). Macro-F1 is over labels with five or more positives, runs that clearly show them; the "
+        "other two are over runs without a positive label: how many get a clearly absent label, and how many get any, "
+        "notices included. *whole* is what a user gets, but no run is called undetermined here; "
+        "*network alone* still leaves `non_finite` and runs under 6 points to the rules; "
         "*rules* is what a user gets without weights, cuts set with the yardsticks in sight.",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
@@ -72,23 +74,36 @@ def untouched() -> Section:
     """Whole and rules on the runs that no threshold was chosen on, and their difference."""
     measures = ("macro_f1", "macro_average_precision", "false_alarm", "any_label", "not_healthy")
     judges = {"whole": "whole", "rules": "rules", "whole - rules": "difference"}
+    judged = ("fresh_runs", "read_runs", "kept_runs", "own_runs", "later_runs")
     body = []
-    for yard in ("fresh_runs", "read_runs", "kept_runs", "own_runs", "later_runs"):
+    for yard in judged:
         cell = {(r["judge"], r["measure"]): r for r in rows(f"accuracy_{yard}") if not r["label"]}
         for judge, name in judges.items():
             if (judge, measures[0]) in cell:
                 body.append((YARDSTICKS[yard], name, *(shown(m, cell.get((judge, m))) for m in measures)))
     return Section(
         "On runs that no threshold was chosen on",
-        "158 fresh logs of as many public repositories (`benchmarks/public_runs`), 316 logs of some thirty "
+        "158 fresh logs of 157 public repositories (`benchmarks/public_runs`), 316 logs of some thirty "
         "repositories and 173 kept back (`benchmarks/read_runs`), each labelled by two readers, 382 trainings of "
         "ours and 280 later ones, labelled before anything was said of them (`benchmarks/own_runs`); 90 % bootstrap "
         "intervals, the difference on the same resamples (`accuracy_*_runs.csv`). What was missed on the read logs "
         "and own trainings led to changes, the other three nobody has looked into. *not healthy*: runs without a "
         "positive label that get more than a notice. Most false alarms on own trainings are `underfitting`, which "
-        "their labels take more narrowly than the definition.",
+        f"their labels take more narrowly than the definition.{_weakest(judged)}",
         table(("yardstick", "judge", *(HEADS[m] for m in measures)), body),
     )
+
+
+def _weakest(yards: Iterable[str]) -> str:
+    """The label that is found worst on each yardstick, of those with enough positives."""
+    told = []
+    for yard in yards:
+        whole = [r for r in rows(f"accuracy_{yard}") if (r["judge"], r["measure"]) == ("whole", "f1")]
+        known = [r for r in whole if r["value"] and int(r["n"]) >= FEWEST_POSITIVES]
+        if known:
+            worst = min(known, key=lambda r: float(r["value"]))
+            told.append(f"`{worst['label']}` {shown('f1', worst)} on {YARDSTICKS[yard]}")
+    return f" Found worst, of labels with five or more positives: {', '.join(told)}." if told else ""
 
 
 def per_label() -> Section:
@@ -205,7 +220,9 @@ def ablation() -> Section:
     return Section(
         "Ablation",
         "What is each part worth? Networks of the same short training, alone, with thresholds from synthetic runs "
-        f"(`ablation.csv`); they see far fewer runs than the shipped one.{_truth_against_rules()}",
+        "(`ablation.csv`); they see far fewer runs than the shipped one. *both*: curves and features, drawn runs. "
+        "*Twins* are runs told again, thinned or noisy, *prefixes* runs cut short, *readers* the two parts of the "
+        f"network that take in curves and features.{_truth_against_rules()}",
         table(("variant", "yardstick", *(HEADS[m] for m in measures)), body),
     )
 

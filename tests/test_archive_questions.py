@@ -32,13 +32,14 @@ RUNS = [
         "a/1": SHOWS["overfitting"],
         "a/2": SHOWS["divergence"],
         "a/3": _torn(),
+        "a/4": SHOWS["not_learning"],
         "b/1": SHOWS["non_finite"],
         "b/2": healthy(),
         "b/3": healthy(seed=4),
         "b/4": {"train_loss": decay(3)},
     }.items()
 ]
-"""Seven runs that were read; the last one is too short to be judged."""
+"""Eight runs that were read; the last one is too short to be judged."""
 
 HAIR = 0.45
 """Probability put into the row of a healthy run, to be healthy by a hair."""
@@ -49,9 +50,9 @@ def here(tmp_path, monkeypatch):
     """A scan of these runs and a log that could not be read, and an older one with another answer for one of them."""
     monkeypatch.chdir(tmp_path)
     rows = rows_table([*RUNS, ReadFailure("logs/c.csv", "csv", "broken")])
-    rows = changed(rows, "probability_underfitting", 4, HAIR)
+    rows = changed(rows, "probability_underfitting", 5, HAIR)
     write_tables([rows], tmp_path / "out.parquet")
-    write_tables([changed(rows, "primary", 5, "undertrained").slice(1, 6)], tmp_path / "older.parquet")
+    write_tables([changed(rows, "primary", 6, "undertrained").slice(1, 7)], tmp_path / "older.parquet")
 
 
 def changed(rows, name, at, value):
@@ -66,29 +67,26 @@ def answers():
     """What the snippets should answer, from the diagnoses one by one."""
     found = dict(zip((run.run_id for run in RUNS), predict_runs(RUNS), strict=True))
     assert [d.labels for d in found.values()] == [
-        ("overfitting",), ("divergence",), ("non_finite", "overfitting"), ("non_finite",), ("healthy",), ("healthy",),
-        (),
+        ("overfitting",), ("divergence",), ("non_finite", "overfitting"), ("not_learning",), ("non_finite",),
+        ("healthy",), ("healthy",), (),
     ]  # fmt: skip
     labels = Counter(label for d in found.values() for label in d.labels)
     unchecked = Counter(label for d in found.values() for label in d.unchecked)
     onset = {name: d.findings[0].onset for name, d in found.items() if d.findings}
     blown = ("a/2", "a/3", "b/1")
-    surest = {
-        name: max(d.probabilities.get(x, 0.0) for x in ("divergence", "non_finite", "overfitting"))
-        for name, d in found.items()
-    }
+    surest = {name: d.probabilities[d.labels[0]] for name, d in found.items() if d.findings}
     severe = [n for n, d in found.items() if d.findings and d.findings[0].severity == "severe"]
     names = sorted(labels)
     together = [(a, *(sum({a, b} <= set(d.labels) for d in found.values()) for b in names)) for a in names]
     wasted = sum(60 - onset[name] for name in blown)
     return [
-        [(x, n, round(100 * n / 7, 1)) for x, n in sorted(labels.items(), key=lambda item: (-item[1], item[0]))],
-        [("a", 3, 2, (onset["a/2"] - 1) / 59), ("b", 4, 1, None)],
+        [(x, n, round(100 * n / 8, 1)) for x, n in sorted(labels.items(), key=lambda item: (-item[1], item[0]))],
+        [("a", 4, 2, (onset["a/2"] - 1) / 59), ("b", 4, 1, None)],
         [(n, found[n].labels[0], onset[n], surest[n]) for n in sorted(severe, key=lambda n: (-surest[n], n))],
         [(3, wasted, wasted / (3 * 59))],
         [("csv", 1, "logs/c.csv")],
         together,
-        [(4, "b/2", HAIR)],
+        [(5, "b/2", HAIR)],
         [("a/1", found["a/1"].stop_at)],
         sorted(unchecked.items(), key=lambda item: (-item[1], item[0])),
         [("a/1", None, "overfitting"), ("b/3", "undertrained", "healthy")],

@@ -313,6 +313,14 @@ def test_explain_suggests_labels_and_causes(capsys, text, told):
     assert capsys.readouterr().err == f"curveclinic: {told}\n"
 
 
+@pytest.mark.parametrize("columns", [80, 100])
+def test_an_explanation_fits_the_terminal(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name in ("overfitting", "learning_rate_too_high"):
+        assert main(["explain", name]) == 0
+        assert columns - 20 < max(map(len, capsys.readouterr().out.splitlines())) <= columns
+
+
 def test_no_two_things_to_explain_are_written_alike():
     names = [*SYMPTOMS, *(s.code for s in SYMPTOMS.values()), *CAUSES, "causes"]
     assert len({name.casefold().replace("-", "_") for name in names}) == len(names)

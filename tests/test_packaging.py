@@ -104,6 +104,7 @@ def test_sdist_can_be_built_from(sdist_files: set[str]) -> None:
     }
     assert expected | {"src/curveclinic/__init__.py", "src/curveclinic/py.typed"} <= sdist_files
     assert {f"weights/{f.name}" for f in ROOT.glob("weights/*.onnx")} <= sdist_files
+    assert not any(name.startswith("tests/") for name in sdist_files)  # they need the rest of the repository
 
 
 def test_every_folder_with_code_is_packaged() -> None:

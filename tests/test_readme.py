@@ -157,6 +157,16 @@ def test_scores_without_results(tmp_path, monkeypatch) -> None:
     assert readme_scores.numbers() == readme_parts.NO_WEIGHTS
 
 
+def test_the_label_that_is_found_worst_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(readme_parts, "RESULTS", tmp_path)
+    written(
+        tmp_path, "accuracy_own_runs", "judge,label,measure,value,low,high,n", "whole,,macro_f1,0.9,0.85,0.95,99",
+        "whole,overfitting,f1,0.8,,,9", "whole,slow_start,f1,0.4,0.2,0.6,5", "whole,val_spikes,f1,0.1,,,4",
+        "rules,overfitting,f1,0.2,,,9",
+    )  # fmt: skip
+    assert "five or more positives: `slow_start` 0.40 (0.20-0.60) on own trainings." in readme_scores.scores()
+
+
 def test_scores_of_results(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(readme_parts, "RESULTS", tmp_path)
     for module in (readme_sections, readme_scores):

@@ -96,7 +96,7 @@ def parse_pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise InputError(f"found {text!r}, expected a regular expression such as '^([^/]+)/' ({error})") from None
+        raise InputError(f"found {text!r}, expected a regular expression such as '^[^/]+' ({error})") from None
 
 
 def _figures(group: Group) -> str:

@@ -87,12 +87,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     many.add_argument(
         "--group-by", type=_checked(parse_pattern), metavar="REGEX",
-        help="also summarise by what this finds in a run's id, or else its path: '^([^/]+)/' is the first folder",
+        help="also summarise by what this finds in a run's id, or else its path: '^[^/]+' is the id's first folder",
     )  # fmt: skip
     many.add_argument(
         "--fast", action="store_true",
-        help="judge with the int8 network: about a third of the network's time is saved, and about one run in a "
-        "hundred gets other labels; a scan that goes on with another network than before does all runs anew",
+        help="judge with the int8 network, which saves at most a few percent of a scan; about one run in a hundred "
+        "gets other labels; a scan that goes on with another network than before does all runs anew",
     )  # fmt: skip
 
     once = subparsers.add_parser(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 
 from curveclinic.causes import CAUSES
 from curveclinic.commands.gate import EXIT_DONE
 from curveclinic.commands.lookup import looked_up
-from curveclinic.report.text import explain_all, explain_cause, explain_causes, explain_symptom
+from curveclinic.report.text import TEXT_WIDTH, explain_all, explain_cause, explain_causes, explain_symptom
 from curveclinic.symptoms import SYMPTOMS
 
 _ALL_CAUSES = "causes"
@@ -31,4 +32,7 @@ def _explanation(text: str) -> str:
     name = looked_up(text, (*SYMPTOMS, *codes, *CAUSES, _ALL_CAUSES), what="label or cause", hint=hint)
     if name == _ALL_CAUSES:
         return explain_causes()
-    return explain_cause(CAUSES[name]) if name in CAUSES else explain_symptom(SYMPTOMS[codes.get(name, name)])
+    width = min(shutil.get_terminal_size().columns, TEXT_WIDTH)
+    if name in CAUSES:
+        return explain_cause(CAUSES[name], width=width)
+    return explain_symptom(SYMPTOMS[codes.get(name, name)], width=width)

@@ -130,35 +130,35 @@ def _wrap(role: str, text: str, width: int, first: str, later: str | None = None
     return [Line(role, line) for line in wrapped]
 
 
-def explain_symptom(symptom: Symptom) -> str:
-    """Returns all there is to know about one label."""
+def explain_symptom(symptom: Symptom, *, width: int = TEXT_WIDTH) -> str:
+    """Returns all there is to know about one label, wrapped to `width` columns."""
     lines = [f"{symptom.code} {symptom.label}: {symptom.title}", ""]
     needs = ", and ".join(" or ".join(channels) for channels in TRAITS[symptom.label].needs)
     for heading, content in (("Looks like", symptom.looks), ("Means", symptom.means), ("Needs", needs)):
-        lines += [heading, *_texts([content], "  "), ""]
+        lines += [heading, *_texts([content], width, "  "), ""]
     for heading, items in (
         ("Harmless look-alikes", symptom.mimics),
         ("Likely causes, most likely first", [f"{CAUSES[cause].name} ({cause})" for cause in symptom.cause_ids]),
         ("What to try, first things first", symptom.remedies),
     ):
-        lines += [heading, *_texts(items, "  - "), ""]
+        lines += [heading, *_texts(items, width, "  - "), ""]
     if symptom.source:
-        lines += ["See also", *_texts([symptom.source], "  "), ""]
+        lines += ["See also", *_texts([symptom.source], width, "  "), ""]
     return "\n".join(lines[:-1])
 
 
-def explain_cause(cause: Cause) -> str:
-    """Returns all there is to know about one cause."""
+def explain_cause(cause: Cause, *, width: int = TEXT_WIDTH) -> str:
+    """Returns all there is to know about one cause, wrapped to `width` columns."""
     labels = [symptom.label for symptom in SYMPTOMS.values() if cause.id in symptom.cause_ids]
     lines = [f"{cause.id}: {cause.name}"]
     if labels:
-        lines += ["", "Symptoms", *_texts([", ".join(labels)], "  ")]
-    lines += ["", "What to try, first things first", *_texts(cause.remedies, "  - ")]
-    return "\n".join([*lines, "", "See also", *_texts([cause.source], "  ")])
+        lines += ["", "Symptoms", *_texts([", ".join(labels)], width, "  ")]
+    lines += ["", "What to try, first things first", *_texts(cause.remedies, width, "  - ")]
+    return "\n".join([*lines, "", "See also", *_texts([cause.source], width, "  ")])
 
 
-def _texts(items: Iterable[str], first: str) -> list[str]:
-    return [line.text for item in items for line in _wrap("body", item, TEXT_WIDTH, first, " " * len(first))]
+def _texts(items: Iterable[str], width: int, first: str) -> list[str]:
+    return [line.text for item in items for line in _wrap("body", item, width, first, " " * len(first))]
 
 
 def explain_all() -> str:
