@@ -11,8 +11,8 @@ from curveclinic.ragged import Batch
 from curveclinic.run import Run
 
 
-def degrees_of(*curves):
-    q = measure(Batch.from_runs([Run.from_arrays(c, metric_goal="max") for c in curves])).quantities
+def degrees_of(*curves, goal="max"):
+    q = measure(Batch.from_runs([Run.from_arrays(c, metric_goal=goal) for c in curves])).quantities
     return label_degrees(q)
 
 
@@ -47,7 +47,7 @@ def settling(drop, metric):
 def test_settling_at_chance_at_once_is_idleness_where_the_metric_stays_put():
     flickers = np.where(np.random.default_rng(1).random(80) < 0.5, 0.496, 0.504)
     label = LABELS.index("not_learning")
-    cases = [(0.07, flickers), (0.07, None), (0.07, np.linspace(0.5, 0.69, 80)), (0.7, flickers), (5.0, flickers)]
+    cases = [(0.07, flickers), (0.07, None), (0.07, np.linspace(0.5, 0.69, 80)), (0.7, flickers), (30.0, flickers)]
     still, alone, moved, thrown, fell = degrees_of(*(settling(*case) for case in cases))[:, label]
     assert still == thrown == 1.0  # the first step may have thrown much away
     assert alone < 0.5
@@ -307,3 +307,29 @@ def test_few_points_show_val_below_train_where_the_gap_is_wide():
     falls = np.array([7.0, 6.0, 5.2, 3.1, 0.9, 0.4])
     assert named({"train_loss": falls, "val_loss": falls * [0.8, 0.75, 0.7, 0.5, 0.3, 0.3]}, "val_below_train") == [1.0]
     assert named({"train_loss": falls, "val_loss": falls * 0.99}, "val_below_train") == [0.0]
+
+
+@pytest.mark.parametrize(("at", "degree"), [(0.75, 0.0), (0.85, 0.0), (0.99, 1.0)])
+def test_what_a_late_drop_of_the_rate_gave_has_settled(at, degree):
+    x = np.linspace(0, 1, 200)
+    falls = 0.5 + 1.3 * np.exp(-12 * x) - 0.2 * (x > at)
+    assert named({"train_loss": falls, "val_loss": falls + 0.1}, "undertrained") == [degree]
+
+
+@pytest.mark.parametrize(("times", "found"), [(1.5, 1.0), (4.0, 1.0), (30.0, 0.0)])
+def test_a_model_stuck_at_chance_does_not_learn_however_badly_it_began(times, found):
+    rng, flat = np.random.default_rng(0), np.full(40, 2.303)
+    stuck = flat + 0.001 * rng.normal(size=40)
+    stuck[0] *= times
+    curves = {"train_loss": stuck, "val_loss": flat, "val_metric": np.full(40, 0.1)}
+    assert named(curves, "not_learning") == [found]
+    learnt = curves | {"val_metric": np.linspace(0.1, 0.9, 40)}
+    assert named(learnt, "not_learning")[0] < 0.5
+
+
+def test_an_error_that_stays_at_one_says_as_much_as_an_accuracy_that_stays_at_chance():
+    loss = np.full(40, 2.9)
+    loss[0] = 6.0
+    curves = {"train_loss": loss, "val_metric": np.full(40, 1.0)}
+    label = LABELS.index("not_learning")
+    assert [degrees_of(curves, goal=goal)[0, label] for goal in ("min", "max")] == [1.0, 0.0]

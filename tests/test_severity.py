@@ -65,7 +65,7 @@ def fading(decades):
     [
         ("val_spikes", val_jumps([40, 70, 100], 0.8), val_jumps([40, 70, 100], 1.5), "notice mild"),
         ("val_spikes", val_jumps([40, 70, 100], 0.8), val_jumps([30, 50, 70, 100], 0.8), "notice mild"),
-        ("val_below_train", val_at(0.6), val_at(0.4), "notice mild"),
+        ("val_below_train", val_at(0.3), val_at(0.2), "notice mild"),
         ("overfitting", rising(0.4), rising(0.65), "mild severe"),
         ("underfitting", plateau(0.14), plateau(0.07), "mild severe"),
         ("slow_start", waiting(0.2), waiting(0.4), "mild severe"),

@@ -18,8 +18,8 @@ from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
 from curveclinic.deciding.few_points import loss_points, without_lone_val
-from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
+from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
 from curveclinic.deciding.merge import Verdicts, merge, rule_probability
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
 from curveclinic.deciding.spans import PEAKS

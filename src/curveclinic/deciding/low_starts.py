@@ -1,4 +1,4 @@
-"""First points that are no values of the loss: a 0 put there, a sum of a few batches over many, a mean that begins at 0.
+"""First points that are no values of the loss: a 0 put there, a sum of a few batches over many, a mean begun at 0.
 
 A training loop that prints its running loss over 200 batches prints that of one batch first; a smoothed loss that
 starts at 0 climbs for as long as it remembers. Both lie far below all that follows, and next to them a healthy run
@@ -28,7 +28,7 @@ _FEWEST: Final = 6
 """Finite points from which the first one is told from what follows."""
 
 _LITTLE: Final = 0.15
-"""Share of the next values up to which the first one is no value of the same loss, if that then falls like any other."""
+"""Share of the next values up to which the first one is no value of the same loss, where that then falls."""
 
 _FALLS: Final = 1.6
 """Times the end that the next values are at least where it does: what a step has thrown away is not learnt so soon."""
@@ -94,7 +94,9 @@ def _note(name: str, count: int, channel: Ragged, row: int) -> str:
     values = channel.values[channel.offsets[row] :]
     first, next_ = (value(float(values[np.isfinite(values)][k])) for k in (0, count))
     if count == 1:
-        return f"the first {name}, {first}, is left out: so far below the next, {next_}, it is no value of the same loss"
+        return (
+            f"the first {name}, {first}, is left out: so far below the next, {next_}, it is no value of the same loss"
+        )
     return f"the first {count} values of {name} are left out: they climb from {first} to {next_} like a mean begun at 0"
 
 
@@ -107,15 +109,15 @@ def _of_loss(channel: Ragged, *, may_be_smoothed: bool) -> Iterator[tuple[int, i
     """Yields the rows of a loss of which something is left out, and how many finite points."""
     loss = channel.finite()
     rows = (loss.lengths >= _FEWEST).nonzero()[0]
-    start, stop = loss.offsets[rows], loss.offsets[rows + 1]
     if not len(rows):
         return
+    start, stop = loss.offsets[rows], loss.offsets[rows + 1]
     first, *after = (loss.values[start + k] for k in range(4))
     lone, climbs = first == 0, np.zeros(len(rows), dtype=bool)
     if may_be_smoothed:
         last = middle_of_three(*(loss.values[stop - k] for k in (1, 2, 3)))
         near = np.minimum.reduce(after)
-        lone |= (first <= _LITTLE * near) & (near >= _FALLS * last)
+        lone |= (first <= _LITTLE * near) & (near / _FALLS >= last)
         climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
     for k in ((first >= 0) & (lone | climbs)).nonzero()[0].tolist():
         values = loss.values[start[k] : stop[k]]
@@ -125,7 +127,8 @@ def _of_loss(channel: Ragged, *, may_be_smoothed: bool) -> Iterator[tuple[int, i
 
 
 def _between(x: FloatArray, unit: FloatArray, bounds: tuple[float, float]) -> BoolArray:
-    return np.asarray((x >= bounds[0] * unit) & (x <= bounds[1] * unit))
+    with np.errstate(over="ignore"):
+        return np.asarray((x >= bounds[0] * unit) & (x <= bounds[1] * unit))
 
 
 def _climb(values: FloatArray) -> int:

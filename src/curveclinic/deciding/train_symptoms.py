@@ -109,7 +109,11 @@ def undertrained(q: Names) -> Statement:
     return all_of(
         _still_falls(q, "t_"),
         # what a late drop of the learning rate gave has settled since; noise hides whether it has
-        any_of(above(q["t_end_goes_on"], 0.06, 0.18), below(q["t_end_fall_snr"], 5.0, 10.0)),
+        any_of(
+            above(q["t_end_goes_on"], 0.06, 0.18),
+            below(q["t_end_fall_snr"], 5.0, 10.0),
+            all_of(val_tells, above(q["v_end_goes_on"], 0.3, 0.5)),
+        ),
         where_logged(q["v_end_fall"], _still_falls(q, "v_")),
         any_of(above(q["t_end_fall_snr"], 2.0, 4.0), val_tells),
         any_of(enough, _crawls(q)),
