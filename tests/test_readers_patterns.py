@@ -5,7 +5,7 @@ import timeit
 
 import pytest
 
-from curveclinic.readers import console, console_lines, fairseq, mlflow_files, nnunet
+from curveclinic.readers import console, console_bars, console_lines, console_pairs, console_places, fairseq, mlflow_files, nnunet
 
 pytestmark = pytest.mark.slow  # times of a busy machine tell little
 
@@ -18,16 +18,16 @@ TEXTS = {
     "short words of losses": (console._PRINTED, lambda n: "ce" * n),
     "blank lines before a table": (console._TABLE, lambda n: "\n" * n),
     "code": (console._CODE_LINE, lambda n: "for " + " in " * n),
-    "blanks behind an axis": (console_lines._AXIS, lambda n: "epoch" + " " * n + "x"),
-    "blanks behind a place": (console_lines._AXIS, lambda n: "epoch 1 /" + " " * n + "x"),
-    "blanks in a count": (console_lines._COUNT, lambda n: "[1/1" + " " * n + "x"),
-    "brackets": (console_lines._COUNT, lambda n: "[ " * n),
-    "blanks behind a name": (console_lines._PAIR, lambda n: "a b c d" + " " * n + "x"),
-    "digits": (console_lines._PAIR, lambda n: "loss " + "1" * n + "x"),
-    "words": (console_lines._PAIR, lambda n: "abc " * n),
-    "commas": (console_lines._PAIR, lambda n: "loss " + "1,1" * n + "x"),
-    "headings": (console_lines._HEADING, lambda n: "train " + " " * n),
-    "bars": (console_lines._BAR, lambda n: "1%|" * n),
+    "blanks behind an axis": (console_places._AXIS, lambda n: "epoch" + " " * n + "x"),
+    "blanks behind a place": (console_places._AXIS, lambda n: "epoch 1 /" + " " * n + "x"),
+    "blanks in a count": (console_places._COUNT, lambda n: "[1/1" + " " * n + "x"),
+    "brackets": (console_places._COUNT, lambda n: "[ " * n),
+    "blanks behind a name": (console_pairs._PAIR, lambda n: "a b c d" + " " * n + "x"),
+    "digits": (console_pairs._PAIR, lambda n: "loss " + "1" * n + "x"),
+    "words": (console_pairs._PAIR, lambda n: "abc " * n),
+    "commas": (console_pairs._PAIR, lambda n: "loss " + "1,1" * n + "x"),
+    "headings": (console_pairs.HEADING, lambda n: "train " + " " * n),
+    "bars": (console_bars._BAR, lambda n: "1%|" * n),
     "escapes": (console_lines._ESCAPES, lambda n: "\x1b[" * n),
     "titles": (console_lines._ESCAPES, lambda n: "\x1b]0;" * n),
     "openings of fairseq": (fairseq._LINE, lambda n: b"| a | {" * n),

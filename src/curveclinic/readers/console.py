@@ -16,17 +16,9 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.phrases import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import (
-    ROUNDS,
-    Row,
-    are_rounds,
-    lines_of,
-    names_error,
-    names_loss,
-    rows_of,
-    without_commas,
-    without_escapes,
-)
+from curveclinic.readers.console_lines import are_rounds, lines_of, rows_of, without_commas, without_escapes
+from curveclinic.readers.console_pairs import Row, names_error, names_loss
+from curveclinic.readers.console_places import ROUNDS
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
