@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from curveclinic.intake.orientations import SUMMARY
+from curveclinic.intake.vocabulary import SPLITS
 from curveclinic.readers.commas import Comma, has_points, settled
 from curveclinic.readers.console_bars import Line, bar_of, without_drawings
-from curveclinic.readers.console_pairs import HEADING, Row, first_heading, is_evaluated, pairs
+from curveclinic.readers.console_pairs import HEADING, Row, first_heading, is_evaluated, pairs, with_named_losses
 from curveclinic.readers.console_places import AXIS_COLUMN, ROUNDS, SAVED, place_of, without_owners
 from curveclinic.readers.console_tables import header_of, table_row
 
@@ -25,35 +26,72 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\
 _DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n\x08]+")
 
+_GLUED_BAR = re.compile(
+    r"(?P<number>\.\d{1,20}(?:e[+\-]\d{1,12})?)(?: (?P<done>\d{1,9}))?/(?P<total>\d{1,9}) \[(?=[=>.])"
+)
+"""A bar of Keras right behind the state before it, where what moved the cursor back was lost."""
+
+_LONGEST_HEADING = 80
+"""Characters of a line that may be a heading; and of the end of one that is looked at."""
+
+_DECORATION = " \t*=-_.,#>~\u2026"
+
 _SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
 """`* Acc@1 80.0 loss 0.9` of torchvision's ImageNet script and its heirs: the mean over what was printed before it."""
 
 
+_RECALLS = re.compile(r"\b(?:best|restor(?:ed|ing)|resum(?:ed|ing)|loaded)\b(?!\.\w)[^\d.!]{0,80}(?=\d)", re.IGNORECASE)
+"""`Best epoch: 12, val_loss: 0.31`: what was, not what is; `New best! Epoch 12, val_loss: 0.31` is."""
+
+_SEGMENT = re.compile(r"\s-\s|:\s|\]|\|")
+_EPOCH = re.compile(r"\bepoch\W*\d+(?:/\d+)?", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+){0,3}")
+_ANNOUNCING = frozenset(
+    (
+        *("epoch", "step", "phase", "stage", "loop", "set", "data", "dataset", "net", "network", "model", "the", "on"),
+        *("result", "results", "metric", "metrics", "performance", "error", "errors", "stats", "statistics", "scores"),
+        "perplexity",
+        *("running", "run", "start", "starting", "begin", "beginning"),
+    )
+)
+"""Words that, beside one for a side, make up a line that is a heading and no sentence: `Running validation ...`."""
+
+
 @dataclass(frozen=True)
 class _Heading:
-    """A line that may announce a side for the next line, and for those after it that are indented below it.
+    """A line that may announce a side or a step for the next line, and for those after it that are indented below it.
 
     Attributes:
         side: the side; "" for none.
+        place: the step; empty for none.
         depth: its indentation.
         is_next: whether the line to come is the next one.
-        named: what the lines below it have named so far; a name that comes again is one of a log.
+        said: what the lines below it have said so far; a name that comes again is one of a log.
     """
 
     side: str = ""
+    place: Row = field(default_factory=dict)
     depth: int = 0
     is_next: bool = True
-    named: frozenset[str] = frozenset()
+    said: Row = field(default_factory=dict)
 
     def side_of(self, line: str, place: Row) -> str:
         """Returns the side it gives a line: beyond the next one only to lines without a place of their own."""
         return self.side if self.is_next or (not place and _depth(line) > self.depth) else ""
 
+    def place_for(self, line: str) -> Row:
+        """Returns the step it gives a line without a place of its own: one below it, or a dict right behind it."""
+        return self.place if _depth(line) > self.depth or (self.is_next and "{'" in line) else {}
+
     def after(self, place: Row, row: Row) -> _Heading:
         """Returns what is left of it after a line with numbers: nothing, once a line has a place of its own."""
-        if place or not self.side:
+        if place or not (self.side or self.place):
             return _NO_HEADING
-        return replace(self, is_next=False, named=self.named.union(row))
+        return replace(self, is_next=False, said={**self.said, **row})
+
+    def passed(self, line: str) -> _Heading:
+        """Returns what is left of it after a line that says nothing."""
+        return replace(self, is_next=False) if _depth(line) > self.depth else _NO_HEADING
 
 
 _NO_HEADING = _Heading()
@@ -66,7 +104,15 @@ def without_escapes(text: str) -> str:
 
 def lines_of(text: str) -> list[str]:
     """Returns the lines of a text, and what is drawn over one another in a line, but for blank ones."""
-    return [line for line in _ENDS.split(text) if line.strip()]
+    return [line for line in _ENDS.split(_GLUED_BAR.sub(_apart, text)) if line.strip()]
+
+
+def _apart(bar: re.Match[str]) -> str:
+    """A bar on a line of its own; where it is done in as many digits as in all, no blank is before it."""
+    number, done, width = bar["number"], bar["done"], len(bar["total"])
+    if not done:
+        number, done = number[:-width], number[-width:]
+    return f"{number}\n{done}/{bar['total']} ["
 
 
 def rows_of(lines: Iterable[str]) -> list[Row]:
@@ -108,26 +154,50 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
         if SUMMARY in line:
             yield Line({SUMMARY: ""}, None, None)
             continue
-        if not _DIGIT.search(line):
-            header, heading = header_of(line) or header, _heading(line)
+        new = header_of(line)
+        if new:
+            header, heading = new, _NO_HEADING
             continue
-        line = without_owners(line)
+        if not _DIGIT.search(line):
+            heading = _heading(line) or heading.passed(line)
+            continue
+        if _recalls(line):
+            continue
+        line = with_named_losses(without_owners(line))
         place, rest, side = place_of(line)
         epoch = place.get("epoch", epoch)
-        if heading.named and not heading.named.isdisjoint(pairs(rest, side or heading.side)):
+        said = heading.said and pairs(rest, side or heading.side)
+        if said and said.items() <= heading.said.items():
+            continue  # printed by two loggers
+        if said and not heading.said.keys().isdisjoint(said):
             heading = _NO_HEADING
         side = side or heading.side_of(line, place) or _summed_up(line, *before)
         row = table_row(line, header) or pairs(rest, side)
+        epoch = row.get("epoch", epoch)
         if not row:
-            heading = _heading(line)
+            steps = {axis: at for axis, at in place.items() if axis != "epoch"}
+            if steps:
+                heading = _Heading(place=steps, depth=_depth(line))
+            elif bar_of(line)[0] is None:
+                heading = _heading(line) or heading.passed(line)
             tested = place["step"] if "step" in place and is_evaluated(first_heading(line)) else tested
             continue
+        held = {} if place else heading.place_for(line)
         heading = heading.after(place, row)
         tested = "" if place else tested
         if tested and is_evaluated(side or first_heading(line)):
-            place = {"step": tested}
+            held = {"step": tested}
         before = side, line
-        yield Line({**({"epoch": epoch} if epoch else {}), **place, **row}, *bar_of(line))
+        yield Line({**({"epoch": epoch} if epoch else {}), **held, **place, **row}, *bar_of(line))
+
+
+def _recalls(line: str) -> bool:
+    """Whether a line tells of an earlier epoch: its first words do."""
+    found = _RECALLS.search(line)
+    if not found:
+        return False
+    before = line[: found.start()]
+    return not place_of(before)[0] and not pairs(before, "")
 
 
 def _summed_up(line: str, side: str, before: str) -> str:
@@ -142,7 +212,18 @@ def _depth(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _heading(line: str) -> _Heading:
-    """What a line without a loss or metric announces: `Test Error:`."""
-    found = HEADING.findall(line) if line.rstrip().endswith(":") and len(line) < 80 else []
-    return _Heading(found[-1].lower(), _depth(line)) if found else _NO_HEADING
+def _heading(line: str) -> _Heading | None:
+    """What a line without a loss or metric announces: `Test Error:`, `INFO - Validating ...`; None for nothing."""
+    found = HEADING.findall(line) if line.rstrip().endswith(":") and len(line) < _LONGEST_HEADING else []
+    side = found[-1] if found else _announced(line)
+    return _Heading(side.lower(), depth=_depth(line)) if side else None
+
+
+def _announced(line: str) -> str:
+    """Returns the side of an evaluation that the last part of a line names, and says nothing else; "" for none."""
+    parts = [part for part in _SEGMENT.split(_EPOCH.sub("", line[-_LONGEST_HEADING:])) if any(map(str.isalpha, part))]
+    words = _WORDS.fullmatch(parts[-1].strip(_DECORATION)) if parts else None
+    small = words[0].lower().split() if words else []
+    sides = [word for word in small if word in SPLITS]
+    is_heading = sides and is_evaluated(sides[-1]) and _ANNOUNCING.issuperset(set(small) - set(sides))
+    return sides[-1] if is_heading else ""

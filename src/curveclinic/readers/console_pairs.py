@@ -7,10 +7,11 @@ takes its name (`loss train: 0.5, val: 0.6`).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from curveclinic.intake.naming import parse
-from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, Rank, tokens
+from curveclinic.intake.vocabulary import LOSS_WORDS, NEVER, NOISE, SPLITS, tokens
 from curveclinic.readers.commas import is_grouped, is_with_comma
 
 Row = dict[str, str]
@@ -20,15 +21,18 @@ NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(
 _COMMAS = r"(?:(?:,\d+)+(?:\.\d+)?(?:[eE][+-]?\d+)?)?"
 """What a comma within a number leads to; whether it is within one, the numbers of the log tell together."""
 WRITTEN: Final = rf"(?:{NUMBER}){_COMMAS}"
-_END = r"(?![\w:]|\.\w|\+\d)"
+_END = r"(?!\w|:\S|\.\w|\+\d|%\s*(?:\||\d+/\d))"
+"""No number ends within a word or a time, nor is it how far a bar is: `mAP50: 100%|███| 4/4`."""
 
 _PAIR = re.compile(
     r"(?<![\w@./\-])(?P<name>[A-Za-z_][\w@./\-]{0,60}(?: [A-Za-z_][\w@./\-]{0,60}){0,3})['\"]?"
+    r"(?: ?[(\[](?P<about>%|[A-Za-z][\w %,/@\-]{0,30})[)\]])?"
     r"(?:\s*(?:[:=]|=>|->)\s*|\s+)['\"]?(?:tensor\(|np\.float\d+\()?"
     rf"(?P<value>{WRITTEN}){_END}(?P<of>/\d+(?:,\d{{3}})*)?(?:\s*\(\s*(?P<mean>{WRITTEN})\s*\))?",
     re.IGNORECASE,
 )
-"""A name of one to four words and its number; `0.52 (0.61)` is a value and its running mean, `9800/10000` a share."""
+"""A name of one to four words, what is said about it (`Loss (val)`, `F1 (macro)`), and its number; `0.52 (0.61)` is a
+value and its running mean, `9800/10000` a share."""
 
 _GAP = re.compile(r"[\s,;|/]+")
 """What stands between the numbers of both sides: `loss train: 0.5, val: 0.6`."""
@@ -46,6 +50,10 @@ HEADING = re.compile(
 
 _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 """Names of llm.c."""
+
+_OF_LOSSES = re.compile(r"((?:[A-Za-z]+[ _])?loss(?:es)?)['\"]?(?: ?[:=])? ?(\{[^{}]{1,2000}\})", re.IGNORECASE)
+_KEY = re.compile(r"(['\"])(?!\w*loss)(\w[\w ./\-]{0,60})(?=\1 ?:)", re.IGNORECASE)
+"""`Losses {'ner': 12.5}`: a dict of losses, whose keys need not say that they are."""
 
 _NOT_A_CURVE = frozenset(
     (
@@ -71,15 +79,22 @@ _FILLERS = frozenset(
     ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now", "set")
 )
 
+_SAYS_LITTLE = frozenset(
+    ("for", "one", "per", "batch", "epoch", "step", "curr", "cur", "so", "far", "over", "is", "was")
+)
+"""Words behind a name that make it no other: `Training loss (for one batch)`, `accuracy over epoch`."""
 
-def names_loss(row: Row) -> bool:
-    """Says whether a row holds a loss."""
-    return any(parse(name).quantity == "loss" for name in row)
 
+def telling(rows: Iterable[Row]) -> Callable[[Row], bool]:
+    """Returns what says of a row whether it holds a loss, or, where no row does, what stands in for one."""
 
-def names_error(row: Row) -> bool:
-    """Says whether a row holds a loss or an error that stands in for one."""
-    return any(parse(name).rank <= Rank.ERROR for name in row)
+    def names_loss(row: Row) -> bool:
+        return any(parse(name).quantity == "loss" for name in row)
+
+    def names_other(row: Row) -> bool:
+        return any(parse(name).may_be_loss for name in row)
+
+    return names_loss if any(map(names_loss, rows)) else names_other
 
 
 def first_heading(line: str) -> str:
@@ -100,7 +115,7 @@ def pairs(line: str, side: str) -> Row:
     beside = quantity = ""
     end = 0
     for match in _PAIR.finditer(line):
-        name = _trimmed(match["name"])
+        name = _named(match)
         carried = quantity and name.lower() in SPLITS and _GAP.fullmatch(line, end, match.start())
         if carried and _is_carried(line, match, f"{quantity} {name}"):
             name = f"{quantity} {name}"
@@ -128,7 +143,7 @@ def _is_carried(line: str, match: re.Match[str], name: str) -> bool:
         if not is_name or (others and first not in SPLITS and not _before_side(f"{first} {others}")):
             return False
     known = parse(name)
-    own = (parse(_trimmed(m["name"])) for m in _PAIR.finditer(line))
+    own = (parse(_named(m)) for m in _PAIR.finditer(line))
     said = known.quantity, known.split, known.component
     return all((o.quantity, o.split, o.component) != said for o in own)
 
@@ -145,7 +160,9 @@ def _cell(match: re.Match[str], side: str) -> str:
     whole = float(match["of"][1:].replace(",", "")) if match["of"] else 0.0
     if whole and ("," not in value or is_grouped(value)):
         return str(float(value.replace(",", "")) / whole)
-    return _first(match["mean"] if match["mean"] and is_evaluated(side) else value)
+    mean = match["mean"]
+    is_change = mean and (mean.startswith("+") or (mean.startswith("-") and not value.startswith("-")))
+    return _first(mean if mean and not is_change and is_evaluated(side) else value)
 
 
 def _first(written: str) -> str:
@@ -155,12 +172,30 @@ def _first(written: str) -> str:
     return first if apart else written
 
 
+def with_named_losses(line: str) -> str:
+    """Returns a line in which the keys of a dict of losses say that they are losses."""
+    if "{" not in line:
+        return line
+    return _OF_LOSSES.sub(lambda m: _KEY.sub(lambda key: f"{key[1]}{m[1]}/{key[2]}", m[2]), line)
+
+
+def _named(match: re.Match[str]) -> str:
+    """The name of a pair, with what is said about it."""
+    name = _trimmed(match["name"])
+    if not name or not match["about"]:
+        return name
+    about = [w for w in match["about"].replace(",", " ").split() if w != "%" and w.lower() not in _SAYS_LITTLE]
+    return "" if _NOT_A_CURVE.intersection(w.lower() for w in about) else " ".join((name, *about))
+
+
 def _trimmed(raw: str) -> str:
     """Returns the last words of a name that belong together; "" for a best value so far."""
     words = raw.split(" ")
     if any(word.lower() in _NOT_A_CURVE for word in words):
         return ""
-    kept = [_SHORT.get(words[-1], words[-1])]
+    while len(words) > 1 and words[-1].lower() in _SAYS_LITTLE:
+        words.pop()
+    kept = [_SHORT.get(raw, words[-1])]
     for word in reversed(words[:-1]):
         if word.lower() in _FILLERS:
             break
