@@ -5,7 +5,17 @@ import timeit
 
 import pytest
 
-from curveclinic.readers import console, console_lines, fairseq, mlflow_files, nnunet
+from curveclinic.readers import (
+    console,
+    console_bars,
+    console_lines,
+    console_pairs,
+    console_places,
+    console_tables,
+    fairseq,
+    mlflow_files,
+    nnunet,
+)
 
 pytestmark = pytest.mark.slow  # times of a busy machine tell little
 
@@ -17,17 +27,28 @@ TEXTS = {
     "words of losses": (console._PRINTED, lambda n: "loss" * n),
     "short words of losses": (console._PRINTED, lambda n: "ce" * n),
     "blank lines before a table": (console._TABLE, lambda n: "\n" * n),
+    "losses and what is said of them": (console._PRINTED, lambda n: "loss is " * n),
     "code": (console._CODE_LINE, lambda n: "for " + " in " * n),
-    "blanks behind an axis": (console_lines._AXIS, lambda n: "epoch" + " " * n + "x"),
-    "blanks behind a place": (console_lines._AXIS, lambda n: "epoch 1 /" + " " * n + "x"),
-    "blanks in a count": (console_lines._COUNT, lambda n: "[1/1" + " " * n + "x"),
-    "brackets": (console_lines._COUNT, lambda n: "[ " * n),
-    "blanks behind a name": (console_lines._PAIR, lambda n: "a b c d" + " " * n + "x"),
-    "digits": (console_lines._PAIR, lambda n: "loss " + "1" * n + "x"),
-    "words": (console_lines._PAIR, lambda n: "abc " * n),
-    "commas": (console_lines._PAIR, lambda n: "loss " + "1,1" * n + "x"),
-    "headings": (console_lines._HEADING, lambda n: "train " + " " * n),
-    "bars": (console_lines._BAR, lambda n: "1%|" * n),
+    "blanks behind an axis": (console_places._AXIS, lambda n: "epoch" + " " * n + "x"),
+    "blanks behind a place": (console_places._AXIS, lambda n: "epoch 1 /" + " " * n + "x"),
+    "blanks in a count": (console_places._COUNT, lambda n: "[1/1" + " " * n + "x"),
+    "brackets": (console_places._COUNT, lambda n: "[ " * n),
+    "blanks behind a name": (console_pairs._PAIR, lambda n: "a b c d" + " " * n + "x"),
+    "digits": (console_pairs._PAIR, lambda n: "loss " + "1" * n + "x"),
+    "words": (console_pairs._PAIR, lambda n: "abc " * n),
+    "commas": (console_pairs._PAIR, lambda n: "loss " + "1,1" * n + "x"),
+    "headings": (console_pairs.HEADING, lambda n: "train " + " " * n),
+    "bars": (console_bars._BAR, lambda n: "1%|" * n),
+    "bars that begin a line": (console_bars._BAR, lambda n: "[=>" + "." * n + "] " * n),
+    "dicts of losses": (console_pairs._OF_LOSSES, lambda n: "loss {" * n),
+    "keys of losses": (console_pairs._KEY, lambda n: "'a" * n),
+    "what is said about a name": (console_pairs._PAIR, lambda n: "loss (" * n + "a" * n),
+    "words before a place": (console_places._WITHIN, lambda n: "a " + " " * n + "x"),
+    "what goes on behind a place": (console_places._GOES_ON, lambda n: " " * n + ")" + " " * n + "x"),
+    "what was": (console_lines._RECALLS, lambda n: "best " * n),
+    "glued bars": (console_lines._GLUED_BAR, lambda n: ".1" * n + "1" * n),
+    "tables of classes": (console_tables._CLASSES, lambda n: "class images labels " + ": 1" * n),
+    "cells in brackets": (console_tables._CELL, lambda n: "[" * n),
     "escapes": (console_lines._ESCAPES, lambda n: "\x1b[" * n),
     "titles": (console_lines._ESCAPES, lambda n: "\x1b]0;" * n),
     "openings of fairseq": (fairseq._LINE, lambda n: b"| a | {" * n),

@@ -328,7 +328,7 @@ def _by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> N
     epoch = next((n for n in names if n.cadence == "epoch"), None)
     if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
         return epoch
-    return max(names, key=lambda n: size[n.raw])
+    return max(names, key=lambda n: (size[n.raw], n.cadence != "step"))
 
 
 def _total(sources: Sequence[Name], table: Mapping[str, Points]) -> Points:

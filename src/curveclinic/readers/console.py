@@ -16,17 +16,10 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.phrases import counted
 from curveclinic.readers import delimited
-from curveclinic.readers.console_lines import (
-    ROUNDS,
-    Row,
-    are_rounds,
-    lines_of,
-    names_error,
-    names_loss,
-    rows_of,
-    without_commas,
-    without_escapes,
-)
+from curveclinic.readers.console_lines import are_rounds, lines_of, rows_of, without_commas, without_escapes
+from curveclinic.readers.console_pairs import Row, telling
+from curveclinic.readers.console_places import ROUNDS
+from curveclinic.readers.json_text import opens_document
 from curveclinic.readers.source import HEAD_BYTES, NoCurvesError, Source
 from curveclinic.run import Run
 
@@ -38,7 +31,7 @@ _MIN_ROWS = 3
 _CODE_LINE = re.compile(
     r"\s*(?:import |from \S+ import |def \w+\(|class \w+[(:]|return\b|elif |if .*:$|for (?=.* in ).*:$|with .*:$"
     r"|#include|public |private |void |func |fn |let |const |static |var |//|/\*|\* |<\w|</"
-    r"|```|#+ |\.\. |:\w+:|\||<!--|- \[|\$ |>>> |@\w"
+    r"|```|#+ |\.\. |:\w+:|\|.*\|\s*$|<!--|- \[|\$ |>>> |@\w"
     r"|\"[^\"]*\": )"
 )
 _MANY_ROWS = 50
@@ -52,16 +45,15 @@ _DELIMITER = re.compile(rb"[,;\t|]")
 _NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]*)+\r?")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?:loss|losses|nll|entropy|trl|cost|objective|elbo|bp[bc]|b?ce)\w{0,60}['\"]?"
-    r"(?: (?:train(?:ing)?|val(?:id(?:ation)?)?|test|value))?"
-    r"[ \t:=>\-]{1,9}['\"]?(?:tensor\()?[+\-.\dni]",
+    r"(?:loss|nll|entropy|xent|trl|cost|objective|elbo|bp[bc]|\bb?ce\b|ppl|perplexity|r?mse|mae\b)\w{0,60}['\"]?"
+    r"(?:[^\d\n]{0,40}[:=>][ \t]*|[^\n]{1,40}?(?:[:=>]|\bis)[ \t]{1,9}"
+    r"|(?: (?:train(?:ing)?|val(?:id(?:ation)?)?|test|value))?[ \t\-]{1,9})['\"]?(?:tensor\()?[+\-.\dni]",
     re.IGNORECASE,
 )
-_TABLE = re.compile(r"^[ \t]*(?:epoch|step|iter\w*)[ \t][^:\n]*loss", re.IGNORECASE | re.MULTILINE)
+_TABLE = re.compile(
+    r"^[ \t#│┃]*(?:epoch|step|iter\w*|e[ \t]+#)[ \t│┃][^:\n]*(?:loss|box)", re.IGNORECASE | re.MULTILINE
+)
 """A quick look for a printed loss, and for the head of a printed table."""
-
-_JSON = re.compile(rb"\{(?!')|\[(?![^\]\n]*\][ \t]*[^\s,\]])|<")
-"""The start of JSON or XML; `{'loss': 1.2}` and `[12, 2000] loss: 1.2` are none."""
 
 
 _CUT = re.compile(r"(?:[\w.+\-]+(?:,\d[\w.+\-]*)*|(?<![\w.])\d+,)\Z")
@@ -76,7 +68,7 @@ def sniff(head: bytes) -> bool:
     if _is_plain_table(head):
         return False
     text = _as_text(head)
-    if text is None or _JSON.match(head.lstrip()):
+    if text is None or opens_document(head) or head.lstrip().startswith(b"<"):
         return False
     if any(len(hint.findall(text)) >= _MIN_ROWS for hint in (_PRINTED, ROUNDS)) or _TABLE.search(text):
         lines = lines_of(text)
@@ -170,16 +162,17 @@ def _rows_by_pattern(lines: Sequence[str], patterns: Sequence[re.Pattern[str]]) 
 
 
 def _is_log(lines: Sequence[str], rows: Sequence[Row]) -> bool:
-    """Whether some loss stands in several rows, and the lines around are no program.
+    """Whether some loss or perplexity stands in several rows, and the lines around are no program.
 
-    An error may stand for it in the rounds of gradient boosting; elsewhere it may be anything.
+    An error may stand for it in the rounds of gradient boosting, or where it is named of both sides; elsewhere it may
+    be anything.
     """
-    boosted = are_rounds(lines, _MIN_ROWS)
-    worst = Rank.ERROR if boosted else Rank.LOSS_LIKE
-    losses = Counter(name for row in rows for name in row if parse(name).rank <= worst)
-    if max(losses.values(), default=0) < _MIN_ROWS:
+    seen = Counter(name for row in rows for name in row)
+    often = [known for name in seen if seen[name] >= _MIN_ROWS and (known := parse(name)).may_be_loss]
+    errors = are_rounds(lines, _MIN_ROWS) or {"train"} < {known.split for known in often if known.rank == Rank.ERROR}
+    if not errors and all(known.rank == Rank.ERROR for known in often):
         return False
-    return not _is_code(lines, sum(map(names_error if boosted else names_loss, rows)))
+    return bool(often) and not _is_code(lines, sum(map(telling(rows), rows)))
 
 
 def _is_code(lines: Sequence[str], n_rows: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +12,19 @@ from typing import Any
 from curveclinic.errors import LogError
 from curveclinic.readers.source import Source, without_bom
 from curveclinic.readers.torn_json import settle_last, whole_part
+
+_OPENING = re.compile(
+    rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[(?![^\[\]{}\"\n]*\][ \t]*[^\s,\]])\s*(?:[\[{\"\]\d-]|true|false|null|NaN|Infinity|\Z))"
+)
+
+
+def opens_document(data: bytes) -> bool:
+    """Says whether bytes begin as a JSON document does.
+
+    `[section]` of a settings file, JSON with comments, `{'loss': 1}`, `[0] rmse: 1` and `[10:31:07] step` of a log do
+    not.
+    """
+    return _OPENING.match(without_bom(data)) is not None
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,15 +13,9 @@ from curveclinic.intake.grid import flatten, grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
 from curveclinic.intake.step_names import is_log_axis
-from curveclinic.readers.json_text import load_json
-from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, without_bom
+from curveclinic.readers.json_text import load_json, opens_document
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
 from curveclinic.run import Run
-
-_OPENING = re.compile(
-    rb"\s*(?:\{\s*(?:[\"}]|\Z)|\[(?!\s*[\d:.]+\][ \t]*[^\s,\]])\s*(?:[\[{\"\]\d-]|true|false|null|NaN|Infinity|\Z))"
-)
-"""How a document begins; `[section]` of a settings file, JSON with comments and `[0] rmse: 1` of a log are none."""
-
 
 _FEWEST_ROWS = 3
 """Steps of a list within a document that make it a log; fewer are settings of layers or the like."""
@@ -30,7 +23,7 @@ _FEWEST_ROWS = 3
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a JSON document."""
-    return _OPENING.match(without_bom(head)) is not None
+    return opens_document(head)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
