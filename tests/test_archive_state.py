@@ -231,6 +231,29 @@ def test_only_new_and_changed_sources_are_read(tmp_path, monkeypatch):
     assert newly_read("--num-classes", "10") == []
 
 
+def test_neither_a_slash_nor_an_archive_that_is_away_for_once_costs_the_rows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_archive(tmp_path / "logs", 3)
+    assert scan("logs", "-o", "out.csv") == 0
+    before, written = stored(tmp_path / "out.csv"), (tmp_path / "out.csv").read_bytes()
+    assert scan("logs/", "-o", "out.csv") == 0
+    assert stored(tmp_path / "out.csv") == before
+    (tmp_path / "logs").rename("mounted")
+    (tmp_path / "logs").mkdir()
+    for _ in range(2):
+        assert scan("logs", "-o", "out.csv") == 2
+        assert stored(tmp_path / "out.csv") == before
+    assert "logs: no run found" in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_bytes() == written
+    (tmp_path / "logs").rmdir()
+    (tmp_path / "mounted").rename("logs")
+    assert scan("logs/", "-o", "out.csv") == 0
+    assert stored(tmp_path / "out.csv") == before
+    (tmp_path / "empty").mkdir()
+    assert scan("logs", "empty/", "-o", "out.csv") == 2
+    assert "empty/: no run found" in capsys.readouterr().err
+
+
 def test_a_log_written_just_now_is_looked_at_but_not_read_again(tmp_path, monkeypatch):
     import time
 
