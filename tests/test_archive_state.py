@@ -1,5 +1,7 @@
+import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from archive_cases import OLD, rows, scan, stored, write_archive, write_log
 
 from curveclinic.archive import scan as scanning
 from curveclinic.archive import units
-from curveclinic.archive.database import explained, remove
+from curveclinic.archive.database import connect, explained, remove
 from curveclinic.archive.signatures import Signature
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Finished, Part
@@ -126,6 +128,12 @@ def test_what_is_no_state_is_left_alone(tmp_path):
     with open_state(text, "judge", fresh=True) as state:
         add(state, "a")
         assert state.count() == 0
+
+
+def test_a_state_of_somebody_else_is_no_fault_of_the_disk(opened, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != opened.path)
+    with pytest.raises(InputError, match="may not be written by you; choose another output"):
+        connect(opened.path, fresh=True)
 
 
 def test_an_empty_state_is_removed(tmp_path):
