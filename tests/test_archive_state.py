@@ -1,5 +1,7 @@
+import os
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from archive_cases import OLD, rows, scan, stored, write_archive, write_log
 
 from curveclinic.archive import scan as scanning
 from curveclinic.archive import units
-from curveclinic.archive.database import explained, remove
+from curveclinic.archive.database import connect, explained, remove
 from curveclinic.archive.signatures import Signature
 from curveclinic.archive.state import State, open_state, state_path
 from curveclinic.archive.units import Finished, Part
@@ -128,6 +130,12 @@ def test_what_is_no_state_is_left_alone(tmp_path):
         assert state.count() == 0
 
 
+def test_a_state_of_somebody_else_is_no_fault_of_the_disk(opened, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != opened.path)
+    with pytest.raises(InputError, match="may not be written by you; choose another output"):
+        connect(opened.path, fresh=True)
+
+
 def test_an_empty_state_is_removed(tmp_path):
     with open_state(tmp_path / "s", "judge"):
         pass
@@ -229,6 +237,29 @@ def test_only_new_and_changed_sources_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("curveclinic.__version__", "99")
     assert len(newly_read("--num-classes", "10")) == 9
     assert newly_read("--num-classes", "10") == []
+
+
+def test_neither_a_slash_nor_an_archive_that_is_away_for_once_costs_the_rows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_archive(tmp_path / "logs", 3)
+    assert scan("logs", "-o", "out.csv") == 0
+    before, written = stored(tmp_path / "out.csv"), (tmp_path / "out.csv").read_bytes()
+    assert scan("logs/", "-o", "out.csv") == 0
+    assert stored(tmp_path / "out.csv") == before
+    (tmp_path / "logs").rename("mounted")
+    (tmp_path / "logs").mkdir()
+    for _ in range(2):
+        assert scan("logs", "-o", "out.csv") == 2
+        assert stored(tmp_path / "out.csv") == before
+    assert "logs: no run found" in capsys.readouterr().err
+    assert (tmp_path / "out.csv").read_bytes() == written
+    (tmp_path / "logs").rmdir()
+    (tmp_path / "mounted").rename("logs")
+    assert scan("logs/", "-o", "out.csv") == 0
+    assert stored(tmp_path / "out.csv") == before
+    (tmp_path / "empty").mkdir()
+    assert scan("logs", "empty/", "-o", "out.csv") == 2
+    assert "empty/: no run found" in capsys.readouterr().err
 
 
 def test_a_log_written_just_now_is_looked_at_but_not_read_again(tmp_path, monkeypatch):

@@ -128,3 +128,9 @@ def test_a_table_that_cannot_hold_a_loss_is_one_error(tmp_path, capsys):
     assert capsys.readouterr().err == (
         "curveclinic: odd.parquet: no loss column; found 'wiggle'; name it with --train-loss\n"
     )
+
+
+def test_a_run_of_a_table_that_cannot_be_judged_is_named(tmp_path, capsys):
+    pq.write_table(pa.table({"run_id": ["a", "b"], "train_loss": [[1.0] * 9, []]}), "curves.parquet")
+    assert scan("curves.parquet", "-o", "out.csv") == 3
+    assert "curveclinic: curves.parquet#b: no point in 'train_loss'" in capsys.readouterr().err

@@ -209,6 +209,21 @@ def test_an_engine_cannot_read_a_pipe(archive: Path, capsys: pytest.CaptureFixtu
     assert "need --engine ray or --engine spark" in told
 
 
+@pytest.mark.parametrize("out", ["archive/verdicts", "archive/out.parquet"])
+def test_an_output_in_its_own_archive_is_no_log(archive: Path, monkeypatch: pytest.MonkeyPatch, out: str):
+    done = []
+
+    def watched(texts, work, address=None):
+        done.append(len(texts))
+        yield from here(texts, work)
+
+    monkeypatch.setattr("curveclinic.commands.engines.load_engine", lambda name: watched)
+    for _ in range(3):
+        assert main(["scan", "archive", "-o", out, "--engine", "ray"]) == 3
+    assert done == [4]
+    assert len(rows_of(out)) == 20
+
+
 @pytest.fixture
 def spark(monkeypatch: pytest.MonkeyPatch):
     sql = pytest.importorskip("pyspark.sql")

@@ -1,7 +1,9 @@
+import gzip
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from output_cases import diagnosis, overfit_run
 from reference_rows import row, write_rows
@@ -396,6 +398,23 @@ def test_a_file_too_large_says_so(tree, monkeypatch):
     monkeypatch.setattr("curveclinic.readers.source.MAX_BYTES", 5)
     with pytest.raises(LogError, match=r"a\.csv: 0 MB, expected at most 0 MB in this format"):
         read_file("a.csv")
+
+
+@pytest.mark.parametrize(("pack", "end"), [(bytes, ""), (gzip.compress, ".gz")])
+def test_of_files_too_large_only_those_that_begin_as_a_log_are_told_in_a_folder(tree, tmp_path, monkeypatch, pack, end):
+    values = [f"{k},{v:.5f}" for k, v in enumerate(np.random.default_rng(0).random(3000))]
+    rows = "".join(f"{value}\n" for value in values)
+    logs = {"a.csv": f"step,loss\n{rows}", "no_numbers.csv": f"step,loss\n{rows}".replace("0.", "x")}
+    data = {"b.csv": f"id,age\n{rows}", "boxes.json": '{"images": [' + "".join(f"[{v}], " for v in values) + "[]]}"}
+    tree({f"{name}{end}": pack(text.encode()) for name, text in (logs | data).items()})
+    for place in ("source.MAX_BYTES", "compressed.MAX_BYTES"):
+        monkeypatch.setattr(f"curveclinic.readers.{place}", 30_000)
+    monkeypatch.setattr("curveclinic.readers._BEGINNING_BYTES", 4000)
+    told = [item for item in read_runs([tmp_path]) if isinstance(item, ReadFailure)]
+    assert {Path(item.path).name for item in told} == {f"{name}{end}" for name in logs}
+    assert all("0 MB" in item.reason for item in told)
+    with pytest.raises(LogError, match="0 MB"):
+        read_file(f"b.csv{end}")
 
 
 def test_formats_have_names_of_their_own():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,14 @@ CREATE INDEX by_table ON parts (rows_of);
 
 
 def connect(path: Path, *, fresh: bool) -> sqlite3.Connection:
-    """Opens a state for this process alone, and makes it where there is none; with `fresh` it is emptied."""
+    """Opens a state for this process alone, and makes it where there is none; with `fresh` it is emptied.
+
+    Raises:
+        InputError: it is another program's, or somebody else's who lets nobody write.
+        sqlite3.Error: see `explained`.
+    """
+    if path.exists() and not os.access(path, os.W_OK):  # SQLite would call it a fault of the disk
+        raise InputError(f"{path}: may not be written by you; choose another output, or have it made writable")
     database = sqlite3.connect(path, timeout=0)
     try:
         database.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -27,8 +27,10 @@ _SMALL_BYTES: Final = 1024 * 1024
 
 def update(
     state: State, found: Iterable[tuple[str, Source]], job: Job, pace: Pace, advance: Callable[[int], None]
-) -> None:
-    """Brings a state up to date with the sources found.
+) -> bool:
+    """Brings a state up to date with the sources found, and says whether they hold any run.
+
+    If none does, the rows of an earlier scan stay: most likely the archive is not mounted.
 
     Args:
         state: the open state.
@@ -45,7 +47,10 @@ def update(
         else:
             _store(state, message, slices)
             advance(message.table.num_rows)
+    if not state.has_met():
+        return False
     state.drop_gone()
+    return True
 
 
 def sources(paths: Sequence[str], once: Once, *, stdin: Callable[[], bytes], out: Path) -> Iterator[tuple[str, Source]]:

@@ -145,13 +145,18 @@ class State:
         self._database.execute("DELETE FROM tables WHERE id NOT IN (SELECT rows_of FROM parts)")
         self._database.commit()
 
+    def has_met(self) -> bool:
+        """Says whether this scan has met a source with rows."""
+        query = "SELECT EXISTS (SELECT 1 FROM sources JOIN parts ON source = sources.id WHERE seen = ?)"
+        return bool(self._database.execute(query, (self._number,)).fetchone()[0])
+
     def count(self, root: str | None = None) -> int:
         """Returns the number of rows, of one root or of all."""
         query = "SELECT coalesce(sum(count), 0) FROM parts"
         if root is None:
             return int(self._database.execute(query).fetchone()[0])
         query += " WHERE source IN (SELECT id FROM sources WHERE root = ?)"
-        return int(self._database.execute(query, (os.fsencode(root),)).fetchone()[0])
+        return int(self._database.execute(query, (_folder(root),)).fetchone()[0])
 
     def passed_over(self) -> int:
         """Returns the number of sources that hold no run."""
@@ -278,4 +283,9 @@ def open_state(path: Path, judge: str, *, fresh: bool = False) -> Iterator[State
 
 
 def _key(root: str, source: Source) -> tuple[Any, ...]:
-    return tuple(os.fsencode(text) for text in (source.path, root, source.run_id))
+    return os.fsencode(source.path), _folder(root), os.fsencode(source.run_id)
+
+
+def _folder(root: str) -> bytes:
+    """The bytes to store of a root, which is the same with a slash behind it."""
+    return os.fsencode(root.rstrip("/"))

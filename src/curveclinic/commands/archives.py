@@ -78,12 +78,12 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         remove_leftovers(args.output)
         try:
             with progress() as advance:
-                update(state, found, job, Pace(args.workers, args.time_limit), advance)
+                some = update(state, found, job, Pace(args.workers, args.time_limit), advance)
         except KeyboardInterrupt:
             if done := state.count():
                 complain(f"{done:,} rows are kept in {state.path}; the same command goes on from there")
             raise
-        if not state.count():
+        if not some:
             raise InputError(f"{', '.join(args.paths)}: no run found; expected logs of training runs")
         folders = {path for path in args.paths if os.path.isdir(path)} - once.repeated
         tally.empty = [path for path in args.paths if path in folders and not state.count(path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from curveclinic.engines.known import load_engine
 from curveclinic.errors import InputError
 from curveclinic.phrases import counted
 from curveclinic.readers.once import Once
+from curveclinic.readers.remote import is_remote
 from curveclinic.readers.source import STDIN, Source
 from curveclinic.writers import WRITERS, check_target, write_tables
 
@@ -50,7 +52,7 @@ def scan_on_engine(args: argparse.Namespace) -> int:
     with progress() as advance:
         names = scan_on(
             engine,
-            _sources(args.paths, tally),
+            _sources(args.paths, tally, folder, file),
             folder,
             options=reading_options(args),
             fast=args.fast,
@@ -73,13 +75,26 @@ def _file(output: Path | str, inputs: Sequence[str]) -> Path | None:
     return output
 
 
-def _sources(paths: Sequence[str], tally: Tally) -> Iterator[Source]:
-    """Yields what is found under each path; folders with nothing in them are noted."""
+def _sources(paths: Sequence[str], tally: Tally, folder: str, file: Path | None) -> Iterator[Source]:
+    """Yields what is found under each path, but for what this scan writes; folders with nothing in them are noted."""
     once = Once(paths)
     for path in paths:
         n_found = 0
         for source in once.under(path):
-            n_found += 1
-            yield source
+            if source.named or not _is_own(source.path, folder, file):
+                n_found += 1
+                yield source
         if not n_found and path not in once.repeated:
             tally.empty.append(path)
+
+
+def _is_own(path: str, folder: str, file: Path | None) -> bool:
+    """Says whether this is a shard in the folder of shards, or the file they are made one of."""
+    place, name = os.path.split(path)
+    if storage.SHARD_NAME.fullmatch(name):
+        return _real(place) == _real(folder)
+    return file is not None and name == file.name and _real(path) == _real(str(file))
+
+
+def _real(path: str) -> str:
+    return path.rstrip("/") if is_remote(path) else os.path.realpath(path)

@@ -36,13 +36,13 @@ def counted_rows(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None
 
 
 def complain_of_rows(table: pa.Table, reason: str) -> None:
-    """Prints one line for each row that is an error."""
+    """Prints one line for each row that is an error; of a table of runs it says which run."""
     import pyarrow.compute as pc
 
     bad = pc.equal(table["status"], "error") if reason == "message" else pc.is_valid(table["error"])
     errors = table.filter(bad)
-    for path, why in zip(errors["path"].to_pylist(), errors[reason].to_pylist(), strict=True):
-        complain_of(path, why)
+    for path, run_id, why in zip(*(errors[name].to_pylist() for name in ("path", "run_id", reason)), strict=True):
+        complain_of(path, f"{run_id}: {why}" if run_id and run_id not in why else why)
 
 
 def summarised(tally: Tally, groups: Groups | None, count: int, where: str) -> int:

@@ -17,7 +17,7 @@ from curveclinic.readers.discovery import exists, file_source, find_sources, fol
 from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
 from curveclinic.readers.once import Once
-from curveclinic.readers.source import STDIN, NoCurvesError, Source, UnreadableError
+from curveclinic.readers.source import STDIN, NoCurvesError, Source, TooLargeError, UnreadableError
 from curveclinic.run import Run
 
 __all__ = [
@@ -42,6 +42,9 @@ __all__ = [
 
 _LOG_ENDINGS = (wandb_offline.ENDING, ".csv", ".tsv", ".jsonl", ".json", ".parquet")
 """Of files that, if they are empty, a training most likely left so; empty texts lie everywhere."""
+
+_BEGINNING_BYTES = 1 << 20
+"""What tells a log that is too large to be read from other large files; before its first loss a log may say much."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,24 @@ def runs_or_failure(source: Source, options: ReadOptions | None = None) -> Itera
         for run in _iterate(found, source, options):
             yield run_or_failure(run)
     except LogError as error:
-        if source.named or isinstance(error, UnreadableError) or (found and not isinstance(error, NoCurvesError)):
+        if source.named or _is_told(error, found, source, options):
             yield ReadFailure(source.path, found.name if found else "", str(error))
+
+
+def _is_told(error: LogError, found: Format | None, source: Source, options: ReadOptions | None) -> bool:
+    """Says whether a file met in a folder, of this format as far as it is known, should have been a log."""
+    if isinstance(error, TooLargeError):
+        return _begins_as_log(source, options)
+    return isinstance(error, UnreadableError) or (found is not None and not isinstance(error, NoCurvesError))
+
+
+def _begins_as_log(source: Source, options: ReadOptions | None) -> bool:
+    """Says whether a file that is too large begins as a log does, sound or damaged, and is no data set or the like."""
+    try:
+        beginning = source.beginning(_BEGINNING_BYTES)
+    except OSError:
+        return True
+    return beginning.size() < source.size() and any(True for _ in runs_or_failure(beginning, options))
 
 
 def runs_of_copy(source: Source, copy: Source | OSError, options: ReadOptions | None = None) -> list[Run | ReadFailure]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import IO, Final
 
 from curveclinic.errors import LogError
-from curveclinic.readers.source import HEAD_BYTES, MAX_BYTES, Source
+from curveclinic.readers.source import HEAD_BYTES, MAX_BYTES, Source, TooLargeError
 
 SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
 """What tools put behind the name of a file they compress."""
@@ -81,7 +81,7 @@ def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool]) -> 
         is_known: whether the first bytes of what is inside are those of a log; of anything else no more is unpacked.
 
     Raises:
-        LogError: what is inside is no log, or too long to hold in memory.
+        LogError: what is inside is no log; a TooLargeError if it is too long to hold in memory.
     """
     kind = _kind(head)
     if kind is None:
@@ -91,7 +91,7 @@ def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool]) -> 
         raise LogError(f"{source.path}: found {_what(inside)}, compressed by {kind}, expected one log; unpack it first")
     data, damage = _read_source(kind, source, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise LogError(
+        raise TooLargeError(
             f"{source.path}: more than {MAX_BYTES / 2**20:.0f} MB of log, compressed by {kind}; unpack it first"
         )
     note = f"the data compressed by {kind} are cut off or damaged: what comes before is read" if damage else ""

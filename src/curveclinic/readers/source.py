@@ -33,6 +33,10 @@ class NoCurvesError(LogError):
     """The file is sound but no log: said so if the user named it, passed over if it was met in a folder."""
 
 
+class TooLargeError(LogError):
+    """More than may be held in memory: told where its beginning is that of a log."""
+
+
 SUMMARY_FOUND = "found one row a run, which is a summary; expected a row a step"
 """Why a table of results is no log."""
 
@@ -93,6 +97,17 @@ class Source:
         with open(self.path, "rb", buffering=0) as file:
             return file.read(min(HEAD_BYTES, os.fstat(file.fileno()).st_size))
 
+    def beginning(self, most: int) -> Source:
+        """Returns a source of no more than its first bytes.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if self.held is not None:
+            return replace(self, data=self.held[:most], known=None)
+        with open(self.path, "rb") as file:
+            return replace(self, data=file.read(most))
+
     def ends_with(self, tail: bytes) -> bool:
         """Says whether these are its last bytes."""
         held = self.held
@@ -113,10 +128,10 @@ class Source:
         """Returns all bytes.
 
         Raises:
-            LogError: there are too many to hold in memory.
+            TooLargeError: there are too many to hold in memory.
         """
         if self.size() > MAX_BYTES:
-            raise LogError(
+            raise TooLargeError(
                 f"{self.path}: {self.size() / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB "
                 "in this format; keep fewer points or convert it to Parquet"
             )
