@@ -26,11 +26,12 @@ from curveclinic.intake.grid import axis_of_rows, flatten, grid_from_rows, witho
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import points_held, rows_held
+from curveclinic.intake.own_steps import own_steps
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key, counts_on, in_order
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
-from curveclinic.points import Points, as_points, has_steps, index_of, without_index
+from curveclinic.points import FloatArray, Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes, is_sound_axis
 
 _EXPECTED = (
@@ -277,9 +278,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     single: list[InputError] = []
     notes: list[str] = []
     series = [(raw, value) for raw, value in _series(data) if raw not in RUN_COLUMNS]
-    axis_name, axis = _shared_axis(data, series) if options.step is None else ("", None)
+    axis_name, axis, own = "", None, dict[str, FloatArray]()
+    if options.step is None:
+        axis_name, axis = _shared_axis(data, series)
+        own, held = own_steps(dict(series))
+        series = [(raw, value) for raw, value in series if raw not in held and not axis_key(raw)]
     used = axis is None
-    series = [(raw, value) for raw, value in series if not axis_key(raw)] if options.step is None else series
     for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
             steps, values = as_points(raw, value)
@@ -293,11 +297,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
             elif known.quantity:
                 notes.append(f"left out {error}")
             continue
-        if steps is None and axis is not None and len(axis) == len(values):
-            steps, used = axis, True
-        elif steps is not None and axis is not None and not _has_steps(value):
-            used = True
-            steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
+        at = own.get(raw, axis)
+        if steps is None and at is not None and len(at) == len(values):
+            steps, used = at, used or at is axis
+        elif steps is not None and at is not None and not _has_steps(value):
+            steps = at[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(at) else steps
+            used = used or at is axis
         table[raw] = (steps, values)
     if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]
