@@ -77,8 +77,8 @@ def runs_from(
     if _is_log(items):
         runs, single = _from_rows(items, options)
         return list(runs), single
-    if any(map(np.isscalar, items)) and all(np.isscalar(item) or item is None for item in items):
-        raise InputError(f"found a list of numbers; {_NAMELESS}")
+    if _are_numbers(items):
+        raise InputError(_refusal(items))
     return [_listed(item, options) for item in items], False
 
 
@@ -88,8 +88,17 @@ def check_options(num_classes: Any, metric_goal: Any) -> None:
     check_num_classes(num_classes)
 
 
+def _are_numbers(items: Any) -> bool:
+    """Whether they are a list of numbers, or of numbers and gaps."""
+    if not isinstance(items, (list, tuple)) or all(item is None for item in items):
+        return False
+    return all(item is None or (np.isscalar(item) and not isinstance(item, (str, bytes))) for item in items)
+
+
 def _refusal(data: Any) -> str:
     found = type(data).__name__
+    if _are_numbers(data):
+        return f"found a {found} of numbers; {_NAMELESS}"
     if found == "Series" or getattr(data, "ndim", 0) == 1:
         return f"found {found} of numbers; {_NAMELESS}"
     if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
@@ -123,12 +132,22 @@ def _is_log(data: Any) -> bool:
     """
     if not isinstance(data, (list, tuple)) or not all(isinstance(row, Mapping) for row in data) or not any(data):
         return False
+    if _holds_curve(next(filter(None, data))):
+        return False
     cells = [cell for row in data for cell in flatten(row)]
     if all(_is_scalar(value) for _, value in cells):
         return True
     losses = [value for name, value in cells if parse(str(name)).is_loss]
     numbers = [value for value in losses if value is not None]
     return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
+
+
+def _holds_curve(row: Mapping[str, Any]) -> bool:
+    """Whether a mapping holds a loss, or rows, by step, and is at no step itself: it is a run, no row of one."""
+    if not any(map(_is_mapping, row.values())) or any(axis_key(k) and not _is_mapping(v) for k, v in row.items()):
+        return False
+    losses = (value for name, value in _series(row) if parse(name).may_be_loss)
+    return rows_held(row) is not None or any(isinstance(v, tuple) and isinstance(v[0], list) for v in losses)
 
 
 def _is_scalar(value: Any) -> bool:
