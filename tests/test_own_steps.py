@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -47,6 +48,18 @@ def test_steps_of_one_side_are_its_own_by_every_door(train, val, tmp_path):
 def test_sides_that_keep_their_steps_beside_their_loss():
     run = one({"train": {"step": TRAIN_STEPS, "loss": TRAIN}, "val": {"step": VAL_STEPS, "loss": VAL}})
     assert (steps(run), steps(run, "val_loss")) == (TRAIN_STEPS, VAL_STEPS)
+
+
+@pytest.mark.parametrize("kind", [list, pd.DataFrame, pl.DataFrame, pa.Table.from_pylist])
+def test_rows_and_tables_of_each_side_are_its_series(kind, tmp_path):
+    train = [{"step": step, "loss": loss, "acc": 0.5} for step, loss in zip(TRAIN_STEPS, TRAIN, strict=True)]
+    val = [{"step": step, "loss": loss} for step, loss in zip(VAL_STEPS, VAL, strict=True)]
+    (tmp_path / "log.json").write_text(json.dumps({"train": train, "val": val}))
+    for data in ({"train": kind(train), "val": kind(val)}, *read_file(tmp_path / "log.json")):
+        run = one(data)
+        assert (values(run), values(run, "val_loss")) == (TRAIN, VAL)
+        assert (steps(run), steps(run, "val_loss")) == (TRAIN_STEPS, VAL_STEPS)
+        assert list(run.channels) == ["train_loss", "val_loss", "train_metric"]
 
 
 def test_gaps_keep_their_place_among_the_steps_of_their_side():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -334,12 +335,13 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
     """Yields (name, values) of a mapping that may be nested.
 
     A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
-    series each; Sacred has "timestamps" there, too.
+    series each; Sacred has "timestamps" there, too. Rows or a table of a side hold series: {"val": [{"loss": 0.5}]}.
     """
     for key, value in data.items():
         name = f"{prefix}{key}"
         if not _is_mapping(value):
-            yield name, value
+            columns = _columns_of_side(name, value)
+            yield from _series(columns, f"{name}/") if columns else ((name, value),)
         elif (points := points_held(value)) is not None:
             yield name, points
         elif set(value) <= {"step", "steps", "value", "values", "timestamps"} and {"value", "values"} & set(value):
@@ -348,6 +350,18 @@ def _series(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield name, values if steps is None else (steps, values)
         else:
             yield from _series(value, f"{name}/")
+
+
+def _columns_of_side(name: str, value: Any) -> Mapping[str, Any]:
+    """The columns of rows or of a table that are called as a side of the data; none of anything else."""
+    if not isinstance(value, list) and not _is_table(value):
+        return {}
+    known = parse(name)
+    if not known.split or known.quantity:
+        return {}
+    if not isinstance(value, list):
+        return {str(column): value[column] for column in getattr(value, "column_names", None) or value.columns}
+    return {key: [row.get(key) for row in value] for key in dict.fromkeys(chain(*value))} if _is_log(value) else {}
 
 
 def _on_one_index(series: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
