@@ -442,3 +442,28 @@ def test_the_scores_of_an_early_stopped_network_are_its_metric():
     (run,), _ = runs_from({"loss_curve_": FALLING, "validation_scores_": 1 - np.array(FALLING) / 9})
     assert list(run.channels) == ["train_loss", "val_metric"]
     assert run.metric_goal == "max"
+
+
+def test_a_list_of_numbers_or_of_names_of_files_in_the_place_of_a_run_is_told_so():
+    (numbers, path), single = runs_from([FALLING.tolist(), "log.csv"])
+    assert not single
+    assert str(numbers) == "found a list of numbers; say what they are: {'train_loss': [...]}"
+    assert str(path).endswith("read a log file with curveclinic.readers.read_file(path)")
+    (path,), _ = runs_from(["log.csv"])
+    assert "read_file" in str(path)
+
+
+@pytest.mark.parametrize("orient", ["dict", "index", "list", "records"])
+@pytest.mark.parametrize("named", [False, True], ids=["counted", "with its epochs"])
+def test_tables_of_pandas_as_mappings_in_a_list_are_a_run_each(orient, named):
+    table = pd.DataFrame({"train_loss": FALLING, "val_loss": FALLING})
+    table = table.rename_axis("epoch").reset_index() if named else table
+    runs, single = runs_from([table.to_dict(orient)] * 6)
+    assert (single, len(runs)) == (False, 6)
+    assert all(values(run) == values(run, "val_loss") == list(FALLING) for run in runs)
+
+
+def test_values_by_class_in_a_row_are_no_run():
+    val = {"loss": 1.0, "recall": {0: 0.5, 1: 0.6}}
+    rows = [{"epoch": k, "loss": {"0": 2 - k / 8, "1": 1.0}, "val": val} for k in range(9)]
+    assert values(one(rows)) == [3 - k / 8 for k in range(9)]

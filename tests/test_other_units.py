@@ -179,3 +179,19 @@ def test_an_epoch_without_a_norm_hides_no_nan_at_the_step_of_its_number():
     losses[1], norms[19] = 0.0, np.nan
     run = one({"train_loss": (STEPS, losses), "grad_norm": (AXES[N_EPOCHS], norms)})
     assert np.isfinite(run.channels["train_loss"].values).all()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_epochs_beside_train_losses_that_only_count_are_spread_by_every_door(first):
+    epochs = np.arange(first, first + 40.0)
+    losses = {"train_loss": LOSSES[N_STEPS], "val_loss": LOSSES[N_EPOCHS]}
+    run = one({"train_loss": losses["train_loss"], "val_loss": (epochs, losses["val_loss"])})
+    np.testing.assert_allclose(steps(run, "val_loss"), 100 * np.arange(1, 41))
+    assert run.notes == (SPREAD.format("val_loss"),)
+    table = pa.table({name: [values] for name, values in losses.items()} | {"val_loss_steps": [epochs]})
+    assert score_table(table)["message"].to_pylist() == list(run.notes)
+
+
+def test_train_losses_that_only_count_lie_on_steps_that_reach_further():
+    run = one({"train_loss": LOSSES[N_EPOCHS], "val_loss": (100 * np.arange(1, 41), LOSSES[N_EPOCHS])})
+    assert steps(run) == steps(run, "val_loss") == list(range(100, 4001, 100))

@@ -1,5 +1,6 @@
 import builtins
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -53,6 +54,11 @@ def test_any_curve_can_be_drawn(values):
     channels = {"train_loss": values, "lr": [0.0, 0.0], "grad_norm": values}
     figure = draw(plot_diagnosis(diagnosis(Run.from_arrays(channels), finding(onset=1.0))))
     assert len(figure.axes) == (3 if values else 2)
+
+
+def test_a_notebook_that_has_not_drawn_yet_shows_the_picture():
+    figure = pickle.loads(pickle.dumps(diagnosis(overfit_run(), finding()).plot()))
+    assert figure._repr_png_().startswith(b"\x89PNG")
 
 
 def test_hostile_name_is_no_mathematics():

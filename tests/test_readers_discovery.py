@@ -471,3 +471,9 @@ def test_what_a_training_left_empty_or_damaged_is_a_failure(tree):
         "!logs/d/begun.txt: no numbers in 0 rows; expected columns such as 'step', 'train_loss', 'val_loss'",
         "!logs/run-2024-y/run-y.wandb: the file is empty",
     ]
+
+
+def test_a_single_path_is_no_list_of_its_letters(tree, tmp_path):
+    tree({"runs/a.csv": CSV, "runs/b.csv": CSV, "r": "", "u": "", "n": "", "s": ""})
+    for path in ("runs", tmp_path / "runs", ["runs"]):
+        assert [item.run_id for item in read_runs(path)] == ["a.csv", "b.csv"]

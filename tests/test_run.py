@@ -137,6 +137,9 @@ def test_a_column_of_a_matrix_is_one_dimension_and_rows_of_pairs_get_advice():
         Run.from_arrays({"train_loss": [(1, 2.0), (2, 1.0), (3, 0.5)]})
     with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension$"):
         Run.from_arrays({"train_loss": np.zeros((3, 4))})
+    for ragged in ([[2.0, 1.0, 0.5], [2.0]], [np.ones(2), np.ones(3)], [2.0, np.ones(3)]):
+        with pytest.raises(InputError, match=r"found a \w+ of [23] among the values, expected a number$"):
+            Run.from_arrays({"train_loss": ragged})
 
 
 def test_torch_tensors_that_belong_to_a_graph_are_read():

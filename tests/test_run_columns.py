@@ -8,12 +8,13 @@ import pytest
 from door_cases import FALLING, values
 
 from curveclinic.intake.door import runs_from
+from curveclinic.readers import read_file
 
 GOING_ON = {"epoch": range(60), "loss": FALLING, "val_loss": FALLING}
 
 
 @pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table, lambda c: pd.DataFrame(c).to_dict("records")])
-@pytest.mark.parametrize("name", ["model", "trial", "seed"])
+@pytest.mark.parametrize("name", ["model", "trial", "seed", "Config", "optimizer", "experiment_name"])
 @pytest.mark.parametrize(
     "cells",
     [
@@ -36,6 +37,23 @@ def test_what_changes_while_steps_go_on_is_one_run(kind, name, cells):
 def test_without_steps_only_folds_and_seeds_tell_runs_apart(name, n_runs, counted):
     cells = {"loss": FALLING, **counted, name: [0] * 30 + [1] * 30}
     assert len(runs_from(pd.DataFrame(cells))[0]) == n_runs
+
+
+@pytest.mark.parametrize(
+    "name", ["Fold", "Run", "Run ID", "seed_id", "Model Name", "fold-idx", "exp", "experiment", "config", "Optimizer"]
+)
+def test_columns_that_tell_runs_are_known_in_any_spelling_by_every_door(name, tmp_path):
+    rows = [{"Epoch": e, "Train Loss": FALLING[e] + k, name: f"r{k}"} for k in (0, 1) for e in range(9)]
+    frame = pd.DataFrame(rows)
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    frame.assign(**{name: [0] * 9 + [1] * 9}).to_csv(tmp_path / "numbered.csv", index=False)
+    indexed = frame.set_index([name, "Epoch"])
+    for data in (rows, frame, pl.DataFrame(rows), pa.Table.from_pylist(rows), indexed):
+        runs, single = runs_from(data)
+        assert (single, [run.run_id for run in runs]) == (False, ["r0", "r1"])
+        assert [values(run)[0] for run in runs] == [FALLING[0], FALLING[0] + 1]
+    for file in ("log.csv", "numbered.csv"):
+        assert [values(run)[0] for run in read_file(tmp_path / file)] == [FALLING[0], FALLING[0] + 1]
 
 
 @pytest.mark.parametrize("names", [("seed", "model"), ("fold", "seed"), ("fold", "trial")])

@@ -26,6 +26,8 @@ reveal_type(predict_pathology([{"train_loss": ([1, 2], losses), "val_loss": loss
 reveal_type(predict_pathology(run for run in read_file("log.csv")))
 reveal_type(predict_pathology(rows))
 reveal_type(predict_pathology([{"loss": 1, "step": 1}]))
+logged: list[dict[str, float | None]] = [{"loss": 1.0, "val_loss": None}]
+reveal_type(predict_pathology(logged))
 something: object = losses
 reveal_type(predict_pathology(something))
 reveal_type(suggest_lr(np.ones(3), losses))
@@ -35,7 +37,7 @@ reveal_type(check_initial_loss(np.ones(())[()], num_classes=10))
 """
 ONE, MANY = "curveclinic.diagnosis.Diagnosis", "list[curveclinic.diagnosis.Diagnosis]"
 CHECKS = [*["curveclinic.checks.lr_range.LrRangeTest"] * 2, *["curveclinic.checks.initial_loss.InitialLoss"] * 2]
-REVEALED = [ONE, ONE, *[MANY] * 5, ONE, ONE, f"{ONE} | {MANY}", *CHECKS]
+REVEALED = [ONE, ONE, *[MANY] * 5, *[ONE] * 3, f"{ONE} | {MANY}", *CHECKS]
 
 
 def test_one_run_gives_one_diagnosis_and_a_list_a_list(tmp_path):

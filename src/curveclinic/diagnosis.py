@@ -137,7 +137,10 @@ class Diagnosis:
         }
 
     def plot(self) -> Figure:
-        """Draws the curves with every finding's span shaded; needs the `plot` extra."""
+        """Returns a figure of the curves with every finding's span shaded; needs the `plot` extra.
+
+        A notebook shows it; `.savefig(path)` writes it. It is none of pyplot's: `.show()` does not work.
+        """
         from curveclinic.report.plot import plot_diagnosis
 
         return plot_diagnosis(self)

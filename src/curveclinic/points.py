@@ -246,4 +246,7 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value.strip().removesuffix("%") if isinstance(value, str) else value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
+        if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0:
+            found = f"{type(value).__name__} of {len(value)}"
+            raise InputError(f"{name}: found a {found} among the values, expected a number") from None
         raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None

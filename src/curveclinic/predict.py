@@ -42,7 +42,7 @@ Channel = Sequence[float] | npt.NDArray[Any] | tuple[Any, Any]
 
 @overload
 def predict_pathology(
-    curves: Run | Mapping[str, Any] | Sequence[Mapping[str, float]],
+    curves: Run | Mapping[str, Any] | Sequence[Mapping[str, float | None]],
     *,
     num_classes: int | None = None,
     metric_goal: MetricGoal | None = None,

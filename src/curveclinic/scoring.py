@@ -58,10 +58,10 @@ def score_table(
 
     Args:
         table: a pyarrow Table or RecordBatch whose list columns are channels (`train_loss`, `val_loss`, ..., or any
-            name of the alias table), each with its steps beside it (`train_loss_steps`) or one list of steps for all
-            (`step`). A null list is a channel that was not logged, a null in a list a missing point. Optional:
-            `run_id`, `path` and `format`, which the rows repeat, and what `Run` knows: `num_classes`, `metric_goal`,
-            `notes` (a list).
+            name of the alias table), each with its steps beside it (`train_loss_steps`) or one list of steps for a
+            side (`val_step`) or for all (`step`). A null list is a channel that was not logged, a null in a list a
+            missing point. Optional: `run_id`, `path` and `format`, which the rows repeat, and what `Run` knows:
+            `num_classes`, `metric_goal`, `notes` (a list).
         num_classes, metric_goal: as in `predict_pathology`.
         severities: whether to add the column `severities`, one for each of `labels` but "healthy".
         fast: whether the int8 network judges instead of the float one: about a third of its time is saved, and about

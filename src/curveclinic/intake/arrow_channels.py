@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from curveclinic.intake.arrow_series import NumberLists, RawSeries, rows_of
 from curveclinic.intake.choosing import choose
-from curveclinic.intake.list_tables import axes_of, is_axis_of, shared_axes
 from curveclinic.intake.naming import Name, parse
 from curveclinic.intake.other_units import AXIS, OTHER_UNITS
+from curveclinic.intake.own_steps import axes_among
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.labels import CHANNELS, MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
@@ -38,10 +38,9 @@ class Found:
     @classmethod
     def of(cls, lists: Mapping[str, NumberLists], n: int) -> Found:
         """Returns the series of list columns; those that are the axis of another are none."""
-        shared = shared_axes(lists)
-        names = [name for name in lists if name not in shared and not is_axis_of(name, set(lists))]
-        axes = {name: [lists[axis] for axis in axes_of(name, shared) if axis in lists] for name in names}
-        series = {name: RawSeries.of(lists[name], axes[name]) for name in names}
+        axes = axes_among(tuple(sorted(lists)))
+        names = [name for name in lists if name not in axes.names]
+        series = {name: RawSeries.of(lists[name], [lists[axis] for axis in axes.of(name)]) for name in names}
         sizes = [np.minimum(one.points.lengths, 2).astype(np.int8) for one in series.values()]
         return cls(series, np.stack(sizes, axis=1) if sizes else np.zeros((n, 0), dtype=np.int8))
 

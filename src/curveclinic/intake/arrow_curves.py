@@ -19,9 +19,9 @@ from curveclinic.intake.arrow_channels import Choices, Found, batch_of, empty_ba
 from curveclinic.intake.arrow_series import NumberLists, is_index, kinds_of, lists_of
 from curveclinic.intake.assemble import IN_MEMORY, Origin, ReadOptions, attempt, attempt_run
 from curveclinic.intake.columns import columns_of
-from curveclinic.intake.list_tables import is_axis_of, is_run_per_row, key_of, row_table
+from curveclinic.intake.list_tables import is_run_per_row, key_of, row_table
 from curveclinic.intake.naming import parse
-from curveclinic.intake.step_names import is_log_axis
+from curveclinic.intake.own_steps import axes_among
 from curveclinic.labels import MetricGoal, RunKind
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 from curveclinic.run import Run
@@ -100,7 +100,7 @@ def read_curves(table: pa.Table, options: ReadOptions, *, first: int = 0) -> Rea
 def _is_read(name: str, lists: set[str]) -> bool:
     """Whether a list column can be a channel or the steps of one, or tells what the others are."""
     known = parse(name)
-    return known.is_told or known.may_be_loss or is_log_axis(name) or is_axis_of(name, lists)
+    return known.is_told or known.may_be_loss or name in axes_among(tuple(sorted(lists))).names
 
 
 def _taken(curves: Curves, rows: IntArray) -> Curves:

@@ -27,10 +27,9 @@ from curveclinic.intake.joined import unfilled
 from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import parse
 from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
-from curveclinic.intake.run_columns import RUN_COLUMNS, runs_told
+from curveclinic.intake.run_columns import runs_told, telling
 from curveclinic.intake.sides import named_by_side, sides_in
 from curveclinic.intake.step_names import axis_key
-from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.intake.worded_steps import words_among
 from curveclinic.phrases import counted
 from curveclinic.points import IntArray
@@ -59,10 +58,12 @@ def grid_from_frame(frame: Any) -> Grid:
     if results:
         points = grid_from_frame(_taken(frame, np.delete(every, list(results))))
         return replace(points, notes=(*said, *points.notes))
-    texts = {name: _texts(cells[name]) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
+    tellers = telling(tuple(cells))
+    texts = {key: _texts(cells[name]) for key, name in tellers.items()}
     is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
     axis, steps = row_steps(Grid(columns, n_rows), None)
-    told, run_of, run_names = runs_told(texts, axis, steps)
+    keys, run_of, run_names = runs_told(texts, axis, steps)
+    told = [tellers[key] for key in keys]
     parts, n_parts = run_of, len(run_names)
     if run_of is None and is_pandas and n_rows:
         parts = runs_below(frame.index, axis, steps)

@@ -24,15 +24,16 @@ from curveclinic.intake.assemble import (
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import flatten, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
-from curveclinic.intake.mapping_axes import brings_steps, own_axes, shared_axis
+from curveclinic.intake.mapping_axes import brings_steps, shared_axis
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.nested import is_mapping, series_in
+from curveclinic.intake.nested import is_mapping, is_table, series_in
 from curveclinic.intake.orientations import rows_held
+from curveclinic.intake.own_steps import own_steps
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
-from curveclinic.points import Points, as_points, has_steps, index_of, without_index
+from curveclinic.points import FloatArray, Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes
 
 _EXPECTED = (
@@ -42,7 +43,6 @@ _EXPECTED = (
 _NAMELESS = "say what they are: {'train_loss': [...]}"
 _BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
 _NOWHERE = Origin(advice=IN_MEMORY)
-_TABLES = ("pandas", "polars", "pyarrow")
 
 
 def runs_from(
@@ -78,8 +78,8 @@ def runs_from(
     if _is_log(items):
         runs, single = _from_rows(items, options)
         return list(runs), single
-    if any(map(np.isscalar, items)) and all(np.isscalar(item) or item is None for item in items):
-        raise InputError(f"found a list of numbers; {_NAMELESS}")
+    if _are_numbers(items):
+        raise InputError(_refusal(items))
     return [_listed(item, options) for item in items], False
 
 
@@ -89,8 +89,17 @@ def check_options(num_classes: Any, metric_goal: Any) -> None:
     check_num_classes(num_classes)
 
 
+def _are_numbers(items: Any) -> bool:
+    """Whether they are a list of numbers, or of numbers and gaps."""
+    if not isinstance(items, (list, tuple)) or all(item is None for item in items):
+        return False
+    return all(item is None or (np.isscalar(item) and not isinstance(item, (str, bytes))) for item in items)
+
+
 def _refusal(data: Any) -> str:
     found = type(data).__name__
+    if _are_numbers(data):
+        return f"found a {found} of numbers; {_NAMELESS}"
     if found == "Series" or getattr(data, "ndim", 0) == 1:
         return f"found {found} of numbers; {_NAMELESS}"
     if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
@@ -101,7 +110,7 @@ def _refusal(data: Any) -> str:
 
 
 def _is_one(data: Any) -> bool:
-    if isinstance(data, (Run, Mapping)) or _is_table(data):
+    if isinstance(data, (Run, Mapping)) or is_table(data):
         return True
     return isinstance(getattr(data, "history", None), Mapping) or _log_rows(data) is not None
 
@@ -112,11 +121,6 @@ def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
     return rows if rows is not None and _is_log(rows) else None
 
 
-def _is_table(data: Any) -> bool:
-    names = ("DataFrame", "Table", "RecordBatch")
-    return type(data).__module__.partition(".")[0] in _TABLES and type(data).__name__ in names
-
-
 def _is_log(data: Any) -> bool:
     """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`.
 
@@ -124,12 +128,22 @@ def _is_log(data: Any) -> bool:
     """
     if not isinstance(data, (list, tuple)) or not all(isinstance(row, Mapping) for row in data) or not any(data):
         return False
+    if _holds_curve(next(filter(None, data))):
+        return False
     cells = [cell for row in data for cell in flatten(row)]
     if all(_is_scalar(value) for _, value in cells):
         return True
     losses = [value for name, value in cells if parse(str(name)).is_loss]
     numbers = [value for value in losses if value is not None]
     return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
+
+
+def _holds_curve(row: Mapping[str, Any]) -> bool:
+    """Whether a mapping holds a loss, or rows, by step, and is at no step itself: it is a run, no row of one."""
+    if not any(map(is_mapping, row.values())) or any(axis_key(k) and not is_mapping(v) for k, v in row.items()):
+        return False
+    losses = (value for name, value in series_in(row) if parse(name).may_be_loss)
+    return rows_held(row) is not None or any(isinstance(v, tuple) and isinstance(v[0], list) for v in losses)
 
 
 def _is_scalar(value: Any) -> bool:
@@ -157,7 +171,7 @@ def _listed(item: Any, options: ReadOptions) -> Run | InputError:
 def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
     if isinstance(data, Run):
         return [_completed(data, options)], True
-    if _is_table(data):
+    if is_table(data):
         return _from_frame(data, options)
     rows = _log_rows(data)
     if rows is not None:
@@ -174,7 +188,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
     try:
         return [run_from_mapping(data, options, _NOWHERE)], True
     except InputError:
-        tables = [str(name) for name, value in data.items() if _is_table(value) or _is_log(value)]
+        tables = [str(name) for name, value in data.items() if is_table(value) or _is_log(value)]
         if not tables or any(parse(name).split or parse(name).quantity == "loss" for name in tables):
             raise
         raise InputError(_BY_NAME.format(quoted(tables))) from None
@@ -274,11 +288,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     single: list[InputError] = []
     notes: list[str] = []
     series = [(raw, value) for raw, value in series_in(data) if raw not in RUN_COLUMNS]
-    axis_name, axis = shared_axis(data, series) if options.step is None else ("", None)
-    used = axis is None
-    owned, axes = own_axes(series, axis) if options.step is None else ({}, frozenset())
+    axis_name, axis, own = "", None, dict[str, FloatArray]()
     if options.step is None:
-        series = [(raw, value) for raw, value in series if not axis_key(raw) and raw not in axes]
+        axis_name, axis = shared_axis(data, series)
+        own, held = own_steps(dict(series))
+        series = [(raw, value) for raw, value in series if raw not in held and not axis_key(raw)]
+    used = axis is None
     for raw, value in _on_one_index(series) if used else ((raw, without_index(value)) for raw, value in series):
         try:
             steps, values = as_points(raw, value)
@@ -292,14 +307,12 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
             elif known.quantity:
                 notes.append(f"left out {error}")
             continue
-        own = owned.get(raw)
-        if steps is None and own is not None and len(own) == len(values):
-            steps = own
-        elif steps is None and axis is not None and len(axis) == len(values):
-            steps, used = axis, True
-        elif steps is not None and axis is not None and not brings_steps(value):
-            used = True
-            steps = axis[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(axis) else steps
+        at = own.get(raw, axis)
+        if steps is None and at is not None and len(at) == len(values):
+            steps, used = at, used or at is axis
+        elif steps is not None and at is not None and not brings_steps(value):
+            steps = at[steps.astype(np.int64) - 1] if steps.max(initial=0) <= len(at) else steps
+            used = used or at is axis
         table[raw] = (steps, values)
     if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]

@@ -20,7 +20,7 @@ from curveclinic.intake.naming import called, parse, quoted
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
-from curveclinic.intake.run_columns import RUN_COLUMNS, numbered, runs_told
+from curveclinic.intake.run_columns import numbered, runs_told, telling
 from curveclinic.intake.sides import is_side_column, named_by_side, sides_in
 from curveclinic.intake.step_names import (
     COARSE,
@@ -32,7 +32,7 @@ from curveclinic.intake.step_names import (
     in_order,
     is_log_axis,
 )
-from curveclinic.intake.vocabulary import REPETITIONS, Rank
+from curveclinic.intake.vocabulary import Rank
 from curveclinic.intake.worded_steps import results_note, rows_of_results, words_among
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
@@ -105,8 +105,10 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     if results:
         points = grid_from_rows([row for place, row in enumerate(rows) if place not in results])
         return replace(points, notes=(*said, *points.notes))
-    texts = {name: _texts(cells[name], len(rows)) for name in (*RUN_COLUMNS, *REPETITIONS) if name in cells}
-    told, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
+    tellers = telling(tuple(cells))
+    texts = {key: _texts(cells[name], len(rows)) for key, name in tellers.items()}
+    keys, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
+    told = [tellers[key] for key in keys]
     columns = {name: column for name, column in columns.items() if name not in told}
     labels = {name: _texts(cells[name], len(rows)) for name in labels_in(cells, columns)}
     sides = {name: _texts(cells[name], len(rows)) for name in sides_in(cells, columns)}

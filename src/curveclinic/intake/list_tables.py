@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +14,9 @@ from curveclinic.intake.assemble import attempt
 from curveclinic.intake.columns import columns_of
 from curveclinic.intake.grid import axis_of_rows, without_gaps
 from curveclinic.intake.naming import parse
+from curveclinic.intake.own_steps import axes_among
 from curveclinic.intake.run_columns import ID_COLUMNS
-from curveclinic.intake.step_names import in_order, is_counter, is_log_axis
+from curveclinic.intake.step_names import is_counter, is_log_axis
 from curveclinic.points import Points, as_points
 from curveclinic.run import is_sound_axis
 
@@ -63,16 +64,16 @@ def row_table(
     Raises:
         InputError: a list that may be a channel has more or fewer values than steps.
     """
-    shared = shared_axes(lists) if step is None else []
+    known_axes = axes_among(tuple(sorted(lists)), alone=step is not None)
     table: dict[str, Points] = {}
     axes: dict[str, Any] = {}
     fitting: set[str] = set()
     unfit: dict[str, str] = {}
     for name in cells:
         value = cells[name][row] if name in lists else None
-        if value is None or isinstance(value, float) or name in shared or is_axis_of(name, lists):
+        if value is None or isinstance(value, float) or name in known_axes.names:
             continue
-        key = next((key for key in axes_of(name, shared) if key in lists and _is_there(cells[key][row])), None)
+        key = next((key for key in known_axes.of(name) if _is_there(cells[key][row])), None)
         if key is not None and key not in axes:
             axes[key] = _steps(key, cells, lists, row)
         axis: Any = None if key is None else axes[key]
@@ -83,7 +84,7 @@ def row_table(
             else:
                 table[name] = as_points(name, value)
                 known = parse(name)
-                if (known.is_told or known.may_be_loss) and (key not in shared or is_counter(key)):
+                if (known.is_told or known.may_be_loss) and (key not in known_axes.shared or is_counter(key)):
                     unfit.setdefault(key, f"{name}: {len(axis)} steps ({key}) but {len(value)} values")
     wrong = [reason for key, reason in unfit.items() if key not in fitting]
     if wrong:
@@ -99,21 +100,6 @@ def _steps(key: str, cells: Mapping[str, npt.NDArray[Any]], lists: set[str], row
         return given
     name, steps = axis_of_rows(((name, cells[name][row]) for name in cells if name in lists), len(counts))
     return steps if name else given
-
-
-def shared_axes(lists: Iterable[str]) -> list[str]:
-    """Returns the list columns that hold the steps of all others, the finest first; tokens may be those of a text."""
-    return [name for name in in_order(lists) if is_log_axis(name)]
-
-
-def is_axis_of(name: str, lists: set[str]) -> bool:
-    """Whether a list column holds the steps of another."""
-    return any(name in (f"{other}_step", f"{other}_steps", f"{other}/step") for other in lists)
-
-
-def axes_of(name: str, shared: Iterable[str]) -> tuple[str, ...]:
-    """Names of list columns that may hold the steps of another, the best first; `shared` are those of all."""
-    return (f"{name}_step", f"{name}_steps", f"{name}/step", *shared)
 
 
 def _is_there(cell: Any) -> bool:

@@ -13,10 +13,18 @@ from curveclinic.intake.orientations import points_held
 
 _STEPS_AND_VALUES: Final = frozenset(("step", "steps", "value", "values", "timestamp", "timestamps"))
 
+_LIBRARIES: Final = ("pandas", "polars", "pyarrow")
+_TABLES: Final = ("DataFrame", "Table", "RecordBatch")
+
 
 def is_mapping(value: Any) -> bool:
     """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
     return type(value) is not np.ndarray and isinstance(value, Mapping)
+
+
+def is_table(value: Any) -> bool:
+    """Whether it is a table of pandas, polars or pyarrow."""
+    return type(value).__module__.partition(".")[0] in _LIBRARIES and type(value).__name__ in _TABLES
 
 
 def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -24,12 +32,12 @@ def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
     A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
     series each; Sacred has "timestamps" there, too. Rows under the name of a side or of a loss, {"val": [{"epoch": 1,
-    "loss": 0.5}]}, are the series of their columns.
+    "loss": 0.5}]}, are the series of their columns, and so is a table under that of a side.
     """
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if type(value) is list and (columns := _columns_of(name, value)):
-            value = columns
+        columns = _columns_of(name, value) if type(value) is list else _columns_of_side(name, value)
+        value = columns or value
         if not is_mapping(value):
             yield name, value
         elif (points := points_held(value)) is not None:
@@ -51,3 +59,11 @@ def _columns_of(name: str, rows: list[Any]) -> dict[str, list[Any]] | None:
         return None
     cells = [dict(flatten(row)) for row in rows]
     return {key: [own.get(key) for own in cells] for key in dict.fromkeys(key for own in cells for key in own)}
+
+
+def _columns_of_side(name: str, table: Any) -> dict[str, Any]:
+    """The columns of a table that is called as a side of the data; none of anything else."""
+    known = parse(name) if is_table(table) else None
+    if known is None or not known.split or known.quantity:
+        return {}
+    return {str(column): table[column] for column in getattr(table, "column_names", None) or table.columns}

@@ -32,13 +32,17 @@ Curve = tuple[FloatArray, FloatArray]
 
 
 def share_axis(channels: Mapping[str, Points]) -> tuple[dict[str, Points], tuple[str, ...]]:
-    """Brings channels counted in other units onto the axis of the train loss."""
+    """Brings channels counted in other units onto the axis of the train loss.
+
+    A train loss without steps counts its values, but beside steps that reach further: `Run` puts it on those.
+    """
     out, notes = dict(channels), []
-    at, losses = channels.get(AXIS, (None, None))
-    if at is None or losses is None or len(at) < 2:
+    logged, losses = channels.get(AXIS, (None, None))
+    if losses is None or len(losses) < 2:
         return out, ()
+    at = np.arange(1.0, len(losses) + 1.0) if logged is None else logged
     for name, (steps, values) in channels.items():
-        if steps is None or steps is at or len(steps) < 2:
+        if steps is None or steps is logged or len(steps) < 2 or (logged is None and steps.max() > len(losses)):
             continue
         shared = _on_axis(steps, (at, losses))
         if shared is not None:

@@ -8,13 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.intake.run_columns import RUN_COLUMNS
+from curveclinic.intake.run_columns import RUN_COLUMNS, may_tell_run
 from curveclinic.intake.sides import may_tell_side, part_of
 from curveclinic.intake.step_names import axis_key
-from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import BoolArray, FloatArray, IntArray
 
-_KNOWN: Final = frozenset((*RUN_COLUMNS, *REPETITIONS))
 _RUN: Final = RUN_COLUMNS[0]
 STEPS: Final = "index"
 _SIDE: Final = "split"
@@ -39,7 +37,7 @@ def levels(index: Any) -> dict[str, Any]:
         cells = index.get_level_values(level)
         if name is None:
             unnamed.append(cells)
-        elif isinstance(name, str) and (axis_key(name) or name.strip().lower() in _KNOWN or may_tell_side(name)):
+        elif isinstance(name, str) and (axis_key(name) or may_tell_run(name) or may_tell_side(name)):
             out.setdefault(name, cells)
     texts = [cells for cells in unnamed if cells.dtype.kind not in "iufMm" and index.nlevels > 1]
     runs = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,6 +17,9 @@ RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 ID_COLUMNS = (*RUN_COLUMNS, "id")
 """Columns that name the run of a row, where one row is one run."""
 
+_ENDS = ("", "_id", "_idx", "_index", "_name", "_no", "_num", "_number")
+"""What may stand behind the name of a repetition."""
+
 _ROW_COUNTS = ("", "_step", "index", "idx")
 """Axes that may count the rows of a table, whatever runs it holds."""
 
@@ -22,16 +27,40 @@ _MOSTLY = 0.5
 """Share of a run's rows that are behind another run, where the axis starts over for it."""
 
 
+@lru_cache(maxsize=1024)
+def telling(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Returns what may tell the runs of a table apart -> the column called so, such as "fold" -> `Fold ID`.
+
+    In the order in which they count.
+    """
+    spelt: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: name != _spelling(name)):
+        spelt.setdefault(_spelling(name), name)
+    found = {key: spelt[key] for key in RUN_COLUMNS if key in spelt}
+    for key in REPETITIONS:
+        found |= next(({key: spelt[key + end]} for end in _ENDS if key + end in spelt), {})
+    return found
+
+
+def may_tell_run(name: str) -> bool:
+    """Whether a column is named like one that tells the runs of a table apart."""
+    return bool(telling((name,)))
+
+
+def _spelling(name: str) -> str:
+    return re.sub(r"[ .-]", "_", name.strip().lower())
+
+
 def runs_told(
     texts: Mapping[str, Sequence[str]], axis: str, steps: FloatArray
 ) -> tuple[tuple[str, ...], IntArray | None, tuple[str, ...]]:
     """Returns the columns that tell the runs of a table apart, the number of each row's run, and the runs' names.
 
-    A fold tells them where every row has one and they differ; so does a seed, a trial or a model for which the steps
-    start over, else the one run that there is only changes it. Without steps each seed is a run.
+    A fold tells them where every row has one and they differ; so does a seed, a trial, a model or the like for which
+    the steps start over, else the one run that there is only changes it. Without steps each seed is a run.
 
     Args:
-        texts: name -> cells, for the columns that may tell them; "" for a missing cell.
+        texts: see `telling` -> cells of the column; "" for a missing cell.
         axis: name of the column of steps; "" if rows are counted.
         steps: the step of each row.
     """

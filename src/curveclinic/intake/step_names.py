@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.intake.vocabulary import NOISE, SPLITS, tokens
 from curveclinic.points import FloatArray
 
 COUNTERS: Final = (
@@ -78,15 +77,6 @@ def is_log_axis(name: object) -> bool:
 def is_counter(name: object) -> bool:
     """Says whether a column cannot but hold steps."""
     return is_log_axis(name) and axis_key(name) not in AMOUNTS
-
-
-@lru_cache(maxsize=8192)
-def side_of_steps(name: str) -> str:
-    """Returns on which part of the data a series is counted whose name says nothing else: `val_steps`; "" for none."""
-    words = tokens(name)
-    sides = [SPLITS[word] for word in words if word in SPLITS]
-    rest = "_".join(word for word in words if word not in SPLITS and word not in NOISE)
-    return sides[0] if len(sides) == 1 and is_log_axis(rest) else ""
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -56,7 +56,7 @@ SHORT_VALS: Final = ("va", "vl")
 CROSS_VAL: Final = "cv"
 """Validation in Kaldi and WeNet (`cv_loss`), unless other parts of a loss are beside it: also computer vision."""
 
-REPETITIONS: Final = ("fold", "seed", "trial", "model")
+REPETITIONS: Final = ("fold", "seed", "trial", "model", "experiment", "exp", "config", "optimizer")
 """Columns of a table that tell trainings apart where they differ."""
 
 NUMBERED: Final = ("run", "trial", "rep", "repeat", "replicate", "exp", "experiment", "fold", "seed")

@@ -78,14 +78,14 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
 
 
 def read_runs(
-    paths: Iterable[str | os.PathLike[str]], options: ReadOptions | None = None
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], options: ReadOptions | None = None
 ) -> Iterator[Run | ReadFailure]:
-    """Yields every run under files and folders, and what could not be read.
+    """Yields every run under a path or several, files and folders, and what could not be read.
 
     A file met in a folder is passed over if it is no log; a file the user named is not. Of paths that overlap each
     log is read once.
     """
-    names = [os.fspath(path) for path in paths]
+    names = [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
     once = Once(names)
     for name in names:
         n_found = 0

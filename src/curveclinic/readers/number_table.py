@@ -19,14 +19,11 @@ import numpy.typing as npt
 from curveclinic.intake.charts import JOINT, labelled
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Column, Grid, repeated_notes
-from curveclinic.intake.run_columns import RUN_COLUMNS
+from curveclinic.intake.run_columns import may_tell_run
 from curveclinic.intake.sides import is_side_flag
-from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
 
-TELL_RUNS = frozenset((*RUN_COLUMNS, *REPETITIONS))
-"""Columns that may tell runs apart."""
 _TINY = 1 << 12
 """Bytes below which loading pyarrow, once a process, takes longer than there is to gain."""
 _MEDIUM = 1 << 18
@@ -101,7 +98,7 @@ def _header(line: bytes, delimiter_of: Callable[[str], str]) -> _Header | None:
 
 def _tells_rows_apart(name: str) -> bool:
     """Whether numbers in a column may tell of which run or part of the data a row is, which is left to `delimited`."""
-    return name.strip() in TELL_RUNS or is_side_flag(name)
+    return may_tell_run(name) or is_side_flag(name)
 
 
 def column_names(raw: Sequence[str]) -> list[str]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from curveclinic.intake.run_columns import may_tell_run
 from curveclinic.intake.step_names import axis_key
 from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
-from curveclinic.readers.number_table import TELL_RUNS, is_number
+from curveclinic.readers.number_table import is_number
 from curveclinic.readers.thousands import (
     Cells,
     is_grouped,
@@ -42,7 +43,7 @@ def spelt_plainly(
     texts = _texts(columns, names)
     with_commas: dict[str, int] = {}
     for place, cells in texts.items():
-        if names[place] not in TELL_RUNS and any("," in cell for cell in cells if cell):
+        if not may_tell_run(names[place]) and any("," in cell for cell in cells if cell):
             with_commas.setdefault(names[place], place)
     numbers, notes = dict[int, Any](), tuple[str, ...]()
     if with_commas:
@@ -66,7 +67,7 @@ def _texts(columns: Sequence[Any], names: Sequence[str]) -> dict[int, list[str |
     for place, column in enumerate(columns):
         if pa.types.is_string(column.type):
             cells = [None if cell is None else _plain(cell) for cell in column.to_pylist()]
-            has_marks = names[place] not in TELL_RUNS and may_hold_marks(_characters(column))
+            has_marks = not may_tell_run(names[place]) and may_hold_marks(_characters(column))
             texts[place] = without_marks(cells) if has_marks else cells
     return texts
 

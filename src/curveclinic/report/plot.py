@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,12 +56,23 @@ def plot_diagnosis(diagnosis: Diagnosis) -> Figure:
 
 
 def _new_figure(width: float, height: float) -> Figure:
-    """An empty figure, outside pyplot: no global state, nothing to close."""
+    """An empty figure, outside pyplot: no global state, nothing to close.
+
+    It brings its own picture for notebooks: they know how to show a figure only where pyplot has drawn one before.
+    """
     try:
         from matplotlib.figure import Figure as NewFigure
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "Diagnosis.plot()") from error
-    return NewFigure(figsize=(width, height), layout="constrained")
+    figure = NewFigure(figsize=(width, height), layout="constrained")
+    vars(figure)["_repr_png_"] = partial(_png, figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 def _draw_losses(axis: Any, run: Run, diagnosis: Diagnosis) -> None:
