@@ -88,6 +88,7 @@ UNFELT = {
     ("first_leap", 0.35, 0.15),
     ("first_over_near", 0.01, 0.02),
     ("layer_ratio", 0.003, 0.0003),
+    ("near_over_last", 2.6, 1.6),
     ("period_strength", 0.5, 0.3),
     ("t_count", 1.0, 2.0),
 }
