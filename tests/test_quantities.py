@@ -189,11 +189,11 @@ def test_an_empty_batch():
 
 
 def test_runs_of_one_shape_are_measured_together_and_keep_their_rows():
-    short = {k for k in range(300) if k % 3 == 0}
-    curves = [decay(40 if k in short else 60) * (1 + k) for k in range(300)]
+    short = {k for k in range(600) if k % 3 == 0}
+    curves = [decay(40 if k in short else 60) * (1 + k) for k in range(600)]
     batch = Batch.from_runs([Run.from_arrays({"train_loss": curve}) for curve in curves])
     pieces = list(measured(batch))
-    assert set(pieces[0].rows[:100].tolist()) == short
+    assert set(pieces[0].rows[:200].tolist()) == short
     assert [set(piece.batch.channels["train_loss"].lengths.tolist()) for piece in pieces] == [{40, 60}, {60}, {60}]
     for piece in pieces:
         firsts = piece.batch.channels["train_loss"].values[piece.batch.channels["train_loss"].offsets[:-1]]
