@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
+from curveclinic.measuring import quantities
 from curveclinic.measuring.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measuring.measures import cells_of
 from curveclinic.measuring.quantities import measure, measured, places_of, trend_quantities
@@ -200,6 +201,18 @@ def test_runs_of_one_shape_are_measured_together_and_keep_their_rows():
         np.testing.assert_array_equal(firsts, [curves[row][0] for row in piece.rows])
     found = np.concatenate([piece.quantities["first"] for piece in pieces])[places_of(piece.rows for piece in pieces)]
     np.testing.assert_array_equal(found, [curve[0] for curve in curves])
+
+
+def test_few_long_runs_are_measured_together(monkeypatch):
+    monkeypatch.setattr(quantities, "_CHUNK", 20)
+    monkeypatch.setattr(quantities, "_POINTS", 1000)
+    lengths = np.random.default_rng(0).integers(5, 900, 50).tolist()
+    batch = Batch.from_runs([Run.from_arrays({"train_loss": decay(length)}) for length in lengths])
+    pieces = list(measured(batch))
+    assert sorted(np.concatenate([piece.rows for piece in pieces]).tolist()) == list(range(50))
+    sizes = [piece.batch.channels["train_loss"].lengths for piece in pieces]
+    assert all(len(own) <= 20 and own[1:].sum() <= 1000 for own in sizes)
+    assert len(sizes[0]) > len(sizes[-1]) >= 1
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 6, 7, 8, 9, 10], [4, 5, 6, 7], [3, 3, 5], [9, 3, 3, 0], [2], []])
