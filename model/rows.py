@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from curveclinic.kept import kept
+from curveclinic.measuring.smoothing import row_starts
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 
@@ -16,16 +17,6 @@ def row_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
 
     NumPy adds pairwise, so a sum over zero padding would round differently, and a feature that compares with the mean
     (ties are common in logs) would depend on the batch its run is in.
-    """
-    sums: FloatArray = np.add.reduce(cells, axis=1)
-    short = (counts < cells.shape[1]).nonzero()[0]
-    if len(short):
-        sums[short] = _short_sums(cells[short], counts[short])
-    return sums
-
-
-def _short_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
-    """`row_sums` of rows that end before the last column.
 
     `reduceat` starts from a segment's first cell where `sum` starts from zero: hence the zero in front of every row.
     The one behind it is for rows without a column.
@@ -33,10 +24,10 @@ def _short_sums(cells: FloatArray, counts: IntArray) -> FloatArray:
     m, width = cells.shape
     fenced = np.zeros((m, width + 2))
     fenced[:, 1:-1] = cells
-    edges = np.empty(2 * m, dtype=np.int64)
-    edges[::2] = np.arange(0, fenced.size, width + 2)
-    edges[1::2] = edges[::2] + 1 + np.maximum(counts, 0)
-    totals: FloatArray = np.add.reduceat(fenced.ravel(), edges)[::2]
+    edges = np.empty((m, 2), dtype=np.int64)
+    edges[:, :1] = row_starts(m, width + 2)
+    edges[:, 1] = edges[:, 0] + 1 + np.maximum(counts, 0)
+    totals: FloatArray = np.add.reduceat(fenced.ravel(), edges.ravel())[::2]
     return totals
 
 

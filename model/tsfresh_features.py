@@ -30,6 +30,9 @@ Calculator = Callable[..., FloatArray]
 _SLAB_CELLS = 1 << 16
 """Cells worked on at once (512 KiB): temporaries stay in a core's own cache."""
 
+_SPARE_CELLS = 1 << 12
+"""Cells of padding that cost less than working on one more block: about a hundred calls of NumPy."""
+
 _FEW = 8
 """Curves up to which it costs less to work out what is not asked for than to pick those that are asked about."""
 
@@ -265,7 +268,7 @@ def _between_0_and_1(points: Ragged, low: FloatArray, high: FloatArray) -> Ragge
 
 def _slabs(channel: Ragged) -> Iterator[tuple[IntArray, Rows]]:
     """Yields every non-empty run of a normalised channel once, in pieces that fit the cache, with its index."""
-    for block in blocks(channel):
+    for block in blocks(channel, spare=_SPARE_CELLS):
         height = max(1, _SLAB_CELLS // block.values.shape[1])
         for start in range(0, len(block.rows), height):
             part = slice(start, start + height)

@@ -77,6 +77,15 @@ def test_a_command_loads_what_it_needs() -> None:
     assert loaded.isdisjoint({*HEAVY, *others, "sqlite3", "multiprocessing"})
 
 
+def test_a_small_log_is_diagnosed_without_what_is_slow_to_load() -> None:
+    log = ROOT / "examples" / "digits-overfit" / "training_log.csv"
+    diagnose = f"from curveclinic.cli import main; main(['diagnose', {str(log)!r}])"
+    printed = _python(f"import sys; {diagnose}; print('\\n'.join(sys.modules))")
+    assert "overfitting" in printed
+    assert "onnxruntime" in printed.split()
+    assert set(printed.split()).isdisjoint({"pyarrow", "numpy.ma", "urllib.request", "rich.progress", "statistics"})
+
+
 def test_every_module_imports_without_extras() -> None:
     """One interpreter for all of them; a name set to None in sys.modules cannot be imported."""
     code = (

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
+from curveclinic.measuring import quantities
 from curveclinic.measuring.levels import Level, level_of, make_level, raw_pair
 from curveclinic.measuring.measures import cells_of
 from curveclinic.measuring.quantities import measure, measured, places_of, trend_quantities
@@ -189,17 +190,29 @@ def test_an_empty_batch():
 
 
 def test_runs_of_one_shape_are_measured_together_and_keep_their_rows():
-    short = {k for k in range(300) if k % 3 == 0}
-    curves = [decay(40 if k in short else 60) * (1 + k) for k in range(300)]
+    short = {k for k in range(600) if k % 3 == 0}
+    curves = [decay(40 if k in short else 60) * (1 + k) for k in range(600)]
     batch = Batch.from_runs([Run.from_arrays({"train_loss": curve}) for curve in curves])
     pieces = list(measured(batch))
-    assert set(pieces[0].rows[:100].tolist()) == short
+    assert set(pieces[0].rows[:200].tolist()) == short
     assert [set(piece.batch.channels["train_loss"].lengths.tolist()) for piece in pieces] == [{40, 60}, {60}, {60}]
     for piece in pieces:
         firsts = piece.batch.channels["train_loss"].values[piece.batch.channels["train_loss"].offsets[:-1]]
         np.testing.assert_array_equal(firsts, [curves[row][0] for row in piece.rows])
     found = np.concatenate([piece.quantities["first"] for piece in pieces])[places_of(piece.rows for piece in pieces)]
     np.testing.assert_array_equal(found, [curve[0] for curve in curves])
+
+
+def test_few_long_runs_are_measured_together(monkeypatch):
+    monkeypatch.setattr(quantities, "_CHUNK", 20)
+    monkeypatch.setattr(quantities, "_POINTS", 1000)
+    lengths = np.random.default_rng(0).integers(5, 900, 50).tolist()
+    batch = Batch.from_runs([Run.from_arrays({"train_loss": decay(length)}) for length in lengths])
+    pieces = list(measured(batch))
+    assert sorted(np.concatenate([piece.rows for piece in pieces]).tolist()) == list(range(50))
+    sizes = [piece.batch.channels["train_loss"].lengths for piece in pieces]
+    assert all(len(own) <= 20 and own[1:].sum() <= 1000 for own in sizes)
+    assert len(sizes[0]) > len(sizes[-1]) >= 1
 
 
 @pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 6, 7, 8, 9, 10], [4, 5, 6, 7], [3, 3, 5], [9, 3, 3, 0], [2], []])

@@ -148,7 +148,10 @@ def _column(name: str, data: Any) -> Any:
 def _is_plain(source: Any) -> bool:
     """Whether the data can hold numbers only, so that no cell needs a look."""
     if isinstance(source, np.ndarray):
-        return bool(source.dtype != object) and not isinstance(source, np.ma.MaskedArray)
+        # masked arrays are asked about last: NumPy loads them when they are first named
+        return bool(source.dtype != object) and (
+            type(source) is np.ndarray or not isinstance(source, np.ma.MaskedArray)
+        )
     return isinstance(source, (list, tuple)) and _PLAIN.issuperset(map(type, source))
 
 

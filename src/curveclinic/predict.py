@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.judging import Judged, by_importance, judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
-from curveclinic.deciding.logged import logged_step
+from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.low_starts import without_low_start
 from curveclinic.deciding.ranking import by_experience, cause_inputs, rank
 from curveclinic.deciding.rules import why_unchecked
@@ -21,7 +21,7 @@ from curveclinic.deciding.sweeps import sweep_notes
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS, MetricGoal
-from curveclinic.layers import silence_notes, silent_layers
+from curveclinic.layers import layers_of, silence_notes, silent_layers
 from curveclinic.ragged import Batch, IntArray
 from curveclinic.report.evidence import evidence
 from curveclinic.run import Run
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
     from curveclinic.causes import LikelyCause
     from curveclinic.deciding.classifier import Classifier
     from curveclinic.deciding.ranking import CauseModel
+    from curveclinic.points import Series
 
 _CHUNK = 4096
 """Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
 
+
+Item = TypeVar("Item")
+
+_Found = tuple[int, float, float]
+"""A label found, by its column, and its first and last step, NaN for none."""
 
 Channel = Sequence[float] | npt.NDArray[Any] | tuple[Any, Any]
 """Values, or (steps, values)."""
@@ -111,9 +117,9 @@ def undetermined(reason: str, run: Run | None = None, *, message: str = "") -> D
 
 def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterator[Diagnosis]:
     kinds = Kinds.of([run.kind for run in runs])
-    decided = judged(Batch.from_runs(runs), classifier, kinds)
-    causes = None if classifier is None else classifier.causes
-    rows = _Rows(decided, [silent_layers(run.channels) for run in runs], causes)
+    batch, layers = Batch.from_runs(runs), {i: own for i, run in enumerate(runs) if (own := layers_of(run.channels))}
+    decided = judged(batch, classifier, kinds)
+    rows = _Rows(decided, batch, layers, None if classifier is None else classifier.causes)
     reasons = why_unchecked(decided.counts)
     for i, run in enumerate(runs):
         if rows.undetermined[i]:
@@ -126,47 +132,53 @@ def _predict_chunk(runs: Sequence[Run], classifier: Classifier | None) -> Iterat
 class _Rows:
     """A judged batch as plain lists: reading one run's row of numpy arrays cell by cell is slow."""
 
-    def __init__(self, decided: Judged, silent: list[tuple[str, ...]], causes: CauseModel | None) -> None:
-        n, verdicts, rules = len(silent), decided.verdicts, decided.rules
+    def __init__(
+        self, decided: Judged, batch: Batch, layers: dict[int, dict[str, Series]], causes: CauseModel | None
+    ) -> None:
+        n, verdicts, rules = batch.size, decided.verdicts, decided.rules
         self.undetermined = decided.undetermined.tolist()
         self.probability = verdicts.probability.tolist()
         self.model_probability = verdicts.model_probability.tolist()
-        self.present = _by_row(n, by_importance(verdicts.present, verdicts.severity))
+        rows, columns = by_importance(verdicts.present, verdicts.severity)
+        spans = (
+            logged_steps(batch, layers, rows, steps[rows, columns]).tolist() for steps in (decided.onset, decided.end)
+        )
+        self.present = _by_row(n, rows, zip(columns.tolist(), *spans, strict=True))
         self.by_rule, self.severity = verdicts.by_rule.tolist(), verdicts.severity.tolist()
-        self.onset, self.end = decided.onset.tolist(), decided.end.tolist()
         self.stop_at = decided.stop_at.tolist()
-        self.rule_present = _by_row(n, rules.present.nonzero())
+        agreeing, agreed = rules.present.nonzero()
+        self.rule_present = _by_row(n, agreeing, agreed.tolist())
         self.checked = rules.checked.tolist()
-        self.silent = silent
+        self.silent = {i: silent_layers(own) for i, own in layers.items()}
         self.smaller_is_better, self.notes = decided.smaller_is_better.tolist(), decided.notes
         self.left_out = decided.left_out
-        self.likely = _likely(decided, self.present, silent, causes)
+        self.likely = _likely(decided, self.present, self.silent, causes)
 
 
 def _likely(
-    decided: Judged, found: list[list[int]], silent: list[tuple[str, ...]], causes: CauseModel | None
+    decided: Judged, found: list[list[_Found]], silent: dict[int, tuple[str, ...]], causes: CauseModel | None
 ) -> list[tuple[LikelyCause, ...]]:
     """What may be behind the labels found in each run, the most important of them first."""
     if causes is None or decided.encoded is None:
-        return [by_experience([LABELS[j] for j in columns]) for columns in found]
+        return [by_experience([LABELS[j] for j, _, _ in own]) for own in found]
     if not any(found):
         return [()] * len(found)
     inputs = cause_inputs(decided.verdicts, decided.rules.checked, decided.counts, decided.encoded)
-    return rank(causes, decided.verdicts.present, inputs, np.array([bool(layers) for layers in silent]))
+    return rank(causes, decided.verdicts.present, inputs, np.array([bool(silent.get(i)) for i in range(len(found))]))
 
 
-def _by_row(n: int, places: tuple[IntArray, ...]) -> list[list[int]]:
-    """The columns of each of n rows, of places (rows, columns)."""
-    out: list[list[int]] = [[] for _ in range(n)]
-    for row, column in zip(*(index.tolist() for index in places), strict=True):
-        out[row].append(column)
+def _by_row(n: int, rows: IntArray, items: Iterable[Item]) -> list[list[Item]]:
+    """The items of each of n rows."""
+    out: list[list[Item]] = [[] for _ in range(n)]
+    for row, item in zip(rows.tolist(), items, strict=True):
+        out[row].append(item)
     return out
 
 
 def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagnosis:
-    findings = tuple(_finding(run, i, j, rows) for j in rows.present[i])
+    findings = tuple(_finding(run, i, found, rows) for found in rows.present[i])
     probabilities = dict(compress(zip(LABELS, rows.probability[i], strict=True), rows.checked[i]))
-    notes = (*run.notes, *silence_notes(rows.silent[i]), *_sweep_notes(run), *rows.notes.get(i, ()))
+    notes = (*run.notes, *silence_notes(rows.silent.get(i, ())), *_sweep_notes(run), *rows.notes.get(i, ()))
     return Diagnosis(
         verdict="findings" if findings else "healthy",
         labels=tuple(finding.label for finding in findings) or (HEALTHY,),
@@ -176,7 +188,7 @@ def _diagnosis(run: Run, i: int, rows: _Rows, reasons: dict[str, str]) -> Diagno
         rule_labels=tuple(LABELS[j] for j in rows.rule_present[i]),
         message="; ".join(notes),
         run=run,
-        stop_at=None if math.isnan(rows.stop_at[i]) else rows.stop_at[i],
+        stop_at=_known(rows.stop_at[i]),
         likely_causes=rows.likely[i],
     )
 
@@ -186,10 +198,14 @@ def _sweep_notes(run: Run) -> tuple[str, ...]:
     return () if rates is None else sweep_notes(rates.values)
 
 
-def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
-    label, model_probability = LABELS[j], rows.model_probability[i][j]
-    onset, end = (logged_step(run.channels.values(), steps[i][j]) for steps in (rows.onset, rows.end))
-    seen = without_low_start(run, rows.left_out.get(i, {}))
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
+
+
+def _finding(run: Run, i: int, found: _Found, rows: _Rows) -> Finding:
+    j, onset, end = found[0], _known(found[1]), _known(found[2])
+    label = LABELS[j]
+    seen = without_low_start(run, rows.left_out[i]) if i in rows.left_out else run
     tell = partial(evidence, label, seen, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
     return Finding.deferred(
         tell,
@@ -199,7 +215,7 @@ def _finding(run: Run, i: int, j: int, rows: _Rows) -> Finding:
         onset=onset,
         end=end,
         source="rule" if rows.by_rule[i][j] else "model",
-        model_probability=None if math.isnan(model_probability) else model_probability,
+        model_probability=_known(rows.model_probability[i][j]),
         rule_agrees=j in rows.rule_present[i] if rows.checked[i][j] else None,
         causes=SYMPTOMS[label].causes,
         remedies=SYMPTOMS[label].remedies,

@@ -165,10 +165,11 @@ class Block:
     lengths: IntArray
 
 
-def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
+def blocks(channel: Ragged, min_points: int = 1, spare: int = 0) -> Iterator[Block]:
     """Yields dense blocks that together hold every run of at least `min_points` points, and at least 1, once.
 
-    They are for reading: runs of one length are not copied.
+    They are for reading: runs of one length are not copied. Runs share a block where their lengths are alike, and
+    however they differ up to `spare` cells of padding in all: what is done to a block costs as much as some cells.
     """
     lengths = channel.lengths
     if channel.size and lengths[0] >= max(min_points, 1) and _is_block(channel):
@@ -178,8 +179,10 @@ def blocks(channel: Ragged, min_points: int = 1) -> Iterator[Block]:
     ascending = lengths[order]
     start = int(ascending.searchsorted(max(min_points, 1)))
     while start < len(order):
-        shortest = int(ascending[start])
-        stop = int(ascending.searchsorted(max(shortest * _BLOCK_GROWTH, shortest + 1)))
+        shortest, within = int(ascending[start]), ascending[start:]
+        padding = within * np.arange(1, len(within) + 1) - np.add.accumulate(within)  # of so many runs
+        alike = int(ascending.searchsorted(max(shortest * _BLOCK_GROWTH, shortest + 1)))
+        stop = max(alike, start + int(padding.searchsorted(spare, side="right")))
         stop = min(stop, start + max(1, _BLOCK_CELLS // int(ascending[stop - 1])))
         rows, within = order[start:stop], ascending[start:stop]
         index = channel.offsets[rows, None] + np.minimum(np.arange(within[-1]), within[:, None] - 1)

@@ -6,8 +6,9 @@ import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from statistics import median
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.labels import FATAL, HEALTHY
@@ -44,7 +45,7 @@ class Group:
     @property
     def onset(self) -> float | None:
         """Median onset as a share of the run; None where no finding has one."""
-        return median(self.onsets) if self.onsets else None
+        return float(np.median(self.onsets)) if self.onsets else None
 
 
 class Groups:

@@ -1,28 +1,23 @@
-"""Estimated steps brought to the nearest logged one, the smaller one of two: of one run, and of many at once."""
+"""Estimated steps brought to the nearest logged one, the smaller one of two."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 
-
-def logged_step(channels: Iterable[Series], step: float) -> float | None:
-    """The nearest step of a run's channels; None for none. A single run is done faster so than as a batch of one."""
-    if not math.isfinite(step):
-        return None
-    nearest = [_nearest_of_one(series.steps, step) for series in channels if len(series)]
-    return min(nearest, key=lambda logged: (abs(logged - step), logged))
+_FEW: Final = 32
+"""Steps up to which looking for one after another is faster than for all at once."""
 
 
 def logged_steps(
     batch: Batch, layers: Mapping[int, Mapping[str, Series]], rows: IntArray, steps: FloatArray
 ) -> FloatArray:
-    """(m,) the step nearest to one of each of some runs, NaN for none.
+    """(m,) the logged step nearest to one of each of some runs, NaN for none.
 
     Args:
         batch: n runs.
@@ -31,22 +26,36 @@ def logged_steps(
     """
     out, known = np.full(len(rows), np.nan), np.isfinite(steps)
     rows, steps = rows[known], steps[known]
+    if len(rows) <= _FEW:
+        pairs = zip(rows.tolist(), steps.tolist(), strict=True)
+        out[known] = [_nearest_of_one(_steps_of(batch, layers, row), step) for row, step in pairs]
+        return out
     nearest = np.full(len(rows), np.inf)
     for channel in batch.channels.values():
         if len(channel.values):
             nearest = _nearer(nearest, _nearest(channel, rows, steps), steps)
     for k in np.flatnonzero(np.isin(rows, list(layers))):
-        own = [_nearest_of_one(series.steps, steps[k]) for series in layers[int(rows[k])].values()]
-        nearest[k] = min((nearest[k], *own), key=lambda logged: (abs(logged - steps[k]), logged))
+        own = [nearest[k : k + 1], *(series.steps for series in layers[int(rows[k])].values())]
+        nearest[k] = _nearest_of_one(own, float(steps[k]))
     out[known] = nearest
     return out
 
 
-def _nearest_of_one(steps: FloatArray, step: float) -> float:
-    """The nearest of increasing steps."""
-    at = min(int(steps.searchsorted(step)), len(steps) - 1)
-    before, after = float(steps[max(at - 1, 0)]), float(steps[at])
-    return before if abs(before - step) <= abs(after - step) else after
+def _steps_of(batch: Batch, layers: Mapping[int, Mapping[str, Series]], row: int) -> Iterator[FloatArray]:
+    """The steps of every channel of one run."""
+    for channel in batch.channels.values():
+        if len(channel.values):
+            yield channel.steps[channel.offsets[row] : channel.offsets[row + 1]]
+    yield from (series.steps for series in layers.get(row, {}).values())
+
+
+def _nearest_of_one(channels: Iterable[FloatArray], step: float) -> float:
+    """The nearest of the increasing steps of some channels, one of which has a step."""
+    around: list[float] = []
+    for steps in channels:
+        at = int(steps.searchsorted(step))
+        around += steps[max(at - 1, 0) : at + 1].tolist()
+    return min(around, key=lambda logged: (abs(logged - step), logged))
 
 
 def _nearer(one: FloatArray, other: FloatArray, steps: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """Delimited text of nothing but numbers and gaps, which nearly every log is: parsed without a look at each cell.
 
-Tiny texts by Python's own `float`, which starts at once; others as one column of Arrow strings, all cells of all
+Small texts by Python's own `float`, which starts at once; others as one column of Arrow strings, all cells of all
 columns in one go; large ones by pyarrow's CSV reader, told that columns are numbers.
 Whatever is not plain (quotes, texts, lines of other lengths, a second header) is left to `delimited`, cell by cell.
 """
@@ -8,6 +8,7 @@ Whatever is not plain (quotes, texts, lines of other lengths, a second header) i
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -25,6 +26,8 @@ from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
 
 _TINY = 1 << 12
+"""Bytes below which pyarrow gains nothing."""
+_SMALL = 1 << 16
 """Bytes below which loading pyarrow, once a process, takes longer than there is to gain."""
 _MEDIUM = 1 << 18
 """Bytes up to which all cells in one go are faster than pyarrow's CSV reader, which has to be set up."""
@@ -122,7 +125,8 @@ def _grid(header: _Header, rest: bytes) -> Grid | None:
     ends = _ends_of_cells(text, delimiter, width)
     if ends is None:
         return None
-    parsed = _parsed_by_python(text, delimiter) if len(text) < _TINY else _parsed_by_arrow(text, delimiter, ends)
+    by_python = len(text) < (_TINY if "pyarrow" in sys.modules else _SMALL)
+    parsed = _parsed_by_python(text, delimiter) if by_python else _parsed_by_arrow(text, delimiter, ends)
     if parsed is None:
         return None
     values, gaps = parsed

@@ -7,7 +7,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from urllib.request import pathname2url
 
 from curveclinic.errors import LogError
 from curveclinic.intake.naming import quoted
@@ -101,6 +100,8 @@ def _connect(path: str) -> sqlite3.Connection:
 
     A write-ahead log needs files beside the database, unless nobody has it open: then the log is empty or gone.
     """
+    from urllib.request import pathname2url  # loads what speaks HTTP, too, so not before there is a database
+
     uri = f"file:{pathname2url(os.path.abspath(path))}"
     if not _needs_log(path):
         connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=_BUSY_SECONDS)

@@ -141,7 +141,7 @@ def _thin(place: FloatArray, values: FloatArray, bins: int) -> IntArray:
 def non_finite_places(series: Sequence[Series], x: Axis, bins: int) -> list[float]:
     """Returns where along the step axis a value is NaN or Inf, at most one place for each of `bins` columns."""
     steps = np.concatenate([np.empty(0), *(s.steps[~np.isfinite(s.values)] for s in series)])
-    return [float(c) / bins for c in np.unique(np.round(x.fraction(steps) * bins))]
+    return [column / bins for column in sorted(set(np.round(x.fraction(steps) * bins).tolist()))]
 
 
 def span(onset: float | None, end: float | None, x: Axis) -> tuple[float, float] | None:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import IO
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from curveclinic.diagnosis import Diagnosis
@@ -55,6 +54,8 @@ def to_ansi(console: Console, diagnosis: Diagnosis) -> str:
 @contextmanager
 def counter(stream: IO[str]) -> Iterator[Callable[[int], None]]:
     """Gives a function to call with a number of runs that are done; shows the sum on the stream while it lasts."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     console = Console(file=stream)
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} runs"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
