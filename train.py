@@ -19,7 +19,7 @@ import multiprocessing as mp
 import os
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from curveclinic.model.encoder import BINS, ENCODER_VERSION, TENSOR_CHANNELS, en
 from curveclinic.model.evaluation import logits_of, macro_f1, measured
 from curveclinic.model.export import write_weights
 from curveclinic.model.features import FEATURE_NAMES
-from curveclinic.model.network import Calibrated, CurveNet, Shape, parameters_of
+from curveclinic.model.network import Calibrated, Committee, CurveNet, Shape, parameters_of
 from curveclinic.model.training import Batch, Training
 from curveclinic.model.warm_start import keep, warm_start
 from curveclinic.ragged import IntArray
@@ -103,6 +103,7 @@ class Config:
         simulated: cache of simulated trainings, or a folder of caches, or None.
         share: of the blocks that come from it.
         start: folder of weights to begin with, or None.
+        member: which network of a committee to begin with; None where there is but one.
         keep: share of these weights in the result, which lies so far back on the way from them.
     """
 
@@ -119,6 +120,7 @@ class Config:
     simulated: str | None = None
     share: float = 0.0
     start: str | None = None
+    member: int | None = None
     keep: float = 0.0
 
 
@@ -300,11 +302,15 @@ def start_from(training: Training, config: Config) -> dict[str, Any]:
             f"{folder}: found weights of encoder {sidecar.encoder_version}, expected {ENCODER_VERSION} with the same "
             "labels, channels and features; train without --start"
         )
-    tensor = draw((config.seed, 6, 0), 2048, SEEN).tensor
-    warm_start(training.net, folder / ONNX_NAME, torch.from_numpy(tensor).float())
+    warm_start(training.net, folder / ONNX_NAME, some_tensors(config.seed), config.member)
     training.result.load_state_dict(training.net.state_dict())
-    before = sidecar.recipe
+    before = sidecar.recipe if config.member is None else sidecar.recipe["members"][config.member]
     return {"slice": before["slice"], "earlier": {key: before[key] for key in ("step", "seconds", "runs")}}
+
+
+def some_tensors(seed: int) -> torch.Tensor:
+    """Encoded runs that tell what a network's convolutions give."""
+    return torch.from_numpy(draw((seed, 6, 0), 2048, SEEN).tensor).float()
 
 
 def _about(net: CurveNet, config: Config, state: dict[str, Any]) -> dict[str, Any]:
@@ -318,7 +324,9 @@ def _about(net: CurveNet, config: Config, state: dict[str, Any]) -> dict[str, An
     }
 
 
-def evaluate(net: CurveNet, config: Config) -> tuple[dict[str, Any], dict[str, tuple[float, float]], dict[str, float]]:
+def evaluate(
+    net: CurveNet | Committee, config: Config
+) -> tuple[dict[str, Any], dict[str, tuple[float, float]], dict[str, float]]:
     """Calibrates on one half of unseen runs (held-out families among them), measures on the other."""
     trends, count = (tuple(TRENDS), HELD_OUT), max(config.held_out // BLOCK, 4)
     unseen = [draw((config.seed, 4, k), BLOCK, trends[k % 2]) for k in range(count)]
@@ -331,6 +339,31 @@ def evaluate(net: CurveNet, config: Config) -> tuple[dict[str, Any], dict[str, t
     return report | measured(probability, spans, test, thresholds), calibration, thresholds
 
 
+def publish(net: CurveNet | Committee, config: Config, recipe: Mapping[str, Any], folder: Path) -> None:
+    """Calibrates and measures a trained network on runs that it never saw, and writes the weights of a folder."""
+    report, calibration, thresholds = evaluate(net, config)
+    print(json.dumps(report, indent=1))
+    net = net.to("cpu")
+    scale, shift = (torch.tensor([calibration[label][k] for label in LABELS], dtype=torch.float32) for k in (0, 1))
+    sidecar = {
+        "encoder_version": ENCODER_VERSION,
+        "labels": LABELS,
+        "tensor_channels": TENSOR_CHANNELS,
+        "feature_names": FEATURE_NAMES,
+        "bins": BINS,
+        "thresholds": thresholds,
+        "calibration": calibration,
+        "decided_by_rule": ["non_finite"],
+        "recipe": recipe,
+        "scores": report,
+    }
+    probe = draw((config.seed, 5, 0), 256, tuple(TRENDS))
+    check = (probe.tensor.astype(np.float32), probe.features)
+    worst = write_weights(Calibrated(net, scale, shift), folder, sidecar, check)
+    print(f"wrote {folder}; torch and onnxruntime differ by {worst:.1e}")
+    quantize.add_int8(folder, config.seed)
+
+
 def main() -> None:
     """Reads the command line and tells the story."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -340,6 +373,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=40.0, help="minutes of the whole training loop")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", help="folder of weights to begin with, for instance weights")
+    parser.add_argument("--member", type=int, help="which network of a committee to begin with, from 0")
     parser.add_argument("--keep", type=float, default=0.0, help="share of the weights of --start in the result")
     parser.add_argument("--lr", type=float, default=LR, help="peak learning rate; with --start a tenth will do")
     parser.add_argument(
@@ -363,6 +397,7 @@ def main() -> None:
         share=args.share,
         lr=args.lr,
         start=args.start,
+        member=args.member,
         keep=args.keep,
     )
     if args.quick:
@@ -372,27 +407,8 @@ def main() -> None:
         seconds = recipe["seconds"] - recipe.get("earlier", _BEGINNING)["seconds"]
         print(f"{seconds / 60:.1f} of {config.minutes:g} minutes done; go on with --resume")
         return
-    report, calibration, thresholds = evaluate(net, config)
-    print(json.dumps(report, indent=1))
-    net = net.to("cpu")
-    scale, shift = (torch.tensor([calibration[label][k] for label in LABELS], dtype=torch.float32) for k in (0, 1))
-    sidecar = {
-        "encoder_version": ENCODER_VERSION,
-        "labels": LABELS,
-        "tensor_channels": TENSOR_CHANNELS,
-        "feature_names": FEATURE_NAMES,
-        "bins": BINS,
-        "thresholds": thresholds,
-        "calibration": calibration,
-        "decided_by_rule": ["non_finite"],
-        "recipe": recipe,
-        "scores": report,
-    }
-    probe = draw((config.seed, 5, 0), 256, tuple(TRENDS))
-    check = (probe.tensor.astype(np.float32), probe.features)
-    worst = write_weights(Calibrated(net, scale, shift), args.out, sidecar, check)
-    print(f"wrote {args.out} after {recipe['seconds'] / 60:.1f} minutes; torch and onnxruntime differ by {worst:.1e}")
-    quantize.add_int8(args.out, config.seed)
+    publish(net, config, recipe, args.out)
+    print(f"after {recipe['seconds'] / 60:.1f} minutes of training")
 
 
 if __name__ == "__main__":

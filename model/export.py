@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ import torch
 
 from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.model.bins import BINS
-from curveclinic.model.network import Calibrated
+from curveclinic.model.halves import halved
+from curveclinic.model.network import Calibrated, CurveNet, fold
 
 TOLERANCE = 1e-4
 """Largest allowed difference between torch's and onnxruntime's outputs."""
@@ -35,8 +37,24 @@ def export_onnx(model: Calibrated, path: Path) -> None:
     )  # fmt: skip
 
 
+@torch.no_grad()
+def rounded(model: Calibrated) -> Calibrated:
+    """Returns the model with the weights that its file will hold: matrices and filters rounded to half precision."""
+    out = copy.deepcopy(model)
+    for part in out.modules():
+        if isinstance(part, CurveNet):
+            fold(part)
+    for weights in out.parameters():
+        if weights.ndim > 1:
+            weights.copy_(weights.half().float())
+    return out
+
+
 def strip(path: Path) -> None:
-    """Takes out of an ONNX file what torch notes about the machine it was exported on: source paths, stack traces."""
+    """Takes out of an ONNX file what torch notes about the machine it was exported on: source paths, stack traces.
+
+    What is left is stored in half precision.
+    """
     model = onnx.load(path)
     graph = model.graph
     for part in (
@@ -51,7 +69,7 @@ def strip(path: Path) -> None:
     ):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
-    onnx.save(model, path)
+    onnx.save(halved(model), path)
 
 
 def largest_difference(
@@ -83,10 +101,11 @@ def write_weights(model: Calibrated, folder: Path, sidecar: Mapping[str, Any], c
         The largest difference found.
 
     Raises:
-        RuntimeError: torch and onnxruntime disagree; the folder is left as it was.
+        RuntimeError: torch and onnxruntime disagree on the rounded weights; the folder is left as it was.
     """
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / (ONNX_NAME + ".new")
+    model = rounded(model)
     export_onnx(model, fresh)
     strip(fresh)
     worst = largest_difference(model, fresh, *check)

@@ -1,8 +1,8 @@
 """The network with its convolutions in 8-bit integers: a float graph in, the same graph quantised out.
 
-Three convolutions take four fifths of the network's time; only they are quantised, the rest stays as it is. One byte
-is too coarse for an activation whose largest value is ten times the usual one, so some get more of them, which integer
-units hardly notice:
+Three convolutions of each network take four fifths of the time; only they are quantised, the rest stays as it is. One
+byte is too coarse for an activation whose largest value is ten times the usual one, so some get more of them, which
+integer units hardly notice:
 
 - what one convolution hands to the next is a sum of parts, min(x, reach) and then what lies beyond (outlier channel
   splitting, Zhao et al. 2019): a part is one more output channel, with another bias, that saturates at 255;
@@ -11,7 +11,7 @@ units hardly notice:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ import onnxruntime as ort
 from onnx import helper, numpy_helper
 
 from curveclinic.model.encoder import TENSOR_CHANNELS
+from curveclinic.model.halves import halved, in_floats
 from curveclinic.model.rounding import rounded
 from curveclinic.ragged import FloatArray, IntArray
 
@@ -103,21 +104,53 @@ def int8_graph(model: onnx.ModelProto, tensor: Float32Array, features: Float32Ar
         model: the float network.
         tensor, features: encoded runs, (n, channels, cells) and (n, features), that ranges and rounding are fitted to.
     """
+    model = in_floats(model)
     layers = list(_layers(model))
     seen = _activations(model, [layer.output for layer in layers], tensor, features)
-    inputs, step = _cells(tensor)
-    weights = np.concatenate([layers[0].weights, layers[0].weights[:, _FINE] / _FINER], axis=1)
+    cells, step = _cells(tensor)
     nodes, stored = _cell_nodes(layers[0].conv.input[0], step)
-    for k, layer in enumerate(layers):
-        integers, scale = rounded(weights.reshape(len(weights), -1), layer.windows(inputs))
-        last = k + 1 == len(layers)
-        parts = _whole(seen[k]) if last else _parts(seen[k])
-        source = nodes[-1].output[0]
-        more, arrays = _conv_nodes(layer, source, integers.reshape(weights.shape), scale, step, parts)
+    source = nodes[-1].output[0]
+    for chain in _chains(layers):
+        more, arrays = _chain_nodes(chain, source, cells, step, seen)
         nodes, stored = nodes + more, stored | arrays
-        if not last:
-            inputs, step, weights = parts.of(seen[k]), parts.reach / _LAST, layers[k + 1].weights[:, parts.channel]
     return _replaced(model, layers, nodes, stored)
+
+
+def _chains(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
+    """Yields the layers of each network, each after the one it reads."""
+    after = {layer.conv.input[0]: layer for layer in layers}
+    outputs = {layer.output for layer in layers}
+    for first in layers:
+        if first.conv.input[0] not in outputs:
+            chain = [first]
+            while chain[-1].output in after:
+                chain.append(after[chain[-1].output])
+            yield chain
+
+
+def _chain_nodes(
+    layers: Sequence[Layer], source: str, inputs: FloatArray, step: float, seen: Mapping[str, FloatArray]
+) -> _Nodes:
+    """Nodes of the convolutions of one network in integers.
+
+    Args:
+        layers: its convolutions.
+        source: name of the bytes of the cells.
+        inputs: the numbers they are read as.
+        step: difference between two of these bytes.
+        seen: name -> values inside the float network.
+    """
+    nodes, stored = list[onnx.NodeProto](), dict[str, Any]()
+    weights = np.concatenate([layers[0].weights, layers[0].weights[:, _FINE] / _FINER], axis=1)
+    for layer, next_ in zip(layers, [*layers[1:], None], strict=True):
+        values = seen[layer.output]
+        integers, scale = rounded(weights.reshape(len(weights), -1), layer.windows(inputs))
+        parts = _whole(values) if next_ is None else _parts(values)
+        more, arrays = _conv_nodes(layer, source, integers.reshape(weights.shape), scale, step, parts)
+        nodes, stored, source = nodes + more, stored | arrays, layer.output
+        if next_ is not None:
+            inputs, step, weights = parts.of(values), parts.reach / _LAST, next_.weights[:, parts.channel]
+    return nodes, stored
 
 
 def _layers(model: onnx.ModelProto) -> Iterator[Layer]:
@@ -131,13 +164,14 @@ def _layers(model: onnx.ModelProto) -> Iterator[Layer]:
 
 def _activations(
     model: onnx.ModelProto, names: Sequence[str], tensor: Float32Array, features: Float32Array
-) -> list[FloatArray]:
-    """Values inside the float network, (n, channels, length) each."""
+) -> dict[str, FloatArray]:
+    """Name -> values inside the float network, (n, channels, length) each."""
     open_model = onnx.ModelProto()
     open_model.CopyFrom(model)
     open_model.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
     session = ort.InferenceSession(open_model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return [one.astype(np.float64) for one in session.run(list(names), {"tensor": tensor, "features": features})]
+    found = session.run(list(names), {"tensor": tensor, "features": features})
+    return {name: values.astype(np.float64) for name, values in zip(names, found, strict=True)}
 
 
 def _cells(tensor: Float32Array) -> tuple[FloatArray, float]:
@@ -222,24 +256,15 @@ def _conv_nodes(
 def _replaced(
     model: onnx.ModelProto, layers: Sequence[Layer], nodes: Sequence[onnx.NodeProto], stored: dict[str, Any]
 ) -> onnx.ModelProto:
-    """The network with these nodes and arrays in place of the layers.
-
-    Matrices are stored in half precision, for a small file; onnxruntime makes them floats when it loads them.
-    """
+    """The network with these nodes and arrays in place of the layers."""
     gone = {name for layer in layers for name in (layer.output, layer.conv.output[0])}
     kept = [node for node in model.graph.node if node.output[0] not in gone]
     used = {name for node in kept for name in node.input}
-    arrays = [one for one in model.graph.initializer if one.name in used]
-    matrices = {one.name: numpy_helper.to_array(one) for one in arrays if len(one.dims) == 2}
-    halves = {f"{name}_half": matrix.astype(np.float16) for name, matrix in matrices.items()}
-    casts = [helper.make_node("Cast", [f"{name}_half"], [name], to=onnx.TensorProto.FLOAT) for name in matrices]
     out = onnx.ModelProto()
     out.CopyFrom(model)
     for field in ("node", "initializer", "value_info"):
         out.graph.ClearField(field)
-    out.graph.node.extend([*casts, *nodes, *kept])
-    out.graph.initializer.extend(one for one in arrays if one.name not in matrices)
-    stored = stored | halves
+    out.graph.node.extend([*nodes, *kept])
+    out.graph.initializer.extend(one for one in model.graph.initializer if one.name in used)
     out.graph.initializer.extend(numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items())
-    onnx.checker.check_model(out)
-    return out
+    return halved(out)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -95,10 +97,7 @@ class CurveNet(nn.Module):
 
     def forward(self, tensor: Tensor, features: Tensor) -> Outputs:
         """Returns the mean of the readers' logits and spans."""
-        presence, severity, span = (
-            torch.stack(said).mean(dim=0) for said in zip(*self.each(tensor, features), strict=True)
-        )
-        return presence, severity, span
+        return _mean(self.each(tensor, features))
 
     def _seen(self, tensor: Tensor) -> Tensor:
         """(B, 2 * width + 128) what the convolutions make of the curves; (B, 0) where these are left out."""
@@ -110,10 +109,51 @@ class CurveNet(nn.Module):
         return torch.cat([x.mean(dim=2), x.amax(dim=2), self.where(x).flatten(1)], dim=1)
 
 
+class Committee(nn.Module):
+    """Networks that were trained apart, whose mean is the answer (after deep ensembles, Lakshminarayanan et al. 2017).
+
+    Attributes:
+        members: networks of one shape.
+        shape: that of each.
+    """
+
+    def __init__(self, members: Sequence[CurveNet]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.shape = members[0].shape
+
+    def forward(self, tensor: Tensor, features: Tensor) -> Outputs:
+        """Returns the mean of the members' logits and spans."""
+        return _mean([member(tensor, features) for member in self.members])
+
+
+def _mean(said: Sequence[Outputs]) -> Outputs:
+    presence, severity, span = (torch.stack(same).mean(dim=0) for same in zip(*said, strict=True))
+    return presence, severity, span
+
+
+@torch.no_grad()
+def fold(net: CurveNet) -> None:
+    """Puts what the normalisations of the convolutions do into the convolutions, in place; they do nothing then."""
+    for convolution, norm in pairwise(net.curves):
+        if not isinstance(convolution, nn.Conv1d) or not isinstance(norm, nn.BatchNorm1d):
+            continue
+        assert convolution.bias is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        convolution.weight.mul_(scale[:, None, None])
+        convolution.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1.0 - norm.eps)
+        norm.weight.fill_(1.0)
+        norm.bias.zero_()
+
+
 class Calibrated(nn.Module):
     """The exported graph: encoded arrays in, calibrated probabilities, severities and spans out."""
 
-    def __init__(self, net: CurveNet, scale: Tensor, shift: Tensor) -> None:
+    def __init__(self, net: CurveNet | Committee, scale: Tensor, shift: Tensor) -> None:
         super().__init__()
         self.net = net
         self.register_buffer("scale", scale)

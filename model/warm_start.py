@@ -6,7 +6,6 @@ folded into them and without the optimiser's memory.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import onnx
@@ -14,11 +13,12 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from curveclinic.model.network import CurveNet
+from curveclinic.model.halves import in_floats
+from curveclinic.model.network import CurveNet, fold
 
 
 @torch.no_grad()
-def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
+def warm_start(net: CurveNet, path: Path, tensor: Tensor, member: int | None = None) -> None:
     """Gives a network the weights of an ONNX file that `export.write_weights` wrote.
 
     The normalisations that were folded in are set so that they change nothing on runs like those given, whether the
@@ -28,15 +28,19 @@ def warm_start(net: CurveNet, path: Path, tensor: Tensor) -> None:
         net: the network, of the same shape; changed in place.
         path: the ONNX file.
         tensor: (n, channels, bins) encoded runs, several hundred.
+        member: which one, from 0, where the file holds a committee of networks.
 
     Raises:
-        ValueError: the file holds another network than this one.
+        ValueError: the file holds another network than this one, or a committee and none of it is named.
     """
     # copied: what onnx hands over is read-only
+    prefix = "net." if member is None else f"net.members.{member}."
     saved = {
-        part.name.removeprefix("net."): torch.from_numpy(numpy_helper.to_array(part).copy())
-        for part in onnx.load(path).graph.initializer
+        part.name.removeprefix(prefix): torch.from_numpy(numpy_helper.to_array(part).copy())
+        for part in in_floats(onnx.load(path)).graph.initializer
     }
+    if member is None and any(name.startswith("members.") for name in saved):
+        raise ValueError(f"{path} holds a committee of networks; say with which one to begin")
     wanted = net.state_dict()
     for name, value in wanted.items():
         if name in saved and saved[name].shape != value.shape:
@@ -68,28 +72,11 @@ def keep(net: CurveNet, start: CurveNet, share: float) -> None:
         share: of the way, 0 to 1.
     """
     for part in (net, start):
-        _fold(part)
+        fold(part)
     before = start.state_dict()
     for name, value in net.state_dict().items():
         if value.is_floating_point():
             value.lerp_(before[name].to(value.device), share)
-
-
-def _fold(net: CurveNet) -> None:
-    """Puts what the normalisations of the convolutions do into the convolutions, in place; they do nothing then."""
-    for convolution, norm in pairwise(net.curves):
-        if not isinstance(convolution, nn.Conv1d) or not isinstance(norm, nn.BatchNorm1d):
-            continue
-        assert convolution.bias is not None
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        convolution.weight.mul_(scale[:, None, None])
-        convolution.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
-        norm.running_mean.zero_()
-        norm.running_var.fill_(1.0 - norm.eps)
-        norm.weight.fill_(1.0)
-        norm.bias.zero_()
 
 
 def _change_nothing(norm: nn.BatchNorm1d, seen: Tensor) -> None:

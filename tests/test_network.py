@@ -18,9 +18,9 @@ from curveclinic.deciding.sidecar import ONNX_NAME, SIDECAR_NAME
 from curveclinic.labels import LABELS
 from curveclinic.model.bins import BINS
 from curveclinic.model.encoder import TENSOR_CHANNELS
-from curveclinic.model.export import TOLERANCE, export_onnx, largest_difference, write_weights
+from curveclinic.model.export import TOLERANCE, export_onnx, largest_difference, rounded, write_weights
 from curveclinic.model.features import FEATURE_NAMES
-from curveclinic.model.network import N_LABELS, Calibrated, CurveNet, Shape, loss_of, parameters_of
+from curveclinic.model.network import N_LABELS, Calibrated, Committee, CurveNet, Shape, loss_of, parameters_of
 
 SHIPPED = Shape(len(TENSOR_CHANNELS), len(FEATURE_NAMES))
 
@@ -148,11 +148,13 @@ def test_the_gradient_is_finite_with_nan_in_the_truth() -> None:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Calibrated, Path]:
-    """A network of the shipped size as ONNX, checked on the way."""
-    model, folder = calibrated(SHIPPED), tmp_path_factory.mktemp("weights")
+    """Two networks of the shipped size as one ONNX file, checked on the way; with the weights that it holds."""
+    members = [calibrated(SHIPPED, seed=seed).net for seed in (1, 2)]
+    model = Calibrated(Committee(members), torch.ones(N_LABELS), torch.zeros(N_LABELS)).eval()
+    folder = tmp_path_factory.mktemp("weights")
     check = tuple(t.numpy() for t in inputs(SHIPPED, 16, seed=3))
     assert write_weights(model, folder, {"labels": LABELS}, check) <= TOLERANCE
-    return model, folder
+    return rounded(model), folder
 
 
 @quiet_export
