@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from curveclinic import predict_pathology
+from curveclinic import judge_cohort, predict_pathology
 from curveclinic.deciding.low_starts import low_starts, without_low_start, without_low_starts
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
@@ -71,3 +71,44 @@ def test_the_same_points_are_left_out_of_batch_and_run():
     left = without_low_start(runs[1], found[1])
     assert left.channels["train_loss"].steps[0] == 3
     assert len(left.channels["val_loss"]) == 60
+
+
+def thrown(end, n=40):
+    return np.concatenate([[0.5], np.linspace(9.0, end, n)])
+
+
+def test_what_val_bears_out_or_the_loss_comes_back_to_is_kept():
+    climbs = np.concatenate([np.arange(1, 20) * 0.5, np.linspace(9.0, 4.0, 40)])
+    runs = [
+        {"train_loss": thrown(3.0)},
+        {"train_loss": thrown(3.0), "val_loss": 1.1 * thrown(3.0)},
+        {"train_loss": climbs, "val_loss": 1.1 * climbs},
+        {"train_loss": thrown(6.0)},
+        {"train_loss": thrown(0.1)},
+        {"train_loss": np.minimum(0.25 * np.arange(1, 60), 5.0)},
+    ]
+    found = low_starts(Batch.from_runs([Run.from_arrays(run) for run in runs]))
+    assert found == {0: {"train_loss": 1}}
+
+
+def test_time_grows_with_the_runs_not_with_their_square():
+    """Every run is looked at by itself: its own points alone are asked which are finite."""
+    looked_at = []
+    runs = [Run.from_arrays({"train_loss": started_with(0.0), "val_loss": started_with(0.0)})] * 30
+    batch = Batch.from_runs(runs)
+    found = low_starts(batch)
+
+    def finite(values):
+        looked_at.append(len(values))
+        return np.ones(len(values), dtype=bool)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("curveclinic.deciding.low_starts.np.isfinite", finite)
+        without_low_starts(batch, found)
+    assert looked_at
+    assert max(looked_at) == 61
+
+
+def test_a_cohort_is_compared_without_them():
+    runs = [{"train_loss": FALL, "val_loss": started_with(0.0)} for _ in range(3)]
+    assert judge_cohort(runs).best.low == pytest.approx(FALL.min())

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from curveclinic.deciding.low_starts import as_judged
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.errors import InputError
 from curveclinic.labels import HEALTHY, LABELS, MetricGoal
@@ -169,9 +170,9 @@ def _cohort(diagnoses: tuple[Diagnosis, ...]) -> Cohort:
 
 def _traces(diagnoses: Sequence[Diagnosis]) -> tuple[str, list[Trace | None]]:
     """The loss that runs are compared by, and each run's finite points of it."""
+    runs = [as_judged(d.run) if d.run else None for d in diagnoses]
     by_channel = {
-        channel: [trace_of(d.run, channel) if d.run else None for d in diagnoses]
-        for channel in ("val_loss", "train_loss")
+        channel: [trace_of(run, channel) if run else None for run in runs] for channel in ("val_loss", "train_loss")
     }
     channel = "val_loss" if any(by_channel["val_loss"]) else "train_loss"
     return channel, by_channel[channel]

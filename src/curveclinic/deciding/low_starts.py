@@ -30,8 +30,17 @@ _FEWEST: Final = 6
 _LITTLE: Final = 0.15
 """Share of the next values up to which the first one is no value of the same loss, where that then falls."""
 
-_FALLS: Final = 1.6
+_FALLS: Final = 2.0
 """Times the end that the next values are at least where it does: what a step has thrown away is not learnt so soon."""
+
+_SETTLES: Final = 1.3
+"""Times the end that the top of a climb is at least: a loss that stays up there has climbed indeed."""
+
+_ALIKE: Final = 3.0
+"""Times the first train loss up to which the first val loss bears it out."""
+
+_AGAIN: Final = 1.2
+"""Times the first value that all later ones exceed: what a loss comes back to it may well have begun at."""
 
 _DOUBLES: Final = (1.3, 2.7)
 """Second value over the first of a mean that begins at 0: near 2, give or take the noise of a batch."""
@@ -52,9 +61,12 @@ _LATEST_TOP: Final = 0.5
 def low_starts(batch: Batch) -> LowStarts:
     """Returns what is left out of n runs; of most of them nothing."""
     found: dict[int, dict[str, int]] = {}
-    for name in _LOSSES:
-        for row, count in _of_loss(batch.channels[name], may_be_smoothed=name == "train_loss"):
-            found.setdefault(row, {})[name] = count
+    train, val = (batch.channels[name].finite() for name in _LOSSES)
+    for row, count in _of_train(train):
+        if not _bears_out(val, row, train.values[train.offsets[row]]):
+            found.setdefault(row, {})["train_loss"] = count
+    for row in _zero_first(val).nonzero()[0].tolist():
+        found.setdefault(row, {})["val_loss"] = 1
     return found
 
 
@@ -67,8 +79,9 @@ def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
         channel = channels[name]
         kept = np.ones(len(channel.values), dtype=bool)
         for row, counts in found.items():
-            start = channel.offsets[row]
-            kept[start : start + _logged(channel.values[start:], counts.get(name, 0))] = False
+            if name in counts:
+                start = channel.offsets[row]
+                kept[start : start + _logged(_values(channel, row), counts[name])] = False
         channels[name] = channel.where(kept)
     return replace(batch, channels=channels)
 
@@ -82,6 +95,11 @@ def without_low_start(run: Run, counts: Mapping[str, int]) -> Run:
     return replace(run, channels=channels)
 
 
+def as_judged(run: Run) -> Run:
+    """Returns a run without its points that are left out."""
+    return without_low_start(run, low_starts(Batch.from_runs([run])).get(0, {}))
+
+
 def low_start_notes(batch: Batch, found: LowStarts) -> dict[int, tuple[str, ...]]:
     """Row -> what is said of it."""
     return {
@@ -91,7 +109,7 @@ def low_start_notes(batch: Batch, found: LowStarts) -> dict[int, tuple[str, ...]
 
 
 def _note(name: str, count: int, channel: Ragged, row: int) -> str:
-    values = channel.values[channel.offsets[row] :]
+    values = _values(channel, row)
     first, next_ = (value(float(values[np.isfinite(values)][k])) for k in (0, count))
     if count == 1:
         return (
@@ -100,30 +118,46 @@ def _note(name: str, count: int, channel: Ragged, row: int) -> str:
     return f"the first {count} values of {name} are left out: they climb from {first} to {next_} like a mean begun at 0"
 
 
+def _values(channel: Ragged, row: int) -> FloatArray:
+    return channel.values[channel.offsets[row] : channel.offsets[row + 1]]
+
+
 def _logged(values: FloatArray, count: int) -> int:
     """How many of the first points hold so many finite ones."""
-    return int(np.isfinite(values).nonzero()[0][count - 1]) + 1 if count else 0
+    return int(np.isfinite(values).nonzero()[0][count - 1]) + 1
 
 
-def _of_loss(channel: Ragged, *, may_be_smoothed: bool) -> Iterator[tuple[int, int]]:
-    """Yields the rows of a loss of which something is left out, and how many finite points."""
-    loss = channel.finite()
+def _zero_first(loss: Ragged) -> BoolArray:
+    """(n,) the first of several finite values is 0, and all others are above it."""
+    out = np.zeros(loss.size, dtype=bool)
+    rows = (loss.lengths >= _FEWEST).nonzero()[0]
+    for row in rows[loss.values[loss.offsets[rows]] == 0].tolist():
+        out[row] = _values(loss, row)[1:].min() > 0
+    return out
+
+
+def _of_train(loss: Ragged) -> Iterator[tuple[int, int]]:
+    """Yields the rows of a train loss of which something is left out, and how many of its points, all finite."""
     rows = (loss.lengths >= _FEWEST).nonzero()[0]
     if not len(rows):
         return
     start, stop = loss.offsets[rows], loss.offsets[rows + 1]
     first, *after = (loss.values[start + k] for k in range(4))
-    lone, climbs = first == 0, np.zeros(len(rows), dtype=bool)
-    if may_be_smoothed:
-        last = middle_of_three(*(loss.values[stop - k] for k in (1, 2, 3)))
-        near = np.minimum.reduce(after)
-        lone |= (first <= _LITTLE * near) & (near / _FALLS >= last)
-        climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
+    last = middle_of_three(*(loss.values[stop - k] for k in (1, 2, 3)))
+    near = np.minimum.reduce(after)
+    lone = (first == 0) | (first <= _LITTLE * near) & (near / _FALLS >= last)
+    climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
     for k in ((first >= 0) & (lone | climbs)).nonzero()[0].tolist():
-        values = loss.values[start[k] : stop[k]]
+        values = _values(loss, int(rows[k]))
         count = (_climb(values) if climbs[k] else 0) or int(lone[k])
-        if count and values[1:].min() > 0:
+        if count and values[1:].min() > _AGAIN * values[0]:
             yield int(rows[k]), count
+
+
+def _bears_out(val: Ragged, row: int, first: float) -> bool:
+    """Whether val, too, begins about as low as train does."""
+    values = _values(val, row)
+    return len(values) > 0 and bool(0 < values[0] <= _ALIKE * first)
 
 
 def _between(x: FloatArray, unit: FloatArray, bounds: tuple[float, float]) -> BoolArray:
@@ -132,8 +166,9 @@ def _between(x: FloatArray, unit: FloatArray, bounds: tuple[float, float]) -> Bo
 
 
 def _climb(values: FloatArray) -> int:
-    """How many points a loss climbs from next to 0, never to be as high again; 0 if it does no such thing."""
+    """How many points a loss climbs from next to 0 before it falls; 0 if it does no such thing."""
     early = values[: int(_LATEST_TOP * len(values))]
     top = int(early.argmax())
     climbs = np.count_nonzero(np.diff(values[: top + 1]) > 0) >= _CLIMBS * top >= _CLIMBS * _SHORTEST_CLIMB
-    return top if climbs and 0 < values[0] <= _LITTLE * values[top] and values[top] >= np.median(values[-3:]) else 0
+    falls = values[top] / _SETTLES >= np.median(values[-3:])
+    return top if climbs and falls and 0 < values[0] <= _LITTLE * values[top] else 0
