@@ -110,3 +110,21 @@ def test_a_first_loss_is_high_only_where_it_is_a_multiple_of_what_follows() -> N
     assert against("high_initial_loss", *({"train_loss": loss} for loss in (slow, fast, stick))) == [True, True, False]
     x = np.arange(400)  # of a long log two points are not all of the fall
     assert against("high_initial_loss", {"train_loss": 0.12 + np.exp(-x * 0.25) + 0.2 * np.exp(-x / 200)}) == [False]
+
+
+def test_white_noise_repeats_no_pattern() -> None:
+    values = 1.0 + 0.3 * np.random.default_rng(0).normal(size=20_000)
+    turns = values + np.sin(np.arange(20_000) / 50)
+    assert against("periodic_loss", {"train_loss": values}, {"train_loss": turns}) == [True, False]
+
+
+def test_a_metric_that_was_good_all_along_is_not_at_odds_with_a_falling_loss() -> None:
+    falls, rises = 0.1 + 0.2 * np.exp(-np.arange(40) / 10), 0.1 + 0.01 * np.arange(40)
+    good = 0.97 + 0.003 * np.random.default_rng(0).normal(size=40)
+    runs = [
+        {"train_loss": falls, "val_loss": val, "val_metric": metric}
+        for val, metric in (
+            (falls, good), (falls, 100 * good), (rises, good), (falls, good - 0.5), (falls, np.linspace(0.97, 0.85, 40)),
+        )
+    ]  # fmt: skip
+    assert against("metric_mismatch", *runs) == [True, True, False, False, False]

@@ -6,7 +6,8 @@ spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
 norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
-falls by little of its level where it has none to compare with.
+falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds with
+the loss that has been good all along beside a loss that does not rise.
 """
 
 from __future__ import annotations
@@ -59,6 +60,23 @@ _SHORT: Final = 100
 """Points from which a log is longer: there 2 % of the run are too many points to tell."""
 
 _UNDERFITTING: Final = LABELS.index("underfitting")
+
+_PERIODIC: Final = LABELS.index("periodic_loss")
+
+_COMES_AGAIN: Final = 0.25
+"""Autocorrelation that a pattern has at least; of 17 logs whose pattern readers saw and the network finds, none has less
+than 0.34."""
+
+_MISMATCH: Final = LABELS.index("metric_mismatch")
+
+_GOOD: Final = (0.8, 1.0)
+"""Typical size of a metric, larger is better and 1 the best, that leaves it little room to follow a falling loss."""
+
+_RISES: Final = 0.1
+"""Share of its drop that a loss takes back to have risen against a good metric."""
+
+_WORSENS: Final = 0.05
+"""Share of its size by which a good metric gets worse to be at odds with a falling loss."""
 
 
 def frozen_validation(batch: Batch, among: BoolArray) -> dict[int, str]:
@@ -121,6 +139,8 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
     out[:, _HIGH] = _is_no_stick(q)
     # level-relative clauses hold only where all values are above 0
     out[:, _UNDERFITTING] = ~(q["t_positive"] > 0)
+    out[:, _PERIODIC] = ~(q["period_strength"] >= _COMES_AGAIN)
+    out[:, _MISMATCH] = _has_been_good(q)
     return out & found
 
 
@@ -129,6 +149,13 @@ def _is_no_stick(q: Quantities) -> BoolArray:
     times = q["first_over_near"]
     smooth = (times < _FAST) & (q["first_kink"] > KINK[1]) & (q["t_count"] < _SHORT)
     return np.asarray((times < TIMES[0]) | smooth)
+
+
+def _has_been_good(q: Quantities) -> BoolArray:
+    """(n,) the metric is good throughout and gets no worse, and no loss rises."""
+    typical, rise = q["metric_typical"], np.fmax(q["t_rise_drop"], q["v_rise_drop"])
+    is_good = (q["metric_sign"] > 0) & (typical >= _GOOD[0]) & (typical <= _GOOD[1])
+    return np.asarray(is_good & (q["metric_gain"] > -_WORSENS) & ~(rise > _RISES))
 
 
 def _stands_out(loss: Ragged) -> BoolArray:
