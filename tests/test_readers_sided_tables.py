@@ -1,11 +1,15 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from curveclinic.readers import ReadOptions, read_runs
 from curveclinic.readers.sided_tables import run_of
+from curveclinic.run import Run
 
+FIXTURE = Path(__file__).parent / "fixtures" / "layout_only_sided_tables"
+"""Columns and names as several repositories of PyTorch have them, with other numbers."""
 TRAIN = np.linspace(2.0, 0.5, 12)
 VAL = TRAIN + 0.25
 
@@ -20,6 +24,18 @@ def lines(losses, every):
 
 def curves(run):
     return {name: (series.steps.tolist(), series.values.tolist()) for name, series in run.channels.items()}
+
+
+def test_every_column_of_either_side_is_read():
+    (run,) = read_runs([FIXTURE])
+    rows = {name: np.loadtxt(FIXTURE / f"{name}.log", skiprows=1) for name in ("train", "val")}
+    expected = {"train_loss": ("train", 1), "train_metric": ("train", 2), "lr": ("train", 3)}
+    expected |= {"val_loss": ("val", 1), "val_metric": ("val", 2)}
+    assert sorted(run.channels) == sorted(expected)
+    for channel, (side, column) in expected.items():
+        assert np.column_stack([run.channels[channel].steps, run.channels[channel].values]) == pytest.approx(
+            rows[side][:, [0, column]], rel=1e-15
+        )
 
 
 @pytest.mark.parametrize(
@@ -80,9 +96,8 @@ def test_files_that_hold_several_runs_are_read_run_by_run_or_each_by_itself(tmp_
 def test_another_table_beside_that_of_the_training_is_none_of_its_sides(tmp_path, train, other):
     (tmp_path / "train.csv").write_text(train)
     (tmp_path / "test.csv").write_text(other)
-    assert ("train.csv", "csv") in {
-        (item.run_id, item.format) for item in read_runs([tmp_path]) if item.format == "csv" and hasattr(item, "run_id")
-    }
+    found = [item for item in read_runs([tmp_path]) if isinstance(item, Run)]
+    assert [(run.run_id, run.format) for run in found] == [("train.csv", "csv")]
 
 
 def test_trials_called_train_and_test_that_log_both_sides_are_two_runs(tmp_path):
