@@ -139,3 +139,10 @@ def test_an_index_behind_a_link_in_its_own_archive_is_no_log():
     for _ in range(2):
         assert main(["index", "logs", "-o", "logs/out.parquet"]) == 0
         assert pq.read_table("real.parquet").num_rows == 2
+
+
+def test_a_file_that_may_not_be_read_is_kept_and_called_so(monkeypatch):
+    Path("out.csv").write_text("epoch,loss\n")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match="is there, may not be read by you"):
+        check_free(Path("out.csv"), "scan", [])

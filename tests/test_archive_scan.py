@@ -14,7 +14,9 @@ import pytest
 from archive_cases import log_text, rows, scan, stored, write_archive, write_log
 
 from curveclinic.archive import tables, units
-from curveclinic.archive.state import state_path
+from curveclinic.archive.pace import Pace
+from curveclinic.archive.scan import update
+from curveclinic.archive.state import open_state, state_path
 from curveclinic.archive.units import UNIT_SOURCES, Job, work
 from curveclinic.archive.workers import done_here
 from curveclinic.cli import main
@@ -438,3 +440,27 @@ def test_workers_end_when_the_scan_is_interrupted(tmp_path):
     while any(map(is_alive, started)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_alive, started))
+
+
+@pytest.mark.parametrize(("command", "column"), [("scan", "message"), ("index", "error")])
+def test_stderr_tells_of_the_first_inputs_that_cannot_be_read_and_how_many_more_there_are(capsys, command, column):
+    write_log(Path("logs/good.csv"), 1)
+    for k in range(25):
+        Path(f"logs/bad_{k}.csv").touch()
+    for _ in range(2):  # the second time they are known
+        assert main([command, "logs", "-o", "out.parquet"]) == 3
+        told = capsys.readouterr().err.splitlines()
+        assert len(told) == 21
+        assert told[0] == "curveclinic: logs/bad_0.csv: the file is empty"
+        assert told[-1] == f"curveclinic: 5 more inputs could not be read; what is written says why, as '{column}'"
+    assert sum("the file is empty" in (row[column] or "") for row in rows(Path("out.parquet"))) == 25
+
+
+def test_what_an_earlier_scan_has_done_counts_as_done(tmp_path):
+    write_archive(tmp_path / "logs", 6)
+    for _ in range(2):
+        done = []
+        with open_state(tmp_path / "state", "judge") as state:
+            found = (("logs", source) for source in find_sources("logs"))
+            assert update(state, found, Job("scan"), Pace(1, None), done.append)
+        assert sum(done) == 6

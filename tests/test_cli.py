@@ -97,9 +97,21 @@ def test_verbose_names_channels_and_notes(logs, capsys, monkeypatch):
     monkeypatch.setattr(runs, "read_runs", lambda paths, options: iter([run]))
     assert main(["diagnose", "ill.csv", "-v"]) == 0
     out = capsys.readouterr().out
-    assert "  channels: train_loss (2 points)" in out
-    assert "  note: 'loss' read as train_loss" in out
-    assert "  note: train_loss: repeated steps, the last value of a step is kept: 1 of 3 points are left out" in out
+    assert "  channels: train_loss (2 points)\n" in out
+    assert "  note: 'loss' read as train_loss\n" in out
+    said = "note: train_loss: repeated steps, the last value of a step is kept: 1 of 3 points are left out"
+    assert said in " ".join(out.split())
+
+
+def test_what_verbose_tells_is_wrapped(logs, capsys, monkeypatch):
+    names = [f"grad_norm/layer_{k}" for k in range(20)]
+    run = Run.from_arrays({name: [3.0, 2.0, 1.0] for name in ("train_loss", *names)})
+    monkeypatch.setattr(runs, "read_runs", lambda paths, options: iter([run]))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["diagnose", "ill.csv", "-v"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert all(f"{name} (3 points)" in " ".join(out.split()) for name in names)
 
 
 def test_json_of_one_run_is_an_object(logs, capsys):

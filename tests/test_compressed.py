@@ -134,6 +134,15 @@ def test_what_is_no_single_log_is_told(write, tmp_path, data, reason):
     assert "no run in this folder" in failure.reason
 
 
+@pytest.mark.parametrize(("name", "n_failures"), [("run.csv.gz", 1), ("data.gz", 0)])
+def test_of_a_log_nothing_of_which_can_be_unpacked_a_folder_tells_too(write, tmp_path, name, n_failures):
+    write("good.csv", CSV)
+    write(name, gzip.compress(CSV)[:12])
+    _, *failures = sorted(read_runs([tmp_path]), key=lambda item: isinstance(item, ReadFailure))
+    assert len(failures) == n_failures
+    assert all("found nothing that can be unpacked" in failure.reason for failure in failures)
+
+
 def test_no_more_is_unpacked_than_may_be_read(write, monkeypatch):
     path = write("log.gz", gzip.compress(CSV + b"400,0.1\n" * 100_000))
     monkeypatch.setattr(compressed, "MAX_BYTES", 100_000)

@@ -477,3 +477,14 @@ def test_a_single_path_is_no_list_of_its_letters(tree, tmp_path):
     tree({"runs/a.csv": CSV, "runs/b.csv": CSV, "r": "", "u": "", "n": "", "s": ""})
     for path in ("runs", tmp_path / "runs", ["runs"]):
         assert [item.run_id for item in read_runs(path)] == ["a.csv", "b.csv"]
+
+
+def test_a_search_looks_at_each_of_many_checkpoints_a_few_times(tree, monkeypatch):
+    state = json.dumps({"log_history": [{"step": k, "loss": 1 / k} for k in range(1, 9)]})
+    n_checkpoints = 100
+    tree({f"run/checkpoint-{k}/trainer_state.json": state for k in range(n_checkpoints)})
+    looks = []
+    is_file = os.path.isfile
+    monkeypatch.setattr(os.path, "isfile", lambda path: looks.append(path) or is_file(path))
+    assert ids(["run"]) == ["checkpoint-99/trainer_state.json"]
+    assert len(looks) < 20 * n_checkpoints

@@ -26,6 +26,11 @@ def check_free(out: Path, kind: Literal["scan", "index"], inputs: Sequence[str])
         return
     if any(_is_same(path, out) for path in inputs):
         raise InputError(f"{out}: is one of the inputs, and would be replaced; name another file to write")
+    if out.stat().st_size and not os.access(out, os.R_OK):
+        raise InputError(
+            f"{out}: is there, may not be read by you, and would be replaced; name another file to write, or make this "
+            "one readable"
+        )
     if out.stat().st_size and not _is_result(out, kind):
         raise InputError(
             f"{out}: is there, but was not written by curveclinic {kind}, and would be replaced; "

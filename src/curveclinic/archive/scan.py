@@ -37,9 +37,9 @@ def update(
         found: the path that was searched and what was found there.
         job: what is done with every run.
         pace: how it is done.
-        advance: told how many rows have become done.
+        advance: told how many rows have become done, or were before.
     """
-    queue = Queue(_units(_new(state, found)))
+    queue = Queue(_units(_new(state, found, advance)))
     slices: dict[int, int] = {}
     for message in _done(queue, job, pace):
         if isinstance(message, Split):
@@ -80,8 +80,8 @@ def judge_of(job: Job) -> str:
     return json.dumps({"kind": job.kind, **asdict(job.options), **told}, sort_keys=True)
 
 
-def _new(state: State, found: Iterable[tuple[str, Source]]) -> Iterator[Task]:
-    """Yields a task for each source that is new, changed or unfinished."""
+def _new(state: State, found: Iterable[tuple[str, Source]], advance: Callable[[int], None]) -> Iterator[Task]:
+    """Yields a task for each source that is new, changed or unfinished; the rows that stay are told to `advance`."""
     for root, source in found:
         now, before, known = time.time_ns(), signature(source), state.find(root, source)
         if known is not None and known.met:
@@ -91,6 +91,7 @@ def _new(state: State, found: Iterable[tuple[str, Source]]) -> Iterator[Task]:
             known = None  # passed over before the user named it: now it is to be told what it is
         if known is not None and (same or (known.done and _is_same(known, before, source))):
             state.keep(known.key, before, now=now)
+            advance(state.count_of(known.key))
             if not known.done:
                 yield Task(known.key, source, before, have=state.stored(known.key))
         else:

@@ -158,6 +158,11 @@ class State:
         query += " WHERE source IN (SELECT id FROM sources WHERE root = ?)"
         return int(self._database.execute(query, (_folder(root),)).fetchone()[0])
 
+    def count_of(self, key: int) -> int:
+        """Returns the number of rows of a source."""
+        query = "SELECT coalesce(sum(count), 0) FROM parts WHERE source = ?"
+        return int(self._database.execute(query, (key,)).fetchone()[0])
+
     def passed_over(self) -> int:
         """Returns the number of sources that hold no run."""
         query = "SELECT count(*) FROM sources WHERE done AND id NOT IN (SELECT source FROM parts)"

@@ -19,7 +19,7 @@ from curveclinic.archive.units import Job
 from curveclinic.commands.complaints import complain, finish
 from curveclinic.commands.gate import Tally, merged
 from curveclinic.commands.inputs import check_paths, reading_options
-from curveclinic.commands.summary import complain_of_rows, counted_rows, progress, summarised
+from curveclinic.commands.summary import complained, counted_rows, progress, summarised
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.errors import InputError
 from curveclinic.phrases import counted, printable
@@ -56,7 +56,7 @@ def index(args: argparse.Namespace) -> int:
     check_free(args.output, "index", args.paths)
     tally = Tally({})
     with _updated(args, Job("index", reading_options(args)), tally) as state:
-        count = write_index(_complained(state.tables(), tally), state.layers(), args.output)
+        count = write_index(_counted(state.tables(), tally), state.layers(), args.output)
     runs = count - tally.unreadable
     print(f"{counted(runs, 'run')} written to {printable(str(args.output))}; {tally.unreadable:,} unreadable")
     return finish(tally)
@@ -92,9 +92,8 @@ def _updated(args: argparse.Namespace, job: Job, tally: Tally) -> Iterator[State
         yield state
 
 
-def _complained(tables: Iterable[pa.Table], tally: Tally) -> Iterator[pa.Table]:
+def _counted(tables: Iterable[pa.Table], tally: Tally) -> Iterator[pa.Table]:
     """Passes curves on, and reports and counts unreadable inputs."""
-    for table in tables:
+    for table in complained(tables, "error"):
         tally.unreadable += table.num_rows - table["error"].null_count
-        complain_of_rows(table, "error")
         yield table

@@ -14,7 +14,7 @@ from curveclinic.commands.gate import Tally, merged
 from curveclinic.commands.inputs import check_paths, read_piped, reading_options
 from curveclinic.diagnosis import SCHEMA_VERSION, Diagnosis
 from curveclinic.errors import InputError
-from curveclinic.phrases import counted, printable
+from curveclinic.phrases import printable
 from curveclinic.predict import predict_runs
 from curveclinic.readers import ReadFailure, read_runs
 from curveclinic.readers.source import STDIN
@@ -100,7 +100,8 @@ def _counted(outcomes: Iterable[Outcome], tally: Tally) -> Iterator[Outcome]:
 
 
 def _print_reports(outcomes: Iterable[Outcome], *, verbose: bool) -> None:
-    from curveclinic.report.terminal import open_console, to_ansi
+    from curveclinic.report.terminal import open_console, report_width, to_ansi
+    from curveclinic.report.text import origin_lines
 
     console = open_console(sys.stdout)
     between = ""
@@ -108,17 +109,9 @@ def _print_reports(outcomes: Iterable[Outcome], *, verbose: bool) -> None:
         if isinstance(outcome, Diagnosis):
             sys.stdout.write(between + to_ansi(console, outcome))
             if verbose and outcome.run:
-                _print_origin(outcome.run, told=outcome.message)
+                for line in origin_lines(outcome.run, told=outcome.message, width=report_width(console)):
+                    print(line)
             between = "\n"
-
-
-def _print_origin(run: Run, *, told: str) -> None:
-    """Which channels the run has, and what was chosen or repaired while reading, unless the report has told it."""
-    channels = (f"{name} ({counted(len(series), 'point')})" for name, series in run.channels.items())
-    print(f"  channels: {printable(', '.join(channels))}")
-    for note in run.notes:
-        if note not in told:
-            print(f"  note: {printable(note)}")
 
 
 def _print_json(outcomes: Iterator[Outcome]) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from curveclinic.archive.groups import Groups
-from curveclinic.commands.complaints import complain_of, finish
+from curveclinic.commands.complaints import complain, complain_of, finish
 from curveclinic.commands.gate import Tally
 from curveclinic.phrases import counted, printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_MOST_COMPLAINTS: Final = 20
+"""Inputs that could not be read of which stderr says why: more would hide all else that is said there."""
 
 
 def progress() -> AbstractContextManager[Callable[[int], None]]:
@@ -27,20 +30,39 @@ def progress() -> AbstractContextManager[Callable[[int], None]]:
 
 def counted_rows(tables: Iterable[pa.Table], tally: Tally, groups: Groups | None) -> Iterator[pa.Table]:
     """Passes rows on, counts them, and reports unreadable inputs on stderr."""
-    for table in tables:
+    for table in complained(tables, "message"):
         tally.add_rows(table)
         if groups is not None:
             groups.add_rows(table)
-        complain_of_rows(table, "message")
         yield table
 
 
-def complain_of_rows(table: pa.Table, reason: str) -> None:
-    """Prints one line for each row that is an error; of a table of runs it says which run."""
+def complained(tables: Iterable[pa.Table], reason: str) -> Iterator[pa.Table]:
+    """Passes rows on, and prints a line for each that is an error, of many the first ones and how many more there are.
+
+    Args:
+        tables: rows of a scan, or of an index.
+        reason: column that says why a row is an error.
+    """
+    left, n_more = _MOST_COMPLAINTS, 0
+    for table in tables:
+        errors = _errors(table, reason)
+        _complain_of_rows(errors[:left], reason)
+        n_more += max(0, errors.num_rows - left)
+        left = max(0, left - errors.num_rows)
+        yield table
+    if n_more:
+        complain(f"{counted(n_more, 'more input')} could not be read; what is written says why, as {reason!r}")
+
+
+def _errors(table: pa.Table, reason: str) -> pa.Table:
     import pyarrow.compute as pc
 
-    bad = pc.equal(table["status"], "error") if reason == "message" else pc.is_valid(table["error"])
-    errors = table.filter(bad)
+    return table.filter(pc.equal(table["status"], "error") if reason == "message" else pc.is_valid(table["error"]))
+
+
+def _complain_of_rows(errors: pa.Table, reason: str) -> None:
+    """Prints one line for each row; of a table of runs it says which run."""
     for path, run_id, why in zip(*(errors[name].to_pylist() for name in ("path", "run_id", reason)), strict=True):
         complain_of(path, f"{run_id}: {why}" if run_id and run_id not in why else why)
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, why_unusable
 from curveclinic.readers import console, remote, sqlite_file, wandb_offline
-from curveclinic.readers.compressed import archive_in, unpacked, unpacked_head
+from curveclinic.readers.compressed import SUFFIXES, archive_in, unpacked, unpacked_head
 from curveclinic.readers.copies import without_copies
 from curveclinic.readers.delimited import lacks_header
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
@@ -242,7 +242,8 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     try:
         source = source.opened()
         head = source.head()
-        source = unpacked(source, head, lambda inside: _is_known(inside) or _fits(inside, options))
+        is_promised = _promises_log(source.path)
+        source = unpacked(source, head, lambda i: _is_known(i) or _fits(i, options), is_promised=is_promised)
         source = _without_holes(source, head if source.held is None else source.head())
         head = head if source.held is None else source.head()
     except FileNotFoundError:
@@ -250,7 +251,7 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     except OSError as error:
         raise UnreadableError(f"{source.path}: {error.strerror or error}") from None
     if not head or head.isspace():
-        kind = UnreadableError if source.path.endswith(_LOG_ENDINGS) else LogError
+        kind = UnreadableError if is_promised else LogError
         raise kind(f"{source.path}: the file is empty")
     if _fits(head, options):
         return BY_NAME["text"], source
@@ -271,6 +272,12 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
         known = ", ".join(f.name for f in FORMATS)
         raise LogError(f"{source.path}: no known log format; expected one of {known}{advice}")
     return found, source
+
+
+def _promises_log(path: str) -> bool:
+    """Says whether the name of a file, compressed or not, is that of a log."""
+    stem, suffix = os.path.splitext(path)
+    return (stem if suffix in SUFFIXES else path).endswith(_LOG_ENDINGS)
 
 
 def _without_holes(source: Source, head: bytes) -> Source:

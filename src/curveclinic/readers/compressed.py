@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import IO, Final
 
 from curveclinic.errors import LogError
-from curveclinic.readers.source import HEAD_BYTES, MAX_BYTES, Source, TooLargeError
+from curveclinic.readers.source import HEAD_BYTES, MAX_BYTES, Source, TooLargeError, UnreadableError
 
 SUFFIXES: Final = (".gz", ".bz2", ".xz", ".zst")
 """What tools put behind the name of a file they compress."""
@@ -72,23 +72,26 @@ def unpacked_head(head: bytes) -> bytes:
     return head if kind is None else _read(kind, io.BytesIO(head), HEAD_BYTES)[0]
 
 
-def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool]) -> Source:
+def unpacked(source: Source, head: bytes, is_known: Callable[[bytes], bool], *, is_promised: bool) -> Source:
     """Returns a compressed source with what it holds in memory; any other as it is.
 
     Args:
         source: what to read.
         head: its first bytes.
         is_known: whether the first bytes of what is inside are those of a log; of anything else no more is unpacked.
+        is_promised: whether the name of the file says that it is a log.
 
     Raises:
-        LogError: what is inside is no log; a TooLargeError if it is too long to hold in memory.
+        LogError: what is inside is no log; an UnreadableError if it was to be one and is lost; a TooLargeError if it is
+            too long to hold in memory.
     """
     kind = _kind(head)
     if kind is None:
         return source
     inside, _ = _read_source(kind, source, HEAD_BYTES)
     if not is_known(inside):
-        raise LogError(f"{source.path}: found {_what(inside)}, compressed by {kind}, expected one log; unpack it first")
+        reason = f"{source.path}: found {_what(inside)}, compressed by {kind}, expected one log; unpack it first"
+        raise UnreadableError(reason) if is_promised and not inside else LogError(reason)
     data, damage = _read_source(kind, source, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise TooLargeError(

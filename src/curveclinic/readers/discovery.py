@@ -10,20 +10,19 @@ import os
 import re
 import stat
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.readers import json_lines, remote, trainer_state, wandb_offline
+from curveclinic.readers.checkpoints import Checkpoints, instead_of, number_of
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import entries, identity, is_file
 from curveclinic.readers.formats import BY_NAME, FORMATS
 from curveclinic.readers.side_by_side import grouped
 from curveclinic.readers.source import Source
 
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
-_TRAINER_STATE = "trainer_state.json"
 _TRAINER_EVENTS = "runs"
 _COPIES = ("result.json", "progress.csv", "metrics.csv")
 """Files that Ray Tune and Lightning write beside event files, or one beside the other: most likely of the same run."""
@@ -58,9 +57,9 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
         yield source
     elif remote.is_remote(root):
         with remote.listed(root.rstrip("/")):
-            yield from _walk(root.rstrip("/"), root.rstrip("/"), set(), set())
+            yield from _walk(root.rstrip("/"), _Search(root.rstrip("/")))
     else:
-        yield from _walk(root, root, set(), set())
+        yield from _walk(root, _Search(root))
 
 
 def file_source(path: str) -> Source | None:
@@ -121,12 +120,29 @@ def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | 
     return None
 
 
-def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_of_tags: str = "") -> Iterator[Source]:
-    """Yields the sources under a folder in order of their names; a folder reached twice, `seen`, is read once.
+@dataclass(frozen=True)
+class _Search:
+    """What a search knows wherever it is.
 
-    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there. What is
-    read together with another source is `given`.
+    Attributes:
+        root: the folder it began at.
+        seen: folders it was in; one reached twice is read once.
+        given: paths of what is read together with another source.
+        checkpoints: those of trainers.
     """
+
+    root: str
+    seen: set[Hashable] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+
+
+def _walk(folder: str, search: _Search, prefix_of_tags: str = "") -> Iterator[Source]:
+    """Yields the sources under a folder in order of their names.
+
+    A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
+    """
+    root, given = search.root, search.given
     try:
         place = identity(folder)
     except FileNotFoundError:
@@ -135,9 +151,9 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_o
         why = f"{error.strerror or error}; this folder is not searched"
         yield Source(folder, _run_id(folder, root), unreadable=why)
         return
-    if place in seen:
+    if place in search.seen:
         return
-    seen.add(place)
+    search.seen.add(place)
     tracked, taken = tracker_source(folder, _run_id(folder, root), named=folder == root), set[str]()
     if tracked:
         yield tracked
@@ -153,19 +169,21 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_o
     if beside or together == [run]:
         given.update(copy.path for copy in (*together, *beside) if copy is not run)
         yield replace(together[0], beside=tuple(beside))
-    for names, format in grouped(folder, _files(folder)):
+    others = [name for name in _files(folder) if not is_event_file(name) and os.path.join(folder, name) not in given]
+    for names, format in grouped(folder, [name for name in others if not _is_twin(folder, name)]):
         name, path = names[0], os.path.join(folder, names[0])
-        is_state = name == _TRAINER_STATE
-        newer = _newer_states(folder) if is_state and folder != root else []
         if len(names) > 1:
             files = tuple(("", os.path.join(folder, n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format=format)
-        elif is_event_file(name) or path in given or any(map(trainer_state.is_whole, newer)) or _is_twin(folder, name):
-            continue
-        elif not (is_state and _is_torn_beside_whole(folder, root)):
-            events = _events_of_trainer(folder, root) if is_state else ()
-            given.update(other.path for other in events)
-            yield Source(path, prefix + name, named=False, note=_instead_of(newer), beside=events)
+        elif name == trainer_state.NAME:
+            known = search.checkpoints
+            newer = known.newer_than(folder) if folder != root else []
+            if not any(map(trainer_state.is_whole, newer)) and not known.is_torn_beside_whole(folder, root):
+                events = _events_of_trainer(folder, root)
+                given.update(other.path for other in events)
+                yield Source(path, prefix + name, named=False, note=instead_of(newer), beside=events)
+        else:
+            yield Source(path, prefix + name, named=False)
     sided = _sided(folder)
     parts = _parts(folder, sided)
     for pair in sided.pairs if not _event_files(folder) else ():
@@ -181,7 +199,7 @@ def _walk(folder: str, root: str, seen: set[Hashable], given: set[str], prefix_o
     for name in _folders(folder):
         if name not in taken:
             side = sided.lone.get(name, "")
-            yield from _walk(os.path.join(folder, name), root, seen, given, f"{side}/" if side else "")
+            yield from _walk(os.path.join(folder, name), search, f"{side}/" if side else "")
 
 
 def _copies(folder: str, root: str) -> list[Source]:
@@ -204,9 +222,10 @@ def _of_other_logger(source: Source, folder: str, root: str) -> list[Source]:
 
 def _events_of_trainer(folder: str, root: str) -> tuple[Source, ...]:
     """Returns the event files that a Hugging Face trainer wrote beside its state, a source a session."""
-    if remote.is_remote(folder) or (_number(folder) is not None and folder == root):
+    number = number_of(folder)
+    if remote.is_remote(folder) or (number is not None and folder == root):
         return ()
-    runs = os.path.join(folder if _number(folder) is None else os.path.dirname(folder), _TRAINER_EVENTS)
+    runs = os.path.join(folder if number is None else os.path.dirname(folder), _TRAINER_EVENTS)
     places = [os.path.join(runs, name) for name in _folders(runs)]
     return tuple(filter(None, (tensorboard_source(p, _run_id(p, root), named=False) for p in places)))
 
@@ -307,41 +326,6 @@ def _whole(sides: Mapping[str, str], rests: Mapping[str, str]) -> dict[str, dict
     return {rest: group for rest, group in groups.items() if "train" in group.values() and len(set(group.values())) > 1}
 
 
-def _newer_states(folder: str) -> list[str]:
-    """Returns the trainer states of newer checkpoints of the same run, which hold the same history and more."""
-    parent, number = os.path.dirname(folder), _number(folder)
-    if number is None:
-        return []
-    last = os.path.join(parent, _TRAINER_STATE)
-    newer = sorted((n, path) for n, path in _checkpoints(parent) if n > number)
-    return ([last] if is_file(last) else []) + [path for _, path in reversed(newer)]
-
-
-def _is_torn_beside_whole(folder: str, root: str) -> bool:
-    """Says whether a trainer state is damaged and an older one of the same run, which is read, is not."""
-    number = _number(folder)
-    if number is None:
-        older = [path for _, path in _checkpoints(folder)]
-    else:
-        older = [path for n, path in _checkpoints(os.path.dirname(folder)) if n < number and folder != root]
-    if not older:
-        return False
-    own = os.path.join(folder, _TRAINER_STATE)
-    return not trainer_state.is_whole(own) and any(map(trainer_state.is_whole, older))
-
-
-def _number(folder: str) -> int | None:
-    """Step of a checkpoint's folder, None of any other."""
-    found = _CHECKPOINT.fullmatch(os.path.basename(folder))
-    return int(found.group(1)) if found else None
-
-
-def _instead_of(newer: Sequence[str]) -> str:
-    """What a checkpoint is to say of newer ones that are damaged."""
-    names = ", ".join(os.path.join(*Path(path).parts[-2:]) for path in newer)
-    return f"read because what is newer is cut off or damaged: {names}" if newer else ""
-
-
 def _is_twin(folder: str, name: str) -> bool:
     """Says whether the same run is logged a second time, and better, beside a file.
 
@@ -386,11 +370,3 @@ def _begins(path: str, fits: Callable[[bytes], bool]) -> bool:
         return fits(Source(path, path).head())
     except OSError:
         return False
-
-
-def _checkpoints(folder: str) -> Iterator[tuple[int, str]]:
-    """Yields the number of each checkpoint in a folder, and its trainer state."""
-    for name in _folders(folder):
-        number, path = _number(name), os.path.join(folder, name, _TRAINER_STATE)
-        if number is not None and is_file(path):
-            yield number, path

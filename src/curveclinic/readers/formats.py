@@ -24,6 +24,7 @@ from curveclinic.readers import (
     mlflow_files,
     neptune,
     nnunet,
+    sided_tables,
     sqlite_file,
     tensorboard,
     tensorboard_csv,
@@ -193,6 +194,13 @@ FORMATS: Final = (
         "the CSV that TensorBoard's page downloads, a tag a file (by its documented layout)",
         tensorboard_csv.sniff,
         tensorboard_csv.read,
+    ),
+    Format(
+        "sided_tables",
+        "tables and JSON lines of the training and of the validation, a file each: `train_log.csv` and, beside it, "
+        "`val_log.csv`",
+        _never,
+        sided_tables.read,
     ),
     Format(
         "csv",

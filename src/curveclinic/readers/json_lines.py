@@ -47,14 +47,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: most lines are no JSON, or there is no loss in them.
     """
-    lines = [line for line in without_bom(source.content()).split(b"\n") if line.strip()]
-    rows = [row for row in map(_parsed, lines) if row is not None]
-    n_bad = len(lines) - len(rows)
-    if not rows and n_bad == 1:
+    lines, rows = _lines(source)
+    if len(lines) == 1 and not rows:
         return read_document(source, options)  # a long line without an end: a document that is cut short
-    if not rows or n_bad > len(rows):
-        raise LogError(f"{source.path}: no JSON dict in {n_bad} of {counted(len(lines), 'line')}")
-    notes = (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()
+    notes = _left_out(source.path, len(lines), len(rows))
     origin = source.origin(notes=notes)
     try:
         if is_run_per_item(rows[0]):
@@ -69,6 +65,30 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     except InputError as error:
         kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
         raise kind(f"{source.path}: {error}") from None
+
+
+def rows_in(source: Source) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Returns the dicts of a file of JSON lines, and the note on what else is in it.
+
+    Raises:
+        LogError: most lines are no JSON.
+    """
+    lines, rows = _lines(source)
+    return rows, _left_out(source.path, len(lines), len(rows))
+
+
+def _lines(source: Source) -> tuple[list[bytes], list[dict[str, Any]]]:
+    """Returns the lines of a file, and the dicts in them."""
+    lines = [line for line in without_bom(source.content()).split(b"\n") if line.strip()]
+    return lines, [row for row in map(_parsed, lines) if row is not None]
+
+
+def _left_out(path: str, n_lines: int, n_rows: int) -> tuple[str, ...]:
+    """Returns the note on lines that are no JSON; raises a LogError where most are."""
+    n_bad = n_lines - n_rows
+    if not n_rows or n_bad > n_rows:
+        raise LogError(f"{path}: no JSON dict in {n_bad} of {counted(n_lines, 'line')}")
+    return (f"left out {counted(n_bad, 'line')} without JSON",) if n_bad else ()
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

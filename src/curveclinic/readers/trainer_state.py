@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from curveclinic.errors import LogError
 from curveclinic.intake.assemble import ReadOptions
@@ -15,6 +16,8 @@ from curveclinic.readers.keras_history import runs_from_document
 from curveclinic.readers.source import Source
 from curveclinic.readers.torn_json import whole_part
 from curveclinic.run import Run
+
+NAME: Final = "trainer_state.json"
 
 
 def sniff(head: bytes) -> bool:

@@ -47,8 +47,13 @@ def to_ansi(console: Console, diagnosis: Diagnosis) -> str:
     colour = console.color_system is not None and not console.no_color
     glyphs = choose_glyphs(console.encoding, colour=colour)
     with console.capture() as capture:
-        console.print(render_terminal(diagnosis, width=min(console.width, TEXT_WIDTH), glyphs=glyphs))
+        console.print(render_terminal(diagnosis, width=report_width(console), glyphs=glyphs))
     return capture.get()
+
+
+def report_width(console: Console) -> int:
+    """Returns the columns that a report fills."""
+    return min(console.width, TEXT_WIDTH)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from curveclinic.causes import CAUSES, Cause, LikelyCause
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Finding
 from curveclinic.labels import TRAITS
-from curveclinic.phrases import printable
+from curveclinic.phrases import counted, printable
 from curveclinic.report.axis import number
+from curveclinic.run import Run
 from curveclinic.symptoms import SYMPTOMS, Symptom
 
 TEXT_WIDTH = 100
@@ -69,6 +70,13 @@ def body(diagnosis: Diagnosis, width: int) -> list[Line]:
     if diagnosis.unchecked and diagnosis.verdict != "undetermined":
         lines += [Line("body", ""), *_wrap("faint", f"Not checked: {_unchecked(diagnosis)}", width, "  ", "    ")]
     return lines
+
+
+def origin_lines(run: Run, *, told: str, width: int) -> list[str]:
+    """Returns which channels a run has, and what was chosen or repaired while reading, unless `told` has it."""
+    channels = ", ".join(f"{name} ({counted(len(series), 'point')})" for name, series in run.channels.items())
+    texts = [f"channels: {channels}", *(f"note: {note}" for note in run.notes if note not in told)]
+    return [line.text for text in texts for line in _wrap("body", printable(text), width, "  ", "    ")]
 
 
 def stop_text(diagnosis: Diagnosis) -> str:

@@ -1,0 +1,136 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curveclinic.readers import ReadOptions, read_runs
+from curveclinic.readers.sided_tables import run_of
+from curveclinic.run import Run
+
+FIXTURE = Path(__file__).parent / "fixtures" / "layout_only_sided_tables"
+"""Columns and names as several repositories of PyTorch have them, with other numbers."""
+TRAIN = np.linspace(2.0, 0.5, 12)
+VAL = TRAIN + 0.25
+
+
+def table(losses, *, header="epoch,loss", every=1):
+    return "\n".join([header, *(f"{k * every},{loss}" for k, loss in enumerate(losses))]) + "\n"
+
+
+def lines(losses, every):
+    return "".join(json.dumps({"step": k * every, "loss": loss}) + "\n" for k, loss in enumerate(losses))
+
+
+def curves(run):
+    return {name: (series.steps.tolist(), series.values.tolist()) for name, series in run.channels.items()}
+
+
+def test_every_column_of_either_side_is_read():
+    (run,) = read_runs([FIXTURE])
+    rows = {name: np.loadtxt(FIXTURE / f"{name}.log", skiprows=1) for name in ("train", "val")}
+    expected = {"train_loss": ("train", 1), "train_metric": ("train", 2), "lr": ("train", 3)}
+    expected |= {"val_loss": ("val", 1), "val_metric": ("val", 2)}
+    assert sorted(run.channels) == sorted(expected)
+    for channel, (side, column) in expected.items():
+        assert np.column_stack([run.channels[channel].steps, run.channels[channel].values]) == pytest.approx(
+            rows[side][:, [0, column]], rel=1e-15
+        )
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "header"),
+    [
+        ("train_log.csv", "val_log.csv", "epoch,loss"),
+        ("train.log", "val.log", "epoch,loss"),
+        ("train.csv", "test.csv", "epoch,loss"),
+        ("learn_error.tsv", "test_error.tsv", "iter,Logloss"),
+        ("train_loss.csv", "val_loss.csv", "epoch,loss"),
+    ],
+)
+def test_tables_of_the_sides_of_one_run_are_read_together(tmp_path, train, val, header):
+    (tmp_path / train).write_text(table(TRAIN, header=header))
+    (tmp_path / val).write_text(table(VAL, header=header))
+    (run,) = read_runs([tmp_path])
+    steps = [float(k) for k in range(12)]
+    assert curves(run) == {"train_loss": (steps, TRAIN.tolist()), "val_loss": (steps, VAL.tolist())}
+    assert (run.run_id, run.format) == (train, "sided_tables")
+    assert f"read together: {train}, {val}" in run.notes
+
+
+def test_json_lines_are_tables_too_and_a_side_may_be_logged_seldom(tmp_path):
+    (tmp_path / "eval_metrics.jsonl").write_text(lines(VAL[:6], 20))
+    (tmp_path / "train_metrics.jsonl").write_text(lines(TRAIN, 10))
+    (run,) = read_runs([tmp_path])
+    assert curves(run)["val_loss"] == ([0.0, 20.0, 40.0, 60.0, 80.0, 100.0], VAL[:6].tolist())
+    assert curves(run)["train_loss"][0] == [10.0 * k for k in range(12)]
+
+
+def test_of_an_evaluation_only_what_it_measured_is_taken_and_validation_before_test(tmp_path):
+    for name, losses in (("train", TRAIN), ("val", VAL), ("test", VAL + 1)):
+        text = "".join(f"{k},{loss},0.1,{k / 20}\n" for k, loss in enumerate(losses))
+        (tmp_path / f"{name}.csv").write_text("epoch,loss,lr,acc\n" + text)
+    (run,) = read_runs([tmp_path])
+    assert sorted(run.channels) == ["lr", "train_loss", "train_metric", "val_loss", "val_metric"]
+    assert run.channels["val_loss"].values.tolist() == VAL.tolist()
+
+
+def test_files_that_hold_several_runs_are_read_run_by_run_or_each_by_itself(tmp_path):
+    (tmp_path / "train.csv").write_text(table(TRAIN) * 2)
+    (tmp_path / "val.csv").write_text(table(VAL) * 2)
+    assert [(run.run_id, sorted(run.channels)) for run in read_runs([tmp_path])] == [
+        ("train.csv#1", ["train_loss", "val_loss"]),
+        ("train.csv#2", ["train_loss", "val_loss"]),
+    ]
+    (tmp_path / "val.csv").write_text(table(VAL))
+    assert [sorted(run.channels) for run in read_runs([tmp_path])] == [["train_loss"]] * 2 + [["val_loss"]]
+
+
+@pytest.mark.parametrize(
+    ("train", "other"),
+    [
+        (table(TRAIN, header="epoch,loss"), "id,x,y\n1,0.5,2\n2,0.1,3\n"),
+        (table(TRAIN, header="epoch,loss"), table(VAL, header="epoch,accuracy")),
+    ],
+)
+def test_another_table_beside_that_of_the_training_is_none_of_its_sides(tmp_path, train, other):
+    (tmp_path / "train.csv").write_text(train)
+    (tmp_path / "test.csv").write_text(other)
+    found = [item for item in read_runs([tmp_path]) if isinstance(item, Run)]
+    assert [(run.run_id, run.format) for run in found] == [("train.csv", "csv")]
+
+
+def test_trials_called_train_and_test_that_log_both_sides_are_two_runs(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        rows = "".join(f"{k},{a},{b}\n" for k, (a, b) in enumerate(zip(TRAIN, VAL, strict=True)))
+        (tmp_path / name).write_text("epoch,train_loss,val_loss\n" + rows)
+    assert [run.run_id for run in read_runs([tmp_path])] == ["test.csv", "train.csv"]
+
+
+def test_a_lone_file_is_read_as_any_other(tmp_path):
+    (tmp_path / "test.csv").write_text(table(TRAIN))
+    (run,) = read_runs([tmp_path])
+    assert (run.format, sorted(run.channels)) == ("csv", ["train_loss"])
+
+
+def test_the_user_names_the_steps_of_all_tables(tmp_path):
+    for name, losses in (("train.csv", TRAIN), ("val.csv", VAL)):
+        rows = "".join(f"{k},{k * 7},{loss}\n" for k, loss in enumerate(losses))
+        (tmp_path / name).write_text("epoch,seen,loss\n" + rows)
+    (run,) = read_runs([tmp_path], ReadOptions(step="seen"))
+    assert run.channels["val_loss"].steps.tolist() == [7.0 * k for k in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("name", "rest"),
+    [
+        ("train_log.csv", "log.csv"),
+        ("val.log", ".log"),
+        ("cnn_test_log.csv", "cnn log.csv"),
+        ("log.csv", ""),
+        ("train_test_log.csv", ""),
+        ("train.png", ""),
+    ],
+)
+def test_what_names_of_one_run_have_in_common(name, rest):
+    assert run_of(name) == rest
