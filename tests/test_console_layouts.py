@@ -242,3 +242,49 @@ def test_a_line_with_a_step_gives_it_to_those_below_it_alone():
 def test_a_log_without_a_loss_is_no_broken_json(head):
     with pytest.raises(LogError, match="no known log format"):
         read_stdin((head + written("tick {b} kimg {t:.1f}\n")).encode())
+
+
+DOZEN = range(1, 13)
+
+
+def log_of(*lines):
+    """A log of lines, each repeated with its epoch and losses that fall."""
+    return "".join(line.format(e=e, t=2 / e, v=2 / e + 0.1, last=e - 1) + "\n" for e in DOZEN for line in lines)
+
+
+def points_in(text):
+    (run,) = read_stdin(text.encode())
+    return {name: len(series.values) for name, series in run.channels.items()}
+
+
+@pytest.mark.parametrize(
+    ("lines", "val"),
+    [
+        (["Epoch {e}/12, loss={t:.4f}"], False),
+        (["Epoch #{e}, loss={t:.4f}, val_loss={v:.4f}"], True),
+        (["step {e}/12 loss={t:.4f}"], False),
+        (["Epoch {e} loss: {t:.4f}", "Evaluating..."], False),
+        (["Epoch {e} loss: {t:.4f}", "***** Running evaluation *****"], False),
+        (["Epoch {e} loss: {t:.4f}", "Evaluating...", "loss: {v:.4f}"], True),
+        (["[best] Epoch {e}: loss {t:.4f}"], False),
+        (["INFO (best) epoch {e} loss {t:.4f}"], False),
+        (["Best acc: .9 | Epoch: {e} | loss: {t:.4f}"], False),
+        (["Best val loss: 0.1, val loss: {v:.4f}, train loss: {t:.4f}"], True),
+        (["Epoch {e} loss {t:.4f} val_loss {v:.4f}", "Best epoch: {last}, val_loss: 9.0"], True),
+        (["Epoch {e} loss {t:.4f} val_loss {v:.4f}", "Restored epoch {last} (val_loss 9.0)"], True),
+    ],
+)
+def test_lines_that_name_their_place_are_read_whatever_stands_before_it(lines, val):
+    assert points_in(log_of(*lines)) == {"train_loss": 12} | ({"val_loss": 12} if val else {})
+
+
+@pytest.mark.parametrize("trial", [0, 1])
+@pytest.mark.parametrize("lengths", [(100, 20), (20, 100)])
+def test_of_two_bars_that_take_turns_the_short_one_is_the_validation(lengths, trial):
+    bar = "{0}/{0} [==============================] - 1s 2ms/step - loss: {1:.4f}\n"
+    lines = [bar.format(20, 7.0)] * trial if lengths[0] == 100 else []
+    for e in DOZEN:
+        lines += [bar.format(n, 2 / e + (n == 20)) for n in lengths]
+    (run,) = read_stdin("".join(lines).encode())
+    np.testing.assert_allclose(run.channels["train_loss"].values, [round(2 / e, 4) for e in DOZEN])
+    np.testing.assert_allclose(run.channels["val_loss"].values, [round(2 / e + 1, 4) for e in DOZEN])

@@ -6,8 +6,8 @@ spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
 norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
-falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds with
-the loss that has been good all along beside a loss that does not rise.
+falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds
+with the loss that has been good all along beside a loss that does not rise.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ _UNDERFITTING: Final = LABELS.index("underfitting")
 _PERIODIC: Final = LABELS.index("periodic_loss")
 
 _COMES_AGAIN: Final = 0.25
-"""Autocorrelation that a pattern has at least; of 17 logs whose pattern readers saw and the network finds, none has less
-than 0.34."""
+"""Autocorrelation that a pattern has at least; of 17 logs whose pattern readers saw and the network finds, none has
+less than 0.34."""
 
 _MISMATCH: Final = LABELS.index("metric_mismatch")
 

@@ -68,7 +68,7 @@ def _states(found: Sequence[Line]) -> list[Row]:
 
 
 def _finished(found: Sequence[Line]) -> list[Row]:
-    """Returns rows without those of unfinished bars; the second bar of each epoch is that of the validation."""
+    """Returns rows without those of unfinished bars; the short one of two in each epoch is that of the validation."""
     kept: list[Line] = []
     for line in found:
         if line.done is None:
@@ -90,9 +90,12 @@ def _is_drawn_again(before: Line, line: Line) -> bool:
 
 
 def _with_second_bars(kept: Sequence[Line]) -> list[Row]:
-    """Returns rows; of bars that take turns in two lengths and name the same of no side, each second is validation."""
+    """Returns rows; of bars that take turns in two lengths and name the same of no side, the short are validation.
+
+    A short one before all others, where a short one is the last as well, is a trial of the validation and left out.
+    """
     bars = [line for line in kept if line.total is not None]
-    lengths = [line.total for line in bars]
+    lengths = [line.total for line in bars if line.total is not None]
     told = {name for line in bars for name in line.row if parse(name).quantity in ("loss", "metric")}
     take_turns = len(set(lengths)) == 2 and all(a != b for a, b in pairwise(lengths))
     if (
@@ -102,7 +105,10 @@ def _with_second_bars(kept: Sequence[Line]) -> list[Row]:
         or not all(told <= line.row.keys() for line in bars)
     ):
         return [line.row for line in kept]
-    seconds = set(map(id, bars[1::2]))
+    short = min(lengths)
+    trial = bars[0] if lengths[0] == lengths[-1] == short else None
     return [
-        {f"val/{n}" if n in told and id(line) in seconds else n: cell for n, cell in line.row.items()} for line in kept
+        {f"val/{name}" if name in told and line.total == short else name: cell for name, cell in line.row.items()}
+        for line in kept
+        if line is not trial
     ]

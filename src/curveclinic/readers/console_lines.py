@@ -43,6 +43,12 @@ _SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
 _RECALLS = re.compile(r"\b(?:best|restor(?:ed|ing)|resum(?:ed|ing)|loaded)\b(?!\.\w)[^\d.!]{0,80}(?=\d)", re.IGNORECASE)
 """`Best epoch: 12, val_loss: 0.31`: what was, not what is; `New best! Epoch 12, val_loss: 0.31` is."""
 
+_BEST_PLACE = re.compile(r"best[ _\-](?:epoch|step|iter)", re.IGNORECASE)
+"""`Best epoch: 12, val_loss: 0.31`: the place itself is what is recalled."""
+
+_OWN_NAME = re.compile(r"best[^:=,|]{0,40}[:=]\s*$", re.IGNORECASE)
+"""`Best acc: `: what is recalled is one number, which its name tells, and not the line."""
+
 _SEGMENT = re.compile(r"\s-\s|:\s|\]|\|")
 _EPOCH = re.compile(r"\bepoch\W*\d+(?:/\d+)?", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+){0,3}")
@@ -146,6 +152,7 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
     of its own or with a name that was there; the step of a test.
     """
     epoch = tested = ""
+    last: Row = {}
     heading, before = _NO_HEADING, ("", "")
     header: Sequence[str] = ()
     for line in lines:
@@ -161,17 +168,20 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
         if not _DIGIT.search(line):
             heading = _heading(line) or heading.passed(line)
             continue
-        if _recalls(line):
+        if _recalls(line, last):
             continue
         line = with_named_losses(without_owners(line))
         place, rest, side = place_of(line)
+        here = {axis: at for axis, at in place.items() if axis != "rank"}
+        goes_on = bool(last) and here.keys() == last.keys() and here != last
         epoch = place.get("epoch", epoch)
         said = heading.said and pairs(rest, side or heading.side)
         if said and said.items() <= heading.said.items():
             continue  # printed by two loggers
         if said and not heading.said.keys().isdisjoint(said):
             heading = _NO_HEADING
-        side = side or heading.side_of(line, place) or _summed_up(line, *before)
+        # an evaluation that said nothing has no part in the line after it, which is of the next place
+        side = side or ("" if goes_on else heading.side_of(line, place)) or _summed_up(line, *before)
         row = table_row(line, header) or pairs(rest, side)
         epoch = row.get("epoch", epoch)
         if not row:
@@ -188,16 +198,32 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
         if tested and is_evaluated(side or first_heading(line)):
             held = {"step": tested}
         before = side, line
+        last = here or last
         yield Line({**({"epoch": epoch} if epoch else {}), **held, **place, **row}, *bar_of(line))
 
 
-def _recalls(line: str) -> bool:
-    """Whether a line tells of an earlier epoch: its first words do."""
+def _recalls(line: str, last: Row) -> bool:
+    """Whether a line tells of an earlier epoch: its first words do, and it is at no place after the last one."""
     found = _RECALLS.search(line)
     if not found:
         return False
     before = line[: found.start()]
-    return not place_of(before)[0] and not pairs(before, "")
+    if place_of(before)[0] or pairs(before, ""):
+        return False
+    place = place_of(line)[0]
+    if _BEST_PLACE.search(found[0]):
+        return True
+    if "epoch" in place or "step" in place:
+        return not _is_after(place, last) if last else not found[0].lower().startswith("best")
+    return not _OWN_NAME.search(found[0])
+
+
+def _is_after(place: Row, last: Row) -> bool:
+    """Whether a place lies after another one, by what both count, the epoch first."""
+    for axis in ("epoch", "step"):
+        if axis in place and axis in last and place[axis] != last[axis]:
+            return float(place[axis]) > float(last[axis])
+    return False
 
 
 def _summed_up(line: str, side: str, before: str) -> str:

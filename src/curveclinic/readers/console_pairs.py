@@ -51,7 +51,7 @@ HEADING = re.compile(
 _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 """Names of llm.c."""
 
-_OF_LOSSES = re.compile(r"((?:[A-Za-z]+[ _])?loss(?:es)?)['\"]?(?: ?[:=])? ?(\{[^{}]{1,2000}\})", re.IGNORECASE)
+_OF_LOSSES = re.compile(r"((?:[A-Za-z]{1,40}[ _])?loss(?:es)?)['\"]?(?: ?[:=])? ?(\{[^{}]{1,2000}\})", re.IGNORECASE)
 _KEY = re.compile(r"(['\"])(?!\w*loss)(\w[\w ./\-]{0,60})(?=\1 ?:)", re.IGNORECASE)
 """`Losses {'ner': 12.5}`: a dict of losses, whose keys need not say that they are."""
 

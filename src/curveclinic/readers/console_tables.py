@@ -17,10 +17,13 @@ _STARTS = re.compile(r"[\s#│┃]*(?:epoch|ep|e|step|iter\w*|batch|class)[\s│
 
 _AXES: Final = {**AXIS_COLUMN, "e": "epoch", "#": "step"}
 
-_BORDER = re.compile(r"\s*[│┃]\s*")
+_BORDER = re.compile(r"[│┃]")
 _APART = re.compile(r"\t+|\s{2,}")
 _CELL = re.compile(r"\[[^\]]*\]|\S+")
 _COUNTED = re.compile(r"\d+(?:/\d+)?")
+_NO_NAME = re.compile(r"^#?[\d.+\-]|=")
+"""What no column is called: `1/30,` and `loss=0.5` are of a line that says its names itself."""
+
 _NUMBER = re.compile(NUMBER, re.IGNORECASE)
 _WRITTEN = re.compile(WRITTEN, re.IGNORECASE)
 
@@ -44,12 +47,7 @@ def header_of(line: str) -> tuple[str, ...]:
         measured = (name.rpartition("(")[2].rstrip(")") for name in classes[1].split())
         return (_ALL, "", "", *(f"val/{name}" for name in measured))
     names = _names(line)
-    if (
-        len(names) < _FEWEST_COLUMNS
-        or names[0].lower() not in _AXES
-        or ":" in line
-        or any(map(_NUMBER.fullmatch, names))
-    ):
+    if len(names) < _FEWEST_COLUMNS or names[0].lower() not in _AXES or ":" in line or any(map(_NO_NAME.search, names)):
         return ()
     if {"box", "cls"} <= set(names):
         return tuple(f"{name}_loss" if name in _PARTS else name for name in names)
@@ -85,13 +83,13 @@ def _names(line: str) -> list[str]:
     if bare.startswith("#"):
         bare = bare.lstrip("# \t")
     if _BORDER.search(bare):
-        return _BORDER.split(bare)[1:-1]
+        return [name.strip() for name in _BORDER.split(bare)[1:-1]]
     apart = _APART.split(bare)
     return apart if len(apart) >= _FEWEST_COLUMNS and any(" " in name for name in apart) else bare.split()
 
 
 def _cells(line: str) -> list[str]:
-    return _BORDER.split(line.strip())[1:-1] if _BORDER.search(line) else _CELL.findall(line)
+    return [cell.strip() for cell in _BORDER.split(line.strip())[1:-1]] if _BORDER.search(line) else _CELL.findall(line)
 
 
 def _in_brackets(cell: str, name: str) -> str:
