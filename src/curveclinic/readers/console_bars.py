@@ -37,10 +37,12 @@ class Line:
     total: int | None = None
 
 
-def bar_of(line: str) -> tuple[int | None, int | None]:
-    """Returns how far a progress bar is, and its length; None and None where there is none."""
+def bar_in(line: str) -> tuple[slice, slice] | None:
+    """Returns where a line says how far a progress bar is, and its length; None where there is none."""
     bar = _BAR.search(line)
-    done, total = (int(n) for n in bar.groups() if n is not None) if bar else (None, None)
+    if not bar:
+        return None
+    done, total = (slice(*bar.span(group)) for group in range(1, _BAR.groups + 1) if bar[group])
     return done, total
 
 

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from curveclinic.intake.orientations import SUMMARY
-from curveclinic.intake.vocabulary import SPLITS
 from curveclinic.readers.commas import Comma, has_points, settled
-from curveclinic.readers.console_bars import Line, bar_of, without_drawings
-from curveclinic.readers.console_pairs import HEADING, Row, first_heading, is_evaluated, pairs, with_named_losses
-from curveclinic.readers.console_places import AXIS_COLUMN, ROUNDS, SAVED, place_of, without_owners
+from curveclinic.readers.console_bars import Line, without_drawings
+from curveclinic.readers.console_layouts import Layout, laid_out
+from curveclinic.readers.console_pairs import Row, is_evaluated
+from curveclinic.readers.console_places import AXIS_COLUMN, ROUNDS, SAVED
 from curveclinic.readers.console_tables import header_of, table_row
 
-MAX_LINE = 20_000
-"""Characters of the longest line looked at; a longer one is a dump of something else."""
-
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_DIGIT = re.compile(r"\d|\bnan\b|\binf", re.IGNORECASE)
 _ENDS = re.compile(r"[\r\n\x08]+")
 
 _GLUED_BAR = re.compile(
@@ -31,36 +27,15 @@ _GLUED_BAR = re.compile(
 )
 """A bar of Keras right behind the state before it, where what moved the cursor back was lost."""
 
-_LONGEST_HEADING = 80
-"""Characters of a line that may be a heading; and of the end of one that is looked at."""
-
-_DECORATION = " \t*=-_.,#>~\u2026"
-
 _SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
 """`* Acc@1 80.0 loss 0.9` of torchvision's ImageNet script and its heirs: the mean over what was printed before it."""
 
-
-_RECALLS = re.compile(r"\b(?:best|restor(?:ed|ing)|resum(?:ed|ing)|loaded)\b(?!\.\w)[^\d.!]{0,80}(?=\d)", re.IGNORECASE)
-"""`Best epoch: 12, val_loss: 0.31`: what was, not what is; `New best! Epoch 12, val_loss: 0.31` is."""
 
 _BEST_PLACE = re.compile(r"best[ _\-](?:epoch|step|iter)", re.IGNORECASE)
 """`Best epoch: 12, val_loss: 0.31`: the place itself is what is recalled."""
 
 _OWN_NAME = re.compile(r"best[^:=,|]{0,40}[:=]\s*$", re.IGNORECASE)
 """`Best acc: `: what is recalled is one number, which its name tells, and not the line."""
-
-_SEGMENT = re.compile(r"\s-\s|:\s|\]|\|")
-_EPOCH = re.compile(r"\bepoch\W*\d+(?:/\d+)?", re.IGNORECASE)
-_WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+){0,3}")
-_ANNOUNCING = frozenset(
-    (
-        *("epoch", "step", "phase", "stage", "loop", "set", "data", "dataset", "net", "network", "model", "the", "on"),
-        *("result", "results", "metric", "metrics", "performance", "error", "errors", "stats", "statistics", "scores"),
-        "perplexity",
-        *("running", "run", "start", "starting", "begin", "beginning"),
-    )
-)
-"""Words that, beside one for a side, make up a line that is a heading and no sentence: `Running validation ...`."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +56,13 @@ class _Heading:
     is_next: bool = True
     said: Row = field(default_factory=dict)
 
-    def side_of(self, line: str, place: Row) -> str:
+    def side_of(self, layout: Layout, place: Row) -> str:
         """Returns the side it gives a line: beyond the next one only to lines without a place of their own."""
-        return self.side if self.is_next or (not place and _depth(line) > self.depth) else ""
+        return self.side if self.is_next or (not place and layout.depth > self.depth) else ""
 
-    def place_for(self, line: str) -> Row:
+    def place_for(self, line: str, layout: Layout) -> Row:
         """Returns the step it gives a line without a place of its own: one below it, or a dict right behind it."""
-        return self.place if _depth(line) > self.depth or (self.is_next and "{'" in line) else {}
+        return self.place if layout.depth > self.depth or (self.is_next and "{'" in line) else {}
 
     def after(self, place: Row, row: Row) -> _Heading:
         """Returns what is left of it after a line with numbers: nothing, once a line has a place of its own."""
@@ -95,9 +70,11 @@ class _Heading:
             return _NO_HEADING
         return replace(self, is_next=False, said={**self.said, **row})
 
-    def passed(self, line: str) -> _Heading:
-        """Returns what is left of it after a line that says nothing."""
-        return replace(self, is_next=False) if _depth(line) > self.depth else _NO_HEADING
+    def passed(self, layout: Layout) -> _Heading:
+        """Returns what follows a line that says nothing: what it announces itself, or what is left of this one."""
+        if layout.announces:
+            return _Heading(layout.announces, depth=layout.depth)
+        return replace(self, is_next=False) if layout.depth > self.depth else _NO_HEADING
 
 
 _NO_HEADING = _Heading()
@@ -155,67 +132,62 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
     last: Row = {}
     heading, before = _NO_HEADING, ("", "")
     header: Sequence[str] = ()
-    for line in lines:
-        if len(line) > MAX_LINE:
-            continue
+    for line, layout in laid_out(lines):
         if SUMMARY in line:
             yield Line({SUMMARY: ""}, None, None)
             continue
-        new = header_of(line)
-        if new:
-            header, heading = new, _NO_HEADING
+        if layout.names_columns:
+            header, heading = header_of(line), _NO_HEADING
             continue
-        if not _DIGIT.search(line):
-            heading = _heading(line) or heading.passed(line)
+        if not layout.has_number:
+            heading = heading.passed(layout)
             continue
-        if _recalls(line, last):
+        place, side = layout.place(line), layout.side
+        if layout.recalled and _is_past(layout.recalled, place, last):
             continue
-        line = with_named_losses(without_owners(line))
-        place, rest, side = place_of(line)
         here = {axis: at for axis, at in place.items() if axis != "rank"}
         goes_on = bool(last) and here.keys() == last.keys() and here != last
         epoch = place.get("epoch", epoch)
-        said = heading.said and pairs(rest, side or heading.side)
+        said = heading.said and layout.row(line, side or heading.side)
         if said and said.items() <= heading.said.items():
             continue  # printed by two loggers
         if said and not heading.said.keys().isdisjoint(said):
             heading = _NO_HEADING
         # an evaluation that said nothing has no part in the line after it, which is of the next place
-        side = side or ("" if goes_on else heading.side_of(line, place)) or _summed_up(line, *before)
-        row = table_row(line, header) or pairs(rest, side)
+        side = side or ("" if goes_on else heading.side_of(layout, place)) or _summed_up(line, *before)
+        row = table_row(line, header) or layout.row(line, side)
         epoch = row.get("epoch", epoch)
         if not row:
             steps = {axis: at for axis, at in place.items() if axis != "epoch"}
             if steps:
-                heading = _Heading(place=steps, depth=_depth(line))
-            elif bar_of(line)[0] is None:
-                heading = _heading(line) or heading.passed(line)
-            tested = place["step"] if "step" in place and is_evaluated(first_heading(line)) else tested
+                heading = _Heading(place=steps, depth=layout.depth)
+            elif not layout.bar:
+                heading = heading.passed(layout)
+            tested = place["step"] if "step" in place and is_evaluated(layout.first_heading) else tested
             continue
-        held = {} if place else heading.place_for(line)
+        held = {} if place else heading.place_for(line, layout)
         heading = heading.after(place, row)
         tested = "" if place else tested
-        if tested and is_evaluated(side or first_heading(line)):
+        if tested and is_evaluated(side or layout.first_heading):
             held = {"step": tested}
-        before = side, line
+        before = side, layout.first_heading
         last = here or last
-        yield Line({**({"epoch": epoch} if epoch else {}), **held, **place, **row}, *bar_of(line))
+        yield Line({**({"epoch": epoch} if epoch else {}), **held, **place, **row}, *layout.bar_state(line))
 
 
-def _recalls(line: str, last: Row) -> bool:
-    """Whether a line tells of an earlier epoch: its first words do, and it is at no place after the last one."""
-    found = _RECALLS.search(line)
-    if not found:
-        return False
-    before = line[: found.start()]
-    if place_of(before)[0] or pairs(before, ""):
-        return False
-    place = place_of(line)[0]
-    if _BEST_PLACE.search(found[0]):
+def _is_past(recalled: str, place: Row, last: Row) -> bool:
+    """Whether a line that begins with words such as "best" tells of an earlier epoch: it is at no later place.
+
+    Args:
+        recalled: what it says up to its first number.
+        place: where it is.
+        last: where the line before was that had a place.
+    """
+    if _BEST_PLACE.search(recalled):
         return True
     if "epoch" in place or "step" in place:
-        return not _is_after(place, last) if last else not found[0].lower().startswith("best")
-    return not _OWN_NAME.search(found[0])
+        return not _is_after(place, last) if last else not recalled.lower().startswith("best")
+    return not _OWN_NAME.search(recalled)
 
 
 def _is_after(place: Row, last: Row) -> bool:
@@ -226,30 +198,9 @@ def _is_after(place: Row, last: Row) -> bool:
     return False
 
 
-def _summed_up(line: str, side: str, before: str) -> str:
+def _summed_up(line: str, side: str, heading: str) -> str:
     """Returns the side of what a line sums up: the one of the last line with numbers; "" for any other line."""
     if SAVED in line:
         return "eval"
     sums_up = ("* " in line or "Averaged" in line) and _SUMS_UP.search(line)
-    return side or first_heading(before).lower() if sums_up else ""
-
-
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _heading(line: str) -> _Heading | None:
-    """What a line without a loss or metric announces: `Test Error:`, `INFO - Validating ...`; None for nothing."""
-    found = HEADING.findall(line) if line.rstrip().endswith(":") and len(line) < _LONGEST_HEADING else []
-    side = found[-1] if found else _announced(line)
-    return _Heading(side.lower(), depth=_depth(line)) if side else None
-
-
-def _announced(line: str) -> str:
-    """Returns the side of an evaluation that the last part of a line names, and says nothing else; "" for none."""
-    parts = [part for part in _SEGMENT.split(_EPOCH.sub("", line[-_LONGEST_HEADING:])) if any(map(str.isalpha, part))]
-    words = _WORDS.fullmatch(parts[-1].strip(_DECORATION)) if parts else None
-    small = words[0].lower().split() if words else []
-    sides = [word for word in small if word in SPLITS]
-    is_heading = sides and is_evaluated(sides[-1]) and _ANNOUNCING.issuperset(set(small) - set(sides))
-    return sides[-1] if is_heading else ""
+    return side or heading.lower() if sums_up else ""

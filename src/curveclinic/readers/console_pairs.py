@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from curveclinic.intake.naming import parse
@@ -52,6 +53,8 @@ _SHORT = {"trl": "train_loss", "tel": "test_loss", "norm": "grad_norm"}
 """Names of llm.c."""
 
 _OF_LOSSES = re.compile(r"((?:[A-Za-z]{1,40}[ _])?loss(?:es)?)['\"]?(?: ?[:=])? ?(\{[^{}]{1,2000}\})", re.IGNORECASE)
+_OPENS = re.compile(r"[sS]['\"]?(?: ?[:=])? ?\{")
+"""The end of `Losses {`, for a quick look at each line."""
 _KEY = re.compile(r"(['\"])(?!\w*loss)(\w[\w ./\-]{0,60})(?=\1 ?:)", re.IGNORECASE)
 """`Losses {'ner': 12.5}`: a dict of losses, whose keys need not say that they are."""
 
@@ -108,9 +111,22 @@ def is_evaluated(side: str) -> bool:
     return SPLITS.get(side.lower(), "train") != "train"
 
 
-def pairs(line: str, side: str) -> Row:
-    """Returns the named numbers of a line that mean something, each with its side."""
-    row: Row = {}
+@dataclass(frozen=True)
+class Pair:
+    """A named number.
+
+    Attributes:
+        match: where its name, its number and what is beside the number are.
+        is_evaluated: whether it is of an evaluation, whose mean counts.
+    """
+
+    match: re.Match[str]
+    is_evaluated: bool
+
+
+def pairs(line: str, side: str) -> dict[str, Pair]:
+    """Returns the named numbers of a line that mean something, each with its side in its name."""
+    row: dict[str, Pair] = {}
     said = [(m.start(), m[1].lower()) for m in HEADING.finditer(line)]
     beside = quantity = ""
     end = 0
@@ -129,7 +145,7 @@ def pairs(line: str, side: str) -> Row:
         if known.quantity in ("loss", "metric") and not known.split:
             own = beside if known.quantity == "metric" and beside else heading
             name = f"{own}/{name}" if own else name
-        row.setdefault(name, _cell(match, known.split or heading))
+        row.setdefault(name, Pair(match, is_evaluated(known.split or heading)))
     return row
 
 
@@ -154,15 +170,13 @@ def _before_side(name: str) -> str:
     return quantity if last.lower() in SPLITS else ""
 
 
-def _cell(match: re.Match[str], side: str) -> str:
-    """The number of a pair: of an evaluation the mean beside the last batch, of a share the quotient."""
-    value: str = match["value"]
-    whole = float(match["of"][1:].replace(",", "")) if match["of"] else 0.0
+def cell(value: str, of: str, mean: str, *, evaluated: bool) -> str:
+    """Returns the number of a pair: of an evaluation the mean beside the last batch, of a share the quotient."""
+    whole = float(of[1:].replace(",", "")) if of else 0.0
     if whole and ("," not in value or is_grouped(value)):
         return str(float(value.replace(",", "")) / whole)
-    mean = match["mean"]
     is_change = mean and (mean.startswith("+") or (mean.startswith("-") and not value.startswith("-")))
-    return _first(mean if mean and not is_change and is_evaluated(side) else value)
+    return _first(mean if mean and not is_change and evaluated else value)
 
 
 def _first(written: str) -> str:
@@ -174,7 +188,7 @@ def _first(written: str) -> str:
 
 def with_named_losses(line: str) -> str:
     """Returns a line in which the keys of a dict of losses say that they are losses."""
-    if "{" not in line:
+    if not _OPENS.search(line):
         return line
     return _OF_LOSSES.sub(lambda m: _KEY.sub(lambda key: f"{key[1]}{m[1]}/{key[2]}", m[2]), line)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from curveclinic.readers.console_pairs import Row, first_heading, is_evaluated
+from curveclinic.readers.console_pairs import first_heading, is_evaluated
 
 _AXIS = re.compile(
     r"(?<![\w./\-])(?P<not>(?:max|total|num(?![ _]updates)|warmup|over|per|every|best|last|from|until)[ _])?"
-    r"(?P<axis>epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|updates?|up(?=\.)"
-    r"|s(?=:\d)|it(?=:\d))\.?(?:\((?P<side>train|val|test)\))?['\"]?\s*(?:[:=#]\s*)?(?:['\"]\s*)?(?:\[\s*)?(?P<at>\d+(?:,\d+)*(?:\.\d+)?)(?:\s*/\s*\d+(?:,\d+)*)?\s*\]?"
+    r"(?P<axis>(?a:epoch|ep|iteration|iter|global[ _]step|step|batch|num[ _]updates|updates?|up(?=\.)"
+    r"|s(?=:\d)|it(?=:\d)))\.?(?:\((?P<side>train|val|test)\))?['\"]?\s*(?:[:=#]\s*)?(?:['\"]\s*)?(?:\[\s*)?(?P<at>\d+(?:,\d+)*(?:\.\d+)?)(?:\s*/\s*\d+(?:,\d+)*)?\s*\]?"
     r"(?![\w%]|\.\d|:\d|,\d)",
     re.IGNORECASE,
 )
@@ -69,59 +72,111 @@ _TIMM = re.compile(r"^\s*Train: (\d+) \[")
 SAVED = "Saving dict for global step"
 """How an Estimator of TensorFlow begins what an evaluation has found."""
 
+_SUMMED = re.compile("average_loss")
+"""Its mean over the examples; the loss of its training sums over a batch, as the one beside it does."""
+
 
 def without_owners(line: str) -> str:
     """Returns a line; a round of gradient boosting without what stands between a side and the name of its loss."""
     return _SPREAD.sub("", _OWNER.sub(lambda m: "-" if m[1] else " ", line)) if ROUNDS.match(line) else line
 
 
-def place_of(line: str) -> tuple[Row, str, str]:
-    """Returns epoch, step and process of a line, the line without epoch and step, and the side they name.
+@dataclass(frozen=True)
+class Rest:
+    """A line without its places.
+
+    Attributes:
+        text: what is left of it.
+        starts: where its pieces begin in the text.
+        shifts: how much farther back in the line each of them is.
+    """
+
+    text: str
+    starts: Sequence[int]
+    shifts: Sequence[int]
+
+    def span(self, match: re.Match[str], group: str | int) -> slice:
+        """Returns where in the line a group of a match in the text is; an empty slice where it took no part."""
+        start, end = match.span(group)
+        shift = self.shifts[bisect(self.starts, start) - 1]
+        return slice(start + shift, end + shift) if end > start else slice(0, 0)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a line says of its place.
+
+    Attributes:
+        at: epoch, step, process -> where in the line its number is.
+        side: the side named with them; "" for none.
+        rest: the line without epoch and step.
+        grouped: the one whose number may have marks of thousands, and never a decimal comma; "" for none.
+    """
+
+    at: Mapping[str, slice]
+    side: str
+    rest: Rest
+    grouped: str = ""
+
+
+def place_of(line: str) -> Place:
+    """Returns epoch, step and process of a line.
 
     How far an evaluation is, is no step of the training.
     """
-    place: Row = {}
+    at: dict[str, slice] = {}
     side = ""
-    parts, end = [], 0
+    cuts: list[tuple[int, int, str]] = []
     for match in _AXIS.finditer(line):
         if match["not"]:
             continue
-        before, end = line[end : match.start()], match.end()
+        start, end = match.span()
         goes_on = _GOES_ON.match(line, end)
-        within = _WITHIN.search(before[-_LONGEST_WITHIN:]) if goes_on else None
-        if goes_on and within:
-            parts.append(f"{before.removesuffix(within[0])} ")
-            end = goes_on.end()
-        else:
-            parts.append(f"{before} | ")
+        before = line[cuts[-1][1] if cuts else 0 : start][-_LONGEST_WITHIN:]
+        within = _WITHIN.search(before) if goes_on else None
+        cuts.append((start - len(within[0]), goes_on.end(), " ") if goes_on and within else (start, end, " | "))
         column = AXIS_COLUMN[match["axis"].lower()]
-        if column not in place:
-            place[column] = match["at"]
+        if column not in at:
+            at[column] = slice(*match.span("at"))
             side = side or (match["side"] or "")
-    rest = "".join((*parts, line[end:]))
-    if "global_step" in place and SAVED in line:
-        place["step"] = place.pop("global_step")  # as the lines of its training say
-        rest = rest.replace("average_loss", "")  # these sum over a batch, as the other loss does
+    if "global_step" in at and SAVED in line:
+        at["step"] = at.pop("global_step")  # as the lines of its training say
+        cuts += [(*m.span(), "") for m in _SUMMED.finditer(line)]
+    rest = _without(line, cuts)
     pair, timm = _PLACE.match(line), _TIMM.match(line)
-    if not pair and not place:
+    if not pair and not at:
         pair = _LATER_PLACE.search(line)
-    glued = _GLUED_EPOCH.search(line) if "epoch" not in place and "epoch" in line else None
+    glued = _GLUED_EPOCH.search(line) if "epoch" not in at and "epoch" in line else None
     if glued:
-        place["epoch"] = glued[1]
-    count = _COUNT.search(rest) or _ROUND.match(line) or _SHARE.match(line)
+        at["epoch"] = slice(*glued.span(1))
+    within_rest = _COUNT.search(rest.text)
+    count = within_rest or _ROUND.match(line) or _SHARE.match(line)
     if pair:
-        place.setdefault("epoch", pair[1])
-        place.setdefault("step", pair[2])
+        at.setdefault("epoch", slice(*pair.span(1)))
+        at.setdefault("step", slice(*pair.span(2)))
     if timm:
-        place.setdefault("epoch", timm[1])
-    rank = _rank(line) if "epoch" in place else None
+        at.setdefault("epoch", slice(*timm.span(1)))
+    rank = _rank(line) if "epoch" in at else None
     if rank:
-        place["rank"] = rank[1]
+        at["rank"] = slice(*rank.span(1))
     if is_evaluated(side or first_heading(line)) and (side or count):
-        place.pop("step", None)
-    elif count and "global_step" not in place:
-        place.setdefault("step", count[1].replace(",", ""))
-    return place, rest, side.lower()
+        at.pop("step", None)
+    elif count and "global_step" not in at and "step" not in at:
+        at["step"] = rest.span(count, 1) if within_rest else slice(*count.span(1))
+        return Place(at, side.lower(), rest, grouped="step")
+    return Place(at, side.lower(), rest)
+
+
+def _without(line: str, cuts: Iterable[tuple[int, int, str]]) -> Rest:
+    """Returns a line in which other texts stand for some parts of it."""
+    text, end = "", 0
+    starts, shifts = [0], [0]
+    for start, after, joint in sorted(cuts):
+        text += line[end:start] + joint
+        starts.append(len(text))
+        shifts.append(after - len(text))
+        end = after
+    return Rest(text + line[end:], starts, shifts)
 
 
 def _rank(line: str) -> re.Match[str] | None:
