@@ -9,20 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.intake.grid import (
-    Column,
-    Grid,
-    abreast_in_text,
-    cell_text,
-    coded,
-    column_from_cells,
-    repeated_notes,
-    results_among,
-    row_steps,
-    rows_by_run,
-    select,
-    text_notes,
-)
+from curveclinic.intake.cells import Column, cell_text, coded, column_from_cells, repeated_notes, select, text_notes
+from curveclinic.intake.grid import Grid, abreast_in_text, results_among, row_steps, rows_by_run
 from curveclinic.intake.joined import unfilled
 from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import parse

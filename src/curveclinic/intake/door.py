@@ -21,8 +21,9 @@ from curveclinic.intake.assemble import (
     runs_from_grid,
     why_unusable,
 )
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import flatten, grid_from_rows
+from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.mapping_axes import brings_steps, shared_axis
 from curveclinic.intake.naming import parse, quoted

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import attempt
+from curveclinic.intake.cells import without_gaps
 from curveclinic.intake.columns import columns_of
-from curveclinic.intake.grid import axis_of_rows, without_gaps
+from curveclinic.intake.grid import axis_of_rows
 from curveclinic.intake.naming import parse
 from curveclinic.intake.own_steps import axes_among
 from curveclinic.intake.run_columns import ID_COLUMNS

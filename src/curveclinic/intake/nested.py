@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.intake.grid import flatten
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import points_held
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import flatten, grid_from_rows, is_summary
+from curveclinic.intake.grid import grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held
 from curveclinic.intake.step_names import is_log_axis
