@@ -88,7 +88,8 @@ def choose(
         return Choice(ours, (), metric_goal)
     runs = taken_apart(table)
     if runs and by_name:
-        raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
+        advice = "hand over each by itself, or a list of them; of parts of one loss their sum as 'train_loss'"
+        raise InputError(f"found several runs by name, {quoted(runs)}; {advice}")
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, remarks = _understood(tuple(size))
     names, told_apart = with_training_set(names, table) if by_name else (names, [])

@@ -230,7 +230,7 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple
     """One run of rows, many where a column tells runs apart."""
     grid = grid_from_rows(rows)
     runs = runs_from_grid(grid, options, _NOWHERE, split=False)
-    return _in_place(runs), grid.run_of is None
+    return _in_place(runs), grid.run_of is None and len(runs) == 1
 
 
 def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:

@@ -114,7 +114,7 @@ def abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list
 
 
 def tables(
-    grid: Grid, *, split: bool = True, step: str | None = None
+    grid: Grid, *, split: bool = True, step: str | None = None, one: bool = False
 ) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
     """Returns one (id or "", table, notes) for each run in the grid.
 
@@ -122,12 +122,13 @@ def tables(
         grid: the rows of one or many runs.
         split: whether rows whose steps start over may be several runs.
         step: name of the step column, or a regular expression found in it; None: by the names that are known.
+        one: whether the columns are of one run, whatever their names.
 
     Raises:
         InputError: there is no column `step`.
     """
     if grid.run_of is None:
-        charted = taken_apart(grid.columns)
+        charted = {} if one else taken_apart(grid.columns)
         apart = {name: replace(grid, columns=own) for name, own in charted.items()} if charted else {"": grid}
         return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split, step)]
     out = []
