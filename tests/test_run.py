@@ -54,7 +54,8 @@ def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
 def test_points_out_of_order_are_told_from_a_resumed_run(steps, note):
     run = Run.from_arrays({"train_loss": (steps, np.arange(len(steps)))})
     assert run.channels["train_loss"].steps.tolist() == sorted(set(steps))
-    assert run.notes == (f"train_loss: {note}{' points are left out' * ('kept' in note)}",)
+    advice = "; tell several runs apart by a column 'run_id'" * note.startswith("starts over")
+    assert run.notes == (f"train_loss: {note}{' points are left out' * ('kept' in note)}{advice}",)
 
 
 @pytest.mark.parametrize(("times", "told"), [(1, "resumed"), (5, "resumed"), (6, "out of order"), (15, "out of order")])

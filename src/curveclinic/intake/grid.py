@@ -30,7 +30,7 @@ from curveclinic.intake.naming import called, parse
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
-from curveclinic.intake.run_columns import runs_told, telling
+from curveclinic.intake.run_columns import runs_told, settings_among, telling
 from curveclinic.intake.sides import is_side_column, named_by_side, sides_in
 from curveclinic.intake.step_names import (
     COARSE,
@@ -86,9 +86,14 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
         return replace(points, notes=(*said, *points.notes))
     tellers = telling(tuple(cells))
     texts = {key: texts_of(cells[name], len(rows)) for key, name in tellers.items()}
-    keys, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
-    told = [tellers[key] for key in keys]
-    columns = {name: column for name, column in columns.items() if name not in told}
+    settings = settings_among(tuple(cells))
+    keys, run_of, run_names = runs_told(
+        texts,
+        *row_steps(Grid(columns, len(rows)), None),
+        lambda: {key: texts_of(cells[name], len(rows)) for key, name in settings.items()},
+    )
+    told = [{**settings, **tellers}[key] for key in keys]
+    columns = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
     labels = {name: texts_of(cells[name], len(rows)) for name in labels_in(cells, columns)}
     sides = {name: texts_of(cells[name], len(rows)) for name in sides_in(cells, columns)}
     columns |= {k: coded(texts_of(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
