@@ -136,10 +136,10 @@ def test_a_column_of_a_matrix_is_one_dimension_and_rows_of_pairs_get_advice():
     assert run.channels["train_loss"].values.tolist() == [2, 1]
     with pytest.raises(InputError, match=r"shape \(3, 2\), expected one dimension; give steps and values as a tuple"):
         Run.from_arrays({"train_loss": [(1, 2.0), (2, 1.0), (3, 0.5)]})
-    with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension$"):
+    with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension; of several runs give a"):
         Run.from_arrays({"train_loss": np.zeros((3, 4))})
     for ragged in ([[2.0, 1.0, 0.5], [2.0]], [np.ones(2), np.ones(3)], [2.0, np.ones(3)]):
-        with pytest.raises(InputError, match=r"found a \w+ of [23] among the values, expected a number$"):
+        with pytest.raises(InputError, match=r"found a \w+ of [23] among the values, expected a number; of sev"):
             Run.from_arrays({"train_loss": ragged})
 
 

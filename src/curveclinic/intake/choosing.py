@@ -125,9 +125,9 @@ def choose(
             if channel in logs:
                 steps, values = channels[channel]
                 channels[channel] = steps, np.log(values)
-                notes.append(f"{channel} <- logarithm of {sources[0].raw}")
-            elif [n.raw for n in sources] != [channel]:
-                notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+                notes.append(f"{channel} <- logarithm of {sources[0].raw.strip()}")
+            elif [n.raw.strip() for n in sources] != [channel]:
+                notes.append(f"{channel} <- {' + '.join(n.raw.strip() for n in sources)}")
     if train_loss is not None:
         return Choice(channels, tuple(notes), metric_goal or goal)
     told = _rewards(names)

@@ -53,8 +53,14 @@ def tables_from_lists(frame: Any, step: str | None = None) -> list[tuple[str, di
         return None
     key = key_of(cells, lists)
     n_rows = max(len(values) for values in cells.values())
-    names = [""] * n_rows if key is None else map(str, cells[key])
+    names = _names_above(frame, n_rows) if key is None else map(str, cells[key])
     return [(name, attempt(row_table, cells, lists, i, step)) for i, name in enumerate(names)]
+
+
+def _names_above(frame: Any, n_rows: int) -> list[str]:
+    """The names of the rows in the index of a pandas table, as that of groups made lists; "" without."""
+    index = getattr(frame, "index", None)
+    return [""] * n_rows if getattr(index, "name", None) is None else list(map(str, frame.index))
 
 
 def row_table(

@@ -66,8 +66,8 @@ def with_training_set(names: Sequence[Name], table: Mapping[str, Points]) -> tup
     """Returns the names, `validation_0` or `valid_0` as train where it looks it, and a remark.
 
     The doors of XGBoost and LightGBM to scikit-learn number what they are given as `eval_set`, and the usual is the
-    training set first. Then its loss does not rise, and falls more and more below that of the second. LightGBM knows its
-    own training data, but not a copy of them.
+    training set first. Then its loss does not rise, and falls more and more below that of the second. LightGBM names
+    its own training data, but not a copy of them.
     """
     losses = [n for n in names if n.may_be_loss]
     sets = [{kind_of(n): n for n in losses if _is_set(n, number)} for number in "01"]
