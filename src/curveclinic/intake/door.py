@@ -125,7 +125,7 @@ def _is_one(data: Any) -> bool:
 
 def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
     """The rows of one run that something holds, each of numbers; None where there are none."""
-    rows = rows_held(data) or rows_within(data)
+    rows = rows_held(data)
     return rows if rows is not None and _is_log(rows) else None
 
 
@@ -206,6 +206,9 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         if isinstance(epochs, list) and "epoch" not in history:
             history["epoch"] = epochs
         return [run_from_mapping(history, options, _NOWHERE)], True
+    rows = rows_within(data)
+    if rows is not None and _is_log(rows):
+        return _from_rows(rows, options)
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
         raise InputError(_BY_NAME.format(quoted(named)))
