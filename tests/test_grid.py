@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from curveclinic.errors import InputError
 from curveclinic.intake import grid as intake_grid
-from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten, grid_from_rows, tables, text_notes
+from curveclinic.intake.cells import Column, column_from_cells, flatten, text_notes
+from curveclinic.intake.grid import Grid, grid_from_rows, tables
 from curveclinic.intake.restarts import goes_on
 
 

@@ -272,10 +272,8 @@ def test_rows_in_memory_are_one_run_even_if_their_steps_start_over():
     frame = pd.DataFrame({"epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]})
     run = one(frame)
     assert (steps(run), values(run)) == ([0, 1, 2], [4.1, 2.1, 1.0])
-    assert (
-        run.notes[-1]
-        == "train_loss: starts over 1 time at step 0, the last value of a step is kept: 2 of 5 points are left out"
-    )
+    kept = "the last value of a step is kept: 2 of 5 points are left out; tell several runs apart by a column 'run_id'"
+    assert run.notes[-1] == f"train_loss: starts over 1 time at step 0, {kept}"
 
 
 FOLDS = {"fold": [1, 1, 1, 2, 2], "epoch": [0, 1, 2, 0, 1], "loss": [4.0, 2.0, 1.0, 4.1, 2.1]}

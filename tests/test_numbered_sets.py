@@ -90,3 +90,12 @@ def test_a_number_that_is_no_set_tells_another_metric(metric):
 def test_a_number_behind_the_word_of_a_set_is_its_own(name):
     picked = chosen(["train_loss", "train_acc", name])
     assert (picked["train_metric"], picked["val_metric"]) == ("train_acc", name)
+
+
+def test_the_first_set_of_lightgbm_may_be_a_copy_of_the_training_set():
+    fitted = {"valid_0": {"binary_logloss": FITTED}, "valid_1": {"binary_logloss": UNSEEN}}
+    run = predict_pathology(fitted).run
+    assert run.channels["train_loss"].values.tolist() == FITTED.tolist()
+    assert TRAINED_ON.replace("validation", "valid") in run.notes
+    run = predict_pathology({"valid_0": {"l2": UNSEEN}, "valid_1": {"l2": UNSEEN}}).run
+    assert "no train loss is logged; if valid_0 is the training set, call it 'train'" in run.notes

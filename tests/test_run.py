@@ -54,7 +54,8 @@ def test_steps_out_of_order_are_sorted_and_the_last_value_of_a_step_wins():
 def test_points_out_of_order_are_told_from_a_resumed_run(steps, note):
     run = Run.from_arrays({"train_loss": (steps, np.arange(len(steps)))})
     assert run.channels["train_loss"].steps.tolist() == sorted(set(steps))
-    assert run.notes == (f"train_loss: {note}{' points are left out' * ('kept' in note)}",)
+    advice = "; tell several runs apart by a column 'run_id'" * note.startswith("starts over")
+    assert run.notes == (f"train_loss: {note}{' points are left out' * ('kept' in note)}{advice}",)
 
 
 @pytest.mark.parametrize(("times", "told"), [(1, "resumed"), (5, "resumed"), (6, "out of order"), (15, "out of order")])
@@ -135,10 +136,10 @@ def test_a_column_of_a_matrix_is_one_dimension_and_rows_of_pairs_get_advice():
     assert run.channels["train_loss"].values.tolist() == [2, 1]
     with pytest.raises(InputError, match=r"shape \(3, 2\), expected one dimension; give steps and values as a tuple"):
         Run.from_arrays({"train_loss": [(1, 2.0), (2, 1.0), (3, 0.5)]})
-    with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension$"):
+    with pytest.raises(InputError, match=r"shape \(3, 4\), expected one dimension; of several runs give a"):
         Run.from_arrays({"train_loss": np.zeros((3, 4))})
     for ragged in ([[2.0, 1.0, 0.5], [2.0]], [np.ones(2), np.ones(3)], [2.0, np.ones(3)]):
-        with pytest.raises(InputError, match=r"found a \w+ of [23] among the values, expected a number$"):
+        with pytest.raises(InputError, match=r"found a \w+ of [23] among the values, expected a number; of sev"):
             Run.from_arrays({"train_loss": ragged})
 
 

@@ -77,3 +77,49 @@ def test_a_row_a_trial_is_no_run_a_row():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"trial": range(50), "epoch": rng.integers(5, 60, 50), "loss": rng.random(50)})
     assert len(runs_from(frame)[0]) == 1
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table, lambda c: pd.DataFrame(c).to_dict("records")])
+@pytest.mark.parametrize("by_epoch", [False, True])
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"lr": [0.1, 0.01]}, ["0.1", "0.01"]),
+        ({"Batch Size": [32, 64], "lr": [0.1, 0.1]}, ["32", "64"]),
+        ({"name": ["a", "b"], "group": ["x", "x"]}, ["a", "b"]),
+        ({"lr": [0.1, 0.1, 0.2], "wd": [0.0, 0.5, 0.0]}, ["lr 0.1, wd 0.0", "lr 0.1, wd 0.5", "lr 0.2, wd 0.0"]),
+        ({"seed": [0, 0, 1, 1], "lr": [0.1, 0.01] * 2}, [f"seed {k}, lr {lr}" for k in (0, 1) for lr in (0.1, 0.01)]),
+    ],
+)  # fmt: skip
+def test_the_settings_of_a_sweep_tell_its_runs_apart(kind, by_epoch, settings, names):
+    rows = [(k, e) for k in range(len(names)) for e in range(9)]
+    rows = sorted(rows, key=lambda row: row[1]) if by_epoch else rows
+    cells = {name: [values[k] for k, _ in rows] for name, values in settings.items()}
+    runs, _ = runs_from(kind({**cells, "epoch": [e for _, e in rows], "loss": [FALLING[e] + k for k, e in rows]}))
+    assert [run.run_id for run in runs] == names
+    assert ["lr" in run.channels for run in runs] == ["lr" in settings] * len(names)
+    assert [values(run)[0] for run in runs] == [FALLING[0] + k for k in range(len(names))]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"epoch": range(60), "lr": [0.1] * 30 + [0.01] * 30},
+        {"step": [*range(20)] * 3, "lr": [0.1] * 20 + [0.01] * 20 + [0.001] * 20},  # steps of an epoch
+        {"epoch": [*range(40), *range(20, 40)], "lr": [0.1] * 40 + [0.01] * 20},  # resumed
+        {"epoch": [*range(30)] * 2, "lr": [0.1] * 20 + [0.01] * 30 + [0.1] * 10},
+        {"epoch": [*range(30)] * 2, "name": ["model"] * 60},
+    ],
+)
+def test_what_a_schedule_sets_is_one_run(cells):
+    assert len(runs_from(pd.DataFrame({**cells, "loss": FALLING}))[0]) == 1
+
+
+def test_names_of_sides_and_of_what_is_measured_tell_no_runs():
+    long = {"epoch": [*range(30)] * 2, "name": ["train_loss"] * 30 + ["val_loss"] * 30, "value": FALLING}
+    (run,), _ = runs_from(pd.DataFrame(long))
+    assert set(run.channels) == {"train_loss", "val_loss"}
+    (run,), _ = runs_from(
+        pd.DataFrame({**long, "group": ["train"] * 30 + ["val"] * 30, "loss": FALLING}).iloc[:, [0, 3, 4]]
+    )
+    assert set(run.channels) == {"train_loss", "val_loss"}

@@ -77,7 +77,13 @@ def test_the_only_fold_is_a_run_as_any_other():
 
 
 @pytest.mark.parametrize(
-    "names", [("source_loss", "target_loss"), ("loss_internal", "loss_external"), ("src/loss", "tgt/loss")]
+    "names",
+    [
+        ("source_loss", "target_loss"),
+        ("in_loss", "out_loss"),
+        ("loss_internal", "loss_external"),
+        ("src/loss", "tgt/loss"),
+    ],
 )
 def test_losses_that_may_be_of_different_data_are_not_added_up(names):
     choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
@@ -167,3 +173,27 @@ def test_parts_of_validation_that_make_the_total_of_training_are_added_up(parts,
     raw = {"train_loss": points([3.5, 3.0])}
     raw |= {f"val_{part}_loss": points([level, level]) for part, level in zip(parts, levels, strict=True)}
     assert choose(raw).channels["val_loss"][1].tolist() == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    "names", [("raw_loss", "smooth_loss"), ("loss_raw", "loss_ema"), ("box_loss", "box_loss_smoothed")]
+)
+def test_a_smoothed_copy_is_no_part(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [1.0, 1.0]
+    assert choose({name: points([k, k]) for k, name in enumerate(names[::-1], 1)}).channels["train_loss"][1][0] == 2.0
+
+
+@pytest.mark.parametrize("names", [("photo_loss", "smooth_loss"), ("l1_loss", "smooth_l1_loss")])
+def test_the_loss_of_what_is_smooth_is_a_part(names):
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert choice.channels["train_loss"][1].tolist() == [3.0, 3.0]
+
+
+def test_of_losses_that_are_only_numbered_the_first_is_judged():
+    names = ("train_loss_0", "train_loss_1", "val_loss_0", "val_loss_1")
+    choice = choose({name: points([k, k]) for k, name in enumerate(names, 1)})
+    assert [choice.channels[side][1][0] for side in ("train_loss", "val_loss")] == [1.0, 3.0]
+    assert choice.notes[0] == "numbered losses may be of several runs: train_loss_0 is judged, not 'train_loss_1'"
+    choice = choose({name: points([k, k]) for k, name in enumerate(("loss", "val_loss_0", "val_loss_1"), 1)})
+    assert choice.notes[-1] == "several evaluation sets: the first is judged, not val_loss_1"

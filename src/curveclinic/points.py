@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ MISSING_TEXT = frozenset(("", "na", "n/a", "<na>", "null", "none", "-", "--"))
 
 _PLAIN = frozenset((float, int, np.float64, np.float32))
 """Types of the cells of most lists, and of lists of arrays: never missing, never text."""
+
+_NESTED = "; of several runs give a mapping each, of batches the mean of each epoch"
+"""Advice on lists within a list."""
 
 _TEXT_VALUES = {
     "nan": np.nan,
@@ -71,7 +75,7 @@ def as_points(name: str, data: Any) -> tuple[FloatArray | None, FloatArray]:
     data = _unpacked(data)
     if _is_pair(data):
         source = _column(name, data[1])
-        steps, values = _array(f"{name}, steps", _column(name, data[0])), _numbers(name, source)
+        steps, values = _array(f"{name}, steps", _in_seconds(_column(name, data[0]))), _numbers(name, source)
         if len(steps) != len(values):
             raise InputError(f"{name}: {len(steps)} steps but {len(values)} values; give one step for every value")
         if _is_plain(source):
@@ -145,6 +149,13 @@ def _column(name: str, data: Any) -> Any:
     return data
 
 
+def _in_seconds(steps: Any) -> Any:
+    """Returns steps; those that are all a `datetime` as seconds."""
+    if not isinstance(steps, (list, tuple)) or not steps or not isinstance(steps[0], datetime):
+        return steps
+    return [step.timestamp() if isinstance(step, datetime) else step for step in steps]
+
+
 def _is_plain(source: Any) -> bool:
     """Whether the data can hold numbers only, so that no cell needs a look."""
     if isinstance(source, np.ndarray):
@@ -190,7 +201,7 @@ def _array(name: str, data: Any) -> FloatArray:
     if array.ndim == 2 and array.shape[1] == 1:  # a column, or numbers that were kept as tensors of one element
         array = array[:, 0]
     if array.ndim != 1:
-        advice = "; give steps and values as a tuple of two: (steps, values)" if 2 in array.shape else ""
+        advice = "; give steps and values as a tuple of two: (steps, values)" if 2 in array.shape else _NESTED
         raise InputError(f"{name}: found an array of shape {array.shape}, expected one dimension{advice}")
     return array
 
@@ -251,5 +262,5 @@ def _number(name: str, value: Any) -> float:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         if isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0:
             found = f"{type(value).__name__} of {len(value)}"
-            raise InputError(f"{name}: found a {found} among the values, expected a number") from None
+            raise InputError(f"{name}: found a {found} among the values, expected a number{_NESTED}") from None
         raise InputError(f"{name}: found {str(value)[:40]!r} among the values, expected a number") from None

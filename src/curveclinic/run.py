@@ -28,6 +28,9 @@ _FARTHEST_STEP = 1e150
 _RESUMED = (3, 0.125)
 """Times, and share of the points, that a resumed run goes back at most; oftener the points are out of order."""
 
+_ANEW = "starts over"
+_SEVERAL = "; tell several runs apart by a column 'run_id'"
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -244,11 +247,12 @@ def _normalise_axis(steps: FloatArray, values: FloatArray) -> tuple[Series, str]
     lost_nan = bool(np.isnan(values).any() and not np.isnan(kept.values).any())
     what = f"resumed at step {steps[back[-1] + 1]:.12g}" if len(back) else "repeated steps"
     if len(back) and (steps[back + 1] == steps[0]).all():
-        what = f"starts over {counted(len(back), 'time')} at step {steps[0]:.12g}"
+        what = f"{_ANEW} {counted(len(back), 'time')} at step {steps[0]:.12g}"
     if last.all() or len(back) > max(_RESUMED[0], _RESUMED[1] * len(steps)):
         what = "out of order, sorted by step"
     overwritten = " (a NaN was overwritten)" if lost_nan else ""
     if last.all():
         return kept, what
     lost = f"{len(steps) - len(kept)} of {len(steps)} points are left out"
-    return kept, f"{what}, the last value of a step is kept: {lost}{overwritten}"
+    advice = _SEVERAL if what.startswith(_ANEW) else ""
+    return kept, f"{what}, the last value of a step is kept: {lost}{overwritten}{advice}"

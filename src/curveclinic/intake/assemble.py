@@ -177,7 +177,8 @@ def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: b
         raise InputError(
             f"no numbers in {counted(grid.n_rows, 'row')}; expected columns such as 'step', 'train_loss', 'val_loss'"
         )
-    found = tables(grid, split=split, step=options.step)
+    is_named = not {options.train_loss, options.val_loss}.isdisjoint(grid.columns)
+    found = tables(grid, split=split, step=options.step, one=is_named)
     runs: list[Run | InputError] = []
     for k, (name, table, notes) in enumerate(found, 1):
         here = replace(

@@ -12,7 +12,7 @@ from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import tokens
 
 if TYPE_CHECKING:
-    from curveclinic.intake.grid import Column
+    from curveclinic.intake.cells import Column
 
 _FEWEST_COUNTED: Final = 5
 """Rows from which on whole numbers that go up are hardly chance."""

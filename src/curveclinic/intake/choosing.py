@@ -1,12 +1,9 @@
-"""Raw series -> channels: which one is the train loss, which the validation loss, and why.
-
-The total is preferred to the sum of the components logged on both sides, and that to a single component.
-"""
+"""Raw series -> channels: which one is which, and why; `losses` tells which are the train and the validation loss."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,11 +11,11 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
+from curveclinic.intake.losses import TEST_NOTE, by_cadence, losses_of, same_steps
 from curveclinic.intake.naming import Name, called, parse, quoted
 from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
 from curveclinic.intake.vocabulary import (
-    ADVERSARIAL,
     BETWEEN_TWO,
     EVAL_FAMILIES,
     PREFERRED,
@@ -26,7 +23,6 @@ from curveclinic.intake.vocabulary import (
     RANKED_REWARDS,
     SPLITS,
     Rank,
-    is_part,
     tokens,
 )
 from curveclinic.labels import (
@@ -40,14 +36,6 @@ from curveclinic.labels import (
 )
 from curveclinic.points import FloatArray, Points
 
-_SIZE = 3.0
-"""Factor between a total of training and the sum of parts of validation up to which they are one loss."""
-
-_MIN_EPOCH_POINTS = 8
-"""An `_epoch` series shorter than this says less than the `_step` series beside it."""
-
-_TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
-
 _KIND_NOTES: dict[RunKind, str] = {
     "opponents": ADVERSARIAL_NOTE,
     "opponents with total": OPPONENTS_NOTE,
@@ -56,9 +44,6 @@ _KIND_NOTES: dict[RunKind, str] = {
 
 _OURS = frozenset(CHANNELS)
 """Names that mean themselves: where there are no others, nothing is to be chosen."""
-
-Part = tuple[str, ...]
-"""Words that tell one part of a loss from another; () is the total."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,25 +88,26 @@ def choose(
         return Choice(ours, (), metric_goal)
     runs = taken_apart(table)
     if runs and by_name:
-        raise InputError(f"found several runs by name, {quoted(runs)}; hand over each by itself, or a list of them")
+        advice = "hand over each by itself, or a list of them; of parts of one loss their sum as 'train_loss'"
+        raise InputError(f"found several runs by name, {quoted(runs)}; {advice}")
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, remarks = _understood(tuple(size))
     names, told_apart = with_training_set(names, table) if by_name else (names, [])
     notes = [*remarks, *told_apart]
     picked: dict[str, list[Name]] = {}
-    train, val, why, kind = _losses(names, size, table)
+    train, val, why, kind = losses_of(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
     if asked or val_asked:
         if any(name in val for name in asked):
-            val = _losses([n for n in names if n not in asked], size, table)[1]
+            val = losses_of([n for n in names if n not in asked], size, table)[1]
         if any(name in train for name in val_asked):
-            train = _losses([n for n in names if n not in val_asked], size, table)[0]
+            train = losses_of([n for n in names if n not in val_asked], size, table)[0]
         train, val = asked or train, val_asked or val
         if train and train == val:
             raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
     train, val, logs = _with_perplexity(train, val, names, table)
-    if "val_loss" in logs and val[0].split == "test" and _TEST_NOTE not in why and not val_asked:
-        why = [_TEST_NOTE, *why]
+    if "val_loss" in logs and val[0].split == "test" and TEST_NOTE not in why and not val_asked:
+        why = [TEST_NOTE, *why]
     picked["train_loss"], picked["val_loss"] = train, val
     used, judged = {n.raw for n in (*train, *val)}, {kind_of(n) for n in (*train, *val) if n.stands_in}
     others = [n for n in names if n.raw not in used and not (n.stands_in and kind_of(n) in judged)]
@@ -139,9 +125,9 @@ def choose(
             if channel in logs:
                 steps, values = channels[channel]
                 channels[channel] = steps, np.log(values)
-                notes.append(f"{channel} <- logarithm of {sources[0].raw}")
-            elif [n.raw for n in sources] != [channel]:
-                notes.append(f"{channel} <- {' + '.join(n.raw for n in sources)}")
+                notes.append(f"{channel} <- logarithm of {sources[0].raw.strip()}")
+            elif [n.raw.strip() for n in sources] != [channel]:
+                notes.append(f"{channel} <- {' + '.join(n.raw.strip() for n in sources)}")
     if train_loss is not None:
         return Choice(channels, tuple(notes), metric_goal or goal)
     told = _rewards(names)
@@ -162,56 +148,6 @@ def _understood(raw: tuple[str, ...]) -> tuple[Sequence[Name], tuple[str, ...]]:
     """What the names of a table mean beside each other, and remarks; tables of one archive are named alike."""
     names, remarks = settled_names(list(map(parse, raw)))
     return tuple(in_order(names)), tuple(remarks)
-
-
-def _losses(
-    names: Sequence[Name], size: Mapping[str, int], table: Mapping[str, Points]
-) -> tuple[list[Name], list[Name], list[str], RunKind]:
-    """Returns the names to add up for the train loss, for the validation loss, remarks, and what the losses are."""
-    lossy = [n for n in names if n.may_be_loss]
-    train, val = _train_side(lossy, size), [n for n in lossy if n.split == "val"]
-    notes = []
-    test = _standing_in([n for n in lossy if n.split == "test" and size[n.raw] > 1], train, val)
-    if test:
-        val, notes = test, [_TEST_NOTE]
-    train, val = _same_tier(train, val)
-    parts, val_parts = _by_component(train), _by_component(val)
-    shared = [c for c in parts if c in val_parts]
-    wanted: list[Part]
-    val_wanted: list[Part]
-    if () in shared or (() in parts and not val) or (() in val_parts and not train):
-        wanted = val_wanted = [()]
-    elif shared:
-        wanted = val_wanted = _addable(shared, parts, val_parts, size, table)
-    else:
-        wanted = [()] if () in parts else _addable(list(parts), parts, {}, size, table)
-        val_wanted = [()] if () in val_parts else list(val_parts)[:1]
-        if () not in val_parts and () in parts and _makes_total(val_parts, parts[()], table):
-            val_wanted = _addable(list(val_parts), val_parts, {}, size, table)
-        elif () not in val_parts and len(val_parts) > 1:
-            others = ", ".join(g[0].raw for c, g in val_parts.items() if c not in val_wanted)
-            notes.append(f"several evaluation sets: the first is judged, not {others}")
-    kind: RunKind = "ordinary"
-    if any(ADVERSARIAL & set(c) for c in parts):
-        kind = "opponents" if any(ADVERSARIAL & set(c) for c in wanted) else "opponents with total"
-    chosen_val = [_by_cadence(val_parts[c], size, 0) for c in val_wanted if c in val_parts]
-    n_val = max((size[n.raw] for n in chosen_val), default=0)
-    chosen = [_by_cadence(parts[c], size, n_val) for c in wanted if c in parts]
-    if not chosen_val or not any(n.split == "test" for n in chosen_val):
-        notes = [n for n in notes if n != _TEST_NOTE]
-    return chosen, chosen_val, notes, kind
-
-
-def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:
-    """Test losses to take for the missing validation: losses by name, else errors where train logs the same as well."""
-    if any(n.is_loss for n in val):
-        return []
-    if any(n.is_loss for n in test):
-        return test
-    if val or any(n.is_loss for n in train):
-        return []
-    kinds = {kind_of(n) for n in train}
-    return [n for n in test if kind_of(n) in kinds]
 
 
 def _of_pairs(told: Sequence[Name], names: Sequence[Name]) -> bool:
@@ -239,102 +175,10 @@ def _rewards(names: Sequence[Name]) -> list[Name]:
     return [] if _of_pairs(told, names) else told
 
 
-def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
-    """Losses of the training set; a bare `loss` counts unless a real `train_loss` series is beside it.
-
-    Hugging Face logs `loss` all along and one final `train_loss`, the average of the run.
-    """
-    named = [n for n in lossy if n.split == "train"]
-    bare = [n for n in lossy if n.split == ""]
-    longest_bare = max((size[n.raw] for n in bare), default=0)
-    total = any(n.rank == Rank.LOSS and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
-    bare_total = any(n.is_loss and not n.component for n in bare)
-    if named and (total or not bare_total):
-        return named
-    return [n for n in named if size[n.raw] >= min(3, longest_bare)] + bare
-
-
-def _same_tier(train: Sequence[Name], val: Sequence[Name]) -> tuple[list[Name], list[Name]]:
-    """Keeps the best kind of loss that both sides log, else the best of each side."""
-
-    def of(side: Sequence[Name], rank: Rank) -> list[Name]:
-        return [n for n in side if n.rank == rank]
-
-    for rank in (Rank.LOSS, Rank.LOSS_LIKE):
-        if of(train, rank) and of(val, rank):
-            return of(train, rank), of(val, rank)
-    if any(n.is_loss for n in (*train, *val)):
-        return of(train, Rank.LOSS) or of(train, Rank.LOSS_LIKE), of(val, Rank.LOSS) or of(val, Rank.LOSS_LIKE)
-    for rank in (Rank.ERROR, Rank.PERPLEXITY):
-        if of(train, rank) or of(val, rank):
-            return _like_first(of(train, rank), of(val, rank))
-    return [], []
-
-
-def _like_first(train: list[Name], val: list[Name]) -> tuple[list[Name], list[Name]]:
-    """Keeps one kind of error of several: the first one that both sides log, else the first one of each."""
-    evaluated = {kind_of(n) for n in val}
-    kind = next((kind_of(n) for n in train if kind_of(n) in evaluated), kind_of((train or val)[0]))
-    same = [n for n in val if kind_of(n) == kind]
-    return [n for n in train if kind_of(n) == kind], same or val[:1]
-
-
-def _by_component(names: Iterable[Name]) -> dict[Part, list[Name]]:
-    groups: dict[Part, list[Name]] = {}
-    for name in names:
-        groups.setdefault(name.component, []).append(name)
-    return groups
-
-
-def _makes_total(parts: Mapping[Part, list[Name]], total: list[Name], table: Mapping[str, Points]) -> bool:
-    """Whether components are parts of one loss, and add up to about the size of a total."""
-    if not all(map(is_part, parts)):
-        return False
-    begins = abs(_first_value(total[0], table))
-    return begins / _SIZE <= abs(sum(_first_value(group[0], table) for group in parts.values())) <= _SIZE * begins
-
-
-def _first_value(name: Name, table: Mapping[str, Points]) -> float:
-    """The first number of a column, NaN without one."""
-    values = table[name.raw][1]
-    return float(next(iter(values[np.isfinite(values)]), np.nan))
-
-
-def _addable(
-    wanted: list[Part],
-    parts: Mapping[Part, list[Name]],
-    val_parts: Mapping[Part, list[Name]],
-    size: Mapping[str, int],
-    table: Mapping[str, Points],
-) -> list[Part]:
-    """Returns the components to add up: all that share their steps, else the longest alone."""
-    for side in (parts, val_parts):
-        sources = [_by_cadence(side[c], size, 0) for c in wanted if c in side]
-        if not all(_same_steps(table[sources[0].raw], table[s.raw]) for s in sources[1:]):
-            return [max(wanted, key=lambda c: max(size[n.raw] for n in parts[c]))]
-    return wanted
-
-
-def _same_steps(a: Points, b: Points) -> bool:
-    if a[0] is None or b[0] is None:
-        return a[0] is b[0] and len(a[1]) == len(b[1])
-    return np.array_equal(a[0], b[0])
-
-
-def _by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> Name:
-    """Of the series of one quantity: `_epoch` where validation is per epoch, else the longest."""
-    if len(names) == 1:
-        return names[0]
-    epoch = next((n for n in names if n.cadence == "epoch"), None)
-    if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
-        return epoch
-    return max(names, key=lambda n: (size[n.raw], n.cadence != "step"))
-
-
 def _total(sources: Sequence[Name], table: Mapping[str, Points]) -> Points:
     steps, values = table[sources[0].raw]
     for other in sources[1:]:
-        if _same_steps(table[sources[0].raw], table[other.raw]):
+        if same_steps(table[sources[0].raw], table[other.raw]):
             values = values + table[other.raw][1]
     return steps, values
 
@@ -366,7 +210,7 @@ def _metrics(
 
     _, found = min(sides.items(), key=cost)
     n_val = max((size[n.raw] for n in found.get("val", [])), default=0)
-    picked = {f"{side}_metric": [_by_cadence(found[side], size, n_val)] for side in ("train", "val") if side in found}
+    picked = {f"{side}_metric": [by_cadence(found[side], size, n_val)] for side in ("train", "val") if side in found}
     return picked, next(iter(found.values()))[0].goal
 
 
@@ -392,7 +236,7 @@ def _is_beside(points: Points, train: Points | None, val: Points | None) -> bool
     if train is None or val is None or 2 * len(points[1]) > len(train[1]):
         return False
     if points[0] is None or val[0] is None:
-        return _same_steps(points, val)
+        return same_steps(points, val)
     return bool(np.isin(points[0], val[0]).all())
 
 

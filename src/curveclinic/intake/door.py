@@ -21,18 +21,20 @@ from curveclinic.intake.assemble import (
     runs_from_grid,
     why_unusable,
 )
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import flatten, grid_from_rows
+from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.mapping_axes import brings_steps, shared_axis
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.nested import is_mapping, is_table, series_in
-from curveclinic.intake.orientations import rows_held
+from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.own_steps import own_steps
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
 from curveclinic.labels import MetricGoal
+from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes
 
@@ -41,7 +43,9 @@ _EXPECTED = (
     "a Keras History, a log_history, or a list of these"
 )
 _NAMELESS = "say what they are: {'train_loss': [...]}"
-_BY_NAME = "found runs by name, {}; hand over their list, list(runs.values())"
+_SIDES = "say what they are: {'train_loss': [...], 'val_loss': [...]}"
+_BY_NAME = "found runs by name, {}; hand over their list, list(runs.items())"
+_IN_LIST = "found a list of runs, {}; hand it over by itself"
 _NOWHERE = Origin(advice=IN_MEMORY)
 
 
@@ -73,7 +77,9 @@ def runs_from(
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)) or hasattr(data, "__fspath__"):
         raise InputError(_refusal(data))
     items = list(data)
-    if items and not isinstance(data, (list, tuple)) and not all(_is_one(item) or _is_log(item) for item in items):
+    if items and all(_are_numbers(item) or getattr(item, "ndim", 0) == 1 for item in items):
+        raise InputError(f"found {counted(len(items), 'list')} of numbers without names; {_SIDES}")
+    if items and not isinstance(data, (list, tuple)) and not all(map(_is_item, items)):
         raise InputError(_refusal(data))
     if _is_log(items):
         runs, single = _from_rows(items, options)
@@ -102,6 +108,8 @@ def _refusal(data: Any) -> str:
         return f"found a {found} of numbers; {_NAMELESS}"
     if found == "Series" or getattr(data, "ndim", 0) == 1:
         return f"found {found} of numbers; {_NAMELESS}"
+    if getattr(data, "ndim", 0) > 1 and hasattr(data, "dtype"):
+        return f"found {found} of shape {tuple(data.shape)}; {_SIDES}"
     if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
         return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
     if hasattr(data, "collect"):
@@ -146,6 +154,19 @@ def _holds_curve(row: Mapping[str, Any]) -> bool:
     return rows_held(row) is not None or any(isinstance(v, tuple) and isinstance(v[0], list) for v in losses)
 
 
+def _is_item(item: Any) -> bool:
+    """Whether it is a run, or a pair of its name and it, as `runs.items()` or pandas' `groupby` give them."""
+    return _is_one(item) or _is_log(item) or _is_named(item)
+
+
+def _is_named(item: Any) -> bool:
+    if not isinstance(item, tuple) or len(item) != 2:  # a pair
+        return False
+    name, run = item
+    names = name if isinstance(name, tuple) else (name,)
+    return bool(names) and all(map(np.isscalar, names)) and (_is_one(run) or _is_log(run))
+
+
 def _is_scalar(value: Any) -> bool:
     if isinstance(value, (list, tuple)) or _is_one(value):
         return False
@@ -154,6 +175,9 @@ def _is_scalar(value: Any) -> bool:
 
 def _listed(item: Any, options: ReadOptions) -> Run | InputError:
     """Returns one run of a list, or the reason why there is none."""
+    if _is_named(item):
+        name, run = item[0] if isinstance(item[0], tuple) else item[:1], _listed(item[1], options)
+        return run if isinstance(run, InputError) else replace(run, run_id=", ".join(map(str, name)))
     try:
         if _is_log(item):
             runs, _ = _from_rows(item, options)
@@ -182,16 +206,29 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         if isinstance(epochs, list) and "epoch" not in history:
             history["epoch"] = epochs
         return [run_from_mapping(history, options, _NOWHERE)], True
+    rows = rows_within(data)
+    if rows is not None and _is_log(rows):
+        return _from_rows(rows, options)
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
         raise InputError(_BY_NAME.format(quoted(named)))
     try:
         return [run_from_mapping(data, options, _NOWHERE)], True
     except InputError:
+        lists = [str(name) for name, value in data.items() if _are_runs(value)]
+        if lists:
+            raise InputError(_IN_LIST.format(quoted(lists))) from None
         tables = [str(name) for name, value in data.items() if is_table(value) or _is_log(value)]
         if not tables or any(parse(name).split or parse(name).quantity == "loss" for name in tables):
             raise
         raise InputError(_BY_NAME.format(quoted(tables))) from None
+
+
+def _are_runs(value: Any) -> bool:
+    """Whether a value is a list of mappings, each a run, perhaps beside its settings: [{"fold": 1, "log": {...}}]."""
+    if not isinstance(value, list) or not value or not all(map(is_mapping, value)):
+        return False
+    return all(any(is_mapping(held) and _is_history(held) for held in (item, *item.values())) for item in value)
 
 
 def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -229,7 +266,7 @@ def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple
     """One run of rows, many where a column tells runs apart."""
     grid = grid_from_rows(rows)
     runs = runs_from_grid(grid, options, _NOWHERE, split=False)
-    return _in_place(runs), grid.run_of is None
+    return _in_place(runs), grid.run_of is None and len(runs) == 1
 
 
 def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from curveclinic.errors import InputError
 from curveclinic.intake.axis_notes import axis_notes
 from curveclinic.intake.batches import between_epochs, logs_means, run_on, tells_abreast
+from curveclinic.intake.cells import (
+    Column,
+    cell_text,
+    cells_by_name,
+    coded,
+    column_from_cells,
+    pairs,
+    plain_column,
+    select,
+    text_notes,
+    texts_of,
+    without_gaps,
+)
 from curveclinic.intake.charts import taken_apart
 from curveclinic.intake.joined import unfilled
 from curveclinic.intake.long_tables import labels_in, unstacked
-from curveclinic.intake.naming import called, parse, quoted
+from curveclinic.intake.naming import called, parse
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
-from curveclinic.intake.run_columns import numbered, runs_told, telling
+from curveclinic.intake.run_columns import runs_told, settings_among, telling
 from curveclinic.intake.sides import is_side_column, named_by_side, sides_in
 from curveclinic.intake.step_names import (
     COARSE,
@@ -30,33 +40,11 @@ from curveclinic.intake.step_names import (
     counts_on,
     goes_up,
     in_order,
-    is_log_axis,
 )
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.intake.worded_steps import results_note, rows_of_results, words_among
-from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, IntArray, Points, as_number, as_points, with_inf, without_index
+from curveclinic.points import FloatArray, IntArray, Points
 from curveclinic.run import is_sound_axis
-
-Cells = tuple[Sequence[int], Sequence[Any]]
-"""Rows and the cells in them."""
-
-_TEXT_CELLS = 1000
-"""After so many cells without a single number a column is taken for text."""
-
-LOOKED_AT = 100
-"""Cells without a number among which a note looks for different ones."""
-
-SHOWN = 3
-"""Different cells without a number that a note shows."""
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column, missing cells left out: the rows it has values in, and the values."""
-
-    rows: IntArray
-    values: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,37 +70,33 @@ class Grid:
     notes: tuple[str, ...] = field(default=())
 
 
-def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields (name, value) of nested mappings, names joined by a slash."""
-    for key, value in row.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}/")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Returns the grid of a list of dicts; a key a dict lacks is a missing cell."""
-    cells = _cells_by_name(rows)
+    cells = cells_by_name(rows)
     columns, notes, words = {}, [], dict[int, str]()
     for name, parts in cells.items():
-        column, bad = _plain_column(parts) or column_from_cells(_pairs(parts))
+        column, bad = plain_column(parts) or column_from_cells(pairs(parts))
         if len(column.rows):
             columns[name] = column
-            words |= words_among(_pairs(parts)) if bad and axis_key(name) else {}
+            words |= words_among(pairs(parts)) if bad and axis_key(name) else {}
         notes += text_notes(name, column, bad)
     results, said = results_among(words, columns, len(rows))
     if results:
         points = grid_from_rows([row for place, row in enumerate(rows) if place not in results])
         return replace(points, notes=(*said, *points.notes))
     tellers = telling(tuple(cells))
-    texts = {key: _texts(cells[name], len(rows)) for key, name in tellers.items()}
-    keys, run_of, run_names = runs_told(texts, *row_steps(Grid(columns, len(rows)), None))
-    told = [tellers[key] for key in keys]
-    columns = {name: column for name, column in columns.items() if name not in told}
-    labels = {name: _texts(cells[name], len(rows)) for name in labels_in(cells, columns)}
-    sides = {name: _texts(cells[name], len(rows)) for name in sides_in(cells, columns)}
-    columns |= {k: coded(_texts(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
+    texts = {key: texts_of(cells[name], len(rows)) for key, name in tellers.items()}
+    settings = settings_among(tuple(cells))
+    keys, run_of, run_names = runs_told(
+        texts,
+        *row_steps(Grid(columns, len(rows)), None),
+        lambda: {key: texts_of(cells[name], len(rows)) for key, name in settings.items()},
+    )
+    told = [{**settings, **tellers}[key] for key in keys]
+    columns = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
+    labels = {name: texts_of(cells[name], len(rows)) for name in labels_in(cells, columns)}
+    sides = {name: texts_of(cells[name], len(rows)) for name in sides_in(cells, columns)}
+    columns |= {k: coded(texts_of(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
     columns = named_by_side(unstacked(columns, labels), sides, run_of)
     ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
@@ -127,42 +111,6 @@ def results_among(
     return found, (results_note(axis, found),) if found else ()
 
 
-def _cells_by_name(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Cells]]:
-    """Returns name -> its cells, a part for each kind of row; rows with the same keys are one kind."""
-    kinds: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
-    for index, row in enumerate(rows):
-        indices, values = kinds.setdefault(tuple(row), ([], []))
-        indices.append(index)
-        values.append(row.values())
-    cells: dict[str, list[Cells]] = {}
-    for keys, (indices, values) in kinds.items():
-        for key, column in zip(keys, zip(*values, strict=True), strict=True):
-            if any(issubclass(kind, Mapping) for kind in set(map(type, column))):
-                for index, cell in zip(indices, column, strict=True):
-                    for name, value in flatten({key: cell}):
-                        cells.setdefault(name, []).append(([index], (value,)))
-            else:
-                cells.setdefault(str(key), []).append((indices, column))
-    return cells
-
-
-def _pairs(parts: Sequence[Cells]) -> list[tuple[int, Any]]:
-    """Returns (row, cell) pairs in the order of rows."""
-    return sorted((pair for part in parts for pair in zip(*part, strict=True)), key=lambda pair: pair[0])
-
-
-def _texts(parts: Sequence[Cells], n_rows: int) -> list[str]:
-    """Returns the cells of a column as texts, one for each row; "" for a missing one."""
-    named = dict(_pairs(parts))
-    return [cell_text(named.get(row)) for row in range(n_rows)]
-
-
-def cell_text(value: Any) -> str:
-    """Returns a cell of a column of names as text, "" for a missing one."""
-    is_nan = isinstance(value, float) and math.isnan(value)
-    return "" if value is None or is_nan or type(value).__name__ == "NAType" else str(value)
-
-
 def abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
     """Returns the columns without numbers that may tell apart what is trained side by side in an epoch."""
     if not any(axis_key(name) in COARSE for name in columns):
@@ -170,80 +118,8 @@ def abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list
     return [name for name in names if name not in columns and tells_abreast(name)]
 
 
-def coded(texts: Sequence[str]) -> Column:
-    """Returns a column of texts as their numbers."""
-    return Column(np.arange(len(texts)), numbered(texts)[0].astype(np.float64))
-
-
-def _plain_column(parts: Sequence[Cells]) -> tuple[Column, list[Any]] | None:
-    """Returns the column of cells that are all plain numbers, none of them bad; None if there are others."""
-    if not all(set(map(type, values)) <= {float, int} for _, values in parts):
-        return None
-    rows = np.fromiter((row for indices, _ in parts for row in indices), dtype=np.int64)
-    try:
-        numbers = np.array([value for _, values in parts for value in values], dtype=np.float64)
-    except OverflowError:
-        return None
-    if len(parts) > 1:
-        order = np.argsort(rows, kind="stable")
-        rows, numbers = rows[order], numbers[order]
-    return Column(rows, with_inf(numbers)), []
-
-
-def column_from_cells(pairs: Iterable[tuple[int, Any]]) -> tuple[Column, list[Any]]:
-    """Returns the column of (row, cell) pairs and the cells that hold no number.
-
-    A column that is mostly text comes back empty; one of nothing but text holds no cells that should be numbers.
-    """
-    rows: list[int] = []
-    values: list[float] = []
-    bad: list[Any] = []
-    for row, cell in pairs:
-        if isinstance(cell, (bool, list, tuple)):
-            bad.append(cell)
-            continue
-        try:
-            number = as_number(cell)
-        except ValueError:
-            bad.append(cell)
-            if len(bad) > _TEXT_CELLS and not values:
-                break
-            continue
-        if number is not None:
-            rows.append(row)
-            values.append(number)
-    if not values:
-        return Column(np.array([], dtype=np.int64), np.array([])), []
-    if len(bad) > len(values):
-        rows, values = [], []
-    return Column(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64)), bad
-
-
-def text_notes(name: str, column: Column, bad: Sequence[Any]) -> list[str]:
-    """Returns the note on cells of a column that hold no number; none for a column nobody reads numbers from."""
-    if not bad or not _is_read(name):
-        return []
-    shown = quoted(dict.fromkeys(str(cell) for cell in bad[:LOOKED_AT]), limit=SHOWN)
-    if not len(column.rows):
-        return [f"{name}: most cells are not numbers ({shown}) and the column is left out"]
-    cells = counted(len(bad), "cell that is not a number", "cells that are not numbers")
-    return [f"{name}: left out {cells} ({shown})"]
-
-
-def repeated_notes(names: Sequence[str]) -> tuple[str, ...]:
-    """Returns notes on names that several columns have, of which one is read; none for columns nobody reads."""
-    if len(set(names)) == len(names):
-        return ()
-    twice = [name for name, count in Counter(names).items() if count > 1 and _is_read(name)]
-    return tuple(f"{names.count(name)} columns are named {name!r}: the first is read" for name in twice)
-
-
-def _is_read(name: str) -> bool:
-    return bool(parse(name).quantity) or is_log_axis(name)
-
-
 def tables(
-    grid: Grid, *, split: bool = True, step: str | None = None
+    grid: Grid, *, split: bool = True, step: str | None = None, one: bool = False
 ) -> list[tuple[str, dict[str, Points], tuple[str, ...]]]:
     """Returns one (id or "", table, notes) for each run in the grid.
 
@@ -251,12 +127,13 @@ def tables(
         grid: the rows of one or many runs.
         split: whether rows whose steps start over may be several runs.
         step: name of the step column, or a regular expression found in it; None: by the names that are known.
+        one: whether the columns are of one run, whatever their names.
 
     Raises:
         InputError: there is no column `step`.
     """
     if grid.run_of is None:
-        charted = taken_apart(grid.columns)
+        charted = {} if one else taken_apart(grid.columns)
         apart = {name: replace(grid, columns=own) for name, own in charted.items()} if charted else {"": grid}
         return [(name, *one) for name, own in apart.items() for one in _tables_in_order(own, split, step)]
     out = []
@@ -283,14 +160,6 @@ def rows_of(grid: Grid, rows: IntArray) -> Grid:
     """Returns the grid of some rows (ascending), renumbered from 0."""
     chosen = {name: select(column, rows) for name, column in grid.columns.items()}
     return Grid({name: column for name, column in chosen.items() if len(column.rows)}, len(rows))
-
-
-def select(column: Column, rows: IntArray) -> Column:
-    """Returns the part of a column in some rows (ascending), renumbered from 0."""
-    at = np.searchsorted(column.rows, rows)
-    hit = np.flatnonzero(at < len(column.rows))
-    hit = hit[column.rows[at[hit]] == rows[hit]]
-    return Column(hit, column.values[at[hit]])
 
 
 def _tables_in_order(grid: Grid, split: bool, step: str | None) -> list[tuple[dict[str, Points], tuple[str, ...]]]:
@@ -381,15 +250,6 @@ def axis_of_rows(series: Iterable[tuple[str, Any]], n_rows: int) -> tuple[str, F
         if logged[name] is None and hasattr(given[name], "__len__") and len(given[name]) == n_rows:
             columns[name] = coded(list(map(cell_text, given[name])))
     return row_steps(Grid(columns, n_rows), main_column(columns))
-
-
-def without_gaps(name: str, value: Any) -> FloatArray | None:
-    """Returns the numbers of a series that has one in every place and brings no steps; None for any other."""
-    try:
-        steps, values = as_points(name, without_index(value))
-    except InputError:
-        return None
-    return values if steps is None else None
 
 
 def _logs_means(columns: Mapping[str, Column], main: Column) -> bool:

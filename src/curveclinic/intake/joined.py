@@ -12,7 +12,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.points import BoolArray, FloatArray, IntArray, Points
 
 if TYPE_CHECKING:
-    from curveclinic.intake.grid import Column
+    from curveclinic.intake.cells import Column
 
 _FEWEST: Final = 3
 """Rows above the training that are its validation's; fewer were evaluated before it began."""

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import attempt
+from curveclinic.intake.cells import without_gaps
 from curveclinic.intake.columns import columns_of
-from curveclinic.intake.grid import axis_of_rows, without_gaps
+from curveclinic.intake.grid import axis_of_rows
 from curveclinic.intake.naming import parse
 from curveclinic.intake.own_steps import axes_among
 from curveclinic.intake.run_columns import ID_COLUMNS
@@ -52,8 +53,14 @@ def tables_from_lists(frame: Any, step: str | None = None) -> list[tuple[str, di
         return None
     key = key_of(cells, lists)
     n_rows = max(len(values) for values in cells.values())
-    names = [""] * n_rows if key is None else map(str, cells[key])
+    names = _names_above(frame, n_rows) if key is None else map(str, cells[key])
     return [(name, attempt(row_table, cells, lists, i, step)) for i, name in enumerate(names)]
+
+
+def _names_above(frame: Any, n_rows: int) -> list[str]:
+    """The names of the rows in the index of a pandas table, as that of groups made lists; "" without."""
+    index = getattr(frame, "index", None)
+    return [""] * n_rows if getattr(index, "name", None) is None else list(map(str, frame.index))
 
 
 def row_table(

@@ -10,7 +10,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import numbered
 
 if TYPE_CHECKING:
-    from curveclinic.intake.grid import Column
+    from curveclinic.intake.cells import Column
 
 _LABEL_COLUMNS: Final = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS: Final = ("value", "float_value")

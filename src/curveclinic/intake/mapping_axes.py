@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.intake.grid import axis_of_rows, without_gaps
+from curveclinic.intake.cells import without_gaps
+from curveclinic.intake.grid import axis_of_rows
 from curveclinic.intake.step_names import counts_on, in_order
 from curveclinic.run import is_sound_axis
 

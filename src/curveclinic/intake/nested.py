@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.intake.grid import flatten
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import points_held
 
@@ -30,9 +30,10 @@ def is_table(value: Any) -> bool:
 def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
     """Yields (name, values) of a mapping that may be nested.
 
-    A mapping step -> value, which is what pandas' `to_dict` makes of a column, and {"step": ..., "value": ...} are one
-    series each; Sacred has "timestamps" there, too. Rows under the name of a side or of a loss, {"val": [{"epoch": 1,
-    "loss": 0.5}]}, are the series of their columns, and so is a table under that of a side.
+    A mapping step -> value, which is what pandas' `to_dict` makes of a column, {"step": ..., "value": ...} and what a
+    plot holds, {"x": ..., "y": ...}, are one series each; Sacred has "timestamps" there, too. Rows under the name of a
+    side or of a loss, {"val": [{"epoch": 1, "loss": 0.5}]}, are the series of their columns, and so is a table under
+    that of a side.
     """
     for key, value in data.items():
         name = f"{prefix}{key}"
@@ -46,6 +47,8 @@ def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             values = value.get("value", value.get("values"))
             steps = value.get("step", value.get("steps"))
             yield name, values if steps is None else (steps, values)
+        elif all(hasattr(value.get(axis), "__len__") for axis in "xy"):
+            yield name, (value["x"], value["y"])
         else:
             yield from series_in(value, f"{name}/")
 

@@ -21,8 +21,11 @@ _CLEAR = 0.05
 _GROWN = 2.0
 """The gap at the end is more than so many times the first one; sets that only differ in level keep theirs."""
 
-_TRAINED_ON = "validation_0 is taken for the training set, as in eval_set=[(X, y), (Xv, yv)]"
-_UNTOLD = "no train loss is logged; if validation_0 is the training set, call it 'train'"
+_TRAINED_ON = "{}_0 is taken for the training set, as in eval_set=[(X, y), (Xv, yv)]"
+_UNTOLD = "no train loss is logged; if {}_0 is the training set, call it 'train'"
+
+_SETS = ("validation", "valid")
+"""What the doors of XGBoost and of LightGBM to scikit-learn call an evaluation set, before its number."""
 
 
 def kind_of(name: Name) -> tuple[str, ...]:
@@ -60,10 +63,11 @@ def _number(name: Name) -> list[tuple[int, str]]:
 
 
 def with_training_set(names: Sequence[Name], table: Mapping[str, Points]) -> tuple[Sequence[Name], list[str]]:
-    """Returns the names, `validation_0` as train where it looks it, and a remark.
+    """Returns the names, `validation_0` or `valid_0` as train where it looks it, and a remark.
 
-    scikit-learn's door to XGBoost numbers what it is given as `eval_set`, and the usual is the training set first. Then
-    its loss does not rise, and falls more and more below that of the second.
+    The doors of XGBoost and LightGBM to scikit-learn number what they are given as `eval_set`, and the usual is the
+    training set first. Then its loss does not rise, and falls more and more below that of the second. LightGBM names
+    its own training data, but not a copy of them.
     """
     losses = [n for n in names if n.may_be_loss]
     sets = [{kind_of(n): n for n in losses if _is_set(n, number)} for number in "01"]
@@ -71,12 +75,14 @@ def with_training_set(names: Sequence[Name], table: Mapping[str, Points]) -> tup
     if kind is None or any(n.split in ("train", "") for n in losses):
         return names, []
     if not _is_fitted(*(table[own[kind].raw][1] for own in sets)):
-        return names, [_UNTOLD]
-    return [_of_training(n) if _is_set(n, "0") else n for n in names], [_TRAINED_ON]
+        return names, [_UNTOLD.format(tokens(sets[0][kind].raw)[0])]
+    trained_on = _TRAINED_ON.format(tokens(sets[0][kind].raw)[0])
+    return [_of_training(n) if _is_set(n, "0") else n for n in names], [trained_on]
 
 
 def _is_set(name: Name, number: str) -> bool:
-    return tokens(name.raw)[:2] == ("validation", number)
+    words = tokens(name.raw)
+    return words[1:2] == (number,) and words[0] in _SETS
 
 
 def _of_training(name: Name) -> Name:

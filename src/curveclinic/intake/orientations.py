@@ -9,9 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from curveclinic.intake.cells import flatten
+from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import is_side_column, may_tell_side, names_both
+from curveclinic.intake.step_names import is_log_axis
 
-_COUNTED = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_COUNTED = re.compile(r"(?:(?:epoch|step|iter|iteration|round)[ _-]?)?([+-]?\d+(?:\.\d+)?)", re.IGNORECASE)
+
+_FEWEST_ROWS = 3
+"""Steps of a list within a mapping that make it a log; fewer are settings of layers or the like."""
 
 Row = Mapping[str, Any]
 
@@ -23,8 +29,9 @@ def rows_held(data: Any) -> list[Row] | None:
     """Returns the rows of the one run that something holds; None where it holds no rows.
 
     These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; CatBoost's own JSON; pandas'
-    orients "index" ({"1": {"loss": 0.5}}), "split" ({"columns": ["loss"], "data": [[0.5]]}), "table" ({"schema": ...,
-    "data": [{"loss": 0.5}]}); columns of which one says the side of each row ({"split": ["val"], "loss": [0.5]}).
+    orients "index" ({"1": {"loss": 0.5}}, also of "epoch_1"), "split" ({"columns": ["loss"], "data": [[0.5]]}),
+    "table" ({"schema": ..., "data": [{"loss": 0.5}]}); columns of which one says the side of each row
+    ({"split": ["val"], "loss": [0.5]}).
     """
     if not isinstance(data, Mapping):
         rows = getattr(data, "log_history", None)
@@ -33,7 +40,7 @@ def rows_held(data: Any) -> list[Row] | None:
     elif "iterations" in data and "meta" in data:
         rows = _boosted_rows(data["meta"], data["iterations"])
     elif data and all(map(_is_counted, data)) and all(isinstance(row, Mapping) for row in data.values()):
-        rows = [{"step": float(step), **row} for step, row in data.items()]
+        rows = [{"step": _count(step), **row} for step, row in data.items()]
     elif "columns" in data and "data" in data:
         rows = _split_rows(data["columns"], data["data"])
     elif "schema" in data and "data" in data:
@@ -43,6 +50,34 @@ def rows_held(data: Any) -> list[Row] | None:
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return None
     return [row for row in rows if SUMMARY not in row] or None
+
+
+def rows_within(data: Any) -> list[Row] | None:
+    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of rows of a log.
+
+    They must count on and name a loss, and no list of numbers beside them may: settings and checkpoints are no rows.
+    Rows under the name of a side or of a loss are series.
+    """
+    lists = [(key, v) for key, v in data.items() if isinstance(v, list)] if isinstance(data, Mapping) else []
+    key, rows = lists[0] if len(lists) == 1 else ("", [])
+    if not all(isinstance(row, Mapping) for row in rows) or not _counts_on(rows):
+        return None
+    known = parse(str(key))
+    if known.split or known.may_be_loss or any(parse(name).may_be_loss and _is_list(v) for name, v in flatten(data)):
+        return None
+    return rows if any(parse(name).may_be_loss for row in rows for name, _ in flatten(row)) else None
+
+
+def _counts_on(rows: Sequence[Row]) -> bool:
+    """Whether a counter stands in all of a few rows or more, and never goes back."""
+    counters = [[row.get(name) for row in rows] for name in rows[0] if is_log_axis(name)] if rows else []
+    numbers = [steps for steps in counters if all(isinstance(step, (int, float)) for step in steps)]
+    return any(steps == sorted(steps) and len(set(steps)) >= _FEWEST_ROWS for steps in numbers)  # type: ignore[type-var]
+
+
+def _is_list(value: Any) -> bool:
+    """Whether it is a list that starts with a number or a gap."""
+    return isinstance(value, list) and bool(value) and (value[0] is None or isinstance(value[0], (int, float)))
 
 
 def _boosted_rows(meta: Any, iterations: Any) -> list[Row] | None:
@@ -93,11 +128,16 @@ def points_held(value: Mapping[Any, Any]) -> tuple[list[float], list[Any]] | Non
     """Returns (steps, values) of a mapping step -> value, which is what pandas makes of a column; None for others."""
     if not value or not all(map(_is_counted, value)) or any(isinstance(v, (Mapping, list)) for v in value.values()):
         return None
-    return list(map(float, value)), list(value.values())
+    return list(map(_count, value)), list(value.values())
+
+
+def _count(key: Any) -> float:
+    """The number that a counted key is, or holds."""
+    return float(key if not isinstance(key, str) else _COUNTED.sub(r"\1", key))
 
 
 def _is_counted(key: Any) -> bool:
-    """Whether a key is a number, or the text of one, as in JSON."""
+    """Whether a key is a number, or the text of one, as in JSON, perhaps behind a word: `epoch_1`."""
     if isinstance(key, str):
         return _COUNTED.fullmatch(key) is not None
     return isinstance(key, Real) and not isinstance(key, bool)

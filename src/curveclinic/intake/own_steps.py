@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.intake.grid import without_gaps
+from curveclinic.intake.cells import without_gaps
 from curveclinic.intake.naming import parse
 from curveclinic.intake.step_names import AXIS_NAMES, axis_key, goes_up, in_order, is_log_axis
 from curveclinic.intake.vocabulary import NOISE, SPLITS, tokens

@@ -1,13 +1,16 @@
-"""Columns that tell the runs of a table apart: their names, and folds, seeds, trials and models."""
+"""Columns that tell the runs of a table apart: their names, folds, seeds, trials and models, what a sweep sets."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from curveclinic.intake.naming import parse
+from curveclinic.intake.sides import part_of
+from curveclinic.intake.step_names import COARSE, axis_key
 from curveclinic.intake.vocabulary import REPETITIONS
 from curveclinic.points import FloatArray, IntArray
 
@@ -16,6 +19,20 @@ RUN_COLUMNS = ("run_id", "run_uuid", "run_name", "run", "trial_id")
 
 ID_COLUMNS = (*RUN_COLUMNS, "id")
 """Columns that name the run of a row, where one row is one run."""
+
+_RATES = ("lr", "learning_rate")
+"""Settings that change within a run, too."""
+
+_SETTINGS = (
+    *_RATES,
+    *("batch_size", "bs", "dropout", "weight_decay", "wd", "momentum", "hidden", "hidden_size", "hidden_dim", "units"),
+    *("width", "depth", "n_layers", "num_layers", "activation", "alpha", "beta", "gamma", "lambda", "temperature"),
+    *("name", "group", "method", "algorithm", "arch", "architecture", "variant"),
+)
+"""Columns of what a sweep sets, and of what its runs are called."""
+
+_FEWEST = 3
+"""Rows of a run that a setting tells."""
 
 _ENDS = ("", "_id", "_idx", "_index", "_name", "_no", "_num", "_number")
 """What may stand behind the name of a repetition."""
@@ -42,6 +59,13 @@ def telling(names: tuple[str, ...]) -> Mapping[str, str]:
     return found
 
 
+@lru_cache(maxsize=1024)
+def settings_among(names: tuple[str, ...]) -> Mapping[str, str]:
+    """Returns what a sweep may set -> the column called so, such as "batch_size" -> `Batch Size`."""
+    spelt = {_spelling(name): name for name in reversed(names)}
+    return {key: spelt[key] for key in _SETTINGS if key in spelt}
+
+
 def may_tell_run(name: str) -> bool:
     """Whether a column is named like one that tells the runs of a table apart."""
     return bool(telling((name,)))
@@ -52,17 +76,22 @@ def _spelling(name: str) -> str:
 
 
 def runs_told(
-    texts: Mapping[str, Sequence[str]], axis: str, steps: FloatArray
+    texts: Mapping[str, Sequence[str]],
+    axis: str,
+    steps: FloatArray,
+    settings: Callable[[], Mapping[str, Sequence[str]]],
 ) -> tuple[tuple[str, ...], IntArray | None, tuple[str, ...]]:
     """Returns the columns that tell the runs of a table apart, the number of each row's run, and the runs' names.
 
     A fold tells them where every row has one and they differ; so does a seed, a trial, a model or the like for which
-    the steps start over, else the one run that there is only changes it. Without steps each seed is a run.
+    the steps start over, else the one run that there is only changes it. Without steps each seed is a run. What a sweep
+    sets tells them where each of its values, alone or together, has rows of its own from the first step on.
 
     Args:
         texts: see `telling` -> cells of the column; "" for a missing cell.
         axis: name of the column of steps; "" if rows are counted.
         steps: the step of each row.
+        settings: gives the same for `settings_among`, which are seldom needed.
     """
     known = next((name for name in RUN_COLUMNS if name in texts), None)
     if known is not None:
@@ -78,12 +107,45 @@ def runs_told(
         ):
             told.append(name)
             run_of = finer
+    if axis and np.count_nonzero(steps == steps[0]) > 1 and not _go_up(steps, run_of):
+        swept = _swept(settings(), axis, steps, run_of)
+        texts, told = {**texts, **swept}, [*told, *swept]
     if not told:
         return (), None, ()
     if len(told) == 1:
         return (told[0],), *numbered(texts[told[0]])
     rows = zip(*(texts[name] for name in told), strict=True)
     return tuple(told), *numbered([", ".join(map(" ".join, zip(told, cells, strict=True))) for cells in rows])
+
+
+def _swept(
+    settings: Mapping[str, Sequence[str]], axis: str, steps: FloatArray, run_of: IntArray
+) -> dict[str, Sequence[str]]:
+    """Returns the settings that tell the runs of a sweep, with their cells; none where the table is no sweep."""
+    varied = {name: cells for name, cells in settings.items() if all(cells) and _is_setting(set(cells))}
+    fixed = {name: cells for name, cells in varied.items() if name not in _RATES}
+    for tried in (varied, fixed) if axis_key(axis) in COARSE else (fixed,):
+        finer = run_of
+        for cells in tried.values():
+            own, names = numbered(cells)
+            finer = np.unique(finer * len(names) + own, return_inverse=True)[1]
+        begins = np.unique(finer, return_index=True)[1]
+        is_alike = np.bincount(finer).min() >= _FEWEST and bool((steps[begins] == steps[0]).all())
+        if tried and is_alike and _go_up(steps, finer):
+            return tried
+    return {}
+
+
+def _is_setting(values: set[str]) -> bool:
+    """Whether cells differ, and name no part of the data and nothing that is measured."""
+    return len(values) > 1 and not any(part_of(text) or parse(text).quantity for text in values)
+
+
+def _go_up(steps: FloatArray, run_of: IntArray) -> bool:
+    """Whether the steps of each run go up from row to row."""
+    order = np.argsort(run_of, kind="stable")
+    is_same = np.diff(run_of[order]) == 0
+    return bool((np.diff(steps[order])[is_same] > 0).all())
 
 
 def _starts_over(steps: FloatArray, run_of: IntArray, finer: IntArray) -> bool:

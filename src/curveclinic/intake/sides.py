@@ -15,7 +15,7 @@ from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import IntArray
 
 if TYPE_CHECKING:
-    from curveclinic.intake.grid import Column
+    from curveclinic.intake.cells import Column
 
 _SIDE_COLUMNS: Final = frozenset(("split", "phase", "mode", "stage", "dataset", "set", "subset", "partition"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -17,7 +17,9 @@ from curveclinic.intake.vocabulary import (
     SHORT_VALS,
     SIDE_LIKE,
     SIDE_PAIRS,
+    SMOOTHED,
     SPLITS,
+    UNSMOOTHED,
     Rank,
     is_part,
     tokens,
@@ -31,12 +33,26 @@ Mark = tuple[str, ...]
 
 def settled_names(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
     """Returns the names of one run, each with its side, and remarks."""
-    one, remarks = _first_repetition(names)
+    one, remarks = _first_repetition(_without_copies(names))
     one = _sides_by_pair(one)
     for word in SHORT_VALS:
         one = _short_val(one, word)
     one, said = _of_one_data(_whole_values(_cross_val(one)))
     return one, [*remarks, *said]
+
+
+def _without_copies(names: Sequence[Name]) -> list[Name]:
+    """Leaves out losses that are smoothed copies of others, and takes `raw_loss` for the loss that one is a copy of."""
+    losses = {(n.split, n.component): n for n in names if n.may_be_loss}
+    out = list(names)
+    for (split, component), copy in losses.items():
+        own = _without(component, SMOOTHED)
+        if own == component or "l1" in own:  # `smooth_l1_loss` is a loss
+            continue
+        raw = next((n for (at, part), n in losses.items() if at == split and _without(part, UNSMOOTHED) == own), None)
+        if raw is not None:
+            out = [replace(n, component=own) if n == raw else n for n in out if n != copy]
+    return out
 
 
 def _short_val(names: Sequence[Name], word: str) -> list[Name]:
@@ -125,12 +141,25 @@ def _first_repetition(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
         marks = _by_folder(names)
         found = _told_apart(marks)
     if len(found) < 2:
-        return list(names), []
+        return _first_number(names)
     kept = [name for name in names if marks[name] in ((), found[0])]
     remark = (
         f"several runs in one table: {' '.join(found[0])} is judged, not {quoted(map(' '.join, found[1:]), limit=3)}"
     )
     return [replace(name, component=_without(name.component, found[0])) for name in kept], [remark]
+
+
+def _first_number(names: Sequence[Name]) -> tuple[list[Name], list[str]]:
+    """Leaves out losses that differ from the first one in a number alone: `train_loss_0` and `train_loss_1`."""
+    losses = [n for n in names if n.is_loss]
+    of_train = [n for n in losses if n.split in ("train", "")]
+    if len(of_train) < 2 or not all(len(n.component) == 1 and n.component[0].isdigit() for n in losses):
+        return list(names), []
+    first = of_train[0].component
+    kept = [n for n in names if n not in losses or n.component == first]
+    others = quoted((n.raw for n in of_train if n.component != first), limit=3)
+    remark = f"numbered losses may be of several runs: {of_train[0].raw} is judged, not {others}"
+    return [replace(n, component=()) if n in losses else n for n in kept], [remark] if len(kept) < len(names) else []
 
 
 def _told_apart(marks: Mapping[Name, Mark]) -> list[Mark]:
@@ -175,5 +204,5 @@ def _folder(raw: str) -> Mark:
     return words if slash and rest and told else ()
 
 
-def _without(component: Sequence[str], mark: Sequence[str]) -> tuple[str, ...]:
+def _without(component: Sequence[str], mark: Collection[str]) -> tuple[str, ...]:
     return tuple(word for word in component if word not in mark)

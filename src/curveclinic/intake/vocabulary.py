@@ -47,11 +47,17 @@ SIDE_PAIRS: Final[tuple[dict[str, Literal["train", "val"]], ...]] = (
 )
 """Word -> part of the data, where a log has losses of both words and no others: `t_loss`, `v_loss`."""
 
-SIDE_LIKE: Final = _words("seen unseen source target src tgt internal external id ood")
+SIDE_LIKE: Final = _words("seen unseen source target src tgt internal external in out id ood")
 """Words that may tell one part of the data from another: losses that differ in them alone are no parts of one."""
 
 SHORT_VALS: Final = ("va", "vl")
 """Validation where train is named beside it (`tr_loss`, `va_loss`); by themselves also valence and vision-language."""
+
+SMOOTHED: Final = _words("smooth smoothed ema filtered")
+"""Words of a series that is a copy of the one without them."""
+
+UNSMOOTHED: Final = _words("raw original unsmoothed")
+"""Words of the series that such a copy is of."""
 
 CROSS_VAL: Final = "cv"
 """Validation in Kaldi and WeNet (`cv_loss`), unless other parts of a loss are beside it: also computer vision."""
@@ -202,6 +208,12 @@ WHOSE: Final = _words(
     "student teacher head heads aux task encoder decoder layer stage level block branch policy value actor critic data"
 )
 """Parts of which each may be the loss of another model, head or task: they are not added up to one of validation."""
+
+TASKS: Final = _words(
+    "image text audio video speech energy force forces stress mel gate duration pitch coarse fine local clean adv "
+    "sup unsup supervised unsupervised labeled unlabeled labelled unlabelled kd ssl cycle cyc identity idt seg det"
+)
+"""Words of what one net learns at the same time: its losses are parts, too, where there is no total."""
 
 NOT_RUNS: Final = PARTS | ADVERSARIAL | NOISE | SPLITS.keys() | CADENCE.keys() | LOSS_WORDS.keys()
 """Words of which alone no name of a run consists."""

@@ -12,7 +12,7 @@ from curveclinic.phrases import counted
 from curveclinic.points import as_number
 
 if TYPE_CHECKING:
-    from curveclinic.intake.grid import Column
+    from curveclinic.intake.cells import Column
 
 
 def words_among(cells: Iterable[tuple[int, Any]]) -> dict[int, str]:

@@ -19,8 +19,9 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
+from curveclinic.intake.cells import LOOKED_AT, SHOWN, Column
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import LOOKED_AT, SHOWN, Column, Grid, is_summary, row_steps
+from curveclinic.intake.grid import Grid, is_summary, row_steps
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.phrases import counted

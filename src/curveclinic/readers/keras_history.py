@@ -8,17 +8,15 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.cells import flatten
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import flatten, grid_from_rows, is_summary
+from curveclinic.intake.grid import grid_from_rows, is_summary
 from curveclinic.intake.naming import parse
-from curveclinic.intake.orientations import rows_held
+from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.readers.json_text import load_json, opens_document
 from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
 from curveclinic.run import Run
-
-_FEWEST_ROWS = 3
-"""Steps of a list within a document that make it a log; fewer are settings of layers or the like."""
 
 
 def sniff(head: bytes) -> bool:
@@ -48,7 +46,7 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
     Raises:
         InputError: there is none in it.
     """
-    document = rows_held(document) or _rows_within(document) or document
+    document = rows_held(document) or rows_within(document) or document
     if isinstance(document, Mapping):
         parts = runs_by_name(document)
         if not parts:
@@ -62,29 +60,6 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
     if is_summary(grid):
         raise NoCurvesError(f"{origin.path}: {SUMMARY_FOUND}")
     return runs_from_grid(grid, options, origin)
-
-
-def _rows_within(document: Any) -> list[Any] | None:
-    """Returns the one list in a mapping, `{"epochs": [{"epoch": 1, "loss": 0.5}]}`; None unless of rows of a log.
-
-    They must count on and name a loss, and no list of numbers beside them may: settings and checkpoints are no rows.
-    """
-    lists = [value for value in document.values() if isinstance(value, list)] if isinstance(document, Mapping) else []
-    rows = lists[0] if len(lists) == 1 else []
-    if not all(isinstance(row, Mapping) for row in rows) or not _counts_on(rows):
-        return None
-    if any(parse(name).may_be_loss and _holds_numbers(value, False) for name, value in flatten(document)):
-        return None
-    return rows if any(parse(name).may_be_loss for row in rows for name, _ in flatten(row)) else None
-
-
-def _counts_on(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Says whether a counter stands in all of a few rows or more, and never goes back."""
-    counters: list[list[Any]] = (
-        [[row.get(name) for row in rows] for name in rows[0] if is_counted({name: 0})] if rows else []
-    )
-    numbers = [steps for steps in counters if all(isinstance(step, (int, float)) for step in steps)]
-    return any(steps == sorted(steps) and len(set(steps)) >= _FEWEST_ROWS for steps in numbers)
 
 
 def is_counted(row: Mapping[str, Any]) -> bool:

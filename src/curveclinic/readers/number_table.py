@@ -17,9 +17,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.intake.cells import Column, repeated_notes
 from curveclinic.intake.charts import JOINT, labelled
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import Column, Grid, repeated_notes
+from curveclinic.intake.grid import Grid
 from curveclinic.intake.run_columns import may_tell_run
 from curveclinic.intake.sides import is_side_flag
 from curveclinic.points import MISSING_TEXT, FloatArray, IntArray

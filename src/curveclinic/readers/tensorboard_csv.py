@@ -13,7 +13,8 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_from_grid
-from curveclinic.intake.grid import Grid, select
+from curveclinic.intake.cells import select
+from curveclinic.intake.grid import Grid
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import part_of
 from curveclinic.intake.vocabulary import SPLITS, tokens

@@ -10,7 +10,8 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, unusable, why_unusable
-from curveclinic.intake.grid import Grid, column_from_cells, flatten, text_notes
+from curveclinic.intake.cells import column_from_cells, flatten, text_notes
+from curveclinic.intake.grid import Grid
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
 from curveclinic.readers.source import NoCurvesError, Source

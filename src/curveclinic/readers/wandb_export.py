@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.cells import Column
 from curveclinic.intake.charts import JOINT, is_bound, is_run_name
-from curveclinic.intake.grid import Column, Grid
+from curveclinic.intake.grid import Grid
 from curveclinic.readers.delimited import cells_of, whole
 from curveclinic.readers.source import HEAD_BYTES, Source, without_bom
 from curveclinic.run import Run

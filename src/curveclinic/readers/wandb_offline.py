@@ -13,7 +13,8 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
-from curveclinic.intake.grid import Column, Grid, column_from_cells, flatten
+from curveclinic.intake.cells import Column, column_from_cells, flatten
+from curveclinic.intake.grid import Grid
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray
