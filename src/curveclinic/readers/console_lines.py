@@ -67,7 +67,8 @@ class _Heading:
         """Returns what follows a line that says nothing: what it announces itself, or what is left of this one."""
         if layout.announces:
             return _Heading(layout.announces, depth=layout.depth)
-        return replace(self, is_next=False) if layout.depth > self.depth else _NO_HEADING
+        is_on = (self.side or self.place) and layout.depth > self.depth
+        return replace(self, is_next=False) if is_on else _NO_HEADING
 
 
 _NO_HEADING = _Heading()
