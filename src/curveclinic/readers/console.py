@@ -12,6 +12,7 @@ from itertools import islice
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
+from curveclinic.intake.languages import in_english
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.phrases import counted
@@ -45,7 +46,8 @@ _DELIMITER = re.compile(rb"[,;\t|]")
 _NUMBERS = re.compile(rb"[\d.+\-eEnaifNAIF]*(?:[ ]*[,;\t|][ ]*[\d.+\-eEnaifNAIF]*)+\r?")
 _HINT = re.compile(r"loss|epoch|train", re.IGNORECASE)
 _PRINTED = re.compile(
-    r"(?:loss|nll|entropy|xent|trl|cost|objective|elbo|bp[bc]|bce\b(?<!\wbce)|ce\b(?<!\wce)|ppl|perplexity|mse|mae\b)"
+    r"(?:loss|nll|entropy|xent|trl|cost|objective|elbo|bp[bc]|bce\b(?<!\wbce)|ce\b(?<!\wce)|ppl|perplexity|mse|mae\b"
+    r"|perte|p[eé]rdida|perda|perdita|verlust)"
     r"\w{0,60}['\"]?"
     r"(?:[^\d\n]{0,40}[:=>][ \t]*|[^\n]{1,40}?(?:[:=>]|\bis)[ \t]{1,9}"
     r"|(?: (?:train(?:ing)?|val(?:id(?:ation)?)?|test|value))?[ \t\-]{1,9})['\"]?(?:tensor\()?[+\-.\dni]"
@@ -99,6 +101,7 @@ def _printed(head: bytes) -> str | None:
 
 def _prints_losses(text: str) -> bool:
     """Whether a loss is printed again and again, and the lines around are no program."""
+    text = in_english(text)
     hints = (_PRINTED.findall(text.lower()), ROUNDS.findall(text))
     if max(map(len, hints)) < _MIN_ROWS and not _TABLE.search(text):
         return False
@@ -133,11 +136,12 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     if text is None:
         raise NoCurvesError(f"{source.path}: found binary data, expected text")
     text, notes = _without_cut_number(text)
-    lines = lines_of(text)
     if options.patterns:
+        lines = lines_of(text)
         rows = _rows_by_pattern(lines, compiled(options.patterns))
         advice = "name its group train_loss"
     else:
+        lines = lines_of(in_english(text))
         rows = rows_of(lines)
         advice = PATTERN_ADVICE
         if rows and not _is_log(lines, rows) and not options.train_loss:

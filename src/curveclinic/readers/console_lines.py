@@ -31,6 +31,10 @@ _SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
 """`* Acc@1 80.0 loss 0.9` of torchvision's ImageNet script and its heirs: the mean over what was printed before it."""
 
 
+_CURRENT = "cur metric, "
+"""How PaddleOCR begins what an evaluation has found."""
+
+
 @dataclass(frozen=True)
 class _Heading:
     """A line that may announce a side or a step for the next line, and for those after it that are indented below it.
@@ -166,7 +170,7 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
 
 def _summed_up(line: str, side: str, heading: str) -> str:
     """Returns the side of what a line sums up: the one of the last line with numbers; "" for any other line."""
-    if SAVED in line:
+    if SAVED in line or _CURRENT in line:
         return "eval"
     sums_up = ("* " in line or "Averaged" in line) and _SUMS_UP.search(line)
     return side or heading.lower() if sums_up else ""
