@@ -48,6 +48,27 @@ LAYOUTS = {
         "Epoch {e} Loss: {t:.4f} Accuracy (%): {f:.2f} Val Loss: {v:.4f} Val Accuracy (%): {h:.2f}\n",
         "train_loss val_loss train_metric val_metric",
     ),
+    # other languages
+    "Chinese": (
+        "Epoch {e}/24:\n  训练损失: {t:.4f} | 训练准确率: {f:.4f}\n"
+        "  验证损失\uff1a{v:.4f} | 验证集准确率: {h:.4f}\n  学习率: {r:.6f}\n"
+        "最佳验证损失: 0.0001\n",
+        "train_loss val_loss train_metric val_metric lr",
+    ),
+    "Japanese": ("epoch {e}: 学習損失: {t:.4f}, 検証損失: {v:.4f}\n", BOTH),
+    "Korean": ("Epoch {e}: 훈련 손실: {t:.4f}, 검증 손실: {v:.4f}\n", BOTH),
+    "Russian": ("Epoch {e} Потери обучения: {t:.4f}, Потери валидации: {v:.4f}\n", BOTH),
+    "French": ("Epoch {e} perte: {t:.4f} - perte de validation: {v:.4f}\n", BOTH),
+    "Spanish": ("Epoch {e} pérdida: {t:.4f} - pérdida de validación: {v:.4f}\n", BOTH),
+    "German": ("Epoch {e} Verlust: {t:.4f} Validierungsverlust: {v:.4f}\n", BOTH),
+    # an evaluation that does not say that it is one
+    "PaddleOCR": (
+        "[2022/09/29 02:59:23] ppocr INFO: epoch: [{e}/24], global_step: {b}, lr: {r:.6f}, acc: {f:.6f}, "
+        "loss: {t:.6f}, avg_reader_cost: 0.75652 s, eta: 2:56:51\n"
+        "[2022/09/29 02:59:27] ppocr INFO: cur metric, acc: {h:.6f}, norm_edit_dis: 0.87, fps: 433.1\n"
+        "[2022/09/29 02:59:27] ppocr INFO: best metric, acc: 0.3, norm_edit_dis: 0.87, fps: 433.1, best_epoch: 1\n",
+        "train_loss train_metric val_metric lr",
+    ),
     # how far a bar is
     "torchtune": ("1|{b}|Loss: {t:.6f}:  9%|█ | {b}/3000 [10:00<1:00:00,  1.2s/it]\r", "train_loss"),
     "a bar of a metric": (
@@ -176,6 +197,7 @@ HEADERS = {
 COUNTED = {
     *("word2vec", "after an iteration", "torchtune", "one bar for all epochs", "DeepXDE", "OpenNMT", "Marian"),
     *("ESPnet", "a number that is padded", "Chainer's bars below its table", "coqui", "OLMo"),
+    "PaddleOCR",
     "TensorFlow's object detection",
 }
 """Layouts whose steps are 100, 200 and so on; those of the others are the epochs."""

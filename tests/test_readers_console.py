@@ -366,6 +366,31 @@ def test_a_log_that_begins_with_other_things_is_found(tmp_path):
     assert [r.reason for r in read_runs([tmp_path])] == [f"{tmp_path}: no run in this folder"]
 
 
+LEADS = {
+    "NCCL": "node{k:02d}:{i}:{i} [{k}] NCCL INFO Channel {i}/0 : 1[1] -> 2[2] via P2P/CUMEM/read\n",
+    "Slurm": "srun: job {i} queued and waiting for resources\n",
+    "data": "[rank{k}] loaded shard {i}/4096 of the-pile in 0.{k}3s, 1.2 GB\n",
+}
+
+
+@pytest.mark.parametrize("lead", LEADS)
+def test_a_log_that_says_nothing_of_a_training_at_first_is_found_by_its_end(lead, tmp_path):
+    path = tmp_path / "slurm-12.out"
+    said = "".join(LEADS[lead].format(i=i, k=i % 8) for i in range(2000))
+    path.write_text(said + "".join(f"step {k} loss: {9 - k}.5\n" for k in range(4)))
+    (run,) = read_runs(tmp_path)
+    assert run.channels["train_loss"].values.tolist() == [9.5, 8.5, 7.5, 6.5]
+    path.write_text(said + "the loss of one was 3, of another 4, of a third 5, of the last 6\n" * 99)
+    assert [r.empty for r in read_runs(tmp_path)] == [True]
+
+
+def test_a_long_document_that_ends_as_a_log_is_none(tmp_path):
+    log = "".join(f"step {k} loss: {9 - k}.5\n" for k in range(40))
+    (tmp_path / "page.html").write_text("<html>" + "<p>words</p>\n" * 9000 + log)
+    (tmp_path / "notebook.ipynb").write_text('{"cells": [\n' + ' "words",\n' * 9000 + log)
+    assert [r.empty for r in read_runs(tmp_path)] == [True]
+
+
 def test_encodings():
     text = "".join(f"step {k} loss: {9 - k}.5 ✓\n" for k in range(4))
     for data in (text.encode("utf-16"), text.encode("utf-8-sig"), text.replace("\n", "\r\n").encode()):

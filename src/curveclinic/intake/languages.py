@@ -67,3 +67,27 @@ def spaced(text: str) -> str:
 
 def _parted(run: re.Match[str]) -> str:
     return " " + _UNSPACED.sub(r" \g<0> ", run[0]) + " "
+
+
+_LETTERS_BEYOND: Final = re.compile("[^\\W\\d_\u0000-\u024f]+")
+
+
+def in_english(text: str) -> str:
+    """Returns a text with words in other scripts than the Latin one in English, as far as each of a run is known.
+
+    `训练损失：0.5` gives `train loss:0.5`; `最佳损失` (the best loss) stays, for one of its words has no place here.
+    """
+    if text.isascii():
+        return text
+    return _LETTERS_BEYOND.sub(_translated, text.replace("\uff1a", ":"))
+
+
+def _translated(run: re.Match[str]) -> str:
+    word = plain(run[0].lower())
+    known = FOREIGN.get(word)
+    words = [known] if known else [FOREIGN[part] for part in _UNSPACED.findall(word)]
+    if not words or (not known and _UNSPACED.sub("", word)):
+        return run[0]
+    text, start, end = run.string, *run.span()
+    before = " " if text[start - 1 : start].isalnum() else ""
+    return before + " ".join(words) + (" " if text[end : end + 1].isalnum() else "")

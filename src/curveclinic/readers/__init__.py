@@ -258,6 +258,8 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
     found = next((f for f in FORMATS if f.sniff(head) and (f.holds is None or f.holds(source))), None)
     if found is None and is_event_file(os.path.basename(source.path)):
         found = BY_NAME["tensorboard"]
+    if found is None and console.ends_as_log(source):
+        found = BY_NAME["text"]
     if found is None and sqlite_file.sniff(head):
         raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:

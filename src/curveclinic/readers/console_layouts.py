@@ -13,7 +13,7 @@ from functools import cached_property
 from curveclinic.readers.console_bars import bar_in
 from curveclinic.readers.console_headings import announced
 from curveclinic.readers.console_pairs import Row, cell, first_heading, pairs, with_named_losses
-from curveclinic.readers.console_places import place_of, without_owners
+from curveclinic.readers.console_places import Place, place_of, without_owners
 from curveclinic.readers.console_tables import header_of
 
 MAX_LINE = 20_000
@@ -39,8 +39,6 @@ class Layout:
     Attributes:
         names_columns: whether it is the header of a table.
         has_number: whether there is any number in it.
-        recalled: its words up to the first number, if they may tell of an earlier epoch; "" if not.
-        side: the side named with its place; "" for none.
         depth: its indentation.
     """
 
@@ -48,12 +46,24 @@ class Layout:
         self._line = line
         self.names_columns = bool(header_of(line))
         self.has_number = _NUMBER.search(line) is not None
-        self.recalled = _recalled(line)
         self.depth = len(line) - len(line.lstrip())
-        self._place = place_of(line)
-        self.side = self._place.side
-        self._at = tuple(self._place.at.items())
         self._cells: dict[str, tuple[tuple[str, tuple[slice, ...], bool], ...]] = {}
+
+    @cached_property
+    def recalled(self) -> str:
+        """Its words up to the first number, if they may tell of an earlier epoch; "" if they do not."""
+        found = _RECALLS.search(self._line)
+        before = self._line[: found.start()] if found else ""
+        return found[0] if found and not place_of(before).at and not pairs(before, "") else ""
+
+    @cached_property
+    def _place(self) -> Place:
+        return place_of(self._line)
+
+    @property
+    def side(self) -> str:
+        """The side named with its place; "" for none."""
+        return self._place.side
 
     @cached_property
     def first_heading(self) -> str:
@@ -76,7 +86,8 @@ class Layout:
 
     def place(self, line: str) -> Row:
         """Returns epoch, step and process of a line."""
-        return {axis: line[at].replace(",", "") if self._place.grouped == axis else line[at] for axis, at in self._at}
+        grouped = self._place.grouped
+        return {axis: line[at].replace(",", "") if axis == grouped else line[at] for axis, at in self._place.at.items()}
 
     def row(self, line: str, side: str) -> Row:
         """Returns the named numbers of a line that mean something; those without a side are of this one."""
@@ -104,18 +115,10 @@ def laid_out(lines: Iterable[str]) -> Iterator[tuple[str, Layout]]:
         if shape not in known:
             if len(known) == _MOST_LAYOUTS:
                 known.clear()
-            known[shape] = tuple(slice(*m.span()) for m in _NAMES.finditer(shape) if "0" in m[0]), {}
+            digits = "0" in shape and _NAMES.finditer(shape)
+            known[shape] = tuple(slice(*m.span()) for m in digits or () if "0" in m[0]), {}
         names, layouts = known[shape]
         spelt = tuple([line[name] for name in names])
         if spelt not in layouts:
             layouts[spelt] = Layout(line)
         yield line, layouts[spelt]
-
-
-def _recalled(line: str) -> str:
-    """What a line says up to its first number, if its first words may tell of an earlier epoch; "" if they do not."""
-    found = _RECALLS.search(line)
-    if not found:
-        return ""
-    before = line[: found.start()]
-    return "" if place_of(before).at or pairs(before, "") else found[0]

@@ -31,6 +31,9 @@ _SUMS_UP = re.compile(r"(?<!\S)\* +(?:Acc|Prec)@|Averaged stats:")
 """`* Acc@1 80.0 loss 0.9` of torchvision's ImageNet script and its heirs: the mean over what was printed before it."""
 
 
+_CURRENT = "cur metric, "
+"""How PaddleOCR begins what an evaluation has found."""
+
 _BEST_PLACE = re.compile(r"best[ _\-](?:epoch|step|iter)", re.IGNORECASE)
 """`Best epoch: 12, val_loss: 0.31`: the place itself is what is recalled."""
 
@@ -74,7 +77,8 @@ class _Heading:
         """Returns what follows a line that says nothing: what it announces itself, or what is left of this one."""
         if layout.announces:
             return _Heading(layout.announces, depth=layout.depth)
-        return replace(self, is_next=False) if layout.depth > self.depth else _NO_HEADING
+        is_on = (self.side or self.place) and layout.depth > self.depth
+        return replace(self, is_next=False) if is_on else _NO_HEADING
 
 
 _NO_HEADING = _Heading()
@@ -200,7 +204,7 @@ def _is_after(place: Row, last: Row) -> bool:
 
 def _summed_up(line: str, side: str, heading: str) -> str:
     """Returns the side of what a line sums up: the one of the last line with numbers; "" for any other line."""
-    if SAVED in line:
+    if SAVED in line or _CURRENT in line:
         return "eval"
     sums_up = ("* " in line or "Averaged" in line) and _SUMS_UP.search(line)
     return side or heading.lower() if sums_up else ""

@@ -82,6 +82,9 @@ _FILLERS = frozenset(
     ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now", "set")
 )
 
+_BETWEEN = frozenset(("de", "di", "da", "du", "des"))
+"""Words between those that belong to a name: `perte de validation`."""
+
 _SAYS_LITTLE = frozenset(
     ("for", "one", "per", "batch", "epoch", "step", "curr", "cur", "so", "far", "over", "is", "was")
 )
@@ -211,6 +214,8 @@ def _trimmed(raw: str) -> str:
         words.pop()
     kept = [_SHORT.get(raw, words[-1])]
     for word in reversed(words[:-1]):
+        if word.lower() in _BETWEEN:
+            continue
         if word.lower() in _FILLERS:
             break
         kept.insert(0, word)

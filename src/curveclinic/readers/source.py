@@ -119,6 +119,15 @@ class Source:
             file.seek(-len(tail), os.SEEK_END)
             return file.read() == tail
 
+    def tail(self) -> bytes:
+        """Returns the last bytes, as many as the first ones."""
+        held = self.held
+        if held is not None:
+            return held[-HEAD_BYTES:]
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(max(0, self.size() - HEAD_BYTES))
+            return file.read(HEAD_BYTES)
+
     def size(self) -> int:
         """Returns the number of bytes."""
         held = self.held
