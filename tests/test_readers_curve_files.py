@@ -7,6 +7,7 @@ import pytest
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, read_file, read_runs
 from curveclinic.readers.curve_files import run_of
+from curveclinic.readers.source import HEAD_BYTES
 
 FIXTURE = Path(__file__).parent / "fixtures" / "curve_files"
 LOSS = np.linspace(2.0, 0.5, 12)
@@ -85,6 +86,28 @@ def test_a_number_that_may_be_cut_short_is_left_out(tmp_path, text, n_kept):
     (run,) = read_file(path)
     assert run.channels["train_loss"].values.tolist() == LOSS[:n_kept].tolist()
     assert any("cut short" in note for note in run.notes)
+
+
+@pytest.mark.parametrize("between", [" ", ",", "\t", ", "])
+def test_a_row_of_two_columns_that_may_be_cut_short_is_left_out(tmp_path, between):
+    text = "\n".join(f"{k}{between}{v}" for k, v in enumerate(LOSS))
+    for name in ("train_loss.txt", "val_loss.txt"):
+        (tmp_path / name).write_text(text)
+    (run,) = read_runs([tmp_path])
+    for channel in ("train_loss", "val_loss"):
+        assert run.channels[channel].values.tolist() == LOSS[:-1].tolist()
+        assert run.channels[channel].steps.tolist() == list(range(11))
+
+
+@pytest.mark.parametrize("between", [" ", ","])
+def test_two_columns_are_known_by_a_head_that_ends_within_a_row(tmp_path, between):
+    rows = [f"{k}{between}{1 / (k + 1):.9f}\n" for k in range(5000)]
+    for n in range(len(rows[-1])):  # the head ends at every place in a row
+        path = tmp_path / "loss.txt"
+        path.write_text(" " * n + "".join(rows))
+        assert path.stat().st_size > HEAD_BYTES
+        (run,) = read_file(path)
+        assert len(run.channels["train_loss"]) == len(rows)
 
 
 def test_runs_in_one_folder_are_told_by_the_rest_of_their_names(tmp_path):
