@@ -78,6 +78,12 @@ def test_what_does_not_count_the_values_of_a_side_is_passed_over(given):
     assert steps(run, "val_loss") == [40, 90, 140, 190, 240, 290, 340, 390]
 
 
+def test_the_steps_of_one_side_are_not_said_to_be_of_no_series():
+    run = one({"train_step": TRAIN_STEPS, **LOSSES})
+    assert steps(run) == TRAIN_STEPS
+    assert not any("train_step" in note for note in run.notes)
+
+
 def test_a_side_is_counted_by_its_finest_steps():
     axes = axes_among(("val_epoch", "val_loss", "val_step", "train_loss", "step", "val_step_loss", "test_samples"))
     assert axes.own == {"val_loss": ("val_step", "val_epoch"), "val_step_loss": ("val_step", "val_epoch")}
