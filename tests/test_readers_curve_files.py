@@ -45,6 +45,24 @@ def test_the_name_of_a_file_of_numbers_tells_what_they_are(tmp_path, text, name)
     assert run.channels["val_loss"].steps.tolist() == list(range(1, 13))
 
 
+@pytest.mark.parametrize("name", ["train_packet_loss.txt", "hair_segmentation_loss.txt", "loss_lr0.1", "loss.v2.txt"])
+def test_a_training_may_be_of_things_lost_and_have_a_point_in_its_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(LINES)
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].values.tolist() == LOSS.tolist()
+
+
+def test_points_part_the_words_of_names(tmp_path):
+    for name in ("train.loss.txt", "val.loss.txt", "train_loss_lr0.1.txt", "val_loss_lr0.1.txt", "loss_lr0.01.txt"):
+        (tmp_path / name).write_text(LINES)
+    runs = {run.run_id: list(run.channels) for run in read_runs([tmp_path])}
+    both = ["train_loss", "val_loss"]
+    assert runs == {"loss_lr0.01.txt": both[:1], "train.loss.txt": both, "train_loss_lr0.1.txt": both}
+    (run,) = read_file(tmp_path / "train_loss_lr0.1.txt")
+    assert run.notes == ("train_loss <- train_loss_lr0.1",)
+
+
 def test_nan_and_inf_of_python_stay(tmp_path):
     path = tmp_path / "loss.txt"
     path.write_text("[2.0, 1.5, nan, inf, 1.0]")
@@ -52,7 +70,10 @@ def test_nan_and_inf_of_python_stay(tmp_path):
     assert np.array_equal(run.channels["train_loss"].values, [2.0, 1.5, np.nan, np.inf, 1.0], equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["data.txt", "val_acc.txt", "loss_weights.json", "results.csv"])
+@pytest.mark.parametrize(
+    "name",
+    ["data.txt", "val_acc.txt", "loss_weights.json", "results.csv", "packet_loss.csv", "path.loss.txt", "HairLoss.csv"],
+)
 def test_numbers_that_no_name_calls_losses_are_no_log(tmp_path, name):
     path = tmp_path / name
     path.write_text(LINES)

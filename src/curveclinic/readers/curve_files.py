@@ -13,7 +13,7 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table
-from curveclinic.intake.file_names import loss_named_by, stem_of
+from curveclinic.intake.file_names import loss_named_by, stem_of, without_endings
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import CADENCE, LOSS_WORDS, METRICS, NOISE, SPLITS, tokens
 from curveclinic.points import FloatArray, Points
@@ -70,8 +70,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def run_of(name: str) -> str:
     """Returns what the names of the files of one run's curves have in common; "" for a file of another name."""
-    stem, ending = os.path.splitext(name)
-    if ending not in _ENDINGS or parse(stem).quantity not in ("loss", "metric", "lr"):
+    stem = without_endings(name)
+    if os.path.splitext(name)[1] not in _ENDINGS or parse(stem).quantity not in ("loss", "metric", "lr"):
         return ""
     rest = [word for word in tokens(stem) if not _says_what(word)]
     return " ".join(rest) or "run"
