@@ -465,3 +465,15 @@ def test_values_by_class_in_a_row_are_no_run():
     val = {"loss": 1.0, "recall": {0: 0.5, 1: 0.6}}
     rows = [{"epoch": k, "loss": {"0": 2 - k / 8, "1": 1.0}, "val": val} for k in range(9)]
     assert values(one(rows)) == [3 - k / 8 for k in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("by_class", "column"),
+    [
+        (lambda loss: {"train_loss": loss, "val_loss": {"0": 0.1, "1": 0.2}}, "train_loss"),
+        (lambda loss: {"train_loss": loss, "val_loss": {str(k): 0.1 for k in range(10)}}, "train_loss"),
+        (lambda loss: {"loss": {"0": loss, "1": 0.0}}, "train_loss"),
+    ],
+)
+def test_losses_by_class_in_rows_without_a_step_are_no_runs(by_class, column):
+    assert values(one([by_class(loss) for loss in FALLING]), column) == list(FALLING)

@@ -16,7 +16,7 @@ from curveclinic.intake.arrow_curves import read_curves
 from curveclinic.intake.assemble import ReadOptions
 from curveclinic.intake.naming import parse
 from curveclinic.labels import ADVERSARIAL_NOTE, LABELS, OPPONENTS_NOTE, REINFORCEMENT, RUN_KINDS
-from curveclinic.readers import read_stdin
+from curveclinic.readers import read_file, read_stdin
 from curveclinic.readers.curve_table import runs_from_table, table_from_runs
 
 N = 60
@@ -239,3 +239,39 @@ def test_two_words_beside_validation_tell_none():
 @pytest.mark.parametrize("margin", ["reward_margin", "rewards/margins"])
 def test_a_margin_of_rewards_is_between_two_answers(margin):
     assert predict_pathology({"loss": RISE, margin: REWARD}).labels == ("divergence",)
+
+
+def _played(**changes):
+    """The log of a net that plays: its total, rounded as is usual, is the loss of its policy and that of the value."""
+    k = np.arange(40)
+    parts = {"pol_loss": 2 * np.exp(-k / 15) + 0.8, "val_loss": 0.8 * np.exp(-k / 20) + 0.15} | changes
+    return {"iter": k, "loss": np.round(sum(parts.values()), 3)} | {n: np.round(v, 3) for n, v in parts.items()}
+
+
+@pytest.mark.parametrize("changes", [{}, {"l2_loss": np.full(40, 0.1)}, {"val_loss": np.r_[np.full(39, 0.5), np.nan]}])
+def test_a_part_of_the_total_that_is_called_val_is_no_validation(changes, tmp_path):
+    log = _played(**changes)
+    path = tmp_path / "log.csv"
+    pd.DataFrame(log).to_csv(path, index=False, na_rep="nan")
+    lists = pa.table({name: [values] for name, values in log.items()})
+    for d in (predict_pathology(log), *predict_pathology(lists), *map(predict_pathology, read_file(path))):
+        assert list(d.run.channels) == ["train_loss"]
+        assert d.run.kind == "reinforced"
+        assert d.run.notes[0].startswith("val_loss is a part, no validation: loss is the sum of 'pol_loss', ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loss": 2 * np.exp(-np.arange(40) / 15) + 1.2},
+        {
+            "loss": _played()["pol_loss"] + 1e-4,
+            "pol_loss": np.full(40, 1e-4),
+            "val_loss": 1.001 * _played()["pol_loss"],
+        },
+        {"pol_loss": np.ones(40), "val_loss": _played()["loss"] - 1 + 0.02 * (-1) ** np.arange(40)},
+    ],
+    ids=["no sum", "a part too small to tell", "validation without the penalty"],
+)
+def test_a_validation_beside_parts_stays_one(changes):
+    assert list(predict_pathology(_played() | changes).run.channels) == ["train_loss", "val_loss"]

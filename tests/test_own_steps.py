@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from door_cases import one, steps, values
 
@@ -78,7 +79,33 @@ def test_what_does_not_count_the_values_of_a_side_is_passed_over(given):
     assert steps(run, "val_loss") == [40, 90, 140, 190, 240, 290, 340, 390]
 
 
+def test_the_steps_of_one_side_are_not_said_to_be_of_no_series():
+    run = one({"train_step": TRAIN_STEPS, **LOSSES})
+    assert steps(run) == TRAIN_STEPS
+    assert not any("train_step" in note for note in run.notes)
+
+
 def test_a_side_is_counted_by_its_finest_steps():
     axes = axes_among(("val_epoch", "val_loss", "val_step", "train_loss", "step", "val_step_loss", "test_samples"))
     assert axes.own == {"val_loss": ("val_step", "val_epoch"), "val_step_loss": ("val_step", "val_epoch")}
     assert axes.shared == ("step",)
+
+
+@pytest.mark.parametrize("shared", [{}, {"step": TRAIN_STEPS}])
+@pytest.mark.parametrize("given", [VAL_STEPS[:5], [*VAL_STEPS, 400], []])
+def test_steps_that_fit_nothing_of_their_side_are_passed_over_by_every_door(given, shared, tmp_path):
+    columns = {**shared, **LOSSES, "val_step": given}
+    path = tmp_path / "log.parquet"
+    table = pa.table(
+        {name: [cells] for name, cells in columns.items()} | {"val_step": pa.array([given], pa.list_(pa.int64()))}
+    )
+    pq.write_table(table, path)
+    expected = one(columns)
+    for run in (
+        *read_file(path),
+        *(d.run for d in predict_pathology(table)),
+        *(d.run for d in predict_pathology(table.to_pandas())),
+    ):
+        assert (steps(run), steps(run, "val_loss")) == (steps(expected), steps(expected, "val_loss"))
+    (row,) = score_table(table).to_pylist()
+    assert (row["status"], row["steps_max"]) == ("ok", steps(expected)[-1])

@@ -7,6 +7,7 @@ import pytest
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, read_file, read_runs
 from curveclinic.readers.curve_files import run_of
+from curveclinic.readers.source import HEAD_BYTES
 
 FIXTURE = Path(__file__).parent / "fixtures" / "curve_files"
 LOSS = np.linspace(2.0, 0.5, 12)
@@ -44,6 +45,24 @@ def test_the_name_of_a_file_of_numbers_tells_what_they_are(tmp_path, text, name)
     assert run.channels["val_loss"].steps.tolist() == list(range(1, 13))
 
 
+@pytest.mark.parametrize("name", ["train_packet_loss.txt", "hair_segmentation_loss.txt", "loss_lr0.1", "loss.v2.txt"])
+def test_a_training_may_be_of_things_lost_and_have_a_point_in_its_name(tmp_path, name):
+    path = tmp_path / name
+    path.write_text(LINES)
+    (run,) = read_file(path)
+    assert run.channels["train_loss"].values.tolist() == LOSS.tolist()
+
+
+def test_points_part_the_words_of_names(tmp_path):
+    for name in ("train.loss.txt", "val.loss.txt", "train_loss_lr0.1.txt", "val_loss_lr0.1.txt", "loss_lr0.01.txt"):
+        (tmp_path / name).write_text(LINES)
+    runs = {run.run_id: list(run.channels) for run in read_runs([tmp_path])}
+    both = ["train_loss", "val_loss"]
+    assert runs == {"loss_lr0.01.txt": both[:1], "train.loss.txt": both, "train_loss_lr0.1.txt": both}
+    (run,) = read_file(tmp_path / "train_loss_lr0.1.txt")
+    assert run.notes == ("train_loss <- train_loss_lr0.1",)
+
+
 def test_nan_and_inf_of_python_stay(tmp_path):
     path = tmp_path / "loss.txt"
     path.write_text("[2.0, 1.5, nan, inf, 1.0]")
@@ -51,7 +70,10 @@ def test_nan_and_inf_of_python_stay(tmp_path):
     assert np.array_equal(run.channels["train_loss"].values, [2.0, 1.5, np.nan, np.inf, 1.0], equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["data.txt", "val_acc.txt", "loss_weights.json", "results.csv"])
+@pytest.mark.parametrize(
+    "name",
+    ["data.txt", "val_acc.txt", "loss_weights.json", "results.csv", "packet_loss.csv", "path.loss.txt", "HairLoss.csv"],
+)
 def test_numbers_that_no_name_calls_losses_are_no_log(tmp_path, name):
     path = tmp_path / name
     path.write_text(LINES)
@@ -85,6 +107,28 @@ def test_a_number_that_may_be_cut_short_is_left_out(tmp_path, text, n_kept):
     (run,) = read_file(path)
     assert run.channels["train_loss"].values.tolist() == LOSS[:n_kept].tolist()
     assert any("cut short" in note for note in run.notes)
+
+
+@pytest.mark.parametrize("between", [" ", ",", "\t", ", "])
+def test_a_row_of_two_columns_that_may_be_cut_short_is_left_out(tmp_path, between):
+    text = "\n".join(f"{k}{between}{v}" for k, v in enumerate(LOSS))
+    for name in ("train_loss.txt", "val_loss.txt"):
+        (tmp_path / name).write_text(text)
+    (run,) = read_runs([tmp_path])
+    for channel in ("train_loss", "val_loss"):
+        assert run.channels[channel].values.tolist() == LOSS[:-1].tolist()
+        assert run.channels[channel].steps.tolist() == list(range(11))
+
+
+@pytest.mark.parametrize("between", [" ", ","])
+def test_two_columns_are_known_by_a_head_that_ends_within_a_row(tmp_path, between):
+    rows = [f"{k}{between}{1 / (k + 1):.9f}\n" for k in range(5000)]
+    for n in range(len(rows[-1])):  # the head ends at every place in a row
+        path = tmp_path / "loss.txt"
+        path.write_text(" " * n + "".join(rows))
+        assert path.stat().st_size > HEAD_BYTES
+        (run,) = read_file(path)
+        assert len(run.channels["train_loss"]) == len(rows)
 
 
 def test_runs_in_one_folder_are_told_by_the_rest_of_their_names(tmp_path):

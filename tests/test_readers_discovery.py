@@ -488,3 +488,19 @@ def test_a_search_looks_at_each_of_many_checkpoints_a_few_times(tree, monkeypatc
     monkeypatch.setattr(os.path, "isfile", lambda path: looks.append(path) or is_file(path))
     assert ids(["run"]) == ["checkpoint-99/trainer_state.json"]
     assert len(looks) < 20 * n_checkpoints
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv"])
+@pytest.mark.parametrize("row", [{"id": 1, "score": 0.5}, {"image": 7, "precision": 0.9, "lr": 0.1}])
+def test_rows_of_data_with_a_score_are_passed_over_in_a_folder(tree, suffix, row):
+    lines = [json.dumps(row)] * 9
+    texts = {
+        ".json": f"[{','.join(lines)}]",
+        ".jsonl": "\n".join(lines) + "\n",
+        ".csv": ",".join(row) + "\n" + (",".join(map(str, row.values())) + "\n") * 9,
+    }
+    tree({"logs/run.csv": CSV, f"logs/data{suffix}": texts[suffix]})
+    assert ids(["logs"]) == ["run.csv"]
+    (failure,) = read_runs([f"logs/data{suffix}"])
+    assert isinstance(failure, ReadFailure)
+    assert "no loss column" in failure.reason

@@ -11,7 +11,7 @@ import numpy as np
 
 from curveclinic.errors import InputError
 from curveclinic.intake.charts import is_bound, taken_apart, without_bound
-from curveclinic.intake.losses import TEST_NOTE, by_cadence, losses_of, same_steps
+from curveclinic.intake.losses import TEST_NOTE, by_cadence, losses_of, same_steps, with_value_loss
 from curveclinic.intake.naming import Name, called, parse, quoted
 from curveclinic.intake.numbered_sets import in_order, kind_of, of_any_set, with_training_set
 from curveclinic.intake.together import settled_names
@@ -93,7 +93,8 @@ def choose(
     size = {raw: len(values) for raw, (_, values) in table.items() if len(values) and not _is_band(raw, table)}
     names, remarks = _understood(tuple(size))
     names, told_apart = with_training_set(names, table) if by_name else (names, [])
-    notes = [*remarks, *told_apart]
+    names, of_value = with_value_loss(names, table)
+    notes = [*remarks, *told_apart, *of_value]
     picked: dict[str, list[Name]] = {}
     train, val, why, kind = losses_of(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")

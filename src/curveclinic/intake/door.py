@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ _SIDES = "say what they are: {'train_loss': [...], 'val_loss': [...]}"
 _BY_NAME = "found runs by name, {}; hand over their list, list(runs.items())"
 _IN_LIST = "found a list of runs, {}; hand it over by itself"
 _NOWHERE = Origin(advice=IN_MEMORY)
+_FEWEST_STEPS = 5
+"""Values by number, in a mapping in a list, below which they are no curve: fewer are not judged, either."""
 
 
 def runs_from(
@@ -147,11 +150,18 @@ def _is_log(data: Any) -> bool:
 
 
 def _holds_curve(row: Mapping[str, Any]) -> bool:
-    """Whether a mapping holds a loss, or rows, by step, and is at no step itself: it is a run, no row of one."""
+    """Whether a mapping holds a loss, or rows, by step, and is at no step itself: it is a run, no row of one.
+
+    A few values are those of classes or sets, and beside a loss that is a number all are.
+    """
     if not any(map(is_mapping, row.values())) or any(axis_key(k) and not is_mapping(v) for k, v in row.items()):
         return False
-    losses = (value for name, value in series_in(row) if parse(name).may_be_loss)
-    return rows_held(row) is not None or any(isinstance(v, tuple) and isinstance(v[0], list) for v in losses)
+    rows = rows_held(row)
+    if rows is not None:
+        return len(rows) >= _FEWEST_STEPS
+    losses = [value for name, value in series_in(row) if parse(name).may_be_loss]
+    by_step = any(isinstance(v, tuple) and isinstance(v[0], list) and len(v[0]) >= _FEWEST_STEPS for v in losses)
+    return by_step and not any(isinstance(v, Real) for v in losses)
 
 
 def _is_item(item: Any) -> bool:
@@ -325,7 +335,7 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
     single: list[InputError] = []
     notes: list[str] = []
     series = [(raw, value) for raw, value in series_in(data) if raw not in RUN_COLUMNS]
-    axis_name, axis, own = "", None, dict[str, FloatArray]()
+    axis_name, axis, own, held = "", None, dict[str, FloatArray](), set[str]()
     if options.step is None:
         axis_name, axis = shared_axis(data, series)
         own, held = own_steps(dict(series))
@@ -353,6 +363,7 @@ def _table_and_notes(data: Mapping[str, Any], options: ReadOptions) -> tuple[dic
         table[raw] = (steps, values)
     if single and not any(parse(raw).is_loss for raw in table):
         raise single[0]
+    used = used or axis_name in held
     if axis is not None and not used and any(steps is None for steps, _ in table.values()):
         notes.append(f"{axis_name}: its length, {len(axis)}, is that of no series: steps are counted")
     return table, tuple(notes)

@@ -5,24 +5,43 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.vocabulary import NOISE, SPLITS, tokens
+from curveclinic.intake.vocabulary import LOSS_WORDS, LOST, NOISE, SPLITS, Rank, tokens
 from curveclinic.points import Points
 
 _COPY = re.compile(r"\s*\(\d+\)$")
 """What a browser puts behind the name of a file that is there already."""
 
 
+_ENDING = re.compile(
+    r"\.(?:txt|csv|tsv|dat|log|out|jsonl?|ndjson|parquet|feather|arrow|np[yz]|gz|bz2|xz|zst|zip|tar|tgz)", re.IGNORECASE
+)
+"""What tells how a file is written; `train.loss` and `train_loss_lr0.1` end in none of them."""
+
+
 def stem_of(path: str) -> str:
     """Returns the name of a file without its endings, and without the number of a copy."""
-    return _COPY.sub("", os.path.basename(path).partition(".")[0])
+    return _COPY.sub("", without_endings(path))
+
+
+def without_endings(path: str) -> str:
+    """Returns the name of a file without its endings: `train.loss` of `train.loss.csv.gz`."""
+    stem, ending = os.path.splitext(os.path.basename(path))
+    return without_endings(stem) if _ENDING.fullmatch(ending) else stem + ending
 
 
 def loss_named_by(path: str) -> str:
     """Returns the name of a file if it tells that its numbers are losses; "" if not."""
     stem = stem_of(path)
-    return stem if parse(stem).is_loss else ""
+    known = parse(stem)
+    return stem if known.is_loss and (known.split or not _is_of_things_lost(tokens(stem))) else ""
+
+
+def _is_of_things_lost(words: tuple[str, ...]) -> bool:
+    """Whether a loss is no training's: `packet_loss`, but not `hair_segmentation_loss`."""
+    return any(before in LOST and LOSS_WORDS.get(word) == Rank.LOSS for before, word in pairwise(words))
 
 
 def named_by_file(table: Mapping[str, Points], path: str) -> tuple[Mapping[str, Points], tuple[str, ...]]:

@@ -69,7 +69,7 @@ def row_table(
     """Returns the series in one row; a list of anything but numbers is left out.
 
     Raises:
-        InputError: a list that may be a channel has more or fewer values than steps.
+        InputError: a list that may be a channel has more or fewer values than steps of its own, or of all.
     """
     known_axes = axes_among(tuple(sorted(lists)), alone=step is not None)
     table: dict[str, Points] = {}
@@ -80,7 +80,9 @@ def row_table(
         value = cells[name][row] if name in lists else None
         if value is None or isinstance(value, float) or name in known_axes.names:
             continue
-        key = next((key for key in known_axes.of(name) if _is_there(cells[key][row])), None)
+        there = [key for key in known_axes.of(name) if _is_there(cells[key][row])]
+        fits = (key for key in there if key not in known_axes.sided or len(cells[key][row]) == len(value))
+        key = next(fits, None)
         if key is not None and key not in axes:
             axes[key] = _steps(key, cells, lists, row)
         axis: Any = None if key is None else axes[key]

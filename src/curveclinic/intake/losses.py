@@ -6,17 +6,30 @@ The total is preferred to the sum of the components logged on both sides, and th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from curveclinic.intake.naming import Name
+from curveclinic.intake.naming import Name, parse, quoted
 from curveclinic.intake.numbered_sets import kind_of
-from curveclinic.intake.vocabulary import ADVERSARIAL, Rank, is_part
+from curveclinic.intake.vocabulary import ADVERSARIAL, Rank, is_part, tokens
 from curveclinic.labels import RunKind
 from curveclinic.points import Points
 
 _SIZE = 3.0
 """Factor between a total of training and the sum of parts of validation up to which they are one loss."""
+
+_MISFIT = 2e-3
+"""Share of a total up to which it is the sum of its parts; they may be rounded."""
+
+_MISFIT_OF_PART = 0.1
+"""The same as a share of each part: without one of them it is no such sum."""
+
+_SUMMED = 0.9
+"""Share of the points of a total that are to be such sums."""
+
+_FEWEST_SUMS = 5
+"""Points below which sums may be chance."""
 
 _MIN_EPOCH_POINTS = 8
 """An `_epoch` series shorter than this says less than the `_step` series beside it."""
@@ -63,6 +76,38 @@ def losses_of(
     if not chosen_val or not any(n.split == "test" for n in chosen_val):
         notes = [n for n in notes if n != TEST_NOTE]
     return chosen, chosen_val, notes, kind
+
+
+def with_value_loss(names: Sequence[Name], table: Mapping[str, Points]) -> tuple[Sequence[Name], list[str]]:
+    """Returns names in which `val_loss` is that of value where the total is the sum of it and the other parts.
+
+    A net that plays, as AlphaZero does, logs `loss`, `pol_loss` and `val_loss`; no validation adds up like that.
+    """
+    totals, parts, vals = list[Name](), list[Name](), list[Name]()
+    for n in names:
+        if n.is_loss and (not n.split or (n.split == "val" and "val" in tokens(n.raw))):
+            (vals if n.split else parts if n.component else totals).append(n)
+    if not parts or len(totals) != 1 or len(vals) != 1 or not _adds_up(totals[0], [*parts, *vals], table):
+        return names, []
+    (val,) = vals
+    value = replace(parse("value_loss"), raw=val.raw)
+    note = f"{val.raw} is a part, no validation: {totals[0].raw} is the sum of {quoted(n.raw for n in (*parts, val))}"
+    return [value if n is val else n for n in names], [note]
+
+
+def _adds_up(total: Name, parts: Sequence[Name], table: Mapping[str, Points]) -> bool:
+    """Whether a total is the sum of parts, of which none is too small to tell, at nearly every point."""
+    whole = table[total.raw]
+    if not all(same_steps(whole, table[n.raw]) for n in parts):
+        return False
+    known = np.isfinite(whole[1]) & (whole[1] != 0)
+    if np.count_nonzero(known) < _FEWEST_SUMS:
+        return False
+    sums, values = whole[1][known], np.stack([table[n.raw][1][known] for n in parts])
+    with np.errstate(invalid="ignore", over="ignore"):
+        misfit = np.abs(sums - values.sum(axis=0))
+        is_sum = (misfit <= _MISFIT * np.abs(sums)) & (misfit <= _MISFIT_OF_PART * np.abs(values).min(axis=0))
+    return bool(np.mean(is_sum) >= _SUMMED)
 
 
 def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -> list[Name]:

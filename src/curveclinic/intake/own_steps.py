@@ -27,10 +27,12 @@ class Axes:
     Attributes:
         own: series -> those of the others that may hold its steps, or those of its side, the best first.
         shared: those that may hold the steps of all others, the finest first.
+        sided: those that may hold the steps of a side; one that fits none of it may be of series that are not logged.
     """
 
     own: Mapping[str, tuple[str, ...]]
     shared: tuple[str, ...]
+    sided: frozenset[str]
 
     @property
     def names(self) -> set[str]:
@@ -57,7 +59,8 @@ def axes_among(names: tuple[str, ...], *, alone: bool = False) -> Axes:
         found += [axis for axis, side in sides.items() if name not in sides and side == parse(name).split]
         if found:
             own[name] = tuple(found)
-    return Axes(own, () if alone else tuple(name for name in in_order(names) if is_log_axis(name)))
+    shared = () if alone else tuple(name for name in in_order(names) if is_log_axis(name))
+    return Axes(own, shared, frozenset(sides))
 
 
 def own_steps(series: Mapping[str, Any]) -> tuple[dict[str, FloatArray], set[str]]:

@@ -85,6 +85,9 @@ LOSS_WORDS: Final = {
 }
 """Word -> rank as a loss."""
 
+LOST: Final = _words("packet path hair job weight heat power hearing blood profit")
+"""Words right before `loss` in names of files of what is no training, where they say no side."""
+
 LIKELIHOODS: Final = tuple(map(_words, ("neg log likelihood", "negative log likelihood")))
 """Words that, all of them in one name, make it loss-like."""
 

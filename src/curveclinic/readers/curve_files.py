@@ -13,7 +13,7 @@ import numpy as np
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table
-from curveclinic.intake.file_names import loss_named_by, stem_of
+from curveclinic.intake.file_names import loss_named_by, stem_of, without_endings
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import CADENCE, LOSS_WORDS, METRICS, NOISE, SPLITS, tokens
 from curveclinic.points import FloatArray, Points
@@ -34,9 +34,8 @@ def sniff(head: bytes) -> bool:
     data = without_bom(head)
     if data.translate(None, _CHARACTERS):
         return False
-    if len(head) == HEAD_BYTES:  # the last number may be cut in half
-        data = data[: max(map(data.rfind, (b"\n", b",", b" "))) + 1]
-    points = _points(data.decode())
+    text = data.decode()
+    points = _points(_without_last(text) if len(head) == HEAD_BYTES else text)
     return points is not None and len(points[1]) >= _FEWEST
 
 
@@ -71,8 +70,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def run_of(name: str) -> str:
     """Returns what the names of the files of one run's curves have in common; "" for a file of another name."""
-    stem, ending = os.path.splitext(name)
-    if ending not in _ENDINGS or parse(stem).quantity not in ("loss", "metric", "lr"):
+    stem = without_endings(name)
+    if os.path.splitext(name)[1] not in _ENDINGS or parse(stem).quantity not in ("loss", "metric", "lr"):
         return ""
     rest = [word for word in tokens(stem) if not _says_what(word)]
     return " ".join(rest) or "run"
@@ -103,12 +102,16 @@ def _curve(source: Source) -> tuple[Points, bool]:
     """Returns a curve, and whether its last number may be cut short and is left out."""
     text = without_bom(source.content()).decode("utf-8", "replace")
     is_cut = not text.endswith("\n") and not text.rstrip().endswith("]")
-    if is_cut:
-        text = text[: max(map(text.rfind, "\n, \t")) + 1]
-    points = _points(text)
+    points = _points(_without_last(text) if is_cut else text)
     if points is None:
         raise LogError(f"{source.path}: no list of numbers; expected a number a line, or a step and a number")
     return points, is_cut
+
+
+def _without_last(text: str) -> str:
+    """Returns a text of numbers without what may be cut in half at its end: a number of a list, else a line."""
+    between = "\n, \t" if text.lstrip().startswith("[") else "\n"
+    return text[: max(map(text.rfind, between)) + 1]
 
 
 def _points(text: str) -> Points | None:

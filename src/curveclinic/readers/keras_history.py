@@ -84,12 +84,20 @@ def is_run_per_item(item: Mapping[str, Any]) -> bool:
 
 
 def has_series(document: Any) -> bool:
-    """Says whether parsed JSON logs something: a list named like a channel, or rows with such a number."""
+    """Says whether parsed JSON logs something: a list named like a channel, or such a number at a step.
+
+    Without a step only a number named like a loss does: predictions and other data have a score in each row.
+    """
     is_rows = isinstance(document, list) and len(document) > 0
     first = document[0] if is_rows else document
     if not isinstance(first, Mapping):
         return False
-    return any(parse(name).quantity and _holds_numbers(value, is_rows) for name, value in flatten(first))
+    is_stepless = is_rows and not is_counted(first)
+    cells = [(parse(name).quantity, value) for name, value in flatten(first)]
+    logged = [
+        value for known, value in cells if known and (known == "loss" or isinstance(value, list) or not is_stepless)
+    ]
+    return any(_holds_numbers(value, is_rows) for value in logged)
 
 
 def _holds_numbers(value: Any, is_cell: bool) -> bool:
