@@ -36,7 +36,17 @@ EXTRAS = (
 NEED_TRAIN = {
     *(
         f"curveclinic.model.{name}"
-        for name in ("network", "training", "evaluation", "export", "warm_start", "blocks", "int8", "int8_graph")
+        for name in (
+            "network",
+            "training",
+            "evaluation",
+            "export",
+            "warm_start",
+            "blocks",
+            "int8",
+            "int8_graph",
+            "halves",
+        )
     ),
     *(f"curveclinic.synth.simulate.{name}" for name in ("nets", "tasks", "data", "trainer", "groups", "shards")),
 }

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from curveclinic import predict_pathology
 from curveclinic.deciding import rules
 from curveclinic.deciding.classifier import NetworkOpinion
 from curveclinic.deciding.merge import Verdicts, merge
@@ -54,3 +55,14 @@ def test_what_ends_in_nan_was_not_stopped_too_early() -> None:
     ended[30:], resumed[20] = np.nan, np.nan
     assert found(merged(ended, undertrained=0.9)) == {"non_finite"}
     assert found(merged(resumed, undertrained=0.9)) == {"non_finite", "undertrained"}
+
+
+def test_a_metric_that_never_moves_shows_that_nothing_is_learnt():
+    loss = np.full(40, 2.303) + 0.001 * np.random.default_rng(0).normal(size=40)
+    loss[0] = 6.0
+    stuck = predict_pathology({"train_loss": loss, "val_loss": loss, "val_metric": np.full(40, 0.1)}, metric_goal="max")
+    finding = next(f for f in stuck.findings if f.label == "not_learning")
+    assert finding.source == "rule"
+    assert finding.model_probability is not None
+    learnt = predict_pathology({"train_loss": loss, "val_loss": loss, "val_metric": np.linspace(0.1, 0.9, 40)})
+    assert "not_learning" not in learnt.labels

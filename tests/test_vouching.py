@@ -128,3 +128,10 @@ def test_a_metric_that_was_good_all_along_is_not_at_odds_with_a_falling_loss() -
         )
     ]  # fmt: skip
     assert against("metric_mismatch", *runs) == [True, True, False, False, False]
+
+
+def test_what_a_late_drop_of_the_rate_gave_is_no_fall_that_goes_on() -> None:
+    x = np.linspace(0, 1, 120)
+    drops = 0.5 + 1.3 * np.exp(-12 * x) - 0.2 * (x > 0.85) + 0.003 * np.random.default_rng(0).normal(size=120)
+    falls = 1.8 - x + 0.003 * np.random.default_rng(0).normal(size=120)
+    assert against("undertrained", {"train_loss": drops}, {"train_loss": falls}) == [True, False]

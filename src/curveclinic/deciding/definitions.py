@@ -48,6 +48,8 @@ _SWINGS: Final = Program([train_symptoms.swings(Names())])
 
 _STARTS_HIGH: Final = Program([train_symptoms.starts_high(Names())])
 
+_STUCK: Final = Program([train_symptoms.stuck_at_chance(Names())])
+
 
 def label_degrees(q: Quantities) -> FloatArray:
     """(n, 20) degree of every label."""
@@ -64,6 +66,11 @@ def swing_degree(q: Quantities) -> FloatArray:
 def starts_high_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the first loss is such a multiple of what follows that any reader sees a hockey stick."""
     return _degree(_STARTS_HIGH, q)
+
+
+def stuck_degree(q: Quantities) -> FloatArray:
+    """(n,) degree to which a metric that stays put shows that a model makes chance predictions all along."""
+    return _degree(_STUCK, q)
 
 
 def _degree(one: Program, q: Quantities) -> FloatArray:

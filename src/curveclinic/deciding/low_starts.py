@@ -33,8 +33,11 @@ _LITTLE: Final = 0.15
 _FALLS: Final = 2.0
 """Times the end that the next values are at least where it does: what a step has thrown away is not learnt so soon."""
 
+_NEXT_TO_NOTHING: Final = 0.02
+"""Share of the next values up to which a fall to `_SETTLES` is enough."""
+
 _SETTLES: Final = 1.3
-"""Times the end that the top of a climb is at least: a loss that stays up there has climbed indeed."""
+"""Times the end that the top of a climb is at least: a loss that stays up there has gone there indeed."""
 
 _ALIKE: Final = 3.0
 """Times the first train loss up to which the first val loss bears it out."""
@@ -145,7 +148,8 @@ def _of_train(loss: Ragged) -> Iterator[tuple[int, int]]:
     first, *after = (loss.values[start + k] for k in range(4))
     last = middle_of_three(*(loss.values[stop - k] for k in (1, 2, 3)))
     near = np.minimum.reduce(after)
-    lone = (first == 0) | (first <= _LITTLE * near) & (near / _FALLS >= last)
+    falls = np.where(first <= _NEXT_TO_NOTHING * near, _SETTLES, _FALLS)
+    lone = (first == 0) | (first <= _LITTLE * near) & (near / falls >= last)
     climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
     for k in ((first >= 0) & (lone | climbs)).nonzero()[0].tolist():
         values = _values(loss, int(rows[k]))

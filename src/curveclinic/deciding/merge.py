@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from curveclinic.deciding.few_evaluations import OVERFITTING, few_evaluations
 from curveclinic.deciding.few_points import few_for_network
-from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, RuleOpinion
+from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, STUCK, RuleOpinion
 from curveclinic.deciding.severity import BY_MEASURE, MILD, SEVERE
 from curveclinic.deciding.spans import WITHOUT_START
 from curveclinic.labels import FACTS, LABELS, PRICED
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 _NON_FINITE: Final = LABELS.index("non_finite")
 _UNDERTRAINED: Final = LABELS.index("undertrained")
+_NOT_LEARNING: Final = LABELS.index("not_learning")
 _FACTS: Final = [LABELS.index(label) for label in FACTS]
 _PRICED: Final = np.isin(LABELS, PRICED)
 _OVERFITTING: Final = np.arange(len(LABELS)) == OVERFITTING
+_OF_STUCK: Final = np.arange(len(LABELS)) == _NOT_LEARNING
 _SEVERITY_BY_RULE: Final = np.isin(LABELS, sorted(BY_MEASURE))
 
 _DEGREES: Final = np.array([0.0, PRESENT, 1.0])
@@ -82,7 +84,8 @@ def merge(
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     few = few_for_network(counts)[:, None] | few_evaluations(counts)[:, None] & _OVERFITTING
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
-    by_rule = few | _left_to_rules(decided_by_rule) | priced
+    stuck = (rules.present[:, _NOT_LEARNING] & (rules.quantities[STUCK] >= 1.0))[:, None] & _OF_STUCK
+    by_rule = few | _left_to_rules(decided_by_rule) | priced | stuck
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _SEVERITY_BY_RULE
     judged = rules.checked & ~few

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.definitions import label_degrees
+from curveclinic.deciding.definitions import label_degrees, stuck_degree
 from curveclinic.deciding.few_evaluations import OVERFITTING, overfitting_degree
 from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
@@ -29,6 +29,9 @@ PRICE: Final = "first_over_chance"
 
 KEPT: Final = (*READ, PRICE)
 """Quantities that are read again after the rules have judged."""
+
+STUCK: Final = "stuck_at_chance"
+"""What is kept beside them: the degree of `definitions.stuck_degree`."""
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
@@ -91,7 +94,7 @@ class RuleOpinion:
         checked: (n, 20) the channels are there and long enough, or show the one thing or the other all the same.
         onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
         severity: (n, 20) index into `diagnosis.SEVERITIES`.
-        quantities: what is read of the measures later on, `KEPT`.
+        quantities: what is read of the measures later on, `KEPT` and `STUCK`.
     """
 
     degree: FloatArray
@@ -122,7 +125,7 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
-        {name: quantities[name] for name in KEPT},
+        {**{name: quantities[name] for name in KEPT}, STUCK: stuck_degree(quantities)},
     )  # fmt: skip
 
 

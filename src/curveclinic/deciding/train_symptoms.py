@@ -78,11 +78,17 @@ def _crawls(q: Names) -> Statement:
 
 def _settles_at_once(q: Names) -> Statement:
     """A bad first guess becomes that of a chance prediction, and that is all; a metric that stays put confirms it."""
-    little = below(q["t_drop_rel"], 0.01, 0.045)
-    # even if the first step threw much away; what fell to a third has learnt something
+    return any_of(all_of(below(q["t_drop_rel"], 0.01, 0.045), _flat_at_once(q)), stuck_at_chance(q))
+
+
+def stuck_at_chance(q: Names) -> Statement:
+    """The first step may have thrown much away; then nothing happens, and a metric that stays put shows it, too."""
     thrown = all_of(below(q["near_over_last"], 1.03, 1.06), below(q["first_over_last"], 6.0, 20.0))
-    stuck = all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), thrown), metric_stays(q))
-    return all_of(any_of(little, stuck), above(q["t_plateau"], 0.85, 0.93))
+    return all_of(any_of(below(q["t_drop_rel"], 0.06, 0.12), thrown), metric_stays(q), _flat_at_once(q))
+
+
+def _flat_at_once(q: Names) -> Statement:
+    return above(q["t_plateau"], 0.85, 0.93)
 
 
 def metric_stays(q: Names) -> Statement:

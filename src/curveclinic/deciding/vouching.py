@@ -7,7 +7,7 @@ spike.
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
 norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
 falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds
-with the loss that has been good all along beside a loss that does not rise.
+with the loss that has been good all along beside a loss that does not rise, a fall at the end that has settled.
 """
 
 from __future__ import annotations
@@ -60,6 +60,14 @@ _SHORT: Final = 100
 """Points from which a log is longer: there 2 % of the run are too many points to tell."""
 
 _UNDERFITTING: Final = LABELS.index("underfitting")
+
+_UNDERTRAINED: Final = LABELS.index("undertrained")
+
+_GOES_ON: Final = 0.06
+"""Pace of the last twelfth over that of the last fifth below which a fall has settled."""
+
+_CLEAR: Final = 10.0
+"""Errors of the level that the fall comes to at least for its pace to be known."""
 
 _PERIODIC: Final = LABELS.index("periodic_loss")
 
@@ -139,6 +147,7 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
     out[:, _HIGH] = _is_no_stick(q)
     # level-relative clauses hold only where all values are above 0
     out[:, _UNDERFITTING] = ~(q["t_positive"] > 0)
+    out[:, _UNDERTRAINED] = _has_settled(q)
     out[:, _PERIODIC] = ~(q["period_strength"] >= _COMES_AGAIN)
     out[:, _MISMATCH] = _has_been_good(q)
     return out & found
@@ -149,6 +158,11 @@ def _is_no_stick(q: Quantities) -> BoolArray:
     times = q["first_over_near"]
     smooth = (times < _FAST) & (q["first_kink"] > KINK[1]) & (q["t_count"] < _SHORT)
     return np.asarray((times < TIMES[0]) | smooth)
+
+
+def _has_settled(q: Quantities) -> BoolArray:
+    """(n,) what train lost in the last fifth of the run it lost at once, as at a late drop of the learning rate."""
+    return np.asarray((q["t_end_goes_on"] < _GOES_ON) & (q["t_end_fall_snr"] >= _CLEAR))
 
 
 def _has_been_good(q: Quantities) -> BoolArray:
