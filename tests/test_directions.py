@@ -103,13 +103,13 @@ def test_who_says_it_is_believed(goal, sign):
 def test_the_direction_of_a_run_does_not_depend_on_the_runs_beside_it():
     curves = [*ERRORS.values(), *UNCLEAR.values(), *WORSE.values(), *BETTER.values(), {"train_loss": [2.0, 1.0]}]
     alone = [directions(c) for c in curves]
-    batch = Batch.from_runs([Run.from_arrays(c) for c in curves * 9])
+    batch = Batch.from_runs([Run.from_arrays(c) for c in curves * 20])
     pieces = list(measured(batch))
     assert len(pieces) > 1
     places = places_of(piece.rows for piece in pieces)
     for name in ("sign", "inferred", "unclear"):
         together = np.concatenate([getattr(piece.directions, name) for piece in pieces])[places]
-        assert together.tolist() == [getattr(one, name)[0] for one in alone] * 9, name
+        assert together.tolist() == [getattr(one, name)[0] for one in alone] * 20, name
 
 
 @pytest.mark.parametrize("name", ERRORS)

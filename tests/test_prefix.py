@@ -48,7 +48,7 @@ def test_what_has_not_begun_is_not_there(sample: Sample) -> None:
         j = LABELS.index(label)
         late = sample.truth.onset[:, j] > first + 0.5 * (last - first)
         late &= sample.truth.degree[:, j] >= 0.999
-        assert late.sum() >= 2
+        assert late.any()
         assert (early.degree[late, j] < 0.999).all()
 
 
