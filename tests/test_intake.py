@@ -477,3 +477,28 @@ def test_values_by_class_in_a_row_are_no_run():
 )
 def test_losses_by_class_in_rows_without_a_step_are_no_runs(by_class, column):
     assert values(one([by_class(loss) for loss in FALLING]), column) == list(FALLING)
+
+
+ROWS = [{"epoch": 10 * k, "loss": 2.0 / k, "val_loss": 3.0 / k} for k in range(1, 7)]
+
+
+@pytest.mark.parametrize("name", ["epoch_losses", "training_history", "train_log", "loss_history"])
+def test_rows_of_both_sides_under_any_name_keep_their_epochs_and_sides(name):
+    run = one({name: ROWS})
+    for channel, key in (("train_loss", "loss"), ("val_loss", "val_loss")):
+        assert values(run, channel) == [row[key] for row in ROWS]
+        assert steps(run, channel) == [10, 20, 30, 40, 50, 60]
+
+
+@pytest.mark.parametrize("key", ["loss", "value"])
+def test_rows_of_one_loss_are_counted_by_their_epochs(key):
+    data = {f"{side}_loss": [{"epoch": row["epoch"], key: row["loss"]} for row in ROWS] for side in ("train", "val")}
+    run = one(data)
+    for channel in ("train_loss", "val_loss"):
+        assert values(run, channel) == [row["loss"] for row in ROWS]
+        assert steps(run, channel) == [10, 20, 30, 40, 50, 60]
+
+
+def test_losses_of_several_tasks_are_parts_of_one_run():
+    data = {f"{task}_{side}_loss": FALLING for task in ("age", "gender") for side in ("train", "val")}
+    assert values(one(data)) == (2 * FALLING).tolist()

@@ -134,3 +134,16 @@ def test_the_user_names_the_steps_of_all_tables(tmp_path):
 )
 def test_what_names_of_one_run_have_in_common(name, rest):
     assert run_of(name) == rest
+
+
+def test_runs_of_both_files_are_told_by_their_names(tmp_path):
+    for file, losses, seeds in (("train.csv", TRAIN, (0, 1, 2)), ("val.csv", VAL, (2, 0))):
+        rows = "".join(f"{seed},{k},{seed + loss}\n" for seed in seeds for k, loss in enumerate(losses))
+        (tmp_path / file).write_text("seed,epoch,loss\n" + rows)
+    runs = {run.run_id.rpartition("#")[2]: run for run in read_runs([tmp_path])}
+    assert {name: sorted(run.channels) for name, run in runs.items()} == {
+        "0": ["train_loss", "val_loss"],
+        "1": ["train_loss"],
+        "2": ["train_loss", "val_loss"],
+    }
+    assert runs["2"].channels["val_loss"].values[0] == 2 + VAL[0]

@@ -10,6 +10,7 @@ import numpy as np
 from curveclinic.intake.cells import flatten
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import points_held
+from curveclinic.intake.step_names import in_order, is_log_axis
 
 _STEPS_AND_VALUES: Final = frozenset(("step", "steps", "value", "values", "timestamp", "timestamps"))
 
@@ -53,7 +54,7 @@ def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
             yield from series_in(value, f"{name}/")
 
 
-def _columns_of(name: str, rows: list[Any]) -> dict[str, list[Any]] | None:
+def _columns_of(name: str, rows: list[Any]) -> dict[str, Any] | None:
     """Returns the columns of rows under the name of a side or a loss, None for what a row lacks; None for others."""
     if not rows or not all(isinstance(row, Mapping) for row in rows):
         return None
@@ -61,7 +62,11 @@ def _columns_of(name: str, rows: list[Any]) -> dict[str, list[Any]] | None:
     if not (known.split or known.may_be_loss):
         return None
     cells = [dict(flatten(row)) for row in rows]
-    return {key: [own.get(key) for own in cells] for key in dict.fromkeys(key for own in cells for key in own)}
+    columns = {key: [own.get(key) for own in cells] for key in dict.fromkeys(key for own in cells for key in own)}
+    axes = [key for key in in_order(columns) if is_log_axis(key)] if known.may_be_loss else []
+    if not axes:
+        return columns
+    return {key: (columns[axes[0]], values) for key, values in columns.items() if key not in axes}
 
 
 def _columns_of_side(name: str, table: Any) -> dict[str, Any]:

@@ -62,10 +62,11 @@ def rows_within(data: Any) -> list[Row] | None:
     key, rows = lists[0] if len(lists) == 1 else ("", [])
     if not all(isinstance(row, Mapping) for row in rows) or not _counts_on(rows):
         return None
-    known = parse(str(key))
-    if known.split or known.may_be_loss or any(parse(name).may_be_loss and _is_list(v) for name, v in flatten(data)):
+    if any(parse(name).may_be_loss and _is_list(v) for name, v in flatten(data)):
         return None
-    return rows if any(parse(name).may_be_loss for row in rows for name, _ in flatten(row)) else None
+    losses = [known for row in rows for known in (parse(name) for name, _ in flatten(row)) if known.may_be_loss]
+    is_side = parse(str(key)).split and not any(known.split for known in losses)
+    return rows if losses and not is_side else None
 
 
 def _counts_on(rows: Sequence[Row]) -> bool:

@@ -214,7 +214,8 @@ WHOSE: Final = _words(
 
 TASKS: Final = _words(
     "image text audio video speech energy force forces stress mel gate duration pitch coarse fine local clean adv "
-    "sup unsup supervised unsupervised labeled unlabeled labelled unlabelled kd ssl cycle cyc identity idt seg det"
+    "sup unsup supervised unsupervised labeled unlabeled labelled unlabelled kd ssl cycle cyc identity idt seg det "
+    "age gender sex race natural nat robust rob weighted unweighted min max x y z"
 )
 """Words of what one net learns at the same time: its losses are parts, too, where there is no total."""
 

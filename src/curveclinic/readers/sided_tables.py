@@ -55,7 +55,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: none of the tables can be read, or there is no loss in them.
     """
-    sides: dict[str, list[dict[str, Points]]] = {}
+    sides: dict[str, list[tuple[str, dict[str, Points]]]] = {}
     notes: list[str] = []
     for _, path in source.parts:
         try:
@@ -65,26 +65,35 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             notes.append(str(error))
             continue
         side = side_of(path)
-        sides[side] = [_named(table, side) for _, table, _ in found]
+        sides[side] = [(name, _named(table, side)) for name, table, _ in found]
         notes += (
             f"{os.path.basename(path)}: {note}" for note in (*said, *grid.notes, *(n for *_, own in found for n in own))
         )
     if not sides:
         raise LogError("; ".join(notes))
     files = ", ".join(os.path.basename(path) for _, path in source.parts)
-    joined = _joined(list(sides.values()))
-    ids = [str(k) if len(joined) > 1 else "" for k in range(1, len(joined) + 1)]
+    runs = _joined(list(sides.values()))
+    joined = [table for _, table in runs]
+    ids = [name or (str(k) if len(runs) > 1 else "") for k, (name, _) in enumerate(runs, 1)]
     origins = [source.origin(title=title, notes=(f"read together: {files}", *notes)) for title in ids]
     stepped = replace(options, step=None)  # what the user calls steps is the axis of each table already
     made = [attempt(run_from_table, table, stepped, origin) for table, origin in zip(joined, origins, strict=True)]
     return usable(made, [origin.run_id for origin in origins], origins[0])
 
 
-def _joined(sides: Sequence[Sequence[dict[str, Points]]]) -> list[dict[str, Points]]:
-    """Returns the runs of all sides, the first with the first; all one by one where a side has more than another."""
-    if len(set(map(len, sides))) > 1:
-        return [table for side in sides for table in side]
-    return [{name: points for table in run for name, points in table.items()} for run in zip(*sides, strict=True)]
+def _joined(sides: Sequence[Sequence[tuple[str, dict[str, Points]]]]) -> list[tuple[str, dict[str, Points]]]:
+    """Returns (name, series) of the runs of all sides: those of one name are one run, without names the first ones.
+
+    All are runs by themselves where names do not tell them apart and a side has more than another.
+    """
+    is_named = all(name for side in sides for name, _ in side) and all(len(dict(side)) == len(side) for side in sides)
+    if not is_named and len(set(map(len, sides))) > 1:
+        return [run for side in sides for run in side]
+    runs: dict[str | int, tuple[str, dict[str, Points]]] = {}
+    for side in sides:
+        for place, (name, table) in enumerate(side):
+            runs.setdefault(name if is_named else place, (name if is_named else "", {}))[1].update(table)
+    return list(runs.values())
 
 
 def _named(table: dict[str, Points], side: str) -> dict[str, Points]:
