@@ -21,7 +21,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     casts = [helper.make_node("Cast", [name + _ENDING], [name], to=onnx.TensorProto.FLOAT) for name in large]
     halves = {name + _ENDING: array.astype(np.float16) for name, array in large.items()}
     rest = {name: array for name, array in arrays.items() if name not in large}
-    return _with(model, [*casts, *model.graph.node], rest | halves)
+    return rebuilt(model, [*casts, *model.graph.node], rest | halves)
 
 
 def in_floats(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -34,12 +34,13 @@ def in_floats(model: onnx.ModelProto) -> onnx.ModelProto:
         casts[name] if name in halves else name: array.astype(np.float32) if name in halves else array
         for name, array in arrays.items()
     }
-    return _with(model, nodes, floats)
+    return rebuilt(model, nodes, floats)
 
 
-def _with(
+def rebuilt(
     model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], arrays: Mapping[str, npt.NDArray[Any]]
 ) -> onnx.ModelProto:
+    """Returns the graph with other nodes in order, and other arrays by name; its inputs and outputs stay."""
     out = onnx.ModelProto()
     out.CopyFrom(model)
     for field in ("node", "initializer", "value_info"):

@@ -22,7 +22,7 @@ import onnxruntime as ort
 from onnx import helper, numpy_helper
 
 from curveclinic.model.encoder import TENSOR_CHANNELS
-from curveclinic.model.halves import halved, in_floats
+from curveclinic.model.halves import halved, in_floats, rebuilt
 from curveclinic.model.rounding import rounded
 from curveclinic.ragged import FloatArray, IntArray
 
@@ -260,11 +260,5 @@ def _replaced(
     gone = {name for layer in layers for name in (layer.output, layer.conv.output[0])}
     kept = [node for node in model.graph.node if node.output[0] not in gone]
     used = {name for node in kept for name in node.input}
-    out = onnx.ModelProto()
-    out.CopyFrom(model)
-    for field in ("node", "initializer", "value_info"):
-        out.graph.ClearField(field)
-    out.graph.node.extend([*nodes, *kept])
-    out.graph.initializer.extend(one for one in model.graph.initializer if one.name in used)
-    out.graph.initializer.extend(numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items())
-    return halved(out)
+    arrays = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer if one.name in used}
+    return halved(rebuilt(model, [*nodes, *kept], arrays | {name: np.asarray(one) for name, one in stored.items()}))

@@ -74,6 +74,10 @@ class Ragged:
         """Returns the same channel with NaN and Inf points left out."""
         return self._finite if len(self.bad) else self
 
+    def values_of(self, row: int) -> FloatArray:
+        """Returns the values of one run, without copying them."""
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
     def where(self, keep: BoolArray) -> Ragged:
         """Returns the same channel with those of its points (total,) that are kept."""
         before = np.zeros(len(keep) + 1, dtype=np.int64)

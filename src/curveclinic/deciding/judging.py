@@ -305,7 +305,7 @@ def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
     """
     train = batch.channels["train_loss"]
     for row in np.flatnonzero(opposed).tolist():
-        values = train.values[train.offsets[row] : train.offsets[row + 1]]
+        values = train.values_of(row)
         values = values[np.isfinite(values)]
         if len(values):
             size = np.array([np.median(np.abs(part)) for part in np.array_split(values, _PARTS) if len(part)])

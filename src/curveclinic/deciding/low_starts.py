@@ -84,7 +84,7 @@ def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
         for row, counts in found.items():
             if name in counts:
                 start = channel.offsets[row]
-                kept[start : start + _logged(_values(channel, row), counts[name])] = False
+                kept[start : start + _logged(channel.values_of(row), counts[name])] = False
         channels[name] = channel.where(kept)
     return replace(batch, channels=channels)
 
@@ -112,17 +112,13 @@ def low_start_notes(batch: Batch, found: LowStarts) -> dict[int, tuple[str, ...]
 
 
 def _note(name: str, count: int, channel: Ragged, row: int) -> str:
-    values = _values(channel, row)
+    values = channel.values_of(row)
     first, next_ = (value(float(values[np.isfinite(values)][k])) for k in (0, count))
     if count == 1:
         return (
             f"the first {name}, {first}, is left out: so far below the next, {next_}, it is no value of the same loss"
         )
     return f"the first {count} values of {name} are left out: they climb from {first} to {next_} like a mean begun at 0"
-
-
-def _values(channel: Ragged, row: int) -> FloatArray:
-    return channel.values[channel.offsets[row] : channel.offsets[row + 1]]
 
 
 def _logged(values: FloatArray, count: int) -> int:
@@ -135,7 +131,7 @@ def _zero_first(loss: Ragged) -> BoolArray:
     out = np.zeros(loss.size, dtype=bool)
     rows = (loss.lengths >= _FEWEST).nonzero()[0]
     for row in rows[loss.values[loss.offsets[rows]] == 0].tolist():
-        out[row] = _values(loss, row)[1:].min() > 0
+        out[row] = loss.values_of(row)[1:].min() > 0
     return out
 
 
@@ -152,7 +148,7 @@ def _of_train(loss: Ragged) -> Iterator[tuple[int, int]]:
     lone = (first == 0) | (first <= _LITTLE * near) & (near / falls >= last)
     climbs = _between(after[0], first, _DOUBLES) & _between(after[1], first, _TRIPLES)
     for k in ((first >= 0) & (lone | climbs)).nonzero()[0].tolist():
-        values = _values(loss, int(rows[k]))
+        values = loss.values_of(int(rows[k]))
         count = (_climb(values) if climbs[k] else 0) or int(lone[k])
         if count and values[1:].min() > _AGAIN * values[0]:
             yield int(rows[k]), count
@@ -160,7 +156,7 @@ def _of_train(loss: Ragged) -> Iterator[tuple[int, int]]:
 
 def _bears_out(val: Ragged, row: int, first: float) -> bool:
     """Whether val, too, begins about as low as train does."""
-    values = _values(val, row)
+    values = val.values_of(row)
     return len(values) > 0 and bool(0 < values[0] <= _ALIKE * first)
 
 

@@ -34,7 +34,7 @@ def notes_of_sweeps(rates: Ragged) -> dict[int, tuple[str, ...]]:
     begin, end = np.minimum(rates.offsets[:-1], len(rates.values) - 1), rates.offsets[1:]
     first, last = rates.values[begin], rates.values[np.maximum(end - 1, 0)]
     likely = np.flatnonzero((rates.lengths >= _FEWEST) & (first > 0) & (last >= _SPAN * first)).tolist()
-    own = {i: sweep_notes(rates.values[rates.offsets[i] : rates.offsets[i + 1]]) for i in likely}
+    own = {i: sweep_notes(rates.values_of(i)) for i in likely}
     return {i: notes for i, notes in own.items() if notes}
 
 

@@ -93,7 +93,7 @@ def frozen_validation(batch: Batch, among: BoolArray) -> dict[int, str]:
     rows = (among & (val.lengths >= _FEWEST)).nonzero()[0]
     first, last = val.offsets[rows], val.offsets[rows + 1] - 1
     returns = val.values[first] == val.values[last]  # few do, and only they need a look
-    curves = ((row, val.values[val.offsets[row] : val.offsets[row + 1]]) for row in rows[returns].tolist())
+    curves = ((row, val.values_of(row)) for row in rows[returns].tolist())
     return {
         row: f"val loss is {value(float(curve[0]))} at every one of its {len(curve):,} points: is it logged right?"
         for row, curve in curves

@@ -26,11 +26,10 @@ from curveclinic.intake.cells import flatten
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
-from curveclinic.intake.mapping_axes import brings_steps, shared_axis
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.nested import is_mapping, is_table, series_in
 from curveclinic.intake.orientations import rows_held, rows_within
-from curveclinic.intake.own_steps import own_steps
+from curveclinic.intake.own_steps import brings_steps, own_steps, shared_axis
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens

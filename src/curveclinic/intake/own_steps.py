@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from curveclinic.intake.cells import without_gaps
+from curveclinic.intake.grid import axis_of_rows
 from curveclinic.intake.naming import parse
-from curveclinic.intake.step_names import AXIS_NAMES, axis_key, goes_up, in_order, is_log_axis
+from curveclinic.intake.step_names import AXIS_NAMES, axis_key, counts_on, goes_up, in_order, is_log_axis
 from curveclinic.intake.vocabulary import NOISE, SPLITS, tokens
 from curveclinic.points import FloatArray
+from curveclinic.run import is_sound_axis
 
 _ENDS = ("_step", "_steps", "/step")
 """What stands behind the name of a series in that of its steps."""
@@ -80,6 +82,24 @@ def own_steps(series: Mapping[str, Any]) -> tuple[dict[str, FloatArray], set[str
                 held.add(axis)
                 break
     return out, held
+
+
+def shared_axis(data: Mapping[str, Any], series: Iterable[tuple[str, Any]]) -> tuple[str, Any]:
+    """Name and steps of what is given once for all series, as `epoch` beside a Keras history; None without."""
+    for name in in_order(data):
+        steps = without_gaps(name, data[name])
+        if steps is None or not np.isfinite(steps).all():
+            continue
+        if not is_sound_axis(steps):
+            name, steps = axis_of_rows(series, len(steps))
+        if name and counts_on(name, steps):
+            return name, steps
+    return "", None
+
+
+def brings_steps(value: Any) -> bool:
+    """Whether a value is a pair of steps and values."""
+    return isinstance(value, tuple) and len(value) == 2 and not np.isscalar(value[0]) and value[0] is not None
 
 
 def _counted_sides(names: Iterable[str]) -> dict[str, str]:
