@@ -48,6 +48,8 @@ _SWINGS: Final = Program([train_symptoms.swings(Names())])
 
 _STARTS_HIGH: Final = Program([train_symptoms.starts_high(Names())])
 
+_UNSEEN: Final = Program([val_symptoms.came_down_unseen(Names())])
+
 _STUCK: Final = Program([train_symptoms.stuck_at_chance(Names())])
 
 
@@ -66,6 +68,11 @@ def swing_degree(q: Quantities) -> FloatArray:
 def starts_high_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the first loss is such a multiple of what follows that any reader sees a hockey stick."""
     return _degree(_STARTS_HIGH, q)
+
+
+def unseen_degree(q: Quantities) -> FloatArray:
+    """(n,) degree to which val came down before it was first evaluated."""
+    return _degree(_UNSEEN, q)
 
 
 def stuck_degree(q: Quantities) -> FloatArray:

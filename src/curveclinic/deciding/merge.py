@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from curveclinic.deciding.few_evaluations import OVERFITTING, few_evaluations
 from curveclinic.deciding.few_points import few_for_network
-from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, STUCK, RuleOpinion
+from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, STUCK, UNSEEN, RuleOpinion
 from curveclinic.deciding.severity import BY_MEASURE, MILD, SEVERE
 from curveclinic.deciding.spans import WITHOUT_START
 from curveclinic.labels import FACTS, LABELS, PRICED
@@ -26,6 +26,7 @@ _NOT_LEARNING: Final = LABELS.index("not_learning")
 _FACTS: Final = [LABELS.index(label) for label in FACTS]
 _PRICED: Final = np.isin(LABELS, PRICED)
 _OVERFITTING: Final = np.arange(len(LABELS)) == OVERFITTING
+_OF_TURNED: Final = np.isin(LABELS, ("overfitting", "no_generalization"))
 _OF_STUCK: Final = np.arange(len(LABELS)) == _NOT_LEARNING
 _SEVERITY_BY_RULE: Final = np.isin(LABELS, sorted(BY_MEASURE))
 
@@ -85,7 +86,9 @@ def merge(
     few = few_for_network(counts)[:, None] | few_evaluations(counts)[:, None] & _OVERFITTING
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
     stuck = (rules.present[:, _NOT_LEARNING] & (rules.quantities[STUCK] >= 1.0))[:, None] & _OF_STUCK
-    by_rule = few | _left_to_rules(decided_by_rule) | priced | stuck
+    # of a descent that was not evaluated the network sees none
+    turned = (rules.present[:, OVERFITTING] & (rules.quantities[UNSEEN] >= 1.0))[:, None] & _OF_TURNED
+    by_rule = few | _left_to_rules(decided_by_rule) | priced | stuck | turned
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _SEVERITY_BY_RULE
     judged = rules.checked & ~few

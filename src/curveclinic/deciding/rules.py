@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.definitions import label_degrees, stuck_degree
+from curveclinic.deciding.definitions import label_degrees, stuck_degree, unseen_degree
 from curveclinic.deciding.few_evaluations import OVERFITTING, overfitting_degree
 from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
@@ -32,6 +32,9 @@ KEPT: Final = (*READ, PRICE)
 
 STUCK: Final = "stuck_at_chance"
 """What is kept beside them: the degree of `definitions.stuck_degree`."""
+
+UNSEEN: Final = "came_down_unseen"
+"""And that of `definitions.unseen_degree`."""
 
 PRESENT: Final = 0.5
 """Degree from which a label is found: half way from clearly absent to clearly present."""
@@ -94,7 +97,7 @@ class RuleOpinion:
         checked: (n, 20) the channels are there and long enough, or show the one thing or the other all the same.
         onset, end: (n, 20) steps; NaN for none, an end of NaN means to the last point.
         severity: (n, 20) index into `diagnosis.SEVERITIES`.
-        quantities: what is read of the measures later on, `KEPT` and `STUCK`.
+        quantities: what is read of the measures later on, `KEPT`, `STUCK` and `UNSEEN`.
     """
 
     degree: FloatArray
@@ -125,7 +128,11 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     onset, end = spans(quantities)
     return RuleOpinion(
         degree, checked & (degree >= PRESENT), checked, onset, end, severities(quantities),
-        {**{name: quantities[name] for name in KEPT}, STUCK: stuck_degree(quantities)},
+        {
+            **{name: quantities[name] for name in KEPT},
+            STUCK: stuck_degree(quantities),
+            UNSEEN: unseen_degree(quantities),
+        },
     )  # fmt: skip
 
 

@@ -38,8 +38,12 @@ def _under(name: str, bound: float) -> _Cut:
 
 
 _SEVERE: Final[dict[str, tuple[tuple[_Cut, ...], ...]]] = {
-    # the rise takes back half the drop; a gap at three times what counts as one
-    "overfitting": ((_from("v_rise_drop", 0.5),), (_from("gap_growth_v", 1.5), _from("gap_ratio", 6.0))),
+    # the rise takes back half the drop, what came before the first evaluation included; a gap at three times what
+    # counts as one
+    "overfitting": (
+        (_from("v_rise_drop", 0.5), _from("v_rise_of_all", 0.5)),
+        (_from("gap_growth_v", 1.5), _from("gap_ratio", 6.0)),
+    ),
     "underfitting": ((_under("t_drop_rel", 0.1),),),
     "not_learning": ((_under("t_drop_rel", 0.005),), (_under("t_drop_noise", 0.5),)),
     "undertrained": ((_from("t_end_fall", 0.15),),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curveclinic.deciding.clauses import Names, Statement, above, all_of, any_of, below, where_logged
-from curveclinic.deciding.train_symptoms import divergence, learns, metric_stays
+from curveclinic.deciding.train_symptoms import TIMES, divergence, learns, metric_stays
 
 
 def overfitting(q: Names) -> Statement:
@@ -13,9 +13,23 @@ def overfitting(q: Names) -> Statement:
     return all_of(turns, falls, learns(q), 1.0 - delayed_generalization(q))
 
 
+def came_down_unseen(q: Names) -> Statement:
+    """Val was first evaluated when train had fallen far, is better than what train began with, and got no better.
+
+    Train began with what an untrained model costs, not with what its first step throws away: from there even chance is
+    a fall.
+    """
+    return all_of(
+        below(q["v_drop_rel"], 0.06, 0.12),
+        above(q["t_fall_unseen"], 0.05, 0.12),
+        below(q["val_over_first_train"], 0.88, 0.97),
+        below(q["first_over_near"], *TIMES),
+    )
+
+
 def _improved_before(q: Names) -> Statement:
     """The first logged val is better than what train began with: it came down before anyone looked."""
-    return below(q["val_over_train_start"], 0.88, 0.97)
+    return any_of(below(q["val_over_train_start"], 0.88, 0.97), came_down_unseen(q))
 
 
 def _val_rises(q: Names) -> Statement:
@@ -138,7 +152,7 @@ def _only_rises(q: Names) -> Statement:
     It was evaluated at that epoch's end: it need not have learnt anything of use. A metric that gets better has.
     """
     return all_of(
-        above(q["val_over_train_start"], 0.8, 0.87),
+        above(q["val_over_first_train"], 0.8, 0.87),
         above(q["v_per_t"], 0.4, 0.7),
         below(q["v_low_at"], 0.01, 0.035),
         above(q["v_rise_rel"], 0.1, 0.25),

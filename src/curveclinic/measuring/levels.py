@@ -146,6 +146,13 @@ def raw_pair(losses: Level) -> tuple[FloatArray, FloatArray]:
     return steps, both * (losses.unit / _pair_unit(losses))[:, None]
 
 
+def first_of_train(losses: Level) -> FloatArray:
+    """(n,) where train's own level begins, be it before val's first step, in the unit of `raw_pair`."""
+    n = len(losses.unit) // 2
+    first: FloatArray = losses.linear[:n, 0] * (losses.unit / _pair_unit(losses))[:n]
+    return first
+
+
 def view_unit(losses: Level) -> FloatArray:
     """(2 n,) what 1.0 of a linear view comes to in the unit of `raw_pair`."""
     peak = np.maximum(np.maximum(losses.top, -losses.bottom), _TINY)

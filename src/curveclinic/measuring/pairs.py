@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.measuring.levels import EPS, Level, raw_pair, view_unit
+from curveclinic.measuring.levels import EPS, Level, first_of_train, raw_pair, view_unit
 from curveclinic.measuring.smoothing import (
     reduced_from,
     row_count,
@@ -79,6 +79,7 @@ def pair_quantities(losses: Level, log: BoolArray) -> Quantities:
     errors = np.maximum(np.hypot(*split_losses(_deviations(pair.both, losses, losses.error, view_unit(losses)))), EPS)
     q = (
         _gap_quantities(pair, positive, errors)
+        | _unseen_quantities(pair, positive, first_of_train(losses))
         | _below_quantities(pair, positive, losses, errors)
         | _late_quantities(pair, log & v_positive, losses.error[n:] / losses.spread[n:])
     )
@@ -127,6 +128,24 @@ def _gap_quantities(pair: _Pair, positive: BoolArray, errors: FloatArray) -> Qua
         "t_floor": (t_end - pair.t_low) / t_range,
         # what val can be held against: train's fall since val was first looked at
         "t_fall_beside": (t[:, 0] - pair.t_low) / np.maximum(np.abs(t[:, 0]), EPS),
+    }
+
+
+def _unseen_quantities(pair: _Pair, positive: BoolArray, began: FloatArray) -> Quantities:
+    """What happened before val was first looked at.
+
+    Args:
+        pair: both raw levels.
+        positive: all values of both are above 0.
+        began: (n,) where train's own level begins.
+    """
+    began = np.where(positive, np.maximum(began, EPS), np.nan)
+    first, last = pair.v[:, 0], row_mean(pair.v[:, -max(pair.v.shape[1] // 20, 1) :])
+    return {
+        # below 1: val came down, too, if it began where train did
+        "val_over_first_train": first / began,
+        "t_fall_unseen": 1.0 - pair.t[:, 0] / began,
+        "v_rise_of_all": (last - pair.v_low) / np.maximum(np.fmax(first, began) - pair.v_low, EPS),
     }
 
 
