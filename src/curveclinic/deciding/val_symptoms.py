@@ -167,7 +167,9 @@ def val_below_train(q: Names) -> Statement:
     mostly = all_of(above(q["below_mostly"], 1.5, 3.0), above(q["below_late"], 0.7, 1.15))
     # twice the visible margin is seen, however steep and few the points
     seen = any_of(above(q["below_snr"], 1.0, 2.0), above(q["below"], 1.8, 2.4))
-    return all_of(any_of(above(q["below"], 0.7, 1.15), mostly), seen, above(q["v_count"], 2.0, 4.0))
+    # the mean of an epoch is half an epoch old: a gap that this explains goes as the fall does
+    stays = above(q["below_then"], 0.6, 0.9)
+    return all_of(any_of(above(q["below"], 0.7, 1.15), mostly), seen, stays, above(q["v_count"], 2.0, 4.0))
 
 
 def train_stalled_val_falls(q: Names) -> Statement:

@@ -8,6 +8,7 @@ import numpy as np
 
 from curveclinic.measuring.levels import EPS, Level, first_of_train, raw_pair, view_unit
 from curveclinic.measuring.smoothing import (
+    interpolate,
     reduced_from,
     row_count,
     row_extremes,
@@ -203,9 +204,26 @@ def _below_quantities(pair: _Pair, positive: BoolArray, losses: Level, errors: F
         "below_mostly": margin[:, int(0.4 * (width - 1))],
         "below_late": late,
         "below_snr": row_median(apart),
+        # half way, without what train falls while one of its values is averaged
+        "below_then": row_median((_half_an_interval_later(pair, positive, losses) - v) / unit),
         "below_first": first,
         "below_last": last,
     }
+
+
+def _half_an_interval_later(pair: _Pair, positive: BoolArray, losses: Level) -> FloatArray:
+    """(n, G) train's level half a logging interval later, where it is lower then; behind its end it falls on as before.
+
+    A mean over an epoch is half an epoch old when val is evaluated.
+    """
+    n, width = pair.t.shape
+    steps, grid = losses.steps[:n], pair.grid
+    interval = (steps[:, -1] - steps[:, 0]) / np.maximum(losses.count[:n] - 1, 1)
+    later = np.minimum(0.5 * interval / np.maximum(grid[:, -1] - grid[:, 0], EPS), 0.5)
+    columns, known = row_numbers(width) + (later * (width - 1))[:, None], positive[:, None]
+    t = np.where(known, np.log(np.maximum(pair.t, EPS)), pair.t)
+    then = interpolate(t, np.full(n, width), columns)
+    return np.minimum(np.where(known, np.exp(np.minimum(then, 1.0)), then), pair.t)
 
 
 def _late_quantities(pair: _Pair, log: BoolArray, error: FloatArray) -> Quantities:
