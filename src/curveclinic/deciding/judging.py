@@ -51,6 +51,10 @@ _ITS_SHAPE: Final = "slow_start"
 _OF_TRAIN: Final = np.flatnonzero([("train_loss",) in traits.needs for traits in TRAITS.values()])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
 
+_DECIDED: Final = ("probability", "present", "model_probability", "by_rule", "onset", "end", "severity")
+_BY_RULES: Final = ("degree", "present", "onset")
+"""What of verdicts and of the rules' opinion is that of the earlier points where these are judged."""
+
 _RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
 """(20,) places of the labels among findings of one severity, no two alike."""
 
@@ -180,8 +184,9 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     if withheld:
         rules = without(rules, _cells(withheld, batch.size))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    if earlier is not None:
-        earlier.stands(verdicts, rules)
+    for one in (earlier, _before_divergence(batch, verdicts, rules, classifier, by_rule)):
+        if one is not None:
+            one.stands(verdicts, rules)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
@@ -221,7 +226,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
 
 @dataclass(eq=False)
 class _Earlier:
-    """What is thought of the overfitting of m runs without the last point of their val loss.
+    """What is thought of the overfitting of m runs without the last points of their losses.
 
     Attributes:
         rows: (m,) where they are in the batch.
@@ -234,9 +239,9 @@ class _Earlier:
 
     def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
         """Puts it into the verdicts and the rules' opinion on the whole batch."""
-        for name in ("probability", "model_probability", "by_rule", "onset", "end", "severity"):
-            getattr(verdicts, name)[self.rows, OVERFITTING] = getattr(self.verdicts, name)[:, OVERFITTING]
-        rules.onset[self.rows, OVERFITTING] = self.rules.onset[:, OVERFITTING]
+        for whole, own, names in ((verdicts, self.verdicts, _DECIDED), (rules, self.rules, _BY_RULES)):
+            for name in names:
+                getattr(whole, name)[self.rows, OVERFITTING] = getattr(own, name)[:, OVERFITTING]
         for name in READ:
             rules.quantities[name][self.rows] = self.rules.quantities[name]
 
@@ -259,6 +264,26 @@ def _lone_rises(
     reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
     still = stands.nonzero()[0]
     return reasons, _Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
+
+
+def _before_divergence(
+    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
+) -> _Earlier | None:
+    """What was thought, before they diverged, of the runs that overfitted up to there."""
+    since = verdicts.onset[:, _DIVERGENCE]
+    late = verdicts.present[:, _DIVERGENCE] & np.isfinite(since) & rules.checked[:, OVERFITTING]
+    rows = (late & ~verdicts.present[:, OVERFITTING]).nonzero()[0]
+    if not len(rows):
+        return None
+    some, since = batch.take(rows), since[rows]
+    channels = {
+        name: channel.where(channel.steps < since.repeat(channel.lengths)) for name, channel in some.channels.items()
+    }
+    before = opinions_on(replace(some, channels=channels), classifier)
+    then = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
+    then.end[:, OVERFITTING] = since
+    found = then.present[:, OVERFITTING].nonzero()[0]
+    return _Earlier(rows[found], taken(then, found), taken(before.rules, found))
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:

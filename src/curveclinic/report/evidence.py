@@ -46,6 +46,11 @@ class _Case:
     def __getitem__(self, channel: str) -> Trace | None:
         return trace_of(self.run, channel)
 
+    def so_far(self, channel: str) -> Trace | None:
+        """The channel before the end of the finding."""
+        trace = self[channel]
+        return trace if trace is None or self.end is None else trace.until(self.end)
+
     @property
     def metric(self) -> Trace | None:
         return self["val_metric"] or self["train_metric"]
@@ -73,7 +78,7 @@ def evidence(
 
 
 def _overfitting(case: _Case) -> str:
-    val, train = case["val_loss"], case["train_loss"]
+    val, train = case.so_far("val_loss"), case.so_far("train_loss")
     if val is None:
         return ""
     low, step = val.lowest
@@ -90,7 +95,9 @@ def _overfitting(case: _Case) -> str:
             f"noise aside, val loss was lowest around step {number(valley)} (its lowest single value is {value(low)}, "
             f"at step {number(step)})"
         )
-    text += f" and {_ends(val)}"
+    text += (
+        f" and {_ends(val)}" if case.end is None else f" and rose to {value(val.end)} before step {number(case.end)}"
+    )
     if low > 0 and 0 < (back or 0) < _RISEN:
         text += f", {percent((val.end - low) / low)} above that"
     if val.start > low and back is not None:

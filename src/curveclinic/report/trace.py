@@ -87,6 +87,12 @@ class Trace:
             keep[-1] = True
         return Trace(self.name, self.steps[keep], self.values[keep])
 
+    def until(self, step: float) -> Trace:
+        """The points before a step; the first one where there is none."""
+        keep = self.steps < step
+        keep[0] = True
+        return Trace(self.name, self.steps[keep], self.values[keep])
+
     def before(self, step: float) -> tuple[float, float]:
         """Median of the last points before a step, as many as an edge has, and their last step; else of the first."""
         stop = max(int(self.steps.searchsorted(step)), 1)
