@@ -48,6 +48,8 @@ _SWINGS: Final = Program([train_symptoms.swings(Names())])
 
 _STARTS_HIGH: Final = Program([train_symptoms.starts_high(Names())])
 
+_PAYS_FOR_ERRORS: Final = Program([train_symptoms.pays_for_errors(Names())])
+
 _STUCK: Final = Program([train_symptoms.stuck_at_chance(Names())])
 
 
@@ -66,6 +68,11 @@ def swing_degree(q: Quantities) -> FloatArray:
 def starts_high_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which the first loss is such a multiple of what follows that any reader sees a hockey stick."""
     return _degree(_STARTS_HIGH, q)
+
+
+def pays_for_errors_degree(q: Quantities) -> FloatArray:
+    """(n,) degree to which a metric shows that the first loss is the price of wrong answers, and no high one."""
+    return _degree(_PAYS_FOR_ERRORS, q)
 
 
 def stuck_degree(q: Quantities) -> FloatArray:
