@@ -151,7 +151,7 @@ class _Rows:
         self.checked = rules.checked.tolist()
         self.silent = {i: silent_layers(own) for i, own in layers.items()}
         self.smaller_is_better, self.notes = decided.smaller_is_better.tolist(), decided.notes
-        self.left_out = decided.left_out
+        self.left_out, self.past = decided.left_out, decided.past
         self.likely = _likely(decided, self.present, self.silent, causes)
 
 
@@ -206,6 +206,8 @@ def _finding(run: Run, i: int, found: _Found, rows: _Rows) -> Finding:
     j, onset, end = found[0], _known(found[1]), _known(found[2])
     label = LABELS[j]
     seen = without_low_start(run, rows.left_out[i]) if i in rows.left_out else run
+    if j in rows.past.get(i, {}):
+        seen = without_low_start(seen, {"train_loss": rows.past[i][j]})
     tell = partial(evidence, label, seen, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
     return Finding.deferred(
         tell,

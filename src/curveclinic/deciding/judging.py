@@ -23,6 +23,7 @@ from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_star
 from curveclinic.deciding.merge import Verdicts, merge, rule_probability
 from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
 from curveclinic.deciding.spans import PEAKS
+from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes, starts_apart
 from curveclinic.deciding.stopping import READ, stops
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import frozen_validation, lone_rise, refuted, without_last_val
@@ -113,6 +114,7 @@ class Judged:
             smaller one is.
         notes: row -> what was taken for granted of it, and what stays open where nothing above a notice was found.
         left_out: first points that were not looked at.
+        past: labels that were found looking past the first points.
     """
 
     verdicts: Verdicts
@@ -129,6 +131,7 @@ class Judged:
     smaller_is_better: BoolArray
     notes: dict[int, tuple[str, ...]]
     left_out: LowStarts
+    past: LookedPast
 
     def reason(self, i: int, channels: Sequence[str]) -> str:
         """Why an undetermined run, which logged some channels, got no verdict."""
@@ -187,6 +190,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     for one in (earlier, _before_divergence(batch, verdicts, rules, classifier, by_rule)):
         if one is not None:
             one.stands(verdicts, rules)
+    past = _look_past(batch, verdicts, rules, classifier, by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
@@ -217,10 +221,12 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         smaller_is_better=directions.inferred,
         notes=_gathered(
             low_start_notes(whole, left_out),
+            looked_past_notes(batch, past),
             direction_notes(directions.inferred, unclear),
             open_questions(rules.checked, counts, ~(undetermined | ill | unlike)),
         ),
         left_out=left_out,
+        past=past,
     )
 
 
@@ -284,6 +290,18 @@ def _before_divergence(
     then.end[:, OVERFITTING] = since
     found = then.present[:, OVERFITTING].nonzero()[0]
     return _Earlier(rows[found], taken(then, found), taken(before.rules, found))
+
+
+def _look_past(
+    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
+) -> LookedPast:
+    """Asks again about the runs that begin apart from what follows, and puts what is thought of the rest in place."""
+    starts = starts_apart(batch)
+    if not len(starts.rows):
+        return {}
+    rest = opinions_on(starts.looked_past(batch), classifier)
+    again = merge(rest.rules, rest.network, counts=rest.counts, decided_by_rule=by_rule)
+    return starts.adopt(verdicts, rules, again, rest.rules)
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:

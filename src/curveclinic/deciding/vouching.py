@@ -17,6 +17,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.deciding.definitions import pays_for_errors_degree
 from curveclinic.deciding.train_symptoms import KINK, TIMES
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import Measured
@@ -58,6 +59,9 @@ _FAST: Final = 4.0
 
 _SHORT: Final = 100
 """Points from which a log is longer: there 2 % of the run are too many points to tell."""
+
+_LIKELY: Final = 0.5
+"""Degree from which a statement rather holds."""
 
 _UNDERFITTING: Final = LABELS.index("underfitting")
 
@@ -144,7 +148,8 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
         if len(rows):
             out[rows, label] = ~_stands_out(piece.view.points.take(rows + channel * n))
     out[:, _EXPLODING] = ~((q["grad_burst"] >= _LARGER) | (q["grad_growth"] >= _LARGER))
-    out[:, _HIGH] = _is_no_stick(q)
+    if np.count_nonzero(found[:, _HIGH]):
+        out[:, _HIGH] = _is_no_stick(q) | (pays_for_errors_degree(q) >= _LIKELY)
     # level-relative clauses hold only where all values are above 0
     out[:, _UNDERFITTING] = ~(q["t_positive"] > 0)
     out[:, _UNDERTRAINED] = _has_settled(q)

@@ -1,0 +1,125 @@
+"""A first train loss that stands apart from what follows, and what is said of a run without it.
+
+One value far above all others makes the rest of the fall a small share of the whole, and hides a plateau; values below
+the next ones, as of a mean begun at 0 or of part of a window, make a jump of what follows them. Whether a run was
+stopped too early, began with a plateau or jumps is therefore asked again of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+
+from curveclinic.deciding.low_starts import LowStarts, without_low_starts
+from curveclinic.deciding.merge import Verdicts
+from curveclinic.deciding.rules import LOSERS, RuleOpinion
+from curveclinic.labels import LABELS
+from curveclinic.phrases import value
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+
+_FEWEST: Final = 8
+"""Finite points from which the first one is told from the rest."""
+
+_NEXT: Final = 4
+"""Points after the first that tell whether it stands apart from above."""
+
+_WANDER: Final = 0.15
+"""Share of the fall from the first value to the second within which the next ones lie."""
+
+_FAR: Final = 2.5
+"""Times the second value from which the first is no part of the fall that the rest is measured by."""
+
+_BELOW: Final = 0.9
+"""Share of the next three values up to which the first one lies below them all."""
+
+_TOP: Final = 6
+"""Points among which a low start is over: at the highest of them."""
+
+_UNDERTRAINED, _SLOW, _SPIKES = (LABELS.index(name) for name in ("undertrained", "slow_start", "loss_spikes"))
+
+_SAID: Final = ("degree", "present", "onset", "end", "severity")
+"""What the rules say of a label."""
+
+LookedPast = Mapping[int, Mapping[int, int]]
+"""Row -> column of a label that was found in the rest -> how many of the first finite points of train were left out."""
+
+
+@dataclass(eq=False)
+class StartsApart:
+    """First points of train that are looked past.
+
+    Attributes:
+        rows: (m,) runs.
+        count: (m,) how many finite points these are.
+        low: (m,) they lie below what follows, otherwise above.
+        far: (m,) they lie far above.
+    """
+
+    rows: IntArray
+    count: IntArray
+    low: BoolArray
+    far: BoolArray
+
+    def looked_past(self, batch: Batch) -> Batch:
+        """Returns these m runs of a batch without the points."""
+        counts: LowStarts = {k: {"train_loss": count} for k, count in enumerate(self.count.tolist())}
+        return without_low_starts(batch.take(self.rows), counts)
+
+    def adopt(self, verdicts: Verdicts, rules: RuleOpinion, rest: Verdicts, of_rest: RuleOpinion) -> LookedPast:
+        """Puts what is thought of the rests in the place of what was thought of the whole runs, where it is better.
+
+        Args:
+            verdicts, rules: of the whole batch.
+            rest, of_rest: of the m runs without their first points.
+        """
+        present, again = verdicts.present[self.rows], rest.present
+        added, gone = np.zeros_like(again), np.zeros_like(again)
+        added[:, _SLOW] = True
+        added[:, _UNDERTRAINED] = self.low | self.far
+        gone[:, [_SLOW, _SPIKES]] = self.low[:, None]
+        for winner, losers in LOSERS:
+            added[:, losers] &= ~present[:, winner, None]
+        cells = ((added & again & ~present) | (gone & present & ~again)) & rules.checked[self.rows] & of_rest.checked
+        k, column = cells.nonzero()
+        row = self.rows[k]
+        for f in fields(verdicts):
+            getattr(verdicts, f.name)[row, column] = getattr(rest, f.name)[k, column]
+        for name in _SAID:
+            getattr(rules, name)[row, column] = getattr(of_rest, name)[k, column]
+        out: dict[int, dict[int, int]] = {}
+        found = again[k, column]
+        for i, j, count in zip(row[found].tolist(), column[found].tolist(), self.count[k[found]].tolist(), strict=True):
+            out.setdefault(i, {})[j] = count
+        return out
+
+
+def starts_apart(batch: Batch) -> StartsApart:
+    """Finds the runs that begin apart from what follows."""
+    loss = batch.channels["train_loss"].finite()
+    rows = (loss.lengths >= _FEWEST).nonzero()[0]
+    early = loss.values[loss.offsets[rows] + np.arange(_TOP)[:, None]]
+    first, second = early[0], early[1]
+    with np.errstate(over="ignore"):
+        high = np.ptp(early[1 : 1 + _NEXT], axis=0) < _WANDER * (first - second)
+        far = high & (second > 0) & (first >= _FAR * second)
+    low = (first > 0) & (first <= _BELOW * early[1:4].min(axis=0))
+    some = high | low
+    count = np.where(low, early.argmax(axis=0), 1)
+    return StartsApart(rows[some], count[some], low[some], far[some])
+
+
+def looked_past_notes(batch: Batch, past: LookedPast) -> dict[int, tuple[str, ...]]:
+    """Row -> what is said of it."""
+    return {row: (_note(columns, batch.channels["train_loss"].values_of(row)),) for row, columns in past.items()}
+
+
+def _note(columns: Mapping[int, int], values: FloatArray) -> str:
+    labels, count = " and ".join(LABELS[j] for j in columns), max(columns.values())
+    first = value(float(values[np.isfinite(values)][0]))
+    points = (
+        f"first train_loss, {first}, which stands" if count == 1 else f"first {count} values of train_loss, which stand"
+    )
+    return f"{labels}: judged without the {points} apart from what follows"
