@@ -40,13 +40,22 @@ MAP = (
 )
 
 
-@pytest.mark.parametrize("layers", ["", LAYERS, "Region 82 Avg IOU: 0.3, Class: 0.4, Obj: 0.5, .5R: 0.1,  count: 4\n"])
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "",
+        LAYERS,
+        "Region 82 Avg IOU: 0.3, Class: 0.4, Obj: 0.5, .5R: 0.1,  count: 4\n"
+        "Region Avg IOU: 0.3, Class: 0.7, Avg Recall: 0.12, count: 8\n",
+    ],
+)
 @pytest.mark.parametrize(
     "batch",
     [
         BATCH,
         "{s}: {batch:.6f}, {t:.6f} avg, 0.001000 rate, 3.112123 seconds, 640 images\n",
         "{s}: loss={batch:.3f}, avg loss={t:.5f}, rate=0.001000, 10 milliseconds, 64 images, time remaining=2 hours\n",
+        "{s}: loss={batch:.3f}, avg loss={t:.5f}, last=68.62%, best=73.10%, mAP=700, rate=0.001, load 64=20.2 ms\n",
     ],
 )
 def test_of_darknet_the_mean_over_batches_is_read(batch, layers):

@@ -14,12 +14,13 @@ from curveclinic.readers.console_pairs import NUMBER
 _NUMBER = rf"(?i:{NUMBER})"
 
 _BATCH = re.compile(
-    rf"^[ \t]*(\d+): (?:loss=)?{_NUMBER}, (?:avg loss=)?({_NUMBER})(?: avg(?: loss)?)?, (?:rate=)?({_NUMBER})\b.*$",
+    rf"^[ \t]*(\d+): (?:loss=)?{_NUMBER}, (?:avg loss=)?({_NUMBER})(?: avg(?: loss)?)?,(?: .*?,)??"
+    rf" (?:rate=)?({_NUMBER})\b.*$",
     re.MULTILINE,
 )
 """` 7: 2.31, 3.12 avg loss, 0.001 rate, 2.1 seconds, 448 images`: of one batch, then the mean so far."""
 
-_DETAIL = re.compile(r"^.*(?:\bRegion \d+ Avg|^[ \t]*class_id = |^[ \t]*for conf_thresh ?=).*$", re.MULTILINE)
+_DETAIL = re.compile(r"^.*(?:\bRegion (?:\d+ )?Avg|^[ \t]*class_id = |^[ \t]*for conf_thresh ?=).*$", re.MULTILINE)
 """What Darknet says of one layer, one class, one threshold."""
 
 _MEAN_AP = re.compile(rf"^[ \t]*mean average precision \(mAP@[\d.]+\) ?= ?({_NUMBER}).*$", re.MULTILINE)
