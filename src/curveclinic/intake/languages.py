@@ -52,6 +52,9 @@ ELIDED: Final = re.compile(r"[dlDL]['\u2019](?<!\w\w.)(?=\w)")
 Where a letter is looked for first, a search takes a tenth of the time.
 """
 
+_OFTEN_ELIDED: Final = ("d'", "l'", "d\u2019", "l\u2019")
+"""For a quick look whether there is any."""
+
 _MARKS: Final = re.compile("[\u0300-\u036f]")
 """Accents, apart from their letters."""
 
@@ -94,7 +97,9 @@ def in_english(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _LETTERS_BEYOND.sub(_translated, ELIDED.sub("", text).replace("\uff1a", ":"))
+    if any(mark in text for mark in _OFTEN_ELIDED):
+        text = ELIDED.sub("", text)
+    return _LETTERS_BEYOND.sub(_translated, text.replace("\uff1a", ":"))
 
 
 def _translated(run: re.Match[str]) -> str:
