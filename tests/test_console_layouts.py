@@ -61,6 +61,20 @@ LAYOUTS = {
     "French": ("Epoch {e} perte: {t:.4f} - perte de validation: {v:.4f}\n", BOTH),
     "Spanish": ("Epoch {e} pérdida: {t:.4f} - pérdida de validación: {v:.4f}\n", BOTH),
     "German": ("Epoch {e} Verlust: {t:.4f} Validierungsverlust: {v:.4f}\n", BOTH),
+    "Russian with a preposition": (
+        "Эпоха {e}/24\n" + "Потери на обучающей выборке: {t:.4f}\n" + "Потери на валидации: {v:.4f}\n",
+        BOTH,
+    ),
+    "French with an article": ("Epoch {e} Perte d'entraînement : {t:.4f}, perte de validation : {v:.4f}\n", BOTH),
+    "Spanish with a preposition": (
+        "Epoch {e} pérdida en entrenamiento: {t:.4f} pérdida en validación: {v:.4f}\n",
+        BOTH,
+    ),
+    "German with a preposition": (
+        "Epoch {e}: Verlust auf Trainingsdaten: {t:.4f}, Verlust auf Validierungsdaten: {v:.4f}\n",
+        BOTH,
+    ),
+    "English with a preposition": ("Epoch {e}: loss on train: {t:.4f}, loss on validation set: {v:.4f}\n", BOTH),
     # an evaluation that does not say that it is one
     "PaddleOCR": (
         "[2022/09/29 02:59:23] ppocr INFO: epoch: [{e}/24], global_step: {b}, lr: {r:.6f}, acc: {f:.6f}, "
@@ -98,7 +112,13 @@ LAYOUTS = {
         " - acc: 0.282024/24 [======] - 1s 1ms/step - loss: {t:.4f} - val_loss: {v:.4f}\n",
         BOTH,
     ),
+    "segmentation_models": (
+        "Epoch: {e}\ntrain: 100%|███| 90/90 [00:10<00:00,  9.1it/s, dice_loss - {t:.4f}, iou_score - {f:.4f}]\n"
+        "valid: 100%|███| 20/20 [00:02<00:00,  9.1it/s, dice_loss - {v:.4f}, iou_score - {h:.4f}]\n",
+        "train_loss val_loss train_metric val_metric",
+    ),
     # tables
+    "Hugging Face in a notebook": ("{e}\t{t:.6f}\n", "train_loss"),
     "YOLOv5": (
         "     Epoch   gpu_mem       box       obj       cls     total    labels  img_size\n"
         "     {e}/24    0.868G   0.0639   0.01588  0.0096   {t:.5f}        36       640: 100%|█| 9/9 [00:48<00:00\n"
@@ -189,6 +209,7 @@ LAYOUTS = {
     ),
 }
 HEADERS = {
+    "Hugging Face in a notebook": "==((====))==  Unsloth | Num Epochs = 1\nStep\tTraining Loss\n",
     "rich": "┏━━━━━━━┳━━━━━━━━━━━━┓\n┃ Epoch ┃ Train Loss ┃ Val Loss ┃ Val Acc ┃\n┡━━━━━━━╇━━━━━━━━━━━━┩\n",
     "names with blanks": "  Epoch  Train Loss  Valid Loss  Valid Acc\n",
     "DeepXDE": "Step      Train loss              Test loss               Test metric\n",
@@ -310,3 +331,13 @@ def test_of_two_bars_that_take_turns_the_short_one_is_the_validation(lengths, tr
     (run,) = read_stdin("".join(lines).encode())
     np.testing.assert_allclose(run.channels["train_loss"].values, [round(2 / e, 4) for e in DOZEN])
     np.testing.assert_allclose(run.channels["val_loss"].values, [round(2 / e + 1, 4) for e in DOZEN])
+    assert "bars of 100 and of 20 take turns: the shorter one is taken for the validation" in run.notes
+
+
+def test_a_word_at_the_beginning_of_every_line_tells_of_no_earlier_epoch():
+    assert points_in(log_of("[resumed] step {e} loss {t:.4f} val_loss {v:.4f}")) == {"train_loss": 11, "val_loss": 11}
+
+
+def test_a_loss_that_was_not_logged_yet_leaves_the_others_of_its_row():
+    rows = "".join(f"{e}\t{'No log' if e < 3 else 2 / e}\t{3 / e}\n" for e in DOZEN)
+    assert points_in("Epoch\tTraining Loss\tValidation Loss\n" + rows) == {"train_loss": 10, "val_loss": 12}

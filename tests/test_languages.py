@@ -26,7 +26,7 @@ VAL = (2 * np.exp(-EPOCHS / 10) + 0.5 + np.maximum(0, EPOCHS - 20) * 0.015).toli
         ("pérdida_validación", ("loss", "val")), ("PerdaValidação", ("loss", "val")), ("PÉRDIDA", ("loss",)),
         ("Validierungs-Loss", ("val", "loss")), ("Trainingsverlust", ("train", "loss")),
         ("perte (entraînement)", ("loss", "train")), ("Loss di validazione", ("loss", "di", "val")),
-        ("Потери на обучении", ("loss", "на", "обучении")), ("потери_вал", ("loss", "val")),
+        ("Потери на обучении", ("loss", "on", "train")), ("потери_вал", ("loss", "val")),
         ("训练集损失", ("train", "loss")), ("验证loss", ("val", "loss")), ("驗證準確率", ("val", "acc")),
         ("検証の損失", ("val", "の", "loss")), ("学習率", ("lr",)), ("学習損失", ("train", "loss")),
         ("훈련 손실", ("train", "loss")), ("검증정확도", ("val", "acc")), ("学習ロス", ("train", "loss")),

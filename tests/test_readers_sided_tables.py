@@ -147,3 +147,31 @@ def test_runs_of_both_files_are_told_by_their_names(tmp_path):
         "2": ["train_loss", "val_loss"],
     }
     assert runs["2"].channels["val_loss"].values[0] == 2 + VAL[0]
+
+
+@pytest.mark.parametrize(
+    ("train", "val"), [("train.log", "val.log"), ("exp1_train.txt", "exp1_valid.txt"), ("train.log", "eval.log")]
+)
+def test_consoles_of_the_sides_of_one_run_are_read_together(tmp_path, train, val):
+    for name, losses in ((train, TRAIN), (val, VAL)):
+        (tmp_path / name).write_text("".join(f"Epoch {k}/12 - loss: {loss:.6f}\n" for k, loss in enumerate(losses)))
+    (run,) = read_runs([tmp_path])
+    assert curves(run) == {
+        side: ([float(k) for k in range(12)], pytest.approx(losses.tolist(), abs=1e-6))
+        for side, losses in (("train_loss", TRAIN), ("val_loss", VAL))
+    }
+
+
+def test_a_console_of_both_sides_is_a_run_by_itself(tmp_path):
+    both = "".join(f"Epoch {k} train loss {loss} val loss {loss}\n" for k, loss in enumerate(TRAIN))
+    (tmp_path / "train.log").write_text(both)
+    (tmp_path / "val.log").write_text("".join(f"Epoch {k} loss {loss}\n" for k, loss in enumerate(VAL)))
+    assert {item.run_id for item in read_runs([tmp_path])} == {"train.log", "val.log"}
+
+
+def test_consoles_of_both_sides_are_read_with_patterns(tmp_path):
+    for name, losses in (("train.log", TRAIN), ("val.log", VAL)):
+        text = "".join(f"e={k} loss {loss:.6f} other {k}.5\n" for k, loss in enumerate(losses))
+        (tmp_path / name).write_text(text)
+    (run,) = read_runs([tmp_path], ReadOptions(patterns=(r"e=(?P<epoch>\d+) .* other (?P<loss>\S+)",)))
+    assert run.channels["val_loss"].values.tolist() == [k + 0.5 for k in range(12)]

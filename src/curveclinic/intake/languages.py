@@ -9,15 +9,18 @@ from typing import Final
 _WORDS: Final = {
     "train": (
         "entrenamiento entreno treino treinamento entraînement apprentissage trainings addestramento allenamento "
-        "обучение обучения обучающая обучающей обучающие тренировка тренировки тренировочная тренировочной "
+        "trainingsdaten обучение обучения обучении обучающая обучающей обучающем обучающие "
+        "тренировка тренировки тренировке тренировочная тренировочной тренировочном "
         "训练 训练集 訓練 訓練集 学習 トレーニング 훈련 학습"
     ),
     "val": (
         "validación validação validierung validierungs validazione "
-        "вал валидация валидации валидационная валидационной валидационные "
+        "validierungsdaten вал валидация валидации валидационная валидационной валидационном валидационные "
         "验证 验证集 驗證 驗證集 検証 バリデーション 검증"
     ),
-    "test": "prueba teste тест тестовая тестовой тестовые 测试 测试集 測試 測試集 テスト 테스트",
+    "test": (
+        "prueba teste testdaten тест тесте тестовая тестовой тестовом тестовые 测试 测试集 測試 測試集 テスト 테스트"
+    ),
     "loss": (
         "pérdida pérdidas perda perdas perte pertes verlust perdita perdite потери потеря потерь лосс "
         "损失 損失 ロス 손실"
@@ -26,6 +29,10 @@ _WORDS: Final = {
         "exactitud acurácia exactitude genauigkeit accuratezza точность точности "
         "准确率 正确率 精度 準確率 正確率 正解率 정확도"
     ),
+    "error": "ошибка ошибки",
+    "epoch": "эпоха эпохи эпохе 轮次 エポック 에폭 에포크",
+    "on": "на",
+    "set": "выборка выборке набор наборе",
     "cls": "分类 分類",
     "reg": "回归 回歸 回帰",
     "seg": "分割",
@@ -38,6 +45,15 @@ _WORDS: Final = {
 
 Words that without their accents are English ones, as `évaluation` and `precisión` are, need no place here.
 """
+
+ELIDED: Final = re.compile(r"[dlDL]['\u2019](?<!\w\w.)(?=\w)")
+"""What French puts before a word, `perte d'entraînement`: no discriminator.
+
+Where a letter is looked for first, a search takes a tenth of the time.
+"""
+
+_OFTEN_ELIDED: Final = ("d'", "l'", "d\u2019", "l\u2019")
+"""For a quick look whether there is any."""
 
 _MARKS: Final = re.compile("[\u0300-\u036f]")
 """Accents, apart from their letters."""
@@ -75,10 +91,14 @@ _LETTERS_BEYOND: Final = re.compile("[^\\W\\d_\u0000-\u024f]+")
 def in_english(text: str) -> str:
     """Returns a text with words in other scripts than the Latin one in English, as far as each of a run is known.
 
+    French articles that are tied to a word are left out.
+
     `训练损失：0.5` gives `train loss:0.5`; `最佳损失` (the best loss) stays, for one of its words has no place here.
     """
     if text.isascii():
         return text
+    if any(mark in text for mark in _OFTEN_ELIDED):
+        text = ELIDED.sub("", text)
     return _LETTERS_BEYOND.sub(_translated, text.replace("\uff1a", ":"))
 
 

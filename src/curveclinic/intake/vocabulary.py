@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, Literal
 
-from curveclinic.intake.languages import FOREIGN, plain, spaced
+from curveclinic.intake.languages import ELIDED, FOREIGN, plain, spaced
 from curveclinic.labels import MetricGoal
 
 
@@ -228,9 +228,6 @@ _GLUED = re.compile(
 )
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
-_ELIDED = re.compile(r"\b[dl]['\u2019](?=\w)", re.IGNORECASE)
-"""What French puts before a word, `perte d'entraînement`: no discriminator."""
-
 _JOINED: Final = {"entropy": (["cross"],), "sample": (["in"], ["out", "of"], ["out"])}
 """Word -> what makes one word with it where it stands before it: `cross entropy`, `out of sample`."""
 
@@ -242,7 +239,7 @@ def tokens(raw: str) -> tuple[str, ...]:
     `LanguageCrossEntropy` gives language, crossentropy, and `pérdida_validación` loss, val.
     """
     words: list[str] = []
-    for part in re.split(r"[\W_]+", _ELIDED.sub("", raw if raw.isascii() else spaced(raw))):
+    for part in re.split(r"[\W_]+", ELIDED.sub("", raw if raw.isascii() else spaced(raw))):
         for word in _words_of(part):
             words.append(FOREIGN.get(plain(word), word))
             if word in _JOINED:

@@ -17,6 +17,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import Rank
 from curveclinic.phrases import counted
 from curveclinic.readers import delimited
+from curveclinic.readers.console_dialects import in_common_words
 from curveclinic.readers.console_lines import are_rounds, lines_of, rows_of, without_commas, without_escapes
 from curveclinic.readers.console_pairs import Row, telling
 from curveclinic.readers.console_places import ROUNDS
@@ -101,12 +102,12 @@ def _printed(head: bytes) -> str | None:
 
 def _prints_losses(text: str) -> bool:
     """Whether a loss is printed again and again, and the lines around are no program."""
-    text = in_english(text)
+    text = in_common_words(in_english(text))
     hints = (_PRINTED.findall(text.lower()), ROUNDS.findall(text))
     if max(map(len, hints)) < _MIN_ROWS and not _TABLE.search(text):
         return False
     lines = lines_of(text)
-    return _is_log(lines, rows_of(lines))
+    return _is_log(lines, rows_of(lines)[0])
 
 
 def advice_for(head: bytes) -> str:
@@ -132,30 +133,43 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: it is no text, or no loss is printed in it.
     """
-    text = _as_text(source.content())
-    if text is None:
-        raise NoCurvesError(f"{source.path}: found binary data, expected text")
-    text, notes = _without_cut_number(text)
-    if options.patterns:
-        lines = lines_of(text)
-        rows = _rows_by_pattern(lines, compiled(options.patterns))
-        advice = "name its group train_loss"
-    else:
-        lines = lines_of(in_english(text))
-        rows = rows_of(lines)
-        advice = PATTERN_ADVICE
-        if rows and not _is_log(lines, rows) and not options.train_loss:
-            why = "too few of them name a loss, or the others look like a program or prose"
-            raise NoCurvesError(f"{source.path}: no log in {counted(len(lines), 'line')} of text: {why}; {advice}")
-    if not rows:
-        raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {advice}")
-    rows, guesses = without_commas(rows)
-    notes = (*notes, *guesses)
-    origin = replace(source.origin(notes=notes), advice=advice)
+    rows, notes = rows_in(source, options)
+    origin = replace(source.origin(notes=notes), advice=_advice(options))
     try:
         return runs_from_grid(grid_from_rows(rows), options, origin)
     except InputError as error:
         raise NoCurvesError(f"{source.path}: {error}") from None
+
+
+def rows_in(source: Source, options: ReadOptions) -> tuple[list[Row], tuple[str, ...]]:
+    """Returns the rows of named numbers in a text log, and notes on what is left out or guessed.
+
+    Raises:
+        LogError: it is no text, or no loss is printed in it.
+    """
+    text = _as_text(source.content())
+    if text is None:
+        raise NoCurvesError(f"{source.path}: found binary data, expected text")
+    text, notes = _without_cut_number(text)
+    guesses: tuple[str, ...] = ()
+    if options.patterns:
+        lines = lines_of(text)
+        rows = _rows_by_pattern(lines, compiled(options.patterns))
+    else:
+        lines = lines_of(in_common_words(in_english(text)))
+        rows, guesses = rows_of(lines)
+        if rows and not _is_log(lines, rows) and not options.train_loss:
+            why = "too few of them name a loss, or the others look like a program or prose"
+            found = counted(len(lines), "line")
+            raise NoCurvesError(f"{source.path}: no log in {found} of text: {why}; {PATTERN_ADVICE}")
+    if not rows:
+        raise NoCurvesError(f"{source.path}: no loss in {counted(len(lines), 'line')} of text; {_advice(options)}")
+    rows, said = without_commas(rows)
+    return rows, (*notes, *guesses, *said)
+
+
+def _advice(options: ReadOptions) -> str:
+    return "name its group train_loss" if options.patterns else PATTERN_ADVICE
 
 
 def compiled(patterns: Sequence[str]) -> list[re.Pattern[str]]:

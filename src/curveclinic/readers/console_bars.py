@@ -46,12 +46,15 @@ def bar_in(line: str) -> tuple[slice, slice] | None:
     return done, total
 
 
-def without_drawings(found: Sequence[Line]) -> list[Row]:
-    """Rows as they are, and of bars the finished ones; the bars of a log with few finished ones give its steps."""
-    rows = _finished(found) if _is_bar_an_epoch(found) else _states(found)
+def without_drawings(found: Sequence[Line]) -> tuple[list[Row], tuple[str, ...]]:
+    """Returns rows as they are, and of bars the finished ones; and the note on what had to be guessed.
+
+    The bars of a log with few finished ones give its steps.
+    """
+    rows, notes = _finished(found) if _is_bar_an_epoch(found) else (_states(found), ())
     tells = telling(rows)
     first = next((i for i, row in enumerate(rows) if tells(row)), len(rows))
-    return rows[first:]  # what is printed before is the configuration
+    return rows[first:], notes  # what is printed before is the configuration
 
 
 def _is_bar_an_epoch(found: Sequence[Line]) -> bool:
@@ -69,7 +72,7 @@ def _states(found: Sequence[Line]) -> list[Row]:
     return [line.row if line.done is None else {"step": str(line.done), **line.row} for line in found]
 
 
-def _finished(found: Sequence[Line]) -> list[Row]:
+def _finished(found: Sequence[Line]) -> tuple[list[Row], tuple[str, ...]]:
     """Returns rows without those of unfinished bars; the short one of two in each epoch is that of the validation."""
     kept: list[Line] = []
     for line in found:
@@ -91,8 +94,10 @@ def _is_drawn_again(before: Line, line: Line) -> bool:
     return same and before.row.keys() <= line.row.keys()
 
 
-def _with_second_bars(kept: Sequence[Line]) -> list[Row]:
-    """Returns rows; of bars that take turns in two lengths and name the same of no side, the short are validation.
+def _with_second_bars(kept: Sequence[Line]) -> tuple[list[Row], tuple[str, ...]]:
+    """Returns rows, and the note on a guess: of bars in two lengths by turns the short ones are of the validation.
+
+    They are where all name the same, of no side.
 
     A short one before all others, where a short one is the last as well, is a trial of the validation and left out.
     """
@@ -106,11 +111,11 @@ def _with_second_bars(kept: Sequence[Line]) -> list[Row]:
         or any(parse(name).split for name in told)
         or not all(told <= line.row.keys() for line in bars)
     ):
-        return [line.row for line in kept]
+        return [line.row for line in kept], ()
     short = min(lengths)
     trial = bars[0] if lengths[0] == lengths[-1] == short else None
     return [
         {f"val/{name}" if name in told and line.total == short else name: cell for name, cell in line.row.items()}
         for line in kept
         if line is not trial
-    ]
+    ], (f"bars of {max(lengths)} and of {short} take turns: the shorter one is taken for the validation",)

@@ -102,8 +102,8 @@ def _apart(bar: re.Match[str]) -> str:
     return f"{number}\n{done}/{bar['total']} ["
 
 
-def rows_of(lines: Iterable[str]) -> list[Row]:
-    """Returns the rows of named numbers in lines of console output; of a progress bar the last state."""
+def rows_of(lines: Iterable[str]) -> tuple[list[Row], tuple[str, ...]]:
+    """Returns the rows of named numbers in lines of console output, of a bar the last state, and notes on guesses."""
     return without_drawings(list(_read(lines)))
 
 
@@ -147,9 +147,10 @@ def _read(lines: Iterable[str]) -> Iterator[Line]:
             heading = heading.passed(layout)
             continue
         place, side = layout.place(line), layout.side
-        if layout.recalled and _is_past(layout.recalled, place, last):
-            continue
         here = {axis: at for axis, at in place.items() if axis != "rank"}
+        if layout.recalled and _is_past(layout.recalled, place, last):
+            last = last or here  # `[resumed] step 7`: what stands on each line tells nothing
+            continue
         goes_on = bool(last) and here.keys() == last.keys() and here != last
         epoch = place.get("epoch", epoch)
         said = heading.said and layout.row(line, side or heading.side)

@@ -28,7 +28,7 @@ _END = r"(?!\w|:\S|\.\w|\+\d|%\s*(?:\||\d+/\d))"
 _PAIR = re.compile(
     r"(?<![\w@./\-])(?P<name>[A-Za-z_][\w@./\-]{0,60}(?: [A-Za-z_][\w@./\-]{0,60}){0,3})['\"]?"
     r"(?: ?[(\[](?P<about>%|[A-Za-z][\w %,/@\-]{0,30})[)\]])?"
-    r"(?:\s*(?:[:=]|=>|->)\s*|\s+)['\"]?(?:tensor\(|np\.float\d+\()?"
+    r"(?:\s*(?:[:=]|=>|->)\s*|\s+(?:- (?=\d))?)['\"]?(?:tensor\(|np\.float\d+\()?"
     rf"(?P<value>{WRITTEN}){_END}(?P<of>/\d+(?:,\d{{3}})*)?(?:\s*\(\s*(?P<mean>{WRITTEN})\s*\))?",
     re.IGNORECASE,
 )
@@ -82,11 +82,11 @@ _FILLERS = frozenset(
     ("the", "a", "an", "and", "is", "at", "of", "has", "this", "current", "with", "info", "then", "now", "set")
 )
 
-_BETWEEN = frozenset(("de", "di", "da", "du", "des"))
-"""Words between those that belong to a name: `perte de validation`."""
+_BETWEEN = frozenset(("de", "di", "da", "du", "des", "on", "en", "su", "auf", "na", "no"))
+"""Words between those that belong to a name: `perte de validation`, `loss on val`."""
 
 _SAYS_LITTLE = frozenset(
-    ("for", "one", "per", "batch", "epoch", "step", "curr", "cur", "so", "far", "over", "is", "was")
+    ("for", "one", "per", "batch", "epoch", "step", "curr", "cur", "so", "far", "over", "is", "was", "set")
 )
 """Words behind a name that make it no other: `Training loss (for one batch)`, `accuracy over epoch`."""
 

@@ -11,6 +11,8 @@ from curveclinic.readers.console_pairs import NUMBER, WRITTEN, Row
 from curveclinic.readers.console_places import AXIS_COLUMN
 
 _FEWEST_COLUMNS = 3
+_FEWEST_TABBED = 2
+"""The same where tabs part them, as in the table of Hugging Face's Trainer in a notebook: `Step	Training Loss`."""
 
 _STARTS = re.compile(r"[\s#│┃]*(?:epoch|ep|e|step|iter\w*|batch|class)[\s│┃]", re.IGNORECASE)
 """How a header begins, for a quick look at each line."""
@@ -19,7 +21,7 @@ _AXES: Final = {**AXIS_COLUMN, "e": "epoch", "#": "step"}
 
 _BORDER = re.compile(r"[│┃]")
 _APART = re.compile(r"\t+|\s{2,}")
-_CELL = re.compile(r"\[[^\]]*\]|\S+")
+_CELL = re.compile(r"\[[^\]]*\]|No log|\S+")
 _COUNTED = re.compile(r"\d+(?:/\d+)?")
 _NO_NAME = re.compile(r"^#?[\d.+\-]|=")
 """What no column is called: `1/30,` and `loss=0.5` are of a line that says its names itself."""
@@ -27,7 +29,7 @@ _NO_NAME = re.compile(r"^#?[\d.+\-]|=")
 _NUMBER = re.compile(NUMBER, re.IGNORECASE)
 _WRITTEN = re.compile(WRITTEN, re.IGNORECASE)
 
-_NOT_MEASURED = frozenset(("-", "--", "n/a", "na", "none", "#na#", "[]"))
+_NOT_MEASURED = frozenset(("", "-", "--", "n/a", "na", "none", "#na#", "[]", "no log"))
 """Cells of a loss or metric that was not measured in a row."""
 
 _PARTS = frozenset(("box", "obj", "cls", "dfl", "seg", "kobj", "pose", "total"))
@@ -47,7 +49,7 @@ def header_of(line: str) -> tuple[str, ...]:
         measured = (name.rpartition("(")[2].rstrip(")") for name in classes[1].split())
         return (_ALL, "", "", *(f"val/{name}" for name in measured))
     names = _names(line)
-    if len(names) < _FEWEST_COLUMNS or names[0].lower() not in _AXES or ":" in line or any(map(_NO_NAME.search, names)):
+    if len(names) < _fewest(line) or names[0].lower() not in _AXES or ":" in line or any(map(_NO_NAME.search, names)):
         return ()
     if {"box", "cls"} <= set(names):
         return tuple(f"{name}_loss" if name in _PARTS else name for name in names)
@@ -85,7 +87,12 @@ def _names(line: str) -> list[str]:
     if _BORDER.search(bare):
         return [name.strip() for name in _BORDER.split(bare)[1:-1]]
     apart = _APART.split(bare)
-    return apart if len(apart) >= _FEWEST_COLUMNS and any(" " in name for name in apart) else bare.split()
+    return apart if len(apart) >= _fewest(bare) and any(" " in name for name in apart) else bare.split()
+
+
+def _fewest(header: str) -> int:
+    """How many columns a header has at least."""
+    return _FEWEST_TABBED if "\t" in header else _FEWEST_COLUMNS
 
 
 def _cells(line: str) -> list[str]:

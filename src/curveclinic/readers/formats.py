@@ -165,7 +165,8 @@ FORMATS: Final = (
     Format(
         "text",
         "console output: Keras, PyTorch scripts, the Hugging Face Trainer, nanoGPT, llm.c, timm, Megatron, fastai, "
-        "YOLO, xgboost, tqdm bars, the text logs of mmcv, mmengine and fairseq; any text with `--pattern`",
+        "YOLO, Darknet, xgboost, CatBoost, MATLAB, Flax, tqdm bars, the text logs of mmcv, mmengine and fairseq; any "
+        "text with `--pattern`",
         console.sniff,
         console.read,
     ),
@@ -197,8 +198,8 @@ FORMATS: Final = (
     ),
     Format(
         "sided_tables",
-        "tables and JSON lines of the training and of the validation, a file each: `train_log.csv` and, beside it, "
-        "`val_log.csv`",
+        "tables, JSON lines and consoles of the training and of the validation, a file each: `train_log.csv` and, "
+        "beside it, `val_log.csv`",
         _never,
         sided_tables.read,
     ),

@@ -1,4 +1,4 @@
-"""Tables of the training and of the validation of one run, a file each: `train_log.csv` and, beside it, `val_log.csv`.
+"""Logs of the training and of the validation of one run, a file each: `train_log.csv` and, beside it, `val_log.csv`.
 
 Their columns are called alike, `epoch,loss,acc`: whose they are only the names of the files tell, and only where files
 of both sides lie in one folder. By itself a `test.csv` is as likely a trial of that name.
@@ -59,7 +59,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     notes: list[str] = []
     for _, path in source.parts:
         try:
-            grid, said = _grid(Source(path, ""))
+            grid, said = _grid(Source(path, ""), options)
             found = tables(grid, step=options.step)
         except InputError as error:
             notes.append(str(error))
@@ -112,7 +112,7 @@ def _losses(path: str) -> set[tuple[object, ...]]:
     """Returns the losses in the first rows of a table, but for their side; none where one is not of the file's side."""
     side = SPLITS.get(side_of(path), "")
     try:
-        grid, _ = _grid(Source(path, "", data=Source(path, "").head()))
+        grid, _ = _grid(Source(path, "", data=Source(path, "").head()), ReadOptions())
     except (OSError, InputError):
         return set()
     losses = [known for known in map(parse, grid.columns) if known.may_be_loss]
@@ -123,16 +123,19 @@ def _is_of(loss: Name, side: str) -> bool:
     return not loss.split or (loss.split == _TRAIN) == (side == _TRAIN)
 
 
-def _grid(source: Source) -> tuple[Grid, tuple[str, ...]]:
-    """Returns the rows of a table, and notes on what is left out.
+def _grid(source: Source, options: ReadOptions) -> tuple[Grid, tuple[str, ...]]:
+    """Returns the rows of a table or of a text log, and notes on what is left out.
 
     Raises:
-        LogError: it is none.
+        LogError: it is neither.
     """
     head = source.head()
     if json_lines.sniff(head):
         rows, notes = json_lines.rows_in(source)
         return grid_from_rows(rows), notes
-    if console.sniff(head) or wandb_export.sniff(head) or not delimited.sniff(head):
+    if console.sniff(head) or console.holds(head, options.patterns):
+        said, notes = console.rows_in(source, options)
+        return grid_from_rows(said), notes
+    if wandb_export.sniff(head) or not delimited.sniff(head):
         raise LogError(f"{source.path}: no table")
     return delimited.whole(source)
