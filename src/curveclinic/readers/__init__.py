@@ -140,7 +140,7 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
     source = replace(source, format=found.name)
     try:
-        for run in (found.iterate or found.read)(source, options or ReadOptions()):
+        for run in found.read(source, options or ReadOptions()):
             yield replace(run, notes=(*run.notes, source.note)) if source.note and run.channels else run
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None

@@ -50,16 +50,7 @@ def holds(source: Source) -> bool:
     return sqlite_file.has_columns(source, _TABLES)
 
 
-def read(source: Source, options: ReadOptions) -> list[Run]:
-    """Returns the runs of a database that are not deleted.
-
-    Raises:
-        LogError: as `iterate`.
-    """
-    return list(iterate(source, options))
-
-
-def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+def read(source: Source, options: ReadOptions) -> Iterator[Run]:
     """Yields the runs that are not deleted; one without a loss has no channels and notes why.
 
     At most one run's points are in memory. Nothing is locked between two runs.

@@ -25,16 +25,7 @@ def holds(source: Source) -> bool:
     return sqlite_file.has_columns(source, _TABLES)
 
 
-def read(source: Source, options: ReadOptions) -> list[Run]:
-    """Returns the runs of a project.
-
-    Raises:
-        LogError: as `iterate`.
-    """
-    return list(iterate(source, options))
-
-
-def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+def read(source: Source, options: ReadOptions) -> Iterator[Run]:
     """Yields the runs of a project one by one; one without a loss has no channels and notes why.
 
     Raises:
