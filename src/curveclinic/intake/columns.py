@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.intake.cells import Column, cell_text, coded, column_from_cells, repeated_notes, select, text_notes
-from curveclinic.intake.grid import Grid, abreast_in_text, results_among, row_steps, rows_by_run
+from curveclinic.intake.cells import Column, cell_text, column_from_cells, repeated_notes, select, text_notes
+from curveclinic.intake.grid import Grid, one_series_each, results_among, row_steps, rows_by_run
 from curveclinic.intake.joined import unfilled
-from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import parse
 from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
-from curveclinic.intake.run_columns import runs_told, settings_among, telling
-from curveclinic.intake.sides import named_by_side, sides_in
+from curveclinic.intake.run_columns import runs_told
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.worded_steps import words_among
 from curveclinic.phrases import counted
@@ -46,15 +44,13 @@ def grid_from_frame(frame: Any) -> Grid:
     if results:
         points = grid_from_frame(_taken(frame, np.delete(every, list(results))))
         return replace(points, notes=(*said, *points.notes))
-    tellers = telling(tuple(cells))
-    texts = {key: _texts(cells[name]) for key, name in tellers.items()}
+
+    def texts(name: str) -> list[str]:
+        return _texts(cells[name])
+
     is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
     axis, steps = row_steps(Grid(columns, n_rows), None)
-    settings = settings_among(tuple(cells))
-    keys, run_of, run_names = runs_told(
-        texts, axis, steps, lambda: {key: _texts(cells[name]) for key, name in settings.items()}
-    )
-    told = [{**settings, **tellers}[key] for key in keys]
+    told, run_of, run_names = runs_told(cells, texts, axis, steps)
     parts, n_parts = run_of, len(run_names)
     if run_of is None and is_pandas and n_rows:
         parts = runs_below(frame.index, axis, steps)
@@ -63,11 +59,7 @@ def grid_from_frame(frame: Any) -> Grid:
             run_of, run_names = parts, tuple(map(str, range(n_parts)))
         elif parts is not None and not axis:
             columns[STEPS] = Column(every, np.asarray(frame.index, dtype=np.float64))
-    columns = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
-    labels = {name: _texts(cells[name]) for name in labels_in(cells, columns)}
-    sides = {name: labels.get(name) or _texts(cells[name]) for name in sides_in(cells, columns)}
-    columns |= {k: coded(_texts(cells[k])) for k in abreast_in_text(cells, columns) if k not in told}
-    columns = named_by_side(unstacked(columns, labels), sides, run_of)
+    columns = one_series_each(columns, cells, texts, told=told, run_of=run_of)
     if is_pandas:
         notes += level_notes(frame.index)
         columns = columns if parts is not None else dict(unfilled(columns, steps))
