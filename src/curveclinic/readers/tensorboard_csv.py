@@ -14,6 +14,7 @@ import numpy as np
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_from_grid
 from curveclinic.intake.cells import select
+from curveclinic.intake.file_names import without_copy_number
 from curveclinic.intake.grid import Grid
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import part_of
@@ -26,8 +27,6 @@ from curveclinic.run import Run
 _HEADER = b"wall time,step,value"
 _STEP, _VALUE = "Step", "Value"
 _NAME = re.compile(r"(?:run[-_])?(?P<folder>.*?)-tag-(?P<tag>.+)")
-_COPY = re.compile(r"\s*\(\d+\)$")
-"""What a browser puts behind the name of a file that is there already."""
 
 
 def sniff(head: bytes) -> bool:
@@ -83,7 +82,7 @@ def run_of(name: str) -> str:
 
 def tag_of(path: str) -> str:
     """Returns the tag that the name of a file tells, with the side that its folder was named by; "" where none is."""
-    stem = _COPY.sub("", os.path.basename(path).partition(".csv")[0])
+    stem = without_copy_number(os.path.basename(path).partition(".csv")[0])
     match = _NAME.fullmatch(stem)
     if match is None:
         return stem if parse(stem).quantity else ""
