@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, unusable, why_unusable
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.timed import Timed, is_blind, on_steps
 from curveclinic.readers.wanted import is_wanted
 from curveclinic.run import Run
@@ -74,7 +73,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Run]:
         damaged = [run for run, is_damaged in held if is_damaged]
         told = damaged or [run for run, _ in held]
         reason = why_unusable(told[0]) if told else "no run with curves that is not deleted"
-        raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
+        raise no_loss(source, reason, is_log=bool(damaged))
 
 
 def _runs(

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, usable
 from curveclinic.points import IntArray
 from curveclinic.readers.columnar import check_size, first_line, opened
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.readers.wanted import is_wanted
 from curveclinic.run import Run
@@ -54,7 +53,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     origin = source.origin(notes=damage)
     runs = list(dict.fromkeys(run for run, _ in pieces))
     if not runs:
-        raise (LogError if damage else NoCurvesError)(f"{source.path}: {'; '.join(damage) or 'no float series'}")
+        raise no_loss(source, "; ".join(damage) or "no float series", is_log=bool(damage))
     ids = [f"{source.run_id}#{run}" for run in runs]
     made = [
         attempt(_run, {p: x for (r, p), x in pieces.items() if r == run}, options, replace(origin, run_id=i))

@@ -18,7 +18,7 @@ from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Points
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source, no_loss
 from curveclinic.run import Run
 
 _ZIGZAG = 100
@@ -65,7 +65,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             try:
                 runs.append(run_from_table(table, options, origin))
             except InputError as error:
-                failures.append((LogError if is_logged(table) else NoCurvesError)(f"{source.path}: {error}"))
+                failures.append(no_loss(source, error, is_log=is_logged(table)))
                 runs += [unusable(origin, str(error))] if is_logged(table) else []
     if not any(run.channels for run in runs):
         raise failures[0]

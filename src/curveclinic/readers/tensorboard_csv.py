@@ -21,7 +21,7 @@ from curveclinic.intake.sides import part_of
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import Points
 from curveclinic.readers.delimited import whole
-from curveclinic.readers.source import NoCurvesError, Source, without_bom
+from curveclinic.readers.source import Source, no_loss, without_bom
 from curveclinic.run import Run
 
 _HEADER = b"wall time,step,value"
@@ -50,7 +50,7 @@ def _alone(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(replace(grid, columns=columns), options, source.origin(notes=notes))
     except InputError as error:
-        raise _kind(grid, called)(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=not (called and grid.n_rows)) from None
 
 
 def _together(source: Source, options: ReadOptions) -> Run:
@@ -69,7 +69,7 @@ def _together(source: Source, options: ReadOptions) -> Run:
     try:
         return run_from_table(table, options, source.origin(notes=notes))
     except InputError as error:
-        raise NoCurvesError(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=False) from None
 
 
 def run_of(name: str) -> str:
@@ -88,7 +88,3 @@ def tag_of(path: str) -> str:
         return stem if parse(stem).quantity else ""
     side = part_of(match["folder"])
     return f"{side}/{match['tag']}" if side and not parse(match["tag"]).split else match["tag"]
-
-
-def _kind(grid: Grid, called: str) -> type[LogError]:
-    return NoCurvesError if called and grid.n_rows else LogError
