@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, LOSSES, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.padding import settled
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray, Series, as_points
@@ -134,7 +134,7 @@ class Run:
     @property
     def n_points(self) -> int:
         """Number of points of the longest loss channel."""
-        return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
+        return max((len(self.channels[c]) for c in LOSSES if c in self.channels), default=0)
 
 
 def check_num_classes(found: Any) -> None:
@@ -186,7 +186,7 @@ def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> Flo
     longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
     if not longest:
         return None
-    given = [raw[name][0] for name in ("train_loss", "val_loss") if name in raw]
+    given = [raw[name][0] for name in LOSSES if name in raw]
     sound = (steps for steps in given if steps is not None and len(steps) and is_sound_axis(steps))
     return next((steps for steps in sound if steps[-1] > longest), None)
 
