@@ -9,13 +9,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.errors import InputError
 from curveclinic.labels import CHANNELS, LAYER_PREFIX, LOSSES, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.padding import settled
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, IntArray, Series, as_points
+from curveclinic.points import BoolArray, FloatArray, IntArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict
 
 _SPREAD_RATIO = 1.5
@@ -166,9 +165,9 @@ def on_steps(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatAr
     return steps[keep], values[keep], f"left out {counted(int((~keep).sum()), 'point')} at no possible step ({first:g})"
 
 
-def is_step(steps: FloatArray) -> npt.NDArray[np.bool_]:
+def is_step(steps: FloatArray) -> BoolArray:
     """(n,) True where a logged number can be a step: finite, and not out of all proportion."""
-    out: npt.NDArray[np.bool_] = np.abs(steps) < _FARTHEST_STEP
+    out: BoolArray = np.abs(steps) < _FARTHEST_STEP
     return out
 
 

@@ -23,7 +23,7 @@ from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.points import Points
 from curveclinic.readers.curve_table import runs_from_table
-from curveclinic.readers.parquet_footer import values_of_groups
+from curveclinic.readers.parquet_footer import MAGIC, values_of_groups
 from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
@@ -42,7 +42,7 @@ _ADVICE = "keep one run a row in list columns and scan it, or split the file"
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a Parquet file."""
-    return head[:4] == b"PAR1"
+    return head.startswith(MAGIC)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table, unusable
 from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, Points
+from curveclinic.points import BoolArray, FloatArray, Points
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
 from curveclinic.readers.source import NoCurvesError, Source, no_loss
@@ -220,7 +219,7 @@ def _void(series: Mapping[str, list[tuple[FloatArray, FloatArray]]], step: int, 
     notes.append(f"resumed at step {step}")
 
 
-def _unpurged(steps: FloatArray) -> npt.NDArray[np.bool_] | None:
+def _unpurged(steps: FloatArray) -> BoolArray | None:
     """Says which points survive restarts, None for all: a series that goes back and on voids later steps before it."""
     back = (steps[1:] < steps[:-1]).nonzero()[0] + 1
     if not len(back) or len(back) > _ZIGZAG:
