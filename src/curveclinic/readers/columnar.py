@@ -8,15 +8,7 @@ from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.arrow_series import is_index
-from curveclinic.intake.assemble import (
-    Origin,
-    ReadOptions,
-    attempt_run,
-    in_place,
-    is_logged,
-    runs_from_grid,
-    usable,
-)
+from curveclinic.intake.assemble import Origin, ReadOptions, is_logged, run_from_table, runs_from_grid, runs_of_each
 from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import row_steps
 from curveclinic.intake.list_tables import tables_from_lists
@@ -140,7 +132,7 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
     lone = len(lists) == 1 and not lists[0][0]
     ids = [source.run_id if lone else f"{source.run_id}#{name or k}" for k, (name, _) in enumerate(lists, 1)]
     try:
-        return usable(_made(lists, ids, options, origin), ids, origin)
+        return _runs_of_lists(lists, ids, options, origin)
     except InputError as error:
         is_log = any(isinstance(series, InputError) or is_logged(series) for _, series in lists)
         raise no_loss(source, error, is_log=is_log) from None
@@ -149,17 +141,17 @@ def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
 def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOptions) -> list[Run]:
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
     origin = Origin(path=source.path, format="parquet")
-    return in_place(_made(tables_from_lists(table, options.step) or (), run_ids, options, origin), run_ids, origin)
+    return _runs_of_lists(tables_from_lists(table, options.step) or (), run_ids, options, origin, some=False)
 
 
-def _made(
+def _runs_of_lists(
     lists: Sequence[tuple[str, dict[str, Points] | InputError]],
     run_ids: Sequence[str],
     options: ReadOptions,
     origin: Origin,
-) -> list[Run | InputError]:
-    """The run of each row with lists, or why there is none."""
-    return [
-        attempt_run(series, options, replace(origin, run_id=run_id))
-        for run_id, (_, series) in zip(run_ids, lists, strict=True)
-    ]
+    *,
+    some: bool = True,
+) -> list[Run]:
+    """The run of each row with lists, see `runs_of_each`."""
+    origins = [replace(origin, run_id=run_id) for run_id in run_ids]
+    return runs_of_each(run_from_table, [series for _, series in lists], options, origins, some=some)

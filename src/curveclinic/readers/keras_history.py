@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from curveclinic.errors import InputError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, runs_of_each
 from curveclinic.intake.cells import flatten
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
 from curveclinic.intake.grid import grid_from_rows, is_summary
@@ -120,7 +120,4 @@ def runs_of_items(
         InputError: none is usable.
     """
     ids = [f"{origin.run_id}#{name}" if name else origin.run_id for name in names]
-    made = [
-        attempt(run_from_mapping, item, options, replace(origin, run_id=i)) for item, i in zip(items, ids, strict=True)
-    ]
-    return usable(made, ids, origin)
+    return runs_of_each(run_from_mapping, items, options, [replace(origin, run_id=run_id) for run_id in ids])
