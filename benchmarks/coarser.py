@@ -23,7 +23,7 @@ from streams import ABSENT, PRESENT, found_in, runs_of, truth_of
 from tables import Row, print_table, write_scores
 from yardstick import RESULTS
 
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, LOSSES
 from curveclinic.synth.families import TRENDS
 from curveclinic.synth.generate import BLOCK, Sample, generate
 from curveclinic.synth.retold import thinned_log
@@ -45,7 +45,7 @@ def rows_of(name: str, samples: Sequence[Sample]) -> Iterator[Row]:
 
 def changes(sample: Sample, stride: int) -> tuple[np.ndarray, np.ndarray]:
     """(m, 20) labels that come or go with thinning, and those of them that should not, of the runs long enough."""
-    counts = [sample.batch.channels[name].finite().lengths for name in ("train_loss", "val_loss")]
+    counts = [sample.batch.channels[name].finite().lengths for name in LOSSES]
     shortest = np.where(np.minimum(*counts) > 0, np.minimum(*counts), np.maximum(*counts))
     long = np.flatnonzero(shortest >= stride * FEWEST_KEPT)
     coarse = thinned_log(sample.logged, stride)

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.ragged import FloatArray
 from curveclinic.run import Run
 from curveclinic.synth.generate import generate
@@ -222,7 +223,7 @@ def _learning(rng: Rng, n: int) -> Pair:
     """Both losses of one plain synthetic run on n points."""
     sample = generate(int(rng.integers(1 << 31)), 4, trends=("plain",), max_points=4000)
     grid = np.linspace(0, 1, n)
-    channels = [sample.batch.channels[name].finite() for name in ("train_loss", "val_loss")]
+    channels = [sample.batch.channels[name].finite() for name in LOSSES]
     i = int(max(range(4), key=lambda k: min(c.lengths[k] for c in channels)))
     curves = []
     for c in channels:

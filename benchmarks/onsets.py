@@ -20,8 +20,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from early import HELD_OUT, MAX_POINTS, PRESENT
-from streams import runs_of
+from early import HELD_OUT, MAX_POINTS
+from streams import PRESENT, runs_of
 from tables import Row, print_table, write_scores
 from yardstick import RESULTS, load_records
 

@@ -22,10 +22,10 @@ import numpy as np
 import scores
 from judges import Opinion, rules_alone, whole
 from tables import Row, print_table, write_scores
-from yardstick import LOSSES, default_out, load_records, shortest_loss
+from yardstick import default_out, load_records, shortest_loss
 
 from curveclinic.deciding.rules import judge
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, LOSSES
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.run import Run

@@ -28,10 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from speed import POINTS, curves_of, seconds
 from tables import Row, print_table, write_csv
-from yardstick import LOSSES, RESULTS
+from yardstick import RESULTS
 
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.intake.door import runs_from
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.quantities import measured, places_of
 from curveclinic.model.encoder import encode_measured
 from curveclinic.ragged import Batch, FloatArray

@@ -37,12 +37,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tables import Row, print_table, write_csv
-from yardstick import LOSSES, RESULTS
+from yardstick import RESULTS
 
 from curveclinic import predict_pathology
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.deciding.rules import opinion_on
 from curveclinic.intake.door import runs_from
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.quantities import measured
 from curveclinic.model.encoder import encode, encode_measured
 from curveclinic.model.features import features_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.diagnosis import Diagnosis
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, LOSSES
 from curveclinic.measuring.quantities import measure
 from curveclinic.points import Series
 from curveclinic.predict import predict_runs
@@ -101,11 +101,11 @@ def until_step(run: Run, step: float) -> Run:
 
 
 def _first_step(run: Run) -> float:
-    return min((float(run.channels[n].steps[0]) for n in ("train_loss", "val_loss") if n in run.channels), default=0.0)
+    return min((float(run.channels[n].steps[0]) for n in LOSSES if n in run.channels), default=0.0)
 
 
 def _last_step(run: Run) -> float:
-    return max((float(run.channels[n].steps[-1]) for n in ("train_loss", "val_loss") if n in run.channels), default=0.0)
+    return max((float(run.channels[n].steps[-1]) for n in LOSSES if n in run.channels), default=0.0)
 
 
 def _stream(diagnoses: Sequence[Sequence[Diagnosis]], degree: FloatArray, onset: FloatArray) -> Stream:

@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.labels import LABELS
+from curveclinic.labels import LABELS, LOSSES
 from curveclinic.ragged import BoolArray, FloatArray
 from curveclinic.run import Run
 
 RESULTS = Path(__file__).parent / "results"
 """Where the scripts write their CSV files by default."""
-
-LOSSES = ("train_loss", "val_loss")
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def format_table() -> str:
 
 def _modules(found: Format) -> str:
     """The files that its functions come from, the one that reads first."""
-    functions = (found.read, found.sniff, found.holds, found.iterate)
+    functions = (found.read, found.sniff, found.holds)
     names = dict.fromkeys(f.__module__ for f in functions if f is not None)
     return ", ".join(f"`{name.removeprefix('curveclinic.readers.')}.py`" for name in names if name != formats.__name__)
 

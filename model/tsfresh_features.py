@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.measures import View, segment_extremes
 from curveclinic.measuring.quantities import Measured
 from curveclinic.model import change_features, level_features, trend_features
@@ -127,8 +128,7 @@ SELECTED: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel -> the features the network sees, as `benchmarks/select_features.py` chose them (see its CSV), but for
 `change_quantiles`: an eighth of their time, and shuffled among runs it raised the network's loss by under 1 %."""
 
-_LOSSES: Final = ("train_loss", "val_loss")
-_LOSS_FEATURES: Final = tuple(SELECTED[name] for name in _LOSSES)
+_LOSS_FEATURES: Final = tuple(SELECTED[name] for name in LOSSES)
 
 _STOPS: Final = tuple(accumulate(len(names) for names in SELECTED.values()))
 _COLUMNS: Final = {
@@ -145,10 +145,10 @@ def feature_names() -> tuple[str, ...]:
 def extract_selected(piece: Measured) -> FloatArray:
     """Returns the selected features of every run, (n, len(feature_names())), 0 where one is not defined."""
     channels, out = piece.batch.channels, np.zeros((piece.batch.size, _STOPS[-1]))
-    for name, values in zip(_LOSSES, _measure(_of_losses(piece), _LOSS_FEATURES), strict=True):
+    for name, values in zip(LOSSES, _measure(_of_losses(piece), _LOSS_FEATURES), strict=True):
         out[:, _COLUMNS[name]] = values
     for name, features in SELECTED.items():
-        if name not in _LOSSES and len(channels[name].values):
+        if name not in LOSSES and len(channels[name].values):
             out[:, _COLUMNS[name]] = measure(channels[name], features)
     out[~np.isfinite(out)] = 0.0
     return out

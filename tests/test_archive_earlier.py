@@ -19,9 +19,7 @@ INPUT = "is one of the inputs, and would be replaced; name another file to write
 FOREIGN = "is there, but was not written by curveclinic scan, and would be replaced; name another file"
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.mark.parametrize(

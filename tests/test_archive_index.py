@@ -13,10 +13,7 @@ from curveclinic.readers import ReadFailure, read_file
 from curveclinic.readers.curve_table import layers_of, runs_from_table, schema, table_from_runs
 from curveclinic.run import Run
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def index(*arguments):

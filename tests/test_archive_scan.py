@@ -30,9 +30,7 @@ CODE = (
 """A scan in units of three sources, so that a small archive has many moments to be killed at."""
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def start(out, workers):

@@ -13,10 +13,7 @@ from curveclinic.archive import units
 from curveclinic.cli import main
 from curveclinic.readers import ReadOptions, list_columns
 
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def curves(n, *, ids=True):

@@ -8,21 +8,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from door_cases import FALLING, one
 
 from curveclinic import points, predict_pathology, suggest_lr
 from curveclinic.errors import InputError
-from curveclinic.intake.door import runs_from
 from curveclinic.run import Run
-
-
-def one(data, **options):
-    runs, single = runs_from(data, **options)
-    assert single
-    assert len(runs) == 1
-    return runs[0]
-
-
-FALLING = np.linspace(2.0, 1.0, 60)
 
 
 @pytest.mark.parametrize("first", [0, 100])

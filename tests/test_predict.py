@@ -177,7 +177,7 @@ def test_an_empty_list(use):
 
 
 def test_order_and_chunks(use, monkeypatch):
-    monkeypatch.setattr(predict, "_CHUNK", 3)
+    monkeypatch.setattr(predict, "BATCH_RUNS", 3)
     runs = [Run.from_arrays(c, run_id=name) for name, c in SHOWS.items()]
     answers = predict_runs(runs)
     assert [d.run.run_id for d in answers] == list(SHOWS)

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from door_cases import steps, values
 from tensorboardX import SummaryWriter
 
 from curveclinic.errors import LogError
@@ -20,14 +21,6 @@ def read(tmp_path):
         return read_file(path)
 
     return write_and_read
-
-
-def values(run, channel="train_loss"):
-    return run.channels[channel].values.tolist()
-
-
-def steps(run, channel="train_loss"):
-    return run.channels[channel].steps.tolist()
 
 
 def test_wide(read):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from door_cases import steps, values
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadOptions, read_file, read_runs
@@ -14,14 +15,6 @@ def read(tmp_path):
         return read_file(path, ReadOptions(**options))
 
     return write_and_read
-
-
-def values(run, channel="train_loss"):
-    return run.channels[channel].values.tolist()
-
-
-def steps(run, channel="train_loss"):
-    return run.channels[channel].steps.tolist()
 
 
 def test_keras_csv_logger(read):

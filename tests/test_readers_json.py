@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from door_cases import steps, values
 
 from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, ReadOptions, keras_history, read_file, read_runs
@@ -16,14 +17,6 @@ def read(tmp_path):
         return read_file(path, ReadOptions(**options))
 
     return write_and_read
-
-
-def values(run, channel="train_loss"):
-    return run.channels[channel].values.tolist()
-
-
-def steps(run, channel="train_loss"):
-    return run.channels[channel].steps.tolist()
 
 
 def state(*rows):

@@ -3,6 +3,7 @@ import struct
 
 import numpy as np
 import pytest
+from door_cases import steps, values
 from event_cases import event, record, scalar
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_pb2, types_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -12,14 +13,6 @@ from curveclinic.errors import LogError
 from curveclinic.readers import ReadFailure, read_file, read_runs
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_file import decode
-
-
-def values(run, channel="train_loss"):
-    return run.channels[channel].values.tolist()
-
-
-def steps(run, channel="train_loss"):
-    return run.channels[channel].steps.tolist()
 
 
 def write(folder, series, *, first=0, wall=None, suffix=""):

@@ -111,7 +111,7 @@ def test_severities_of_all_findings(synthetic):
 
 
 def test_runs_are_judged_in_pieces(synthetic, expected, monkeypatch):
-    monkeypatch.setattr("curveclinic.scoring._PIECE", 150)
+    monkeypatch.setattr("curveclinic.scoring.BATCH_RUNS", 150)
     monkeypatch.setattr("curveclinic.scoring._FEWEST_ROWS", 1)
     assert differing(score_runs(synthetic), expected) == {}
     assert differing(score_table(table_of(synthetic)), expected) == {}

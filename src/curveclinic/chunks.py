@@ -1,4 +1,4 @@
-"""How much is read before it is judged."""
+"""How much is read before it is judged, and how much is judged as one batch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Final, TypeVar
 from curveclinic.run import Run
 
 CHUNK_RUNS: Final = 2_000
-"""Runs judged at once: enough to fill a batch, few enough to bound memory."""
+"""Runs read before they are judged: enough to fill a batch, few enough to bound memory."""
 
 CHUNK_POINTS: Final = 4_000_000
-"""Points judged at once (64 MB of steps and values), for archives of very long runs."""
+"""Points read before they are judged (64 MB of steps and values), for archives of very long runs."""
+
+BATCH_RUNS: Final = 4_096
+"""Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
 
 T = TypeVar("T")
 

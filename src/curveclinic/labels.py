@@ -9,6 +9,9 @@ from typing import Final, Literal, get_args
 CHANNELS: Final = ("train_loss", "val_loss", "train_metric", "val_metric", "lr", "grad_norm")
 """Channel names in the order every array in the project uses."""
 
+LOSSES: Final = CHANNELS[:2]
+"""The train and the validation loss."""
+
 LAYER_PREFIX: Final = "grad_norm/"
 """Prefix of the optional per-layer gradient norms, given in layer order."""
 
@@ -97,7 +100,7 @@ TRAITS: Final[dict[str, Traits]] = {
     "undertrained": Traits(_TRAIN),
     "slow_start": Traits(_TRAIN),
     "divergence": Traits(_TRAIN, points=2, fatal=True),
-    "non_finite": Traits((("train_loss", "val_loss"),), points=1, fact=True, fatal=True),
+    "non_finite": Traits((LOSSES,), points=1, fact=True, fatal=True),
     "oscillation": Traits(_TRAIN, points=12, texture=True, thins_out=True),
     "loss_spikes": Traits(_TRAIN, texture=True, thins_out=True),
     "val_spikes": Traits(_BOTH, texture=True, thins_out=True),
@@ -106,7 +109,7 @@ TRAITS: Final[dict[str, Traits]] = {
     "no_generalization": Traits(_BOTH),
     "val_below_train": Traits(_BOTH, points=4),
     "train_stalled_val_falls": Traits(_BOTH),
-    "metric_mismatch": Traits((("train_loss", "val_loss"), ("train_metric", "val_metric"))),
+    "metric_mismatch": Traits((LOSSES, ("train_metric", "val_metric"))),
     "high_initial_loss": Traits(_TRAIN, priced=True),
     "vanishing_gradients": Traits((("train_loss",), ("grad_norm",)), thins_out=True),
     "exploding_gradients": Traits((("grad_norm",),), thins_out=True),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
+from curveclinic.chunks import BATCH_RUNS
 from curveclinic.deciding.judging import Judged, by_importance, judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
 from curveclinic.deciding.logged import logged_steps
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier
     from curveclinic.deciding.ranking import CauseModel
     from curveclinic.points import Series
-
-_CHUNK = 4096
-"""Runs judged as one batch: bounds memory, and is large enough to hide every per-batch cost."""
-
 
 Item = TypeVar("Item")
 
@@ -105,8 +102,8 @@ def predict_runs(runs: Sequence[Run]) -> list[Diagnosis]:
     classifier = shipped_classifier()
     return [
         diagnosis
-        for start in range(0, len(runs), _CHUNK)
-        for diagnosis in _predict_chunk(runs[start : start + _CHUNK], classifier)
+        for start in range(0, len(runs), BATCH_RUNS)
+        for diagnosis in _predict_chunk(runs[start : start + BATCH_RUNS], classifier)
     ]
 
 

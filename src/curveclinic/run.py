@@ -9,13 +9,12 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.errors import InputError
-from curveclinic.labels import CHANNELS, LAYER_PREFIX, RUN_KINDS, MetricGoal, RunKind
+from curveclinic.labels import CHANNELS, LAYER_PREFIX, LOSSES, RUN_KINDS, MetricGoal, RunKind
 from curveclinic.padding import settled
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, IntArray, Series, as_points
+from curveclinic.points import BoolArray, FloatArray, IntArray, Series, as_points
 from curveclinic.read_only import ReadOnlyDict
 
 _SPREAD_RATIO = 1.5
@@ -134,7 +133,7 @@ class Run:
     @property
     def n_points(self) -> int:
         """Number of points of the longest loss channel."""
-        return max((len(self.channels[c]) for c in ("train_loss", "val_loss") if c in self.channels), default=0)
+        return max((len(self.channels[c]) for c in LOSSES if c in self.channels), default=0)
 
 
 def check_num_classes(found: Any) -> None:
@@ -166,9 +165,9 @@ def on_steps(steps: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatAr
     return steps[keep], values[keep], f"left out {counted(int((~keep).sum()), 'point')} at no possible step ({first:g})"
 
 
-def is_step(steps: FloatArray) -> npt.NDArray[np.bool_]:
+def is_step(steps: FloatArray) -> BoolArray:
     """(n,) True where a logged number can be a step: finite, and not out of all proportion."""
-    out: npt.NDArray[np.bool_] = np.abs(steps) < _FARTHEST_STEP
+    out: BoolArray = np.abs(steps) < _FARTHEST_STEP
     return out
 
 
@@ -186,7 +185,7 @@ def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> Flo
     longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
     if not longest:
         return None
-    given = [raw[name][0] for name in ("train_loss", "val_loss") if name in raw]
+    given = [raw[name][0] for name in LOSSES if name in raw]
     sound = (steps for steps in given if steps is not None and len(steps) and is_sound_axis(steps))
     return next((steps for steps in sound if steps[-1] > longest), None)
 

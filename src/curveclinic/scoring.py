@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from curveclinic.chunks import BATCH_RUNS
 from curveclinic.curves import Curves
 from curveclinic.deciding.judging import judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier
 
 __all__ = ["SEVERITIES_COLUMN", "score_runs", "score_table", "scored_schema"]
-
-_PIECE = 4096
-"""Runs judged together; bounds memory."""
 
 _PIECE_BYTES = 1 << 26
 """Bytes of curves read together, for long runs."""
@@ -106,7 +104,7 @@ def _score_runs(runs: Sequence[Run], *, fast: bool) -> pa.Table:
         return scored_schema().empty_table()
     classifier = shipped_classifier(fast=fast)
     return pa.concat_tables(
-        [_rows(Curves.of(runs[k : k + _PIECE]), classifier) for k in range(0, len(runs), _PIECE)]
+        [_rows(Curves.of(runs[k : k + BATCH_RUNS]), classifier) for k in range(0, len(runs), BATCH_RUNS)]
     )  # fmt: skip
 
 
@@ -116,7 +114,7 @@ def _rows(curves: Curves, classifier: Classifier | None) -> pa.Table:
 
 def _height(table: pa.Table) -> int:
     """Rows of a piece: some thousands, fewer of long runs."""
-    return max(_FEWEST_ROWS, min(_PIECE, int(_PIECE_BYTES * table.num_rows / max(table.nbytes, 1))))
+    return max(_FEWEST_ROWS, min(BATCH_RUNS, int(_PIECE_BYTES * table.num_rows / max(table.nbytes, 1))))
 
 
 def _completed(plain: pa.Table, reading: Reading, classifier: Classifier | None) -> pa.Table:

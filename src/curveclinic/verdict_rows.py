@@ -13,7 +13,7 @@ from curveclinic.deciding.judging import Judged, by_importance
 from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.sweeps import notes_of_sweeps
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import HEALTHY, LABELS
+from curveclinic.labels import HEALTHY, LABELS, LOSSES
 from curveclinic.layers import silence_notes, silent_layers
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged, offsets_of
 from curveclinic.writers import schema, storable
@@ -27,7 +27,6 @@ SEVERITIES_COLUMN: Final = "severities"
 _NAMES: Final = (*LABELS, HEALTHY)
 _HEALTHY: Final = len(LABELS)
 _VERDICTS: Final = ("findings", "healthy", "undetermined")
-_LOSSES: Final = ("train_loss", "val_loss")
 
 
 def scored_schema() -> pa.Schema:
@@ -98,7 +97,7 @@ def _extent(batch: Batch) -> dict[str, Any]:
     """Points of the longer loss, first and last step of both."""
     import pyarrow as pa
 
-    losses = [batch.channels[name] for name in _LOSSES]
+    losses = [batch.channels[name] for name in LOSSES]
     low = np.minimum(*(_at(loss, loss.offsets[:-1], np.inf) for loss in losses))
     high = np.maximum(*(_at(loss, loss.offsets[1:] - 1, -np.inf) for loss in losses))
     points = np.maximum(*(loss.lengths for loss in losses))

@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"curveclinic {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    reading, gate = _reading_options(), _gate_option()
+    reading, gate, archive = _reading_options(), _gate_option(), _archive_options()
 
     one = subparsers.add_parser(
         "diagnose", parents=[reading, gate], help="say what is wrong with one run or a few",
@@ -67,33 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print JSON: an object for one run, an array for several")
     one.add_argument("-v", "--verbose", action="store_true", help="also say which columns became which channel")
 
-    archive = _archive_options()
     many = subparsers.add_parser(
         "scan", parents=[reading, gate, archive], help="judge every run of an archive",
         description="Finds every run under the paths, writes one row for each, and prints a summary. What is done is "
         "kept beside OUT: the same command goes on where it was stopped, and later reads only what is new or changed.",
     )  # fmt: skip
-    many.add_argument(
-        "-o", "--output", type=_output, required=True, metavar="OUT",
-        help=f"file to write: {either(WRITERS)}; with --engine also a folder, here or as s3://bucket/folder",
-    )  # fmt: skip
-    many.add_argument(
-        "--engine", choices=tuple(ENGINES), help="scan on a cluster: workers write one Parquet file a shard"
-    )
-    many.add_argument(
-        "--address",
-        metavar="ADDRESS",
-        help="of the cluster: ray://host:10001, spark://host:7077 (default: this machine)",
-    )
-    many.add_argument(
-        "--group-by", type=_checked(parse_pattern), metavar="REGEX",
-        help="also summarise by what this finds in a run's id, or else its path: '^[^/]+' is the id's first folder",
-    )  # fmt: skip
-    many.add_argument(
-        "--fast", action="store_true",
-        help="judge with the int8 network, which saves at most a few percent of a scan; about one run in a hundred "
-        "gets other labels; a scan that goes on with another network than before does all runs anew",
-    )  # fmt: skip
+    _add_scan(many)
 
     once = subparsers.add_parser(
         "index", parents=[reading, archive], help="read the logs of an archive once, into one table of curves",
@@ -118,6 +97,31 @@ def build_parser() -> argparse.ArgumentParser:
         help="name or code of a label, or id of a cause; without one all labels are listed, with `causes` all causes",
     )  # fmt: skip
     return parser
+
+
+def _add_scan(many: argparse.ArgumentParser) -> None:
+    """The arguments of `scan` alone."""
+    many.add_argument(
+        "-o", "--output", type=_output, required=True, metavar="OUT",
+        help=f"file to write: {either(WRITERS)}; with --engine also a folder, here or as s3://bucket/folder",
+    )  # fmt: skip
+    many.add_argument(
+        "--engine", choices=tuple(ENGINES), help="scan on a cluster: workers write one Parquet file a shard"
+    )
+    many.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="of the cluster: ray://host:10001, spark://host:7077 (default: this machine)",
+    )
+    many.add_argument(
+        "--group-by", type=_checked(parse_pattern), metavar="REGEX",
+        help="also summarise by what this finds in a run's id, or else its path: '^[^/]+' is the id's first folder",
+    )  # fmt: skip
+    many.add_argument(
+        "--fast", action="store_true",
+        help="judge with the int8 network, which saves at most a few percent of a scan; about one run in a hundred "
+        "gets other labels; a scan that goes on with another network than before does all runs anew",
+    )  # fmt: skip
 
 
 def _add_checks(check: argparse.ArgumentParser) -> None:

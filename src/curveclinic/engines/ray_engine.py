@@ -6,13 +6,11 @@ Shards are tasks and not blocks of a dataset: an actor that is killed leaves a p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from curveclinic.engines.shards import Done, Work
+from curveclinic.engines.shards import Done, Work, lost, tried
 from curveclinic.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterato
     ray = _ray()
     if not ray.is_initialized():
         ray.init(address, include_dashboard=None if address else False, log_to_driver=False)
-    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_done)
+    task = ray.remote(num_cpus=1, max_retries=_RETRIES)(tried)
     everywhere, left = ray.put(work), iter(texts)
     waiting: dict[Any, str] = {}
     while True:
@@ -52,20 +50,13 @@ def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterato
             yield _told(ray, done, waiting.pop(done))
 
 
-def _done(work: Work, text: str) -> dict[str, Any]:
-    try:
-        return asdict(work(text))
-    except Exception as error:
-        return asdict(Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}"))
-
-
 def _told(ray: Any, done: Any, text: str) -> Done:
     """Returns what became of a task that ended, also if it could not tell itself."""
     try:
         return Done(**ray.get(done))
     except ray.exceptions.RayError as error:
         reason = str(error).partition("\n")[0]
-        return Done(json.loads(text)["name"], 0, f"given up by Ray: {type(error).__name__}: {reason}")
+        return lost(text, f"given up by Ray: {type(error).__name__}: {reason}")
 
 
 def score_dataset(dataset: Dataset, **options: Any) -> Dataset:

@@ -92,6 +92,19 @@ class Work:
         return Done(shard.name, rows.num_rows)
 
 
+def tried(work: Work, text: str) -> dict[str, Any]:
+    """Does a shard and returns what became of it as plain data: an error of any kind costs this shard, not the scan."""
+    try:
+        return asdict(work(text))
+    except Exception as error:
+        return asdict(lost(text, f"{type(error).__name__}: {error}"))
+
+
+def lost(text: str, reason: str) -> Done:
+    """Returns what became of a shard that was not scored."""
+    return Done(json.loads(text)["name"], 0, reason)
+
+
 def plan(sources: Iterable[Source], options: ReadOptions, *, fast: bool = False) -> Iterator[Shard]:
     """Yields the shards of an archive, in the order of its sources."""
     judge = judge_of(units.Job("scan", options, fast))

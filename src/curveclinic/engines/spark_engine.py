@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from curveclinic.engines.shards import Done, Work
+from curveclinic.engines.shards import Done, Work, lost, tried
 from curveclinic.errors import MissingExtraError
 from curveclinic.labels import MetricGoal
 
@@ -39,20 +38,14 @@ def run(texts: Sequence[str], work: Work, address: str | None = None) -> Iterato
 
 def _job(context: Any, texts: Sequence[str], work: Work) -> list[Done]:
     """Does shards as one job; one that Spark gives up, as when a worker was killed, is done again by halves."""
-
-    def done(text: str) -> dict[str, Any]:
-        try:
-            return asdict(work(text))
-        except Exception as error:
-            return asdict(Done(json.loads(text)["name"], 0, f"{type(error).__name__}: {error}"))
-
     try:
-        return [Done(**one) for one in context.parallelize(texts, len(texts)).map(done).collect()]
+        done = context.parallelize(texts, len(texts)).map(partial(tried, work)).collect()
+        return [Done(**one) for one in done]
     except Exception as error:
         if context._jsc is None or context._jsc.sc().isStopped():
             raise
         if len(texts) == 1:
-            return [Done(json.loads(texts[0])["name"], 0, f"given up by Spark: {_first_line(error)}")]
+            return [lost(texts[0], f"given up by Spark: {_first_line(error)}")]
     middle = len(texts) // 2
     return [*_job(context, texts[:middle], work), *_job(context, texts[middle:], work)]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -179,15 +180,15 @@ def runs_from_grid(grid: Grid, options: ReadOptions, origin: Origin, *, split: b
         )
     is_named = not {options.train_loss, options.val_loss}.isdisjoint(grid.columns)
     found = tables(grid, split=split, step=options.step, one=is_named)
-    runs: list[Run | InputError] = []
-    for k, (name, table, notes) in enumerate(found, 1):
-        here = replace(
+    origins = [
+        replace(
             origin,
             run_id=_numbered_id(origin, name or (str(k) if len(found) > 1 else "")),
             notes=(*origin.notes, *grid.notes, *notes),
         )
-        runs.append(attempt(run_from_table, table, options, here, one_axis=True))
-    return usable(runs, [_numbered_id(origin, name or str(k)) for k, (name, _, _) in enumerate(found, 1)], origin)
+        for k, (name, _, notes) in enumerate(found, 1)
+    ]
+    return runs_of_each(partial(run_from_table, one_axis=True), [table for _, table, _ in found], options, origins)
 
 
 def _numbered_id(origin: Origin, name: str) -> str:
@@ -209,24 +210,28 @@ def attempt_run(table: Mapping[str, Points] | InputError, options: ReadOptions, 
     return table if isinstance(table, InputError) else attempt(run_from_table, table, options, origin)
 
 
-def usable(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
-    """Returns the runs of one source, see `in_place`.
+def runs_of_each(
+    make: Callable[[T, ReadOptions, Origin], Run],
+    items: Iterable[T | InputError],
+    options: ReadOptions,
+    origins: Sequence[Origin],
+    *,
+    some: bool = True,
+) -> list[Run]:
+    """Returns the runs of one source that `make` makes of each item, with `unusable` in the place of a bad one.
 
     Raises:
-        InputError: none is usable; the reason is the first one's.
+        InputError: none is usable, where `some` must be; the reason is the first one's.
     """
-    reasons = [item for item in found if isinstance(item, InputError)]
-    if reasons and len(reasons) == len(found):
-        raise reasons[0]
-    return in_place(found, run_ids, origin)
-
-
-def in_place(found: Sequence[Run | InputError], run_ids: Sequence[str], origin: Origin) -> list[Run]:
-    """Returns runs, with `unusable` in the place of a bad one."""
-    return [
-        unusable(replace(origin, run_id=run_id), str(item)) if isinstance(item, InputError) else item
-        for item, run_id in zip(found, run_ids, strict=True)
+    made = [
+        item if isinstance(item, InputError) else attempt(make, item, options, origin)
+        for item, origin in zip(items, origins, strict=True)
     ]
+    reasons = [item for item in made if isinstance(item, InputError)]
+    if some and reasons and len(reasons) == len(made):
+        raise reasons[0]
+    both = zip(made, origins, strict=True)
+    return [unusable(origin, str(item)) if isinstance(item, InputError) else item for item, origin in both]
 
 
 def unusable(origin: Origin, reason: str) -> Run:

@@ -26,23 +26,11 @@ _SETTINGS: Final = (
 """What is set to another number in each run of a sweep."""
 
 _KINDS: Final = (
-    *(
-        "sgd",
-        "adam",
-        "adamw",
-        "adamax",
-        "adagrad",
-        "adadelta",
-        "adafactor",
-        "rmsprop",
-        "nadam",
-        "radam",
-        "lamb",
-        "lion",
-    ),
-    *("lbfgs", "muon", "resnet", "resnext", "densenet", "mobilenet", "efficientnet", "convnext", "alexnet", "lenet"),
+    *("sgd", "adam", "adamw", "adamax", "adagrad", "adadelta", "adafactor", "rmsprop", "nadam", "radam", "lamb"),
+    *("lion", "lbfgs", "muon"),
+    *("resnet", "resnext", "densenet", "mobilenet", "efficientnet", "convnext", "alexnet", "lenet", "unet"),
     *("vgg", "vit", "swin", "bert", "roberta", "distilbert", "gpt", "lstm", "bilstm", "gru", "rnn", "cnn", "mlp"),
-    *("unet", "transformer", "baseline", "ours", "proposed"),
+    *("transformer", "baseline", "ours", "proposed"),
 )
 """Optimisers and architectures, and what papers call theirs and the others."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -94,49 +94,69 @@ def choose(
     names, remarks = _understood(tuple(size))
     names, told_apart = with_training_set(names, table) if by_name else (names, [])
     names, of_value = with_value_loss(names, table)
-    notes = [*remarks, *told_apart, *of_value]
-    picked: dict[str, list[Name]] = {}
-    train, val, why, kind = losses_of(names, size, table)
     asked, val_asked = _named(train_loss, table, "train_loss"), _named(val_loss, table, "val_loss")
-    if asked or val_asked:
-        if any(name in val for name in asked):
-            val = losses_of([n for n in names if n not in asked], size, table)[1]
-        if any(name in train for name in val_asked):
-            train = losses_of([n for n in names if n not in val_asked], size, table)[0]
-        train, val = asked or train, val_asked or val
-        if train and train == val:
-            raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
+    train, val, why, kind = _losses(names, size, table, asked, val_asked)
     train, val, logs = _with_perplexity(train, val, names, table)
     if "val_loss" in logs and val[0].split == "test" and TEST_NOTE not in why and not val_asked:
         why = [TEST_NOTE, *why]
-    picked["train_loss"], picked["val_loss"] = train, val
     used, judged = {n.raw for n in (*train, *val)}, {kind_of(n) for n in (*train, *val) if n.stands_in}
     others = [n for n in names if n.raw not in used and not (n.stands_in and kind_of(n) in judged)]
     metrics, goal = _metrics(others, size, of_train=_bare_of_train(others, train, val, table))
-    picked.update(metrics)
-    picked["lr"] = _first_group([n for n in names if n.quantity == "lr"])
-    norms = _norms(names)
-    picked.update(norms)
-    if norms and "grad_norm" not in norms:
-        notes.append("norms of single layers are not judged without that of the whole net; log grad_norm, too")
-    channels = {}
-    for channel, sources in picked.items():
-        if sources:
-            channels[channel] = _total(sources, table)
-            if channel in logs:
-                steps, values = channels[channel]
-                channels[channel] = steps, np.log(values)
-                notes.append(f"{channel} <- logarithm of {sources[0].raw.strip()}")
-            elif [n.raw.strip() for n in sources] != [channel]:
-                notes.append(f"{channel} <- {' + '.join(n.raw.strip() for n in sources)}")
+    norms, without_whole = _norms(names)
+    rate = _first_group([n for n in names if n.quantity == "lr"])
+    picked = {"train_loss": train, "val_loss": val, **metrics, "lr": rate, **norms}
+    channels, sources = _channels(picked, logs, table)
+    notes = (*remarks, *told_apart, *of_value, *without_whole, *sources)
     if train_loss is not None:
-        return Choice(channels, tuple(notes), metric_goal or goal)
+        return Choice(channels, notes, metric_goal or goal)
+    kind, said = _kind(names, kind)
+    return Choice(channels, (*notes, *why, *said), metric_goal or goal, kind)
+
+
+def _losses(
+    names: Sequence[Name],
+    size: Mapping[str, int],
+    table: Mapping[str, Points],
+    asked: list[Name],
+    val_asked: list[Name],
+) -> tuple[list[Name], list[Name], list[str], RunKind]:
+    """What `losses_of` returns, but for the losses that the user names: they are no losses of the other side."""
+    train, val, why, kind = losses_of(names, size, table)
+    if any(name in val for name in asked):
+        val = losses_of([n for n in names if n not in asked], size, table)[1]
+    if any(name in train for name in val_asked):
+        train = losses_of([n for n in names if n not in val_asked], size, table)[0]
+    train, val = asked or train, val_asked or val
+    if train and train == val:
+        raise InputError(f"train_loss and val_loss both name {train[0].raw!r}; name two columns")
+    return train, val, why, kind
+
+
+def _channels(
+    picked: Mapping[str, Sequence[Name]], logs: Sequence[str], table: Mapping[str, Points]
+) -> tuple[dict[str, Points], list[str]]:
+    """The points of channels, the logarithm of some, and the notes on what they were made of."""
+    channels, notes = dict[str, Points](), list[str]()
+    for channel, sources in picked.items():
+        if not sources:
+            continue
+        steps, values = channels[channel] = _total(sources, table)
+        if channel in logs:
+            channels[channel] = steps, np.log(values)
+            notes.append(f"{channel} <- logarithm of {sources[0].raw.strip()}")
+        elif [n.raw.strip() for n in sources] != [channel]:
+            notes.append(f"{channel} <- {' + '.join(n.raw.strip() for n in sources)}")
+    return channels, notes
+
+
+def _kind(names: Sequence[Name], kind: RunKind) -> tuple[RunKind, list[str]]:
+    """What the losses are, where some name may tell of reinforcement learning, and the note on what is not ordinary."""
     told = _rewards(names)
     if told:
         kind = "reinforced"  # its actor and critic are no opponents
-    if kind != "ordinary":
-        why = [*why, _KIND_NOTES[kind] + (f", told by {quoted((n.raw for n in told), limit=3)}" if told else "")]
-    return Choice(channels, (*notes, *why), metric_goal or goal, kind)
+    if kind == "ordinary":
+        return kind, []
+    return kind, [_KIND_NOTES[kind] + (f", told by {quoted((n.raw for n in told), limit=3)}" if told else "")]
 
 
 def _is_band(raw: str, table: Mapping[str, Points]) -> bool:
@@ -242,17 +262,16 @@ def _is_beside(points: Points, train: Points | None, val: Points | None) -> bool
 
 
 def _first_group(names: Sequence[Name]) -> list[Name]:
-    """The learning rate: the plainest name, the first parameter group."""
-    if not names:
-        return []
-    group: Callable[[Name], tuple[int, str]] = lambda n: (  # noqa: E731  # a key, used once
-        len(n.component),
-        "".join(c for c in "".join(n.component) if c.isdigit()),
-    )
-    return [min(names, key=group)]
+    """The learning rate: the plainest name, the first parameter group; none without one."""
+
+    def group(name: Name) -> tuple[int, str]:
+        return len(name.component), "".join(filter(str.isdigit, "".join(name.component)))
+
+    return sorted(names, key=group)[:1]
 
 
-def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
+def _norms(names: Sequence[Name]) -> tuple[dict[str, list[Name]], list[str]]:
+    """The norm of the whole net and those of layers, and the note where there are none but these."""
     norms = [n for n in names if n.quantity == "grad_norm"]
     beside_l1 = any(re.fullmatch(r"l\d+", n.component[0]) for n in norms if n.component)
     picked: dict[str, list[Name]] = {}
@@ -266,7 +285,9 @@ def _norms(names: Sequence[Name]) -> dict[str, list[Name]]:
             whole.append(n)
     if whole:
         picked["grad_norm"] = [min(whole, key=lambda n: len(tokens(n.raw)))]
-    return picked
+    elif picked:
+        return picked, ["norms of single layers are not judged without that of the whole net; log grad_norm, too"]
+    return picked, []
 
 
 def _with_perplexity(

@@ -9,20 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.intake.cells import Column, cell_text, coded, column_from_cells, repeated_notes, select, text_notes
-from curveclinic.intake.grid import Grid, abreast_in_text, results_among, row_steps, rows_by_run
+from curveclinic.intake.cells import Column, cell_text, column_from_cells, repeated_notes, select, text_notes
+from curveclinic.intake.grid import Grid, one_series_each, results_among, row_steps, rows_by_run
 from curveclinic.intake.joined import unfilled
-from curveclinic.intake.long_tables import labels_in, unstacked
 from curveclinic.intake.naming import parse
 from curveclinic.intake.pandas_index import STEPS, are_other_losses, level_notes, levels, runs_below
-from curveclinic.intake.run_columns import runs_told, settings_among, telling
-from curveclinic.intake.sides import named_by_side, sides_in
+from curveclinic.intake.run_columns import runs_told
 from curveclinic.intake.step_names import axis_key
 from curveclinic.intake.worded_steps import words_among
 from curveclinic.phrases import counted
-from curveclinic.points import IntArray
+from curveclinic.points import BoolArray, IntArray
 
-Cells = tuple["npt.NDArray[Any]", "npt.NDArray[np.bool_] | None"]
+Cells = tuple["npt.NDArray[Any]", "BoolArray | None"]
 """Cells of a column, and which of them are missing; None for object columns, whose None are missing."""
 
 _FEW_GAPS = 0.2
@@ -46,15 +44,13 @@ def grid_from_frame(frame: Any) -> Grid:
     if results:
         points = grid_from_frame(_taken(frame, np.delete(every, list(results))))
         return replace(points, notes=(*said, *points.notes))
-    tellers = telling(tuple(cells))
-    texts = {key: _texts(cells[name]) for key, name in tellers.items()}
+
+    def texts(name: str) -> list[str]:
+        return _texts(cells[name])
+
     is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
     axis, steps = row_steps(Grid(columns, n_rows), None)
-    settings = settings_among(tuple(cells))
-    keys, run_of, run_names = runs_told(
-        texts, axis, steps, lambda: {key: _texts(cells[name]) for key, name in settings.items()}
-    )
-    told = [{**settings, **tellers}[key] for key in keys]
+    told, run_of, run_names = runs_told(cells, texts, axis, steps)
     parts, n_parts = run_of, len(run_names)
     if run_of is None and is_pandas and n_rows:
         parts = runs_below(frame.index, axis, steps)
@@ -63,11 +59,7 @@ def grid_from_frame(frame: Any) -> Grid:
             run_of, run_names = parts, tuple(map(str, range(n_parts)))
         elif parts is not None and not axis:
             columns[STEPS] = Column(every, np.asarray(frame.index, dtype=np.float64))
-    columns = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
-    labels = {name: _texts(cells[name]) for name in labels_in(cells, columns)}
-    sides = {name: labels.get(name) or _texts(cells[name]) for name in sides_in(cells, columns)}
-    columns |= {k: coded(_texts(cells[k])) for k in abreast_in_text(cells, columns) if k not in told}
-    columns = named_by_side(unstacked(columns, labels), sides, run_of)
+    columns = one_series_each(columns, cells, texts, told=told, run_of=run_of)
     if is_pandas:
         notes += level_notes(frame.index)
         columns = columns if parts is not None else dict(unfilled(columns, steps))
@@ -81,7 +73,7 @@ def _is_loss(named: tuple[str, Column]) -> bool:
     return parse(named[0]).may_be_loss
 
 
-def _logged(named: tuple[str, Column]) -> npt.NDArray[np.int64]:
+def _logged(named: tuple[str, Column]) -> IntArray:
     """The rows in which a column has a number."""
     _, column = named
     return column.rows[~np.isnan(column.values)]
@@ -95,9 +87,7 @@ def _texts(cells: Cells) -> list[str]:
     return texts if missing is None else ["" if gap else text for text, gap in zip(texts, missing, strict=True)]
 
 
-def _column(
-    values: npt.NDArray[Any], missing: npt.NDArray[np.bool_] | None, every: npt.NDArray[np.int64]
-) -> tuple[Column, list[Any]]:
+def _column(values: npt.NDArray[Any], missing: BoolArray | None, every: IntArray) -> tuple[Column, list[Any]]:
     """The numbers of a column, and its cells that hold none; `every` are all rows, shared by columns without gaps."""
     if missing is None:
         return column_from_cells(enumerate(values.tolist()))
@@ -215,9 +205,7 @@ def _gap_notes(before: Mapping[str, Column], after: Mapping[str, Column]) -> lis
     return out
 
 
-def _settle_runs(
-    columns: dict[str, Column], run_of: npt.NDArray[np.int64] | None, n_runs: int, n_rows: int
-) -> dict[str, Column]:
+def _settle_runs(columns: dict[str, Column], run_of: IntArray | None, n_runs: int, n_rows: int) -> dict[str, Column]:
     """Applies `_settle_nans` to each run's own rows."""
     if run_of is None:
         return _settle_nans(columns, n_rows)
@@ -263,7 +251,7 @@ def _settle_nans(
     return out
 
 
-def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> bool:
+def _is_dead_loss(name: str, finite: Mapping[str, IntArray]) -> bool:
     """Whether a column of NaN is a train loss, not a second name for one that is logged."""
 
     def part(name: str) -> tuple[str, ...] | None:
@@ -273,12 +261,12 @@ def _is_dead_loss(name: str, finite: Mapping[str, npt.NDArray[np.int64]]) -> boo
     return part(name) is not None and not any(len(rows) and part(name) == part(other) for other, rows in finite.items())
 
 
-def _may_be_padded(finite: Mapping[str, npt.NDArray[np.int64]], n_rows: int) -> bool:
+def _may_be_padded(finite: Mapping[str, IntArray], n_rows: int) -> bool:
     """Whether one of many runs may log no train loss: it logs another loss, or is a single row."""
     return n_rows == 1 or any(len(rows) and parse(name).quantity == "loss" for name, rows in finite.items())
 
 
-def _real_nans(column: Column, finite: npt.NDArray[np.int64], summary: set[int]) -> npt.NDArray[np.bool_]:
+def _real_nans(column: Column, finite: IntArray, summary: set[int]) -> BoolArray:
     is_nan = np.isnan(column.values)
     gaps = np.diff(finite)
     widest, usual = (int(gaps.max()), int(np.median(gaps))) if len(gaps) else (int(finite[-1]) + 1, int(finite[-1]) + 1)

@@ -24,7 +24,7 @@ from curveclinic.intake.assemble import (
 )
 from curveclinic.intake.cells import flatten
 from curveclinic.intake.columns import as_table, grid_from_frame
-from curveclinic.intake.grid import grid_from_rows
+from curveclinic.intake.grid import Grid, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.nested import is_mapping, is_table, series_in
@@ -273,14 +273,14 @@ def _completed(run: Run, options: ReadOptions) -> Run:
 
 def _from_rows(rows: Sequence[Mapping[str, Any]], options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
     """One run of rows, many where a column tells runs apart."""
-    grid = grid_from_rows(rows)
+    return _from_grid(grid_from_rows(rows), options)
+
+
+def _from_grid(grid: Grid, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
+    """The runs of a grid, the reason in the place of one that cannot be used beside others."""
     runs = runs_from_grid(grid, options, _NOWHERE, split=False)
-    return _in_place(runs), grid.run_of is None and len(runs) == 1
-
-
-def _in_place(runs: Sequence[Run]) -> list[Run | InputError]:
-    """Puts the reason in the place of a run that cannot be used beside others."""
-    return [run if run.channels else InputError(f"{run.run_id}: {why_unusable(run)}") for run in runs]
+    found = [run if run.channels else InputError(f"{run.run_id}: {why_unusable(run)}") for run in runs]
+    return found, grid.run_of is None and len(runs) == 1
 
 
 def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], bool]:
@@ -293,9 +293,7 @@ def _from_frame(frame: Any, options: ReadOptions) -> tuple[Sequence[Run | InputE
             for k, (name, table) in enumerate(lists)
         ]
         return made, False
-    grid = grid_from_frame(frame)
-    runs = runs_from_grid(grid, options, _NOWHERE, split=False)
-    return _in_place(runs), grid.run_of is None and len(runs) == 1
+    return _from_grid(grid_from_frame(frame), options)
 
 
 def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Origin) -> Run:

@@ -14,7 +14,6 @@ from curveclinic.points import Points
 _COPY = re.compile(r"\s*\(\d+\)$")
 """What a browser puts behind the name of a file that is there already."""
 
-
 _ENDING = re.compile(
     r"\.(?:txt|csv|tsv|dat|log|out|jsonl?|ndjson|parquet|feather|arrow|np[yz]|gz|bz2|xz|zst|zip|tar|tgz)", re.IGNORECASE
 )
@@ -23,7 +22,12 @@ _ENDING = re.compile(
 
 def stem_of(path: str) -> str:
     """Returns the name of a file without its endings, and without the number of a copy."""
-    return _COPY.sub("", without_endings(path))
+    return without_copy_number(without_endings(path))
+
+
+def without_copy_number(stem: str) -> str:
+    """Returns the name of a file without the number of a copy: `loss` of `loss (1)`."""
+    return _COPY.sub("", stem)
 
 
 def without_endings(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from curveclinic.intake.naming import called, parse
 from curveclinic.intake.orientations import SUMMARY
 from curveclinic.intake.other_units import beside_train, spread_note
 from curveclinic.intake.restarts import cut, moved_on
-from curveclinic.intake.run_columns import runs_told, settings_among, telling
+from curveclinic.intake.run_columns import runs_told
 from curveclinic.intake.sides import is_side_column, named_by_side, sides_in
 from curveclinic.intake.step_names import (
     COARSE,
@@ -84,20 +84,12 @@ def grid_from_rows(rows: Sequence[Mapping[str, Any]]) -> Grid:
     if results:
         points = grid_from_rows([row for place, row in enumerate(rows) if place not in results])
         return replace(points, notes=(*said, *points.notes))
-    tellers = telling(tuple(cells))
-    texts = {key: texts_of(cells[name], len(rows)) for key, name in tellers.items()}
-    settings = settings_among(tuple(cells))
-    keys, run_of, run_names = runs_told(
-        texts,
-        *row_steps(Grid(columns, len(rows)), None),
-        lambda: {key: texts_of(cells[name], len(rows)) for key, name in settings.items()},
-    )
-    told = [{**settings, **tellers}[key] for key in keys]
-    columns = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
-    labels = {name: texts_of(cells[name], len(rows)) for name in labels_in(cells, columns)}
-    sides = {name: texts_of(cells[name], len(rows)) for name in sides_in(cells, columns)}
-    columns |= {k: coded(texts_of(cells[k], len(rows))) for k in abreast_in_text(cells, columns) if k not in told}
-    columns = named_by_side(unstacked(columns, labels), sides, run_of)
+
+    def texts(name: str) -> list[str]:
+        return texts_of(cells[name], len(rows))
+
+    told, run_of, run_names = runs_told(cells, texts, *row_steps(Grid(columns, len(rows)), None))
+    columns = one_series_each(columns, cells, texts, told=told, run_of=run_of)
     ends = tuple(place for place, row in enumerate(rows, 1) if SUMMARY in row)
     return Grid(columns, len(rows), ends=ends, run_of=run_of, run_names=run_names, notes=tuple(notes))
 
@@ -111,8 +103,24 @@ def results_among(
     return found, (results_note(axis, found),) if found else ()
 
 
-def abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
-    """Returns the columns without numbers that may tell apart what is trained side by side in an epoch."""
+def one_series_each(
+    columns: Mapping[str, Column],
+    names: Collection[str],
+    texts_of: Callable[[str], Sequence[str]],
+    *,
+    told: Collection[str],
+    run_of: IntArray | None,
+) -> dict[str, Column]:
+    """Returns the numbers of a table, those of several metrics or sides in one column taken apart; see `runs_told`."""
+    numbers = {name: column for name, column in columns.items() if name not in told or parse(name).quantity}
+    labels = {name: texts_of(name) for name in labels_in(names, numbers)}
+    sides = {name: labels.get(name) or texts_of(name) for name in sides_in(names, numbers)}
+    numbers |= {name: coded(texts_of(name)) for name in _abreast_in_text(names, numbers) if name not in told}
+    return named_by_side(unstacked(numbers, labels), sides, run_of)
+
+
+def _abreast_in_text(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:
+    """The columns without numbers that may tell apart what is trained side by side in an epoch."""
     if not any(axis_key(name) in COARSE for name in columns):
         return []
     return [name for name in names if name not in columns and tells_abreast(name)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -76,11 +76,8 @@ def _spelling(name: str) -> str:
 
 
 def runs_told(
-    texts: Mapping[str, Sequence[str]],
-    axis: str,
-    steps: FloatArray,
-    settings: Callable[[], Mapping[str, Sequence[str]]],
-) -> tuple[tuple[str, ...], IntArray | None, tuple[str, ...]]:
+    names: Iterable[str], texts_of: Callable[[str], Sequence[str]], axis: str, steps: FloatArray
+) -> tuple[list[str], IntArray | None, tuple[str, ...]]:
     """Returns the columns that tell the runs of a table apart, the number of each row's run, and the runs' names.
 
     A fold tells them where every row has one and they differ; so does a seed, a trial, a model or the like for which
@@ -88,34 +85,39 @@ def runs_told(
     sets tells them where each of its values, alone or together, has rows of its own from the first step on.
 
     Args:
-        texts: see `telling` -> cells of the column; "" for a missing cell.
+        names: all columns.
+        texts_of: column -> its cells as texts; "" for a missing cell.
         axis: name of the column of steps; "" if rows are counted.
         steps: the step of each row.
-        settings: gives the same for `settings_among`, which are seldom needed.
     """
-    known = next((name for name in RUN_COLUMNS if name in texts), None)
+    listed = tuple(names)
+    columns = telling(listed)
+    texts = {key: texts_of(name) for key, name in columns.items()}
+    known = next((key for key in RUN_COLUMNS if key in texts), None)
     if known is not None:
-        return (known,), *numbered(texts[known])
+        return [columns[known]], *numbered(texts[known])
     told: list[str] = []
     run_of = np.zeros(len(steps), dtype=np.int64)
-    for name in (name for name in REPETITIONS if name in texts and all(texts[name])):
-        own, names = numbered(texts[name])
-        finer = np.unique(run_of * len(names) + own, return_inverse=True)[1]
-        if len(names) > 1 and (
-            (not told and (name == "fold" or (name == "seed" and axis in _ROW_COUNTS)))
-            or ((name == "seed" or finer.max() + 1 < len(finer)) and _starts_over(steps, run_of, finer))
+    for key in (key for key in REPETITIONS if key in texts and all(texts[key])):
+        own, different = numbered(texts[key])
+        finer = np.unique(run_of * len(different) + own, return_inverse=True)[1]
+        if len(different) > 1 and (
+            (not told and (key == "fold" or (key == "seed" and axis in _ROW_COUNTS)))
+            or ((key == "seed" or finer.max() + 1 < len(finer)) and _starts_over(steps, run_of, finer))
         ):
-            told.append(name)
+            told.append(key)
             run_of = finer
     if axis and np.count_nonzero(steps == steps[0]) > 1 and not _go_up(steps, run_of):
-        swept = _swept(settings(), axis, steps, run_of)
-        texts, told = {**texts, **swept}, [*told, *swept]
+        settings = settings_among(listed)
+        swept = _swept({key: texts_of(name) for key, name in settings.items()}, axis, steps, run_of)
+        columns, texts, told = {**settings, **columns}, {**texts, **swept}, [*told, *swept]
     if not told:
-        return (), None, ()
+        return [], None, ()
     if len(told) == 1:
-        return (told[0],), *numbered(texts[told[0]])
-    rows = zip(*(texts[name] for name in told), strict=True)
-    return tuple(told), *numbered([", ".join(map(" ".join, zip(told, cells, strict=True))) for cells in rows])
+        return [columns[told[0]]], *numbered(texts[told[0]])
+    rows = zip(*(texts[key] for key in told), strict=True)
+    joined = [", ".join(map(" ".join, zip(told, cells, strict=True))) for cells in rows]
+    return [columns[key] for key in told], *numbered(joined)
 
 
 def _swept(

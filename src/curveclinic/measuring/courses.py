@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.directions import PAIRS, course_of
 from curveclinic.measuring.first_errors import first_errors
 from curveclinic.measuring.gradients import gradient_quantities, schedule_quantities
@@ -60,7 +61,7 @@ def _bad_points(batch: Batch) -> Quantities:
 
     The last step is NaN where they last to the end of that loss.
     """
-    train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
+    train, val = (batch.channels[name] for name in LOSSES)
     nothing = unknown(batch.size)
     first, last = _bad_steps((train, val)) if len(train.bad) or len(val.bad) else (nothing, nothing)
     return {"bad_first_step": first, "bad_last_step": last, "t_bad": _bad_share(train), "v_bad": _bad_share(val)}

@@ -19,6 +19,7 @@ from curveclinic.measuring.layout import Layout
 from curveclinic.measuring.medians import median3, neighbours, running_median
 from curveclinic.measuring.roughness import THIRD_DIFF_STD, dense_third_difference, third_difference, zigzag
 from curveclinic.measuring.smoothing import (
+    EPS,
     StepAxis,
     masked_median,
     moving_mean,
@@ -50,8 +51,6 @@ _SMOOTHED: Final[FloatArray] = np.array(0.12)
 
 _FEWEST_SMOOTHED = 8
 """Cells below which there is no such mean."""
-
-_TINY: Final[FloatArray] = np.array(1e-12)
 
 
 @dataclass(eq=False)
@@ -316,7 +315,7 @@ def _exact_ends(steps: FloatArray, finite: Ragged, rows: IntArray) -> None:
 
 def smoothing_width(cells: Cells, spread: FloatArray) -> FloatArray:
     """(n,) half width of the mean in `smooth`, in cells: none for a clean curve, up to an eighth for noise."""
-    return np.rint(np.minimum(cells.cell_noise / np.maximum(spread, _TINY), _SMOOTHED) * cells.smoothable)
+    return np.rint(np.minimum(cells.cell_noise / np.maximum(spread, EPS), _SMOOTHED) * cells.smoothable)
 
 
 def smooth(cells: Cells) -> FloatArray:

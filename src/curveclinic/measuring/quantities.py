@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.labels import CHANNELS
+from curveclinic.labels import CHANNELS, LOSSES
 from curveclinic.measuring.courses import channel_quantities
 from curveclinic.measuring.directions import Directions, directions_of
 from curveclinic.measuring.levels import Level, in_log, level_of
@@ -23,8 +23,7 @@ from curveclinic.measuring.texture import texture_quantities
 from curveclinic.measuring.trends import Quantities, loss_quantities
 from curveclinic.ragged import Batch, IntArray, Ragged
 
-_LOSSES = ("train_loss", "val_loss")
-_BESIDE = tuple(name for name in CHANNELS if name not in _LOSSES)
+_BESIDE = tuple(name for name in CHANNELS if name not in LOSSES)
 
 _CHUNK = 256
 """Runs measured together: fewer spend more of the time on calls; far more of them leave the processor's cache."""
@@ -74,10 +73,10 @@ def measure(batch: Batch, rows: IntArray | None = None) -> Measured:
     n, channels = batch.size, batch.channels
     # all channels at once: for a single run the number of calls is what takes the time
     beside = [name for name in _BESIDE if len(channels[name].values)]
-    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in (*_LOSSES, *beside)]))
+    view = View.of_finite(Ragged.stacked([channels[name].finite() for name in (*LOSSES, *beside)]))
     together = cells_in(view)
     companions = dict.fromkeys(_BESIDE, no_cells(n))
-    for k, name in enumerate(beside, len(_LOSSES)):
+    for k, name in enumerate(beside, len(LOSSES)):
         companions[name] = together.part(k * n, (k + 1) * n)
     losses = together.part(0, 2 * n)
     level = level_of(losses)

@@ -19,7 +19,8 @@ Numbers = TypeVar("Numbers", FloatArray, IntArray)
 Tables = tuple[Any, ...]
 """Arrays of W columns that are looked up by size: row k holds what applies to rows of size k."""
 
-_TINY: Final[FloatArray] = np.array(1e-12)
+EPS: Final[FloatArray] = np.array(1e-12)
+"""Smallest divisor, where what is divided by is of size 1; NumPy takes an array faster than a number."""
 
 _EVEN: Final = np.array([1e-3, 1.0])
 """Steps that stray from even spacing by less than this share of a cell are taken as even.
@@ -194,7 +195,7 @@ def row_correlation(a: FloatArray, b: FloatArray, real: BoolArray | bool = True)
     """(n,) correlation of the rows of two arrays over their real cells, 0 where one of them never changes."""
     a, b = ((x - x.mean(axis=1, keepdims=True, where=real)) * real for x in (a, b))
     size = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    out: FloatArray = (a * b).sum(axis=1) / np.maximum(size, _TINY)
+    out: FloatArray = (a * b).sum(axis=1) / np.maximum(size, EPS)
     return out
 
 
@@ -212,7 +213,7 @@ def resample_even(steps: FloatArray, values: FloatArray, start: FloatArray, stop
     if not len(rows):
         return values
     first, start, stop = first[rows], start[rows], stop[rows]
-    share = (even_grid(start, stop, width) - first[:, None]) / np.maximum(last[rows] - first, _TINY)[:, None]
+    share = (even_grid(start, stop, width) - first[:, None]) / np.maximum(last[rows] - first, EPS)[:, None]
     position = np.minimum(np.maximum(share, 0.0), 1.0) * (width - 1)
     out: FloatArray = values.copy()
     out[rows] = interpolate(values[rows], np.full(len(rows), width), position)
@@ -242,7 +243,7 @@ class StepAxis:
     def of(cls, steps: FloatArray, size: IntArray) -> StepAxis:
         """Returns the axis of padded steps (n, CELLS)."""
         low, width = steps[:, :1], steps.shape[1]
-        span = np.maximum(steps[:, -1:] - low, _TINY)
+        span = np.maximum(steps[:, -1:] - low, EPS)
         unit, last = steps - low, np.maximum(one_if_equal(size) - 1.0, 1.0)[:, None]
         unit /= span
         apart = unit * last
@@ -295,7 +296,7 @@ def _searched(unit: FloatArray, size: IntArray, asked: FloatArray) -> FloatArray
     right = np.minimum(np.maximum(right - width * row, 1), np.maximum(size[:, None] - 1, 1))
     flat = unit.ravel()
     x0, x1 = flat.take(row * width + right - 1), flat.take(row * width + right)
-    out: FloatArray = right - 1 + np.minimum(np.maximum((asked - x0) / np.maximum(x1 - x0, _TINY), 0.0), 1.0)
+    out: FloatArray = right - 1 + np.minimum(np.maximum((asked - x0) / np.maximum(x1 - x0, EPS), 0.0), 1.0)
     return out
 
 

@@ -140,7 +140,7 @@ def iterate_source(source: Source, options: ReadOptions | None = None) -> Iterat
 def _iterate(found: Format, source: Source, options: ReadOptions | None) -> Iterator[Run]:
     source = replace(source, format=found.name)
     try:
-        for run in (found.iterate or found.read)(source, options or ReadOptions()):
+        for run in found.read(source, options or ReadOptions()):
             yield replace(run, notes=(*run.notes, source.note)) if source.note and run.channels else run
     except OSError as error:
         raise LogError(f"{source.path}: {error.strerror or error}") from None
@@ -260,20 +260,25 @@ def _recognised(source: Source, options: ReadOptions | None) -> tuple[Format, So
         found = BY_NAME["tensorboard"]
     if found is None and console.ends_as_log(source):
         found = BY_NAME["text"]
-    if found is None and sqlite_file.sniff(head):
-        raise sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
     if found is None:
-        if source.path.endswith(wandb_offline.ENDING):
-            raise UnreadableError(f"{source.path}: found no log of W&B, which its name promises; the file is damaged")
-        if archive := archive_in(head):
-            raise LogError(f"{source.path}: found {archive}, expected a log; unpack it and name the folder")
-        advice = console.advice_for(head)
-        advice = f"; of a text log {advice}" if advice else ""
-        if lacks_header(head):
-            advice = "; of a table, write the names of its columns into a first line, such as step,train_loss,val_loss"
-        known = ", ".join(f.name for f in FORMATS)
-        raise LogError(f"{source.path}: no known log format; expected one of {known}{advice}")
+        raise _unknown(source, head)
     return found, source
+
+
+def _unknown(source: Source, head: bytes) -> LogError:
+    """The error for a file of no known format, with advice where something is known of it."""
+    if sqlite_file.sniff(head):
+        return sqlite_file.refusal(source, [f.name for f in FORMATS if f.sniff is sqlite_file.sniff])
+    if source.path.endswith(wandb_offline.ENDING):
+        return UnreadableError(f"{source.path}: found no log of W&B, which its name promises; the file is damaged")
+    if archive := archive_in(head):
+        return LogError(f"{source.path}: found {archive}, expected a log; unpack it and name the folder")
+    advice = console.advice_for(head)
+    advice = f"; of a text log {advice}" if advice else ""
+    if lacks_header(head):
+        advice = "; of a table, write the names of its columns into a first line, such as step,train_loss,val_loss"
+    known = ", ".join(f.name for f in FORMATS)
+    return LogError(f"{source.path}: no known log format; expected one of {known}{advice}")
 
 
 def _promises_log(path: str) -> bool:

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.arrow_series import is_index
-from curveclinic.intake.assemble import (
-    Origin,
-    ReadOptions,
-    attempt_run,
-    in_place,
-    is_logged,
-    runs_from_grid,
-    usable,
-)
+from curveclinic.intake.assemble import Origin, ReadOptions, is_logged, run_from_table, runs_from_grid, runs_of_each
 from curveclinic.intake.columns import grid_from_frame
-from curveclinic.intake.grid import Grid, row_steps
+from curveclinic.intake.grid import row_steps
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.points import Points
 from curveclinic.readers.curve_table import runs_from_table
-from curveclinic.readers.parquet_footer import values_of_groups
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.parquet_footer import MAGIC, values_of_groups
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
 MAX_TABLE_BYTES = 1024 * 1024 * 1024
@@ -41,7 +34,7 @@ _ADVICE = "keep one run a row in list columns and scan it, or split the file"
 
 def sniff(head: bytes) -> bool:
     """Says whether bytes are the head of a Parquet file."""
-    return head[:4] == b"PAR1"
+    return head.startswith(MAGIC)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -130,34 +123,35 @@ def check_size(n_bytes: int, source: Source, advice: str, *, file_bytes: int | N
 def _runs(table: Any, source: Source, options: ReadOptions) -> list[Run]:
     origin = source.origin()
     lists = tables_from_lists(table, options.step)
-    grid = grid_from_frame(table) if lists is None else None
-    try:
-        if lists is None:
-            assert grid is not None
+    if lists is None:
+        grid = grid_from_frame(table)
+        try:
             return runs_from_grid(grid, options, origin)
-        lone = len(lists) == 1 and not lists[0][0]
-        ids = [source.run_id if lone else f"{source.run_id}#{name or k}" for k, (name, _) in enumerate(lists, 1)]
-        made = [
-            attempt_run(series, options, replace(origin, run_id=run_id))
-            for run_id, (_, series) in zip(ids, lists, strict=True)
-        ]
-        return usable(made, ids, origin)
+        except InputError as error:
+            raise no_loss(source, error, is_log=is_log_axis(row_steps(grid, None)[0])) from None
+    lone = len(lists) == 1 and not lists[0][0]
+    ids = [source.run_id if lone else f"{source.run_id}#{name or k}" for k, (name, _) in enumerate(lists, 1)]
+    try:
+        return _runs_of_lists(lists, ids, options, origin)
     except InputError as error:
-        raise (LogError if _is_logged(lists, grid) else NoCurvesError)(f"{source.path}: {error}") from None
+        is_log = any(isinstance(series, InputError) or is_logged(series) for _, series in lists)
+        raise no_loss(source, error, is_log=is_log) from None
 
 
 def runs_of_rows(table: Any, run_ids: list[str], source: Source, options: ReadOptions) -> list[Run]:
     """Returns one run a row of a table with list columns; one without channels cannot be used, its note says why."""
     origin = Origin(path=source.path, format="parquet")
-    made = [
-        attempt_run(series, options, replace(origin, run_id=run_id))
-        for run_id, (_, series) in zip(run_ids, tables_from_lists(table, options.step) or (), strict=True)
-    ]
-    return in_place(made, run_ids, origin)
+    return _runs_of_lists(tables_from_lists(table, options.step) or (), run_ids, options, origin, some=False)
 
 
-def _is_logged(lists: list[tuple[str, dict[str, Points] | InputError]] | None, grid: Grid | None) -> bool:
-    """Whether a table without a loss is a log at all: a row of curves, or rows with a step."""
-    if grid is not None:
-        return is_log_axis(row_steps(grid, None)[0])
-    return any(isinstance(series, InputError) or is_logged(series) for _, series in lists or ())
+def _runs_of_lists(
+    lists: Sequence[tuple[str, dict[str, Points] | InputError]],
+    run_ids: Sequence[str],
+    options: ReadOptions,
+    origin: Origin,
+    *,
+    some: bool = True,
+) -> list[Run]:
+    """The run of each row with lists, see `runs_of_each`."""
+    origins = [replace(origin, run_id=run_id) for run_id in run_ids]
+    return runs_of_each(run_from_table, [series for _, series in lists], options, origins, some=some)

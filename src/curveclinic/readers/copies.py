@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.points import Series
 from curveclinic.run import Run
 
@@ -37,7 +38,7 @@ def without_copies(groups: Sequence[Sequence[T]]) -> list[T]:
 
 
 def _is_within(inner: Run, outer: Run) -> bool:
-    losses = [inner.channels[name] for name in ("train_loss", "val_loss") if name in inner.channels]
+    losses = [inner.channels[name] for name in LOSSES if name in inner.channels]
     pairs = [(outer.channels.get(name), series) for name, series in inner.channels.items()]
     may_be_part = _are_one_training(inner.path, outer.path)
     return any(len(set(series.values[np.isfinite(series.values)].tolist())) >= _FEWEST for series in losses) and all(

@@ -27,7 +27,7 @@ from curveclinic.intake.step_names import is_log_axis
 from curveclinic.phrases import counted
 from curveclinic.readers.number_table import NULLS, column_names, is_number, number_grid
 from curveclinic.readers.plain_spelling import is_spelt_number, spelt_plainly
-from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, no_loss
 from curveclinic.run import Run
 
 _DELIMITERS = ",;\t|"
@@ -104,8 +104,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         return runs_from_grid(grid, options, source.origin(notes=notes))
     except InputError as error:
         is_log = is_log_axis(row_steps(grid, None)[0]) if grid.n_rows else _begins_log(source)
-        kind = LogError if is_log else NoCurvesError
-        raise kind("; ".join((f"{source.path}: {error}", *grid.notes))) from None
+        raise no_loss(source, "; ".join((str(error), *grid.notes)), is_log=is_log) from None
 
 
 def _begins_log(source: Source) -> bool:

@@ -6,14 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import InputError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.points import Points
 from curveclinic.readers import folders
 from curveclinic.readers.number_text import number_table
-from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
 PLOTS = "plots"
@@ -50,8 +50,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return [run_from_table(table, options, source.origin(notes=notes))]
     except InputError as error:
-        kind = LogError if is_logged(table) else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=is_logged(table)) from None
 
 
 def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
@@ -64,9 +63,7 @@ def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
 
 def _points(path: str) -> tuple[Points | None, int]:
     """Returns the points of one metric and how many lines are damaged; None for a file of something else."""
-    if os.path.getsize(path) > MAX_BYTES:
-        raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
-    data = Path(path).read_bytes()
+    data = Source(path, "").content()
     header, *lines = data.splitlines() or [b""]
     if lines and not data.endswith((b"\n", b"\r")):
         lines[-1] = b"cut short"  # `0.5` may be the start of `0.5e-3`

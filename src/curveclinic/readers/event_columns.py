@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.points import IntArray
+from curveclinic.points import BoolArray, FloatArray, IntArray
 from curveclinic.readers.crc import Registers, contributions, crc, masked
 from curveclinic.readers.protobuf import Scalar, decode_event
 
@@ -42,10 +42,10 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 class Piece(NamedTuple):
     """Points of one tag, (n,) each: place in the file, wall time, step, value."""
 
-    order: npt.NDArray[np.int64]
-    walls: npt.NDArray[np.float64]
-    steps: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
+    order: IntArray
+    walls: FloatArray
+    steps: IntArray
+    values: FloatArray
 
     def at(self, places: IntArray) -> Piece:
         """Returns the points at some places."""
@@ -190,7 +190,7 @@ def _learnt(group: _Group, length: int) -> Layout | None:
     )
 
 
-def _is_alike(words: Words, layout: Layout) -> npt.NDArray[np.bool_]:
+def _is_alike(words: Words, layout: Layout) -> BoolArray:
     """Says which records have the layout."""
     differs = np.bitwise_or.reduce((words ^ layout.pattern) & layout.fixed, axis=0)
     return np.asarray(differs == 0)
@@ -222,7 +222,7 @@ def _decoded(group: _Group, layout: Layout) -> Taken:
     return Taken(found, left, n_bad)
 
 
-def _by_tags(names: Words, layout: Layout) -> tuple[IntArray, list[int], npt.NDArray[np.bool_] | None]:
+def _by_tags(names: Words, layout: Layout) -> tuple[IntArray, list[int], BoolArray | None]:
     """Returns the number of each record's tags, the first record with each, and whether that is sure; None: all are.
 
     Args:
@@ -255,7 +255,7 @@ def _head_crc(head: bytes) -> int:
     return crc(head)
 
 
-def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> npt.NDArray[np.bool_]:
+def _is_sound(rows: Rows, layout: Layout, heads: Registers) -> BoolArray:
     """Says which records are undamaged: the checksum without the free bytes, and what each of these adds."""
     free = rows.view(np.uint8).reshape(len(rows), -1).T[layout.free]  # (free bytes, records)
     found = np.bitwise_xor.reduce(layout.adds.take(free + layout.adds_at), axis=0) ^ heads
@@ -268,13 +268,13 @@ def _column(rows: Rows, kind: str, at: int) -> npt.NDArray[Any]:
     return column
 
 
-def _walls(rows: Rows, layout: Layout) -> npt.NDArray[np.float64]:
+def _walls(rows: Rows, layout: Layout) -> FloatArray:
     if layout.wall_at < 0:
         return np.zeros(len(rows))
     return _column(rows, "<f8", layout.wall_at).astype(np.float64)
 
 
-def _steps(rows: Rows, layout: Layout) -> npt.NDArray[np.int64]:
+def _steps(rows: Rows, layout: Layout) -> IntArray:
     """Steps of a varint: seven bits a byte, the lowest first, of which 64 count."""
     steps = np.zeros(len(rows), dtype=np.int64)
     for k, at in enumerate(layout.step):
@@ -282,7 +282,7 @@ def _steps(rows: Rows, layout: Layout) -> npt.NDArray[np.int64]:
     return steps
 
 
-def _values(rows: Rows, scalar: Scalar) -> npt.NDArray[np.float64]:
+def _values(rows: Rows, scalar: Scalar) -> FloatArray:
     if scalar.at < 0:
         return np.zeros(len(rows))
     return _column(rows, scalar.kind, scalar.at).astype(np.float64)

@@ -12,10 +12,9 @@ from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.phrases import counted
-from curveclinic.points import IntArray
+from curveclinic.points import FloatArray, IntArray
 from curveclinic.readers.crc import masked_crc
 from curveclinic.readers.event_columns import POSITIONS, Piece, is_worthwhile, take
 from curveclinic.readers.event_frames import Bytes, Paged, Walk, Window
@@ -24,7 +23,7 @@ from curveclinic.readers.protobuf import Event, decode_event
 _ALWAYS_CHECKED = 512
 """Records up to this many bytes are checked whatever they hold: a damaged scalar may look like something else."""
 
-Columns = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Columns = tuple[FloatArray, FloatArray, FloatArray]
 """Wall times, steps and values of one tag."""
 
 

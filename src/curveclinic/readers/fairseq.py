@@ -9,11 +9,11 @@ import json
 import re
 from typing import Any
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import InputError
 from curveclinic.intake.assemble import ReadOptions, runs_from_grid
 from curveclinic.intake.grid import grid_from_rows
 from curveclinic.phrases import counted
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
 _LINE = re.compile(rb"\| (\w+) \| (\{[^|\n]*\})\s*$", re.MULTILINE)
@@ -43,7 +43,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(grid_from_rows(rows), options, source.origin(notes=notes))
     except InputError as error:
-        raise (LogError if rows else NoCurvesError)(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=bool(rows)) from None
 
 
 def _parsed(text: bytes) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ One module a format holds its functions; a new format is a module and a row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,9 +63,8 @@ class Format:
         name: what it is called in results.
         contents: what such a log is and who writes it, for the tables of formats in the documentation.
         sniff: says whether bytes are the head of such a file.
-        read: returns the runs of a source.
+        read: gives the runs of a source, one after the other where it may hold very many.
         holds: looks further into a file whose head does not tell (which database, which table); None: no need.
-        iterate: yields the runs of a source that may hold very many; None: `read` will do.
         is_text: its files are text, in which a NUL byte is damage.
         layout: how a folder that is a run is known; None where files are.
     """
@@ -73,9 +72,8 @@ class Format:
     name: str
     contents: str
     sniff: Callable[[bytes], bool]
-    read: Callable[[Source, ReadOptions], list[Run]]
+    read: Callable[[Source, ReadOptions], Iterable[Run]]
     holds: Callable[[Source], bool] | None = None
-    iterate: Callable[[Source, ReadOptions], Iterator[Run]] | None = None
     is_text: bool = True
     layout: Layout | None = None
 
@@ -108,7 +106,6 @@ FORMATS: Final = (
         sqlite_file.sniff,
         mlflow_db.read,
         holds=mlflow_db.holds,
-        iterate=mlflow_db.iterate,
         is_text=False,
     ),
     Format(
@@ -117,7 +114,6 @@ FORMATS: Final = (
         sqlite_file.sniff,
         trackio.read,
         holds=trackio.holds,
-        iterate=trackio.iterate,
         is_text=False,
     ),
     Format(

@@ -16,7 +16,7 @@ from curveclinic.phrases import counted
 from curveclinic.readers.json_text import parse_json
 from curveclinic.readers.keras_history import has_series, is_counted, is_run_per_item, names_of, runs_of_items
 from curveclinic.readers.keras_history import read as read_document
-from curveclinic.readers.source import HEAD_BYTES, SUMMARY_FOUND, NoCurvesError, Source, without_bom
+from curveclinic.readers.source import HEAD_BYTES, SUMMARY_FOUND, NoCurvesError, Source, no_loss, without_bom
 from curveclinic.run import Run
 
 _COUNTER = "iter"
@@ -63,8 +63,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     except NoCurvesError:
         raise
     except InputError as error:
-        kind = LogError if any(has_series([row]) for row in rows[:20]) else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=any(has_series([row]) for row in rows[:20])) from None
 
 
 def rows_in(source: Source) -> tuple[list[dict[str, Any]], tuple[str, ...]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.errors import InputError
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, runs_of_each
 from curveclinic.intake.cells import flatten
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
 from curveclinic.intake.grid import grid_from_rows, is_summary
@@ -15,7 +15,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.step_names import is_log_axis
 from curveclinic.readers.json_text import load_json, opens_document
-from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source
+from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, no_loss
 from curveclinic.run import Run
 
 
@@ -36,8 +36,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     except NoCurvesError:
         raise
     except InputError as error:
-        kind = LogError if has_series(document) else NoCurvesError
-        raise kind("; ".join((f"{source.path}: {error}", *notes))) from None
+        raise no_loss(source, "; ".join((str(error), *notes)), is_log=has_series(document)) from None
 
 
 def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> list[Run]:
@@ -121,7 +120,4 @@ def runs_of_items(
         InputError: none is usable.
     """
     ids = [f"{origin.run_id}#{name}" if name else origin.run_id for name in names]
-    made = [
-        attempt(run_from_mapping, item, options, replace(origin, run_id=i)) for item, i in zip(items, ids, strict=True)
-    ]
-    return usable(made, ids, origin)
+    return runs_of_each(run_from_mapping, items, options, [replace(origin, run_id=run_id) for run_id in ids])

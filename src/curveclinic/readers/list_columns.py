@@ -13,7 +13,8 @@ from curveclinic.intake.arrow_series import is_index, is_list, lists_of
 from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table
 from curveclinic.intake.list_tables import is_run_per_row, key_of
 from curveclinic.readers import remote
-from curveclinic.readers.columnar import MOST_UNPACKED, check_size, first_line, unpacked_bytes
+from curveclinic.readers.columnar import MOST_UNPACKED, check_size, first_line, sniff, unpacked_bytes
+from curveclinic.readers.parquet_footer import MAGIC
 from curveclinic.readers.source import NoCurvesError, Source
 
 if TYPE_CHECKING:
@@ -116,8 +117,7 @@ def run_ids(batch: Batch, source: Source) -> list[str]:
 
 def _is_parquet(source: Source) -> bool:
     try:
-        head = remote.head(source.path, 4) if remote.is_remote(source.path) else source.head()
-        return head[:4] == b"PAR1"
+        return sniff(remote.head(source.path, len(MAGIC)) if remote.is_remote(source.path) else source.head())
     except OSError:
         return False
 

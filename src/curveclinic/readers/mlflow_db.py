@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curveclinic.errors import LogError
 from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, unusable, why_unusable
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.timed import Timed, is_blind, on_steps
 from curveclinic.readers.wanted import is_wanted
 from curveclinic.run import Run
@@ -50,16 +49,7 @@ def holds(source: Source) -> bool:
     return sqlite_file.has_columns(source, _TABLES)
 
 
-def read(source: Source, options: ReadOptions) -> list[Run]:
-    """Returns the runs of a database that are not deleted.
-
-    Raises:
-        LogError: as `iterate`.
-    """
-    return list(iterate(source, options))
-
-
-def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+def read(source: Source, options: ReadOptions) -> Iterator[Run]:
     """Yields the runs that are not deleted; one without a loss has no channels and notes why.
 
     At most one run's points are in memory. Nothing is locked between two runs.
@@ -83,7 +73,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
         damaged = [run for run, is_damaged in held if is_damaged]
         told = damaged or [run for run, _ in held]
         reason = why_unusable(told[0]) if told else "no run with curves that is not deleted"
-        raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
+        raise no_loss(source, reason, is_log=bool(damaged))
 
 
 def _runs(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from curveclinic.errors import InputError, LogError
+from curveclinic.errors import InputError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.readers import folders, remote
 from curveclinic.readers.number_text import number_table
-from curveclinic.readers.source import MAX_BYTES, NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source, no_loss
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.run import Run
 
@@ -69,8 +68,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return [run_from_table(table, options, source.origin(title=title, notes=(*notes, *placed)))]
     except InputError as error:
-        kind = LogError if is_logged(table) else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=is_logged(table)) from None
 
 
 def meta(folder: str) -> Mapping[str, str]:
@@ -99,9 +97,7 @@ def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
 
 def _points(path: str) -> tuple[Timed, int]:
     """Returns the points of one metric file and how many lines are damaged; step is 0 where none was written."""
-    if os.path.getsize(path) > MAX_BYTES:
-        raise LogError(f"{path}: {os.path.getsize(path) / 2**20:.0f} MB, expected at most {MAX_BYTES / 2**20:.0f} MB")
-    *whole, cut = Path(path).read_bytes().split(b"\n")  # without an end a line may lack digits
+    *whole, cut = Source(path, "").content().split(b"\n")  # without an end a line may lack digits
     lines = [line for line in whole if line.strip()]
     if lines and len(lines[0].split()) == 2:
         lines = [line + b" 0" for line in lines]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from curveclinic.errors import LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, run_from_table, usable
+from curveclinic.intake.assemble import Origin, ReadOptions, run_from_table, runs_of_each
 from curveclinic.points import IntArray
 from curveclinic.readers.columnar import check_size, first_line, opened
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.readers.wanted import is_wanted
 from curveclinic.run import Run
@@ -54,13 +53,9 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     origin = source.origin(notes=damage)
     runs = list(dict.fromkeys(run for run, _ in pieces))
     if not runs:
-        raise (LogError if damage else NoCurvesError)(f"{source.path}: {'; '.join(damage) or 'no float series'}")
-    ids = [f"{source.run_id}#{run}" for run in runs]
-    made = [
-        attempt(_run, {p: x for (r, p), x in pieces.items() if r == run}, options, replace(origin, run_id=i))
-        for run, i in zip(runs, ids, strict=True)
-    ]
-    return usable(made, ids, origin)
+        raise no_loss(source, "; ".join(damage) or "no float series", is_log=bool(damage))
+    series = [{attribute: points for (r, attribute), points in pieces.items() if r == run} for run in runs]
+    return runs_of_each(_run, series, options, [replace(origin, run_id=f"{source.run_id}#{run}") for run in runs])
 
 
 def _gather(file: Any, source: Source, options: ReadOptions, pieces: dict[tuple[str, str], list[np.ndarray]]) -> None:
@@ -113,7 +108,7 @@ def _floats(batch: Any, name: str) -> np.ndarray:
     return np.asarray(column.cast("float64").fill_null(0).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _run(pieces: dict[str, Sequence[np.ndarray]], options: ReadOptions, origin: Origin) -> Run:
+def _run(pieces: Mapping[str, Sequence[np.ndarray]], options: ReadOptions, origin: Origin) -> Run:
     joined = {name: np.concatenate(parts) for name, parts in pieces.items()}
     table, placed = on_steps({name: Timed(x[:, 0], x[:, 1], x[:, 2]) for name, x in joined.items()})
     return run_from_table(table, options, replace(origin, notes=(*origin.notes, *placed)))

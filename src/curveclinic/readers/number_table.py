@@ -23,7 +23,7 @@ from curveclinic.intake.columns import grid_from_frame
 from curveclinic.intake.grid import Grid
 from curveclinic.intake.run_columns import may_tell_run
 from curveclinic.intake.sides import is_side_flag
-from curveclinic.points import MISSING_TEXT, FloatArray, IntArray
+from curveclinic.points import MISSING_TEXT, BoolArray, FloatArray, IntArray
 from curveclinic.readers.source import MAX_BYTES, Source
 
 _TINY = 1 << 12
@@ -50,7 +50,7 @@ class _Header(NamedTuple):
     notes: tuple[str, ...]
 
 
-Numbers = tuple[FloatArray, "npt.NDArray[np.bool_] | None"]
+Numbers = tuple[FloatArray, "BoolArray | None"]
 """(cells,) numbers, row after row, and which of them are missing; None where none is."""
 
 _MARK = re.compile(r"^(?:[#%]+|//)\s*")
@@ -191,7 +191,7 @@ def _by_column(cells: npt.NDArray[T], width: int) -> npt.NDArray[T]:
     return np.ascontiguousarray(cells.reshape(-1, width).T)
 
 
-def _columns(values: FloatArray, gaps: npt.NDArray[np.bool_] | None) -> Iterator[Column]:
+def _columns(values: FloatArray, gaps: BoolArray | None) -> Iterator[Column]:
     """Yields the columns of a table, (columns, rows); those without gaps share their rows."""
     every = np.arange(values.shape[1])
     for k, column in enumerate(values):

@@ -10,7 +10,8 @@ from typing import Any
 
 from curveclinic.readers.protobuf import varint
 
-_MAGIC = b"PAR1"
+MAGIC = b"PAR1"
+"""How a Parquet file begins and ends."""
 _GROUPS, _CHUNKS, _CHUNK_METADATA, _N_VALUES = 4, 1, 3, 5
 """Fields of the file's metadata, of a row group, of a column chunk and of its metadata."""
 
@@ -25,7 +26,7 @@ def values_of_groups(metadata: Any) -> list[int]:
 
     sink = pa.BufferOutputStream()
     metadata.write_metadata_file(sink)
-    footer, _ = _struct(sink.getvalue().to_pybytes(), len(_MAGIC))
+    footer, _ = _struct(sink.getvalue().to_pybytes(), len(MAGIC))
     chunks = [group.get(_CHUNKS, ()) for group in footer.get(_GROUPS, ())]
     return [sum(max(0, chunk.get(_CHUNK_METADATA, {}).get(_N_VALUES, 0)) for chunk in some) for some in chunks]
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from curveclinic.intake.run_columns import may_tell_run
 from curveclinic.intake.step_names import axis_key
-from curveclinic.readers.commas import Comma, has_points, is_with_comma, settled
+from curveclinic.readers.commas import Cells, Comma, has_points, is_with_comma, settled
 from curveclinic.readers.number_table import is_number
 from curveclinic.readers.thousands import (
-    Cells,
     is_grouped,
     may_be_grouped,
     may_hold_marks,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from curveclinic.errors import InputError, LogError
-from curveclinic.intake.assemble import ReadOptions, attempt, run_from_table, usable
+from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_of_each
 from curveclinic.intake.file_names import stem_of
 from curveclinic.intake.grid import Grid, grid_from_rows, tables
 from curveclinic.intake.naming import Name, parse
@@ -73,12 +73,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise LogError("; ".join(notes))
     files = ", ".join(os.path.basename(path) for _, path in source.parts)
     runs = _joined(list(sides.values()))
-    joined = [table for _, table in runs]
     ids = [name or (str(k) if len(runs) > 1 else "") for k, (name, _) in enumerate(runs, 1)]
     origins = [source.origin(title=title, notes=(f"read together: {files}", *notes)) for title in ids]
     stepped = replace(options, step=None)  # what the user calls steps is the axis of each table already
-    made = [attempt(run_from_table, table, stepped, origin) for table, origin in zip(joined, origins, strict=True)]
-    return usable(made, [origin.run_id for origin in origins], origins[0])
+    return runs_of_each(run_from_table, [table for _, table in runs], stepped, origins)
 
 
 def _joined(sides: Sequence[Sequence[tuple[str, dict[str, Points]]]]) -> list[tuple[str, dict[str, Points]]]:

@@ -37,6 +37,11 @@ class TooLargeError(LogError):
     """More than may be held in memory: told where its beginning is that of a log."""
 
 
+def no_loss(source: Source, reason: object, *, is_log: bool) -> LogError:
+    """Returns the error for a source without a loss: of a log it is always told, of any other file if it was named."""
+    return (LogError if is_log else NoCurvesError)(f"{source.path}: {reason}")
+
+
 SUMMARY_FOUND = "found one row a run, which is a summary; expected a row a step"
 """Why a table of results is no log."""
 

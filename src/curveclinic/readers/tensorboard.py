@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table, unusable
 from curveclinic.intake.naming import parse
 from curveclinic.intake.restarts import ANEW_NOTE, goes_on, usual_gap
 from curveclinic.phrases import counted
-from curveclinic.points import FloatArray, Points
+from curveclinic.points import BoolArray, FloatArray, Points
 from curveclinic.readers.event_file import EventFile, decode
 from curveclinic.readers.event_frames import is_event_head
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import NoCurvesError, Source, no_loss
 from curveclinic.run import Run
 
 _ZIGZAG = 100
@@ -65,7 +64,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             try:
                 runs.append(run_from_table(table, options, origin))
             except InputError as error:
-                failures.append((LogError if is_logged(table) else NoCurvesError)(f"{source.path}: {error}"))
+                failures.append(no_loss(source, error, is_log=is_logged(table)))
                 runs += [unusable(origin, str(error))] if is_logged(table) else []
     if not any(run.channels for run in runs):
         raise failures[0]
@@ -220,7 +219,7 @@ def _void(series: Mapping[str, list[tuple[FloatArray, FloatArray]]], step: int, 
     notes.append(f"resumed at step {step}")
 
 
-def _unpurged(steps: FloatArray) -> npt.NDArray[np.bool_] | None:
+def _unpurged(steps: FloatArray) -> BoolArray | None:
     """Says which points survive restarts, None for all: a series that goes back and on voids later steps before it."""
     back = (steps[1:] < steps[:-1]).nonzero()[0] + 1
     if not len(back) or len(back) > _ZIGZAG:

@@ -14,20 +14,19 @@ import numpy as np
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_from_grid
 from curveclinic.intake.cells import select
+from curveclinic.intake.file_names import without_copy_number
 from curveclinic.intake.grid import Grid
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import part_of
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import Points
 from curveclinic.readers.delimited import whole
-from curveclinic.readers.source import NoCurvesError, Source, without_bom
+from curveclinic.readers.source import Source, no_loss, without_bom
 from curveclinic.run import Run
 
 _HEADER = b"wall time,step,value"
 _STEP, _VALUE = "Step", "Value"
 _NAME = re.compile(r"(?:run[-_])?(?P<folder>.*?)-tag-(?P<tag>.+)")
-_COPY = re.compile(r"\s*\(\d+\)$")
-"""What a browser puts behind the name of a file that is there already."""
 
 
 def sniff(head: bytes) -> bool:
@@ -51,7 +50,7 @@ def _alone(source: Source, options: ReadOptions) -> list[Run]:
     try:
         return runs_from_grid(replace(grid, columns=columns), options, source.origin(notes=notes))
     except InputError as error:
-        raise _kind(grid, called)(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=not (called and grid.n_rows)) from None
 
 
 def _together(source: Source, options: ReadOptions) -> Run:
@@ -70,7 +69,7 @@ def _together(source: Source, options: ReadOptions) -> Run:
     try:
         return run_from_table(table, options, source.origin(notes=notes))
     except InputError as error:
-        raise NoCurvesError(f"{source.path}: {error}") from None
+        raise no_loss(source, error, is_log=False) from None
 
 
 def run_of(name: str) -> str:
@@ -83,13 +82,9 @@ def run_of(name: str) -> str:
 
 def tag_of(path: str) -> str:
     """Returns the tag that the name of a file tells, with the side that its folder was named by; "" where none is."""
-    stem = _COPY.sub("", os.path.basename(path).partition(".csv")[0])
+    stem = without_copy_number(os.path.basename(path).partition(".csv")[0])
     match = _NAME.fullmatch(stem)
     if match is None:
         return stem if parse(stem).quantity else ""
     side = part_of(match["folder"])
     return f"{side}/{match['tag']}" if side and not parse(match["tag"]).split else match["tag"]
-
-
-def _kind(grid: Grid, called: str) -> type[LogError]:
-    return NoCurvesError if called and grid.n_rows else LogError

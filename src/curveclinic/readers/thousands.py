@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
-Cells = Sequence[str | None]
+from curveclinic.readers.commas import Cells
 
 _MARKS: Final = " \u00a0\u2009\u202f'\u2019"
 """Blanks, also those that do not break or are thin, and apostrophes."""

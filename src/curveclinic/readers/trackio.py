@@ -14,7 +14,7 @@ from curveclinic.intake.cells import column_from_cells, flatten, text_notes
 from curveclinic.intake.grid import Grid
 from curveclinic.phrases import counted
 from curveclinic.readers import sqlite_file
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
 _TABLES = {"metrics": {"run_name", "step", "metrics"}}
@@ -25,16 +25,7 @@ def holds(source: Source) -> bool:
     return sqlite_file.has_columns(source, _TABLES)
 
 
-def read(source: Source, options: ReadOptions) -> list[Run]:
-    """Returns the runs of a project.
-
-    Raises:
-        LogError: as `iterate`.
-    """
-    return list(iterate(source, options))
-
-
-def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
+def read(source: Source, options: ReadOptions) -> Iterator[Run]:
     """Yields the runs of a project one by one; one without a loss has no channels and notes why.
 
     Raises:
@@ -61,7 +52,7 @@ def iterate(source: Source, options: ReadOptions) -> Iterator[Run]:
                     bad.append(run)
     if not n_good:
         reason = why_unusable(bad[0]) if bad else "a Trackio project without a run"
-        raise (LogError if damaged else NoCurvesError)(f"{source.path}: {reason}")
+        raise no_loss(source, reason, is_log=damaged)
     yield from bad
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from curveclinic.errors import LogError
-from curveclinic.intake.assemble import Origin, ReadOptions, attempt, runs_from_grid, usable
+from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, runs_of_each
 from curveclinic.intake.cells import Column
 from curveclinic.intake.charts import JOINT, is_bound, is_run_name
 from curveclinic.intake.grid import Grid
@@ -44,11 +44,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         raise LogError(f"{source.path}: no numbers in {'a column of a run' if steps else 'the step column'}")
     step = next(iter(steps.values()))
     origins = [source.origin(title=run, notes=notes) for run in runs]
-    made = [
-        attempt(_one, Grid({"step": step, **own}, grid.n_rows), options, origin)
-        for origin, own in zip(origins, runs.values(), strict=True)
-    ]
-    return usable(made, [origin.run_id for origin in origins], origins[0])
+    grids = [Grid({"step": step, **own}, grid.n_rows) for own in runs.values()]
+    return runs_of_each(_one, grids, options, origins)
 
 
 def _one(grid: Grid, options: ReadOptions, origin: Origin) -> Run:

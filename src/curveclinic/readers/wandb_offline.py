@@ -19,7 +19,7 @@ from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray
 from curveclinic.readers import folders
-from curveclinic.readers.source import NoCurvesError, Source
+from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
 from curveclinic.run import Run
 
@@ -75,14 +75,14 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     if not source.size():
         raise LogError(f"{source.path}: the file is empty")
     if not n_rows:
-        kind = LogError if notes else NoCurvesError
-        raise kind(f"{source.path}: {'; '.join(notes) or 'no history in this W&B run; it logged nothing'}")
+        reason = "; ".join(notes) or "no history in this W&B run; it logged nothing"
+        raise no_loss(source, reason, is_log=bool(notes))
     grid = Grid(_columns(columns), n_rows)
     try:
         return runs_from_grid(grid, options, source.origin(title=name, notes=notes))
     except InputError as error:
-        kind = LogError if any(parse(n).quantity for n in grid.columns) or notes else NoCurvesError
-        raise kind(f"{source.path}: {error}") from None
+        is_log = bool(notes) or any(parse(n).quantity for n in grid.columns)
+        raise no_loss(source, error, is_log=is_log) from None
 
 
 def _columns(raw: dict[bytes, Cells]) -> dict[str, Column]:

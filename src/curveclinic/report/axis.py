@@ -8,11 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.points import FloatArray, IntArray, Series
 from curveclinic.run import Run
-
-LOSSES = ("train_loss", "val_loss")
-"""Channels that share the main plot."""
 
 _LOG_RATIO = 30.0
 """A loss whose largest value exceeds its smallest this many times is drawn on a log scale (DESIGN, section 1)."""

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.periods import autocorrelation_peak
 from curveclinic.phrases import change, counted, is_flat, move, percent, share_of, value
 from curveclinic.ragged import Ragged
@@ -173,7 +174,7 @@ def _divergence(case: _Case) -> str:
 
 def _non_finite(case: _Case) -> str:
     parts = []
-    for name in ("train_loss", "val_loss"):
+    for name in LOSSES:
         series = case.run.channels.get(name)
         if series is None:
             continue
