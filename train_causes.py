@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from curveclinic.causes import NO_FAULT, OF_SIMULATED, SOUND_BUT
 from curveclinic.deciding.classifier import Classifier, load_classifier, weights_folder
-from curveclinic.deciding.judging import opinions_on
 from curveclinic.deciding.merge import merge
+from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.ranking import cause_inputs
 from curveclinic.errors import WeightsError
 from curveclinic.labels import LABELS

@@ -30,8 +30,8 @@ from yardstick import RESULTS, load_records, truth_of
 
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.deciding.doubt import doubts
-from curveclinic.deciding.judging import opinions_on
 from curveclinic.deciding.merge import merge
+from curveclinic.deciding.opinions import opinions_on
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.labels import LABELS
 from curveclinic.measuring.quantities import measured

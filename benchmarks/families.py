@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # train.py is a script of
 
 import train
 from curveclinic.deciding.classifier import Classifier, load_classifier
-from curveclinic.deciding.judging import opinions_on
 from curveclinic.deciding.merge import merge
+from curveclinic.deciding.opinions import opinions_on
 from curveclinic.labels import LABELS
 from curveclinic.model.calibrate import calibration_error
 from curveclinic.ragged import BoolArray, FloatArray

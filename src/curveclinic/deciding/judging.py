@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -15,29 +15,26 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
-from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
-from curveclinic.deciding.few_points import loss_points, without_lone_val
+from curveclinic.deciding.few_points import loss_points
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
-from curveclinic.deciding.merge import Verdicts, merge, rule_probability
-from curveclinic.deciding.rules import RuleOpinion, opinion_on, why_unchecked, without
+from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.deciding.opinions import opinions_on
+from curveclinic.deciding.rules import RuleOpinion, why_unchecked, without
+from curveclinic.deciding.second_looks import before_divergence, lone_rises, look_past
 from curveclinic.deciding.spans import PEAKS
-from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes, starts_apart
-from curveclinic.deciding.stopping import READ, stops
-from curveclinic.deciding.suspects import Suspects, suspects_in
-from curveclinic.deciding.vouching import frozen_validation, lone_rise, refuted, without_last_val
+from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes
+from curveclinic.deciding.stopping import stops
+from curveclinic.deciding.vouching import frozen_validation
 from curveclinic.labels import CHANNELS, LABELS, TRAITS
-from curveclinic.measuring.directions import Directions
 from curveclinic.measuring.peaks import peak_steps
-from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
-from curveclinic.records import joined, taken
 from curveclinic.symptoms import SYMPTOMS
 
 if TYPE_CHECKING:
-    from curveclinic.deciding.classifier import Classifier, NetworkOpinion
+    from curveclinic.deciding.classifier import Classifier
     from curveclinic.model.encoder import Encoded
 
 FEWEST: Final = 5
@@ -51,10 +48,6 @@ _ITS_SHAPE: Final = "slow_start"
 
 _OF_TRAIN: Final = np.flatnonzero([("train_loss",) in traits.needs for traits in TRAITS.values()])
 """Columns of the labels that need a train loss; a run of which none is checked is not called healthy."""
-
-_DECIDED: Final = ("probability", "present", "model_probability", "by_rule", "onset", "end", "severity")
-_BY_RULES: Final = ("degree", "present", "onset")
-"""What of verdicts and of the rules' opinion is that of the earlier points where these are judged."""
 
 _RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
 """(20,) places of the labels among findings of one severity, no two alike."""
@@ -72,26 +65,6 @@ _LEFT_AGAIN: Final = 0.7
 
 _AS_LARGE: Final = _LEFT_AGAIN**0.5
 """Share of the size at the end from which it had been as large before: half of the way down, in logarithms."""
-
-
-@dataclass(eq=False)
-class Opinions:
-    """What is thought of a batch before anyone decides.
-
-    Attributes:
-        rules, network: both opinions; the network's, held against the facts, is None without weights.
-        encoded: what the network was shown, features without curves; None without weights.
-        doubtful: row -> why a run is not judged at all.
-        counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
-        directions: which way the metrics get better, and how that was told.
-    """
-
-    rules: RuleOpinion
-    network: NetworkOpinion | None
-    encoded: Encoded | None
-    doubtful: dict[int, str]
-    counts: IntArray
-    directions: Directions
 
 
 @dataclass(eq=False)
@@ -174,7 +147,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone, earlier = _lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
+    lone, earlier = lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
     frozen = frozen_validation(batch, ~unlike)
     # what never changes has not turned or settled either
     withheld = {row: {"overfitting": reason} for row, reason in (frozen | lone).items()}
@@ -187,10 +160,10 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     if withheld:
         rules = without(rules, _cells(withheld, batch.size))
         verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    for one in (earlier, _before_divergence(batch, verdicts, rules, classifier, by_rule)):
+    for one in (earlier, before_divergence(batch, verdicts, rules, classifier, by_rule)):
         if one is not None:
             one.stands(verdicts, rules)
-    past = _look_past(batch, verdicts, rules, classifier, by_rule)
+    past = look_past(batch, verdicts, rules, classifier, by_rule)
     doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
     points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
@@ -228,80 +201,6 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         left_out=left_out,
         past=past,
     )
-
-
-@dataclass(eq=False)
-class _Earlier:
-    """What is thought of the overfitting of m runs without the last points of their losses.
-
-    Attributes:
-        rows: (m,) where they are in the batch.
-        verdicts, rules: of these runs alone.
-    """
-
-    rows: IntArray
-    verdicts: Verdicts
-    rules: RuleOpinion
-
-    def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
-        """Puts it into the verdicts and the rules' opinion on the whole batch."""
-        for whole, own, names in ((verdicts, self.verdicts, _DECIDED), (rules, self.rules, _BY_RULES)):
-            for name in names:
-                getattr(whole, name)[self.rows, OVERFITTING] = getattr(own, name)[:, OVERFITTING]
-        for name in READ:
-            rules.quantities[name][self.rows] = self.rules.quantities[name]
-
-
-def _lone_rises(
-    batch: Batch, overfit: BoolArray, classifier: Classifier | None, by_rule: frozenset[str]
-) -> tuple[dict[int, str], _Earlier | None]:
-    """Looks for the runs among some (n,) that overfit by the last point of val loss alone.
-
-    Returns:
-        row -> what is odd, and what was thought of those before, that overfit without that point, too.
-    """
-    lone = lone_rise(batch, overfit)
-    if not lone:
-        return lone, None
-    rows = np.array(list(lone))
-    before = opinions_on(without_last_val(batch.take(rows)), classifier)
-    verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    stands = verdicts.present[:, OVERFITTING]
-    reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
-    still = stands.nonzero()[0]
-    return reasons, _Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
-
-
-def _before_divergence(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
-) -> _Earlier | None:
-    """What was thought, before they diverged, of the runs that overfitted up to there."""
-    since = verdicts.onset[:, _DIVERGENCE]
-    late = verdicts.present[:, _DIVERGENCE] & np.isfinite(since) & rules.checked[:, OVERFITTING]
-    rows = (late & ~verdicts.present[:, OVERFITTING]).nonzero()[0]
-    if not len(rows):
-        return None
-    some, since = batch.take(rows), since[rows]
-    channels = {
-        name: channel.where(channel.steps < since.repeat(channel.lengths)) for name, channel in some.channels.items()
-    }
-    before = opinions_on(replace(some, channels=channels), classifier)
-    then = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    then.end[:, OVERFITTING] = since
-    found = then.present[:, OVERFITTING].nonzero()[0]
-    return _Earlier(rows[found], taken(then, found), taken(before.rules, found))
-
-
-def _look_past(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
-) -> LookedPast:
-    """Asks again about the runs that begin apart from what follows, and puts what is thought of the rest in place."""
-    starts = starts_apart(batch)
-    if not len(starts.rows):
-        return {}
-    rest = opinions_on(starts.looked_past(batch), classifier)
-    again = merge(rest.rules, rest.network, counts=rest.counts, decided_by_rule=by_rule)
-    return starts.adopt(verdicts, rules, again, rest.rules)
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
@@ -356,41 +255,6 @@ def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
             came_down = (np.logical_or.accumulate(before) & (size[:-1] <= _LEFT_AGAIN * size[-1])).any()
             if size[-1] <= _BLOWN_UP * size[:2].max() or came_down:
                 yield row
-
-
-def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
-    """Both opinions on a batch; every run is measured once."""
-    rules: list[RuleOpinion] = []
-    network: list[tuple[NetworkOpinion, Encoded]] = []
-    suspects: list[Suspects | None] = []
-    directions: list[Directions] = []
-    rows: list[IntArray] = []
-    for piece in measured(without_lone_val(batch)):
-        rules.append(opinion_on(piece))
-        if classifier is not None:
-            network.append(_network_opinion(piece, rules[-1], classifier))
-        suspects.append(suspects_in(piece))
-        directions.append(piece.directions)
-        rows.append(piece.rows)
-    doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
-    told = joined(directions, places)
-    if classifier is None:
-        return Opinions(joined(rules, places), None, None, doubtful, counts, told)
-    says, shown = zip(*network, strict=True)
-    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts, told)
-
-
-def _network_opinion(piece: Measured, rules: RuleOpinion, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:
-    """What the network says of a piece, the facts granted, and what it was shown but for the curves."""
-    from curveclinic.model.encoder import encode_measured
-
-    encoded = encode_measured(piece)
-    says = classifier.judge_encoded(encoded)
-    against = refuted(piece, says.found & ~rules.present)
-    if np.count_nonzero(against):  # there the rules, which do not find it either, are the better word
-        probability = np.where(against, rule_probability(rules.degree), says.probability)
-        says = replace(says, found=says.found & ~against, probability=probability)
-    return says, encoded.without_curves()
 
 
 def shipped_classifier(*, fast: bool = False) -> Classifier | None:
