@@ -28,7 +28,7 @@ def test_both_are_told(at: int) -> None:
     assert overfits.onset == d.stop_at
     assert overfits.onset is not None
     assert overfits.onset < 14
-    assert f"before step {overfits.end:.0f}" in overfits.evidence
+    assert f"by step {overfits.end - 1:.0f}," in overfits.evidence
 
 
 @pytest.mark.parametrize("at", [3, 22, 28, 34])

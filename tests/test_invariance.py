@@ -133,9 +133,15 @@ def quotes(words, sentence):
 
 def of_overfitting(run, said):
     steps, val = points(run, "val_loss")
+    ended = re.search(rf"and was at {NUMBER} by step {NUMBER}", said)
+    if ended:  # what came after, such as a divergence, is another finding
+        by_then = steps <= 1.00001 * float(ended[2].replace(",", ""))  # quoted in six digits
+        steps, val = steps[by_then], val[by_then]
     ways = "single value is #, at", "got no lower than # (at", "lowest at # ("
     quoted = next(way for way in ways if quotes(way, said))
-    low, step, end = read(re.escape(quoted).replace(r"\#", "#") + r" ?step #\) and ends (?:at|near) #", said)
+    low, step, end = read(
+        re.escape(quoted).replace(r"\#", "#") + r" ?step #\) and (?:ends at|ends near|was at) #", said
+    )
     assert near(low, val.min())
     assert near(step, steps[val.argmin()], 6)
     assert near(end, edges(val)[1])

@@ -210,7 +210,7 @@ _TABLE: Final = (
         "{have} validation below training loss",
         "Validation loss lies visibly below training loss nearly all along, or far below it for most of the run.",
         "Usually benign: the two losses are not measured alike. An implausible gap points to a leak or other units.",
-        ("none: this is itself mostly harmless, as where the training loss is an average over the epoch",),
+        ("a training loss that is the mean over an epoch in which it falls: that gap goes as the fall does",),
         ("harder_training_loss", "leak", "losses_in_other_units", "validation_mismatch"),
         ("evaluate the training set in evaluation mode and compare again",
          "check for duplicates across the split, by group and by time",

@@ -97,7 +97,7 @@ def _overfitting(case: _Case) -> str:
             f"at step {number(step)})"
         )
     text += (
-        f" and {_ends(val)}" if case.end is None else f" and rose to {value(val.end)} before step {number(case.end)}"
+        f" and {_ends(val)}" if case.end is None else f" and was at {value(val.end)} by step {number(val.steps[-1])}"
     )
     if low > 0 and 0 < (back or 0) < _RISEN:
         text += f", {percent((val.end - low) / low)} above that"
