@@ -33,6 +33,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
 
@@ -49,7 +50,7 @@ class Layout:
         unread: sub-folders that hold its products, not its curves.
     """
 
-    is_run_folder: Callable[[str], bool]
+    is_run_folder: Callable[[Folder], bool]
     remote_files: Callable[[str], list[str]]
     curves: str = ""
     unread: frozenset[str] = frozenset({"artifacts", "models"})
