@@ -100,6 +100,44 @@ def test_another_table_beside_that_of_the_training_is_none_of_its_sides(tmp_path
     assert [(run.run_id, run.format) for run in found] == [("train.csv", "csv")]
 
 
+@pytest.mark.parametrize("header", ["loss", "index,loss", "id,loss"])
+def test_the_losses_of_single_examples_are_no_validation(tmp_path, header):
+    (tmp_path / "train.csv").write_text(table(TRAIN))
+    rows = (f"{k},{0.1 + k % 7}\n" if "," in header else f"{0.1 + k % 7}\n" for k in range(400))
+    (tmp_path / "test.csv").write_text(header + "\n" + "".join(rows))
+    by_id = {run.run_id: run for run in read_runs([tmp_path])}
+    assert curves(by_id["train.csv"]) == {"train_loss": ([float(k) for k in range(12)], TRAIN.tolist())}
+
+
+def test_a_validation_without_steps_of_no_more_rows_is_one(tmp_path):
+    (tmp_path / "train.csv").write_text(table(TRAIN))
+    (tmp_path / "val.csv").write_text("loss\n" + "".join(f"{loss}\n" for loss in VAL))
+    (run,) = read_runs([tmp_path])
+    assert run.channels["val_loss"].values.tolist() == VAL.tolist()
+
+
+@pytest.mark.parametrize("kind", ["rows", "curves", "torn head"])
+def test_json_documents_of_the_sides_are_read_together(tmp_path, kind):
+    n_rows = 4000 if kind == "torn head" else 12
+    values = {"train": np.linspace(2.0, 0.5, n_rows).tolist(), "val": np.linspace(2.5, 0.8, n_rows).tolist()}
+    for side, losses in values.items():
+        steps = list(range(n_rows))
+        rows = [{"epoch": k, "loss": loss} for k, loss in zip(steps, losses, strict=True)]
+        text = json.dumps({"epoch": steps, "loss": losses} if kind == "curves" else rows)
+        (tmp_path / f"{side}.json").write_text(text)
+    (run,) = read_runs([tmp_path])
+    steps = [float(k) for k in range(n_rows)]
+    assert curves(run) == {"train_loss": (steps, values["train"]), "val_loss": (steps, values["val"])}
+
+
+def test_json_documents_of_several_runs_are_read_each_by_itself(tmp_path):
+    for side, losses in (("train", TRAIN), ("val", VAL)):
+        (tmp_path / f"{side}.json").write_text(json.dumps({f"fold{k}": {"loss": losses.tolist()} for k in (1, 2)}))
+    assert [run.run_id for run in read_runs([tmp_path])] == [
+        f"{s}.json#fold{k}" for s in ("train", "val") for k in (1, 2)
+    ]
+
+
 def test_trials_called_train_and_test_that_log_both_sides_are_two_runs(tmp_path):
     for name in ("train.csv", "test.csv"):
         rows = "".join(f"{k},{a},{b}\n" for k, (a, b) in enumerate(zip(TRAIN, VAL, strict=True)))

@@ -195,8 +195,8 @@ FORMATS: Final = (
     ),
     Format(
         "sided_tables",
-        "tables, JSON lines and consoles of the training and of the validation, a file each: `train_log.csv` and, "
-        "beside it, `val_log.csv`",
+        "tables, JSON and consoles of the training and of the validation, a file each: `train_log.csv` and, beside it, "
+        "`val_log.csv`",
         _never,
         sided_tables.read,
     ),

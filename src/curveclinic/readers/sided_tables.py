@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_of_each
 from curveclinic.intake.file_names import stem_of
 from curveclinic.intake.grid import Grid, grid_from_rows, tables
 from curveclinic.intake.naming import Name, parse
+from curveclinic.intake.step_names import ROW_NUMBERS, axis_key, is_counter
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import Points
-from curveclinic.readers import console, delimited, json_lines, wandb_export
+from curveclinic.readers import console, delimited, json_lines, keras_history, wandb_export
+from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
 
 _ENDINGS = (".csv", ".tsv", ".txt", ".log", ".jsonl", ".json")
 _TRAIN = "train"
+
+_Named: TypeAlias = tuple[str, dict[str, Points]]
+"""A run, "" where it has no name, and its series."""
+
+_Notes: TypeAlias = tuple[str, ...]
 
 
 def run_of(name: str) -> str:
@@ -40,12 +48,20 @@ def side_of(path: str) -> str:
 
 
 def together(paths: Iterable[str]) -> list[str]:
-    """Returns those of some files that are the tables of one run, that of the training first; none if they are not."""
-    losses = {path: found for path in paths if (found := _losses(path))}
-    train = [path for path in losses if SPLITS[side_of(path)] == _TRAIN]
+    """Returns those of some files that are the tables of one run, that of the training first; none if they are not.
+
+    Without steps an evaluation of more rows than the training has results, such as the loss of each example.
+    """
+    found = {path: look for path in paths if (look := _look(path)) and look.losses}
+    train = [path for path in found if SPLITS[side_of(path)] == _TRAIN]
     if len(train) != 1:
         return []
-    others = [path for path in losses if path not in train and losses[path] & losses[train[0]]]
+    losses, n_rows = found[train[0]].losses, found[train[0]].n_rows
+    others = [
+        path
+        for path, look in found.items()
+        if path not in train and look.losses & losses and (look.is_counted or look.n_rows <= n_rows)
+    ]
     return [*train, *others] if others else []
 
 
@@ -55,20 +71,17 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     Raises:
         LogError: none of the tables can be read, or there is no loss in them.
     """
-    sides: dict[str, list[tuple[str, dict[str, Points]]]] = {}
+    sides: dict[str, list[_Named]] = {}
     notes: list[str] = []
     for _, path in source.parts:
         try:
-            grid, said = _grid(Source(path, ""), options)
-            found = tables(grid, step=options.step)
+            found, said = _tables(Source(path, ""), options)
         except InputError as error:
             notes.append(str(error))
             continue
         side = side_of(path)
-        sides[side] = [(name, _named(table, side)) for name, table, _ in found]
-        notes += (
-            f"{os.path.basename(path)}: {note}" for note in (*said, *grid.notes, *(n for *_, own in found for n in own))
-        )
+        sides[side] = [(name, _by_side(table, side)) for name, table, _ in found]
+        notes += (f"{os.path.basename(path)}: {note}" for note in (*said, *(n for *_, own in found for n in own)))
     if not sides:
         raise LogError("; ".join(notes))
     files = ", ".join(os.path.basename(path) for _, path in source.parts)
@@ -79,7 +92,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     return runs_of_each(run_from_table, [table for _, table in runs], stepped, origins)
 
 
-def _joined(sides: Sequence[Sequence[tuple[str, dict[str, Points]]]]) -> list[tuple[str, dict[str, Points]]]:
+def _joined(sides: Sequence[Sequence[_Named]]) -> list[_Named]:
     """Returns (name, series) of the runs of all sides: those of one name are one run, without names the first ones.
 
     All are runs by themselves where names do not tell them apart and a side has more than another.
@@ -87,14 +100,14 @@ def _joined(sides: Sequence[Sequence[tuple[str, dict[str, Points]]]]) -> list[tu
     is_named = all(name for side in sides for name, _ in side) and all(len(dict(side)) == len(side) for side in sides)
     if not is_named and len(set(map(len, sides))) > 1:
         return [run for side in sides for run in side]
-    runs: dict[str | int, tuple[str, dict[str, Points]]] = {}
+    runs: dict[str | int, _Named] = {}
     for side in sides:
         for place, (name, table) in enumerate(side):
             runs.setdefault(name if is_named else place, (name if is_named else "", {}))[1].update(table)
     return list(runs.values())
 
 
-def _named(table: dict[str, Points], side: str) -> dict[str, Points]:
+def _by_side(table: dict[str, Points], side: str) -> dict[str, Points]:
     """Returns the series of a table under names that tell their side; of an evaluation nothing but what it measured."""
     out = {}
     for name, points in table.items():
@@ -106,31 +119,72 @@ def _named(table: dict[str, Points], side: str) -> dict[str, Points]:
     return out
 
 
-def _losses(path: str) -> set[tuple[object, ...]]:
-    """Returns the losses in the first rows of a table, but for their side; none where one is not of the file's side."""
-    side = SPLITS.get(side_of(path), "")
+@dataclass(frozen=True)
+class _Look:
+    """What the beginning of a table tells.
+
+    Attributes:
+        losses: its losses, but for their side; none where one is not of the file's side.
+        is_counted: whether it has a column of steps; the numbers of its rows are none.
+        n_rows: how many rows it has, about.
+    """
+
+    losses: frozenset[tuple[object, ...]]
+    is_counted: bool
+    n_rows: float
+
+
+def _look(path: str) -> _Look | None:
+    """Returns what the beginning of a table tells; None for anything else."""
+    side, source = SPLITS.get(side_of(path), ""), Source(path, "")
     try:
-        grid, _ = _grid(Source(path, "", data=Source(path, "").head()), ReadOptions())
+        head = source.head()
+        content, _ = _content(replace(source, data=head), ReadOptions())
+        share = len(head) / source.size()
     except (OSError, InputError):
-        return set()
-    losses = [known for known in map(parse, grid.columns) if known.may_be_loss]
-    return {(k.rank, k.component) for k in losses} if all(_is_of(known, side) for known in losses) else set()
+        return None
+    names: list[str]
+    if isinstance(content, Grid):
+        names, n_rows = list(content.columns), content.n_rows
+        is_counted = any(is_counter(name) and axis_key(name) not in ROW_NUMBERS for name in names)
+    else:
+        names, n_rows = list(content), max((len(values) for _, values in content.values()), default=0)
+        is_counted = any(steps is not None for steps, _ in content.values())
+    losses = [known for known in map(parse, names) if known.may_be_loss]
+    if not all(_is_of(known, side) for known in losses):
+        return None
+    return _Look(frozenset((k.rank, k.component) for k in losses), is_counted, n_rows / share)
 
 
 def _is_of(loss: Name, side: str) -> bool:
     return not loss.split or (loss.split == _TRAIN) == (side == _TRAIN)
 
 
-def _grid(source: Source, options: ReadOptions) -> tuple[Grid, tuple[str, ...]]:
-    """Returns the rows of a table or of a text log, and notes on what is left out.
+def _tables(source: Source, options: ReadOptions) -> tuple[list[tuple[str, dict[str, Points], _Notes]], _Notes]:
+    """Returns (name, series, notes) of each run in a file, and notes on what is left out of all.
 
     Raises:
-        LogError: it is neither.
+        InputError: there is none.
+    """
+    content, notes = _content(source, options)
+    if isinstance(content, Grid):
+        return tables(content, step=options.step), (*notes, *content.notes)
+    return [("", content, ())], notes
+
+
+def _content(source: Source, options: ReadOptions) -> tuple[Grid | dict[str, Points], _Notes]:
+    """Returns the rows of a table, a text log or a JSON document, or its curves, and notes on what is left out.
+
+    Raises:
+        InputError: it is none of these.
     """
     head = source.head()
     if json_lines.sniff(head):
         rows, notes = json_lines.rows_in(source)
         return grid_from_rows(rows), notes
+    if keras_history.sniff(head):
+        document, notes = load_json(source)
+        return keras_history.rows_or_curves(document), notes
     if console.sniff(head) or console.holds(head, options.patterns):
         said, notes = console.rows_in(source, options)
         return grid_from_rows(said), notes
