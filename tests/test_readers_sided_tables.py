@@ -138,6 +138,38 @@ def test_json_documents_of_several_runs_are_read_each_by_itself(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(("name", "header"), [("log.csv", "epoch,loss"), ("loss.csv", "step,value"), ("loss.txt", "")])
+@pytest.mark.parametrize("folder", ["val", "Validation"])
+def test_tables_in_folders_of_the_sides_are_read_together(tmp_path, name, header, folder):
+    for side, losses in (("train", TRAIN), (folder, VAL)):
+        (tmp_path / "run" / side).mkdir(parents=True)
+        bare = "".join(f"{k},{loss}\n" for k, loss in enumerate(losses))
+        (tmp_path / "run" / side / name).write_text(table(losses, header=header) if header else bare)
+        (tmp_path / "run" / side / "settings.csv").write_text("lr\n0.1\n")
+    (run,) = read_runs([tmp_path])
+    steps = [float(k) for k in range(12)]
+    assert curves(run) == {"train_loss": (steps, TRAIN.tolist()), "val_loss": (steps, VAL.tolist())}
+    assert run.run_id == f"run/train/{name}"
+    assert f"read together: train/{name}, {folder}/{name}" in run.notes
+
+
+def test_data_in_folders_of_the_sides_are_no_tables_of_one_run(tmp_path):
+    for side in ("train", "test"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "labels.csv").write_text("id,label\n1,0\n2,1\n")
+    (tmp_path / "train" / "log.csv").write_text(table(TRAIN))
+    assert [(run.run_id, run.format) for run in read_runs([tmp_path])] == [("train/log.csv", "csv")]
+
+
+def test_a_column_of_values_is_the_loss_that_the_file_is_named_after(tmp_path):
+    (tmp_path / "train_loss.csv").write_text(table(TRAIN, header="step,value"))
+    (run,) = read_runs([tmp_path])
+    assert curves(run) == {"train_loss": ([float(k) for k in range(12)], TRAIN.tolist())}
+    (tmp_path / "val_loss.csv").write_text(table(VAL, header="step,value"))
+    (run,) = read_runs([tmp_path])
+    assert curves(run)["val_loss"][1] == VAL.tolist()
+
+
 def test_trials_called_train_and_test_that_log_both_sides_are_two_runs(tmp_path):
     for name in ("train.csv", "test.csv"):
         rows = "".join(f"{k},{a},{b}\n" for k, (a, b) in enumerate(zip(TRAIN, VAL, strict=True)))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
-from curveclinic.readers import json_lines, remote, trainer_state, wandb_offline
+from curveclinic.readers import json_lines, remote, sided_tables, trainer_state, wandb_offline
 from curveclinic.readers.checkpoints import Checkpoints, instead_of, number_of
 from curveclinic.readers.compressed import SUFFIXES, repeats
 from curveclinic.readers.folders import Folder
@@ -193,8 +193,13 @@ def _walk(folder: Folder, search: _Search, prefix_of_tags: str = "") -> Iterator
         first = folder.place_of(next(iter(pair)))
         yield Source(first, prefix + "+".join(pair), parts=tuple(sides), named=False, format="tensorboard")
         parts += pair
+    for paths in _across(folder):
+        given.update(paths)
+        run_id = prefix + "/".join(Path(paths[0]).parts[-2:])
+        files = tuple(("", path) for path in paths)
+        yield Source(paths[0], run_id, parts=files, named=False, format="sided_tables")
     for name in parts:
-        yield from _rest_of_part(_below(folder, name))
+        yield from _rest_of_part(_below(folder, name), given)
     taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
@@ -233,11 +238,23 @@ def _events_of_trainer(folder: Folder) -> tuple[Source, ...]:
     return tuple(filter(None, (tensorboard_source(sessions.inner(n), named=False) for n in _folders(sessions))))
 
 
-def _rest_of_part(folder: Folder) -> Iterator[Source]:
+def _rest_of_part(folder: Folder, given: Container[str]) -> Iterator[Source]:
     """Yields the other files beside the event files of a part of a run."""
     for name in folder.files:
-        if not is_event_file(name):
+        if not is_event_file(name) and folder.place_of(name) not in given:
             yield Source(folder.place_of(name), folder.prefix + name, named=False)
+
+
+def _across(folder: Folder) -> Iterator[list[str]]:
+    """Yields the tables of one run in sub-folders that are called like its sides: `train/log.csv`, `val/log.csv`."""
+    sides = {name: SPLITS[name.lower()] for name in folder.folders if name.lower() in SPLITS}
+    train = [folder.inner(name) for name, side in sides.items() if side == "train"]
+    if len(train) != 1 or len(sides) < 2 or folder.is_remote:
+        return
+    for name in filter(sided_tables.may_be_table, train[0].files):
+        places = [inner.place_of(name) for inner in map(folder.inner, sides) if inner.has_file(name)]
+        if len(places) > 1 and (found := sided_tables.together(places)):
+            yield found
 
 
 def _below(folder: Folder, name: str) -> Folder:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias
 
 from curveclinic.errors import InputError, LogError
 from curveclinic.intake.assemble import ReadOptions, run_from_table, runs_of_each
-from curveclinic.intake.file_names import stem_of
+from curveclinic.intake.file_names import named_by_file, stem_of
 from curveclinic.intake.grid import Grid, grid_from_rows, tables
 from curveclinic.intake.naming import Name, parse
 from curveclinic.intake.step_names import ROW_NUMBERS, axis_key, is_counter
 from curveclinic.intake.vocabulary import SPLITS, tokens
 from curveclinic.points import Points
-from curveclinic.readers import console, delimited, json_lines, keras_history, wandb_export
+from curveclinic.readers import console, curve_files, delimited, json_lines, keras_history, wandb_export
 from curveclinic.readers.json_text import load_json
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
@@ -33,18 +34,28 @@ _Named: TypeAlias = tuple[str, dict[str, Points]]
 _Notes: TypeAlias = tuple[str, ...]
 
 
+def may_be_table(name: str) -> bool:
+    """Says whether a file is called like a table or a log."""
+    return os.path.splitext(name)[1] in _ENDINGS
+
+
 def run_of(name: str) -> str:
     """Returns what the names of the tables of one run have in common; "" for a file whose name tells no side."""
-    ending = os.path.splitext(name)[1]
-    if ending not in _ENDINGS or not side_of(name):
+    if not may_be_table(name) or not side_of(name):
         return ""
-    return " ".join(word for word in tokens(stem_of(name)) if word not in SPLITS) + ending
+    return " ".join(word for word in tokens(stem_of(name)) if word not in SPLITS) + os.path.splitext(name)[1]
 
 
 def side_of(path: str) -> str:
-    """Returns the word in the name of a file that says of which part of the data it tells; "" unless there is one."""
-    words = [word for word in tokens(stem_of(path)) if word in SPLITS]
-    return words[0] if len(words) == 1 else ""
+    """Returns the word in the name of a file, else of its folder, that says of which part of the data it tells.
+
+    "" where neither has one word that does.
+    """
+    for name in (stem_of(path), os.path.basename(os.path.dirname(path))):
+        words = [word for word in tokens(name) if word in SPLITS]
+        if len(words) == 1:
+            return words[0]
+    return ""
 
 
 def together(paths: Iterable[str]) -> list[str]:
@@ -73,21 +84,25 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     """
     sides: dict[str, list[_Named]] = {}
     notes: list[str] = []
-    for _, path in source.parts:
+    paths = [path for _, path in source.parts]
+    common = os.path.commonpath(map(os.path.dirname, map(os.path.abspath, paths)))
+    files = {path: Path(os.path.relpath(path, common)).as_posix() for path in paths}
+    for path, name in files.items():
         try:
             found, said = _tables(Source(path, ""), options)
         except InputError as error:
             notes.append(str(error))
             continue
         side = side_of(path)
-        sides[side] = [(name, _by_side(table, side)) for name, table, _ in found]
-        notes += (f"{os.path.basename(path)}: {note}" for note in (*said, *(n for *_, own in found for n in own)))
+        sides[side] = [(run, _by_side(table, side)) for run, table, _ in found]
+        notes += (f"{name}: {note}" for note in (*said, *(n for *_, own in found for n in own)))
     if not sides:
         raise LogError("; ".join(notes))
-    files = ", ".join(os.path.basename(path) for _, path in source.parts)
     runs = _joined(list(sides.values()))
     ids = [name or (str(k) if len(runs) > 1 else "") for k, (name, _) in enumerate(runs, 1)]
-    origins = [source.origin(title=title, notes=(f"read together: {files}", *notes)) for title in ids]
+    origins = [
+        source.origin(title=title, notes=(f"read together: {', '.join(files.values())}", *notes)) for title in ids
+    ]
     stepped = replace(options, step=None)  # what the user calls steps is the axis of each table already
     return runs_of_each(run_from_table, [table for _, table in runs], stepped, origins)
 
@@ -150,7 +165,8 @@ def _look(path: str) -> _Look | None:
     else:
         names, n_rows = list(content), max((len(values) for _, values in content.values()), default=0)
         is_counted = any(steps is not None for steps, _ in content.values())
-    losses = [known for known in map(parse, names) if known.may_be_loss]
+    named, _ = named_by_file(dict.fromkeys(names), path)
+    losses = [known for known in map(parse, named) if known.may_be_loss]
     if not all(_is_of(known, side) for known in losses):
         return None
     return _Look(frozenset((k.rank, k.component) for k in losses), is_counted, n_rows / share)
@@ -168,8 +184,11 @@ def _tables(source: Source, options: ReadOptions) -> tuple[list[tuple[str, dict[
     """
     content, notes = _content(source, options)
     if isinstance(content, Grid):
-        return tables(content, step=options.step), (*notes, *content.notes)
-    return [("", content, ())], notes
+        found, notes = tables(content, step=options.step), (*notes, *content.notes)
+    else:
+        found = [("", content, ())]
+    named = [(run, named_by_file(table, source.path), said) for run, table, said in found]
+    return [(run, dict(table), (*said, *why)) for run, (table, why), said in named], notes
 
 
 def _content(source: Source, options: ReadOptions) -> tuple[Grid | dict[str, Points], _Notes]:
@@ -182,12 +201,15 @@ def _content(source: Source, options: ReadOptions) -> tuple[Grid | dict[str, Poi
     if json_lines.sniff(head):
         rows, notes = json_lines.rows_in(source)
         return grid_from_rows(rows), notes
-    if keras_history.sniff(head):
+    if keras_history.sniff(head) and not curve_files.sniff(head):
         document, notes = load_json(source)
         return keras_history.rows_or_curves(document), notes
     if console.sniff(head) or console.holds(head, options.patterns):
         said, notes = console.rows_in(source, options)
         return grid_from_rows(said), notes
+    if curve_files.sniff(head) and curve_files.holds(source):
+        name, points, notes = curve_files.curve(source)
+        return {name: points}, notes
     if wandb_export.sniff(head) or not delimited.sniff(head):
         raise LogError(f"{source.path}: no table")
     return delimited.whole(source)
