@@ -41,6 +41,7 @@ from curveclinic.readers import FORMATS, json_text, read_file, tensorboard
 from curveclinic.readers.delimited import _delimiter, whole
 from curveclinic.readers.discovery import tensorboard_source
 from curveclinic.readers.event_file import decode
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.number_table import number_grid
 from curveclinic.readers.source import Source
 
@@ -315,7 +316,7 @@ def _event_stages(paths: Sequence[Path]) -> dict[str, Callable[[], object]]:
     parts = [tensorboard.Part("", 0.0, decode(data)) for data in contents]
     merged = [tensorboard._merge([part])[0] for part in parts]
     return {
-        "list the folder": lambda: [tensorboard_source(str(p.parent), "run") for p in paths],
+        "list the folder": lambda: [tensorboard_source(Folder(str(p.parent))) for p in paths],
         "open and read": lambda: [p.read_bytes() for p in paths],
         "parse": lambda: [decode(data) for data in contents],
         "merge files and restarts": lambda: [tensorboard._merge([part]) for part in parts],

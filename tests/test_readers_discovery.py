@@ -479,15 +479,24 @@ def test_a_single_path_is_no_list_of_its_letters(tree, tmp_path):
         assert [item.run_id for item in read_runs(path)] == ["a.csv", "b.csv"]
 
 
-def test_a_search_looks_at_each_of_many_checkpoints_a_few_times(tree, monkeypatch):
+def test_a_search_lists_each_folder_once(tree, monkeypatch):
+    event = b"no records"
+    for run in ("a/version_0", "a/version_1", "b/train", "b/validation", "hf/checkpoint-5", "hf/runs/now", "w/run-1-x"):
+        tree({f"{run}/metrics.csv": CSV, f"{run}/events.out.tfevents.1": event, f"{run}/trainer_state.json": "{}"})
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(os.path.normpath(path)) or scandir(path))
+    assert len(list(find_sources("."))) > 7
+    assert len(listed) == len(set(listed)) == 13
+
+
+def test_a_search_lists_each_of_many_checkpoints_once(tree, monkeypatch):
     state = json.dumps({"log_history": [{"step": k, "loss": 1 / k} for k in range(1, 9)]})
     n_checkpoints = 100
     tree({f"run/checkpoint-{k}/trainer_state.json": state for k in range(n_checkpoints)})
-    looks = []
-    is_file = os.path.isfile
-    monkeypatch.setattr(os.path, "isfile", lambda path: looks.append(path) or is_file(path))
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
     assert ids(["run"]) == ["checkpoint-99/trainer_state.json"]
-    assert len(looks) < 20 * n_checkpoints
+    assert len(listed) == n_checkpoints + 1
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv"])

@@ -100,6 +100,76 @@ def test_another_table_beside_that_of_the_training_is_none_of_its_sides(tmp_path
     assert [(run.run_id, run.format) for run in found] == [("train.csv", "csv")]
 
 
+@pytest.mark.parametrize("header", ["loss", "index,loss", "id,loss"])
+def test_the_losses_of_single_examples_are_no_validation(tmp_path, header):
+    (tmp_path / "train.csv").write_text(table(TRAIN))
+    rows = (f"{k},{0.1 + k % 7}\n" if "," in header else f"{0.1 + k % 7}\n" for k in range(400))
+    (tmp_path / "test.csv").write_text(header + "\n" + "".join(rows))
+    by_id = {run.run_id: run for run in read_runs([tmp_path])}
+    assert curves(by_id["train.csv"]) == {"train_loss": ([float(k) for k in range(12)], TRAIN.tolist())}
+
+
+def test_a_validation_without_steps_of_no_more_rows_is_one(tmp_path):
+    (tmp_path / "train.csv").write_text(table(TRAIN))
+    (tmp_path / "val.csv").write_text("loss\n" + "".join(f"{loss}\n" for loss in VAL))
+    (run,) = read_runs([tmp_path])
+    assert run.channels["val_loss"].values.tolist() == VAL.tolist()
+
+
+@pytest.mark.parametrize("kind", ["rows", "curves", "torn head"])
+def test_json_documents_of_the_sides_are_read_together(tmp_path, kind):
+    n_rows = 4000 if kind == "torn head" else 12
+    values = {"train": np.linspace(2.0, 0.5, n_rows).tolist(), "val": np.linspace(2.5, 0.8, n_rows).tolist()}
+    for side, losses in values.items():
+        steps = list(range(n_rows))
+        rows = [{"epoch": k, "loss": loss} for k, loss in zip(steps, losses, strict=True)]
+        text = json.dumps({"epoch": steps, "loss": losses} if kind == "curves" else rows)
+        (tmp_path / f"{side}.json").write_text(text)
+    (run,) = read_runs([tmp_path])
+    steps = [float(k) for k in range(n_rows)]
+    assert curves(run) == {"train_loss": (steps, values["train"]), "val_loss": (steps, values["val"])}
+
+
+def test_json_documents_of_several_runs_are_read_each_by_itself(tmp_path):
+    for side, losses in (("train", TRAIN), ("val", VAL)):
+        (tmp_path / f"{side}.json").write_text(json.dumps({f"fold{k}": {"loss": losses.tolist()} for k in (1, 2)}))
+    assert [run.run_id for run in read_runs([tmp_path])] == [
+        f"{s}.json#fold{k}" for s in ("train", "val") for k in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(("name", "header"), [("log.csv", "epoch,loss"), ("loss.csv", "step,value"), ("loss.txt", "")])
+@pytest.mark.parametrize("folder", ["val", "Validation"])
+def test_tables_in_folders_of_the_sides_are_read_together(tmp_path, name, header, folder):
+    for side, losses in (("train", TRAIN), (folder, VAL)):
+        (tmp_path / "run" / side).mkdir(parents=True)
+        bare = "".join(f"{k},{loss}\n" for k, loss in enumerate(losses))
+        (tmp_path / "run" / side / name).write_text(table(losses, header=header) if header else bare)
+        (tmp_path / "run" / side / "settings.csv").write_text("lr\n0.1\n")
+    (run,) = read_runs([tmp_path])
+    steps = [float(k) for k in range(12)]
+    assert curves(run) == {"train_loss": (steps, TRAIN.tolist()), "val_loss": (steps, VAL.tolist())}
+    assert run.run_id == f"run/train/{name}"
+    assert f"read together: train/{name}, {folder}/{name}" in run.notes
+
+
+def test_data_in_folders_of_the_sides_are_no_tables_of_one_run(tmp_path):
+    for side in ("train", "test"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "labels.csv").write_text("id,label\n1,0\n2,1\n")
+    (tmp_path / "train" / "log.csv").write_text(table(TRAIN))
+    assert [(run.run_id, run.format) for run in read_runs([tmp_path])] == [("train/log.csv", "csv")]
+
+
+def test_a_column_of_values_is_the_loss_that_the_file_is_named_after(tmp_path):
+    (tmp_path / "train_loss.csv").write_text(table(TRAIN, header="step,value"))
+    (run,) = read_runs([tmp_path])
+    assert curves(run) == {"train_loss": ([float(k) for k in range(12)], TRAIN.tolist())}
+    (tmp_path / "val_loss.csv").write_text(table(VAL, header="step,value"))
+    (run,) = read_runs([tmp_path])
+    assert curves(run)["val_loss"][1] == VAL.tolist()
+
+
 def test_trials_called_train_and_test_that_log_both_sides_are_two_runs(tmp_path):
     for name in ("train.csv", "test.csv"):
         rows = "".join(f"{k},{a},{b}\n" for k, (a, b) in enumerate(zip(TRAIN, VAL, strict=True)))

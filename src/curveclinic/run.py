@@ -103,7 +103,7 @@ class Run:
         series = {}
         sound = None  # the last axis found sound: channels of one table share theirs
         raw = _owned(raw)
-        beside = _axis_beside(raw)
+        beside = _axis_beside(raw, longest) if longest else None
         for name, (steps, values) in raw.items():
             if steps is None:
                 one, note = Series(_implied_steps(len(values), longest), values), implied_note(len(values), longest)
@@ -177,14 +177,11 @@ def _owned(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> dict[str,
     return {name: (None if steps is None else axes[id(steps)], values.copy()) for name, (steps, values) in raw.items()}
 
 
-def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]]) -> FloatArray | None:
+def _axis_beside(raw: Mapping[str, tuple[FloatArray | None, FloatArray]], longest: int) -> FloatArray | None:
     """Steps of a loss that counts further than the values of channels that came without; None for none.
 
     Where it does not, its steps may be places in a list that had gaps.
     """
-    longest = max((len(values) for steps, values in raw.values() if steps is None), default=0)
-    if not longest:
-        return None
     given = [raw[name][0] for name in LOSSES if name in raw]
     sound = (steps for steps in given if steps is not None and len(steps) and is_sound_axis(steps))
     return next((steps for steps in sound if steps[-1] > longest), None)

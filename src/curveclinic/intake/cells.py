@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,6 +29,9 @@ LOOKED_AT = 100
 SHOWN = 3
 """Different cells without a number that a note shows."""
 
+_NO_MAPPINGS: Final = frozenset((np.ndarray, list, tuple, float, int, bool, str, type(None)))
+"""Types of most values and cells."""
+
 
 @dataclass(frozen=True, eq=False)
 class Column:
@@ -38,10 +41,16 @@ class Column:
     values: FloatArray
 
 
+def is_mapping(value: Any) -> bool:
+    """Whether it is one; what runs hold mostly is told without asking the abstract class, which takes its time."""
+    kind = type(value)
+    return kind is dict or (kind not in _NO_MAPPINGS and isinstance(value, Mapping))
+
+
 def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yields (name, value) of nested mappings, names joined by a slash."""
     for key, value in row.items():
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             yield from flatten(value, f"{prefix}{key}/")
         else:
             yield f"{prefix}{key}", value

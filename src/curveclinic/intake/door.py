@@ -22,12 +22,12 @@ from curveclinic.intake.assemble import (
     runs_from_grid,
     why_unusable,
 )
-from curveclinic.intake.cells import flatten
+from curveclinic.intake.cells import flatten, is_mapping
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import Grid, grid_from_rows
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
-from curveclinic.intake.nested import is_mapping, is_table, series_in
+from curveclinic.intake.nested import is_table, series_in
 from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.own_steps import brings_steps, own_steps, shared_axis
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
@@ -120,7 +120,7 @@ def _refusal(data: Any) -> str:
 
 
 def _is_one(data: Any) -> bool:
-    if isinstance(data, (Run, Mapping)) or is_table(data):
+    if is_mapping(data) or isinstance(data, Run) or is_table(data):
         return True
     return isinstance(getattr(data, "history", None), Mapping) or _log_rows(data) is not None
 
@@ -136,16 +136,19 @@ def _is_log(data: Any) -> bool:
 
     Beside a loss that is a number, a list or a histogram is a cell like another.
     """
-    if not isinstance(data, (list, tuple)) or not all(isinstance(row, Mapping) for row in data) or not any(data):
+    if not isinstance(data, (list, tuple)) or not all(map(is_mapping, data)) or not any(data):
         return False
     if _holds_curve(next(filter(None, data))):
         return False
-    cells = [cell for row in data for cell in flatten(row)]
-    if all(_is_scalar(value) for _, value in cells):
-        return True
-    losses = [value for name, value in cells if parse(str(name)).is_loss]
+    is_flat = True
+    for name, value in (cell for row in data for cell in flatten(row)):
+        if not _is_scalar(value):
+            if parse(name).is_loss:
+                return False
+            is_flat = False
+    losses = () if is_flat else [value for row in data for name, value in flatten(row) if parse(name).is_loss]
     numbers = [value for value in losses if value is not None]
-    return bool(numbers) and all(_is_scalar(value) and not isinstance(value, str) for value in numbers)
+    return is_flat or (bool(numbers) and not any(isinstance(value, str) for value in numbers))
 
 
 def _holds_curve(row: Mapping[str, Any]) -> bool:
@@ -209,7 +212,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
     rows = _log_rows(data)
     if rows is not None:
         return _from_rows(rows, options)
-    if not isinstance(data, Mapping):
+    if not is_mapping(data):
         epochs = getattr(data, "epoch", None)
         history = dict(data.history)
         if isinstance(epochs, list) and "epoch" not in history:

@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Mapping
 from itertools import pairwise
+from typing import TypeVar
 
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.vocabulary import LOSS_WORDS, LOST, NOISE, SPLITS, Rank, tokens
-from curveclinic.points import Points
+
+T = TypeVar("T")
 
 _COPY = re.compile(r"\s*\(\d+\)$")
 """What a browser puts behind the name of a file that is there already."""
@@ -48,10 +50,10 @@ def _is_of_things_lost(words: tuple[str, ...]) -> bool:
     return any(before in LOST and LOSS_WORDS.get(word) == Rank.LOSS for before, word in pairwise(words))
 
 
-def named_by_file(table: Mapping[str, Points], path: str) -> tuple[Mapping[str, Points], tuple[str, ...]]:
+def named_by_file(table: Mapping[str, T], path: str) -> tuple[Mapping[str, T], tuple[str, ...]]:
     """Returns series under the names of losses where their own say the side alone, and that of the file a loss.
 
-    A lone series called by a number, as pandas calls the column of a list, is that loss, too.
+    One called `value`, or a lone one by a number, as pandas calls the column of a list, is that loss, too.
 
     Returns:
         the table, and the note on what was named; nothing changes where a series is named like a loss.
@@ -60,8 +62,8 @@ def named_by_file(table: Mapping[str, Points], path: str) -> tuple[Mapping[str, 
     if not stem or any(parse(name).may_be_loss for name in table):
         return table, ()
     losses = {name: f"{name}_loss" for name in table if _says_side(name)}
-    if not losses and len(table) == 1:
-        losses = {name: stem for name in table if name.isdecimal()}
+    if not losses:
+        losses = {name: stem for name in table if tokens(name) == ("value",) or (len(table) == 1 and name.isdecimal())}
     if not losses:
         return table, ()
     named = {losses.get(name, name): points for name, points in table.items()}

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import numpy as np
-
-from curveclinic.intake.cells import flatten
+from curveclinic.intake.cells import flatten, is_mapping
 from curveclinic.intake.naming import parse
 from curveclinic.intake.orientations import points_held
 from curveclinic.intake.step_names import in_order, is_log_axis
@@ -18,14 +16,9 @@ _LIBRARIES: Final = ("pandas", "polars", "pyarrow")
 _TABLES: Final = ("DataFrame", "Table", "RecordBatch")
 
 
-def is_mapping(value: Any) -> bool:
-    """Whether it is one; an array is told to be none without asking the abstract class, which takes its time."""
-    return type(value) is not np.ndarray and isinstance(value, Mapping)
-
-
 def is_table(value: Any) -> bool:
     """Whether it is a table of pandas, polars or pyarrow."""
-    return type(value).__module__.partition(".")[0] in _LIBRARIES and type(value).__name__ in _TABLES
+    return type(value).__name__ in _TABLES and type(value).__module__.partition(".")[0] in _LIBRARIES
 
 
 def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
@@ -56,7 +49,7 @@ def series_in(data: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 
 def _columns_of(name: str, rows: list[Any]) -> dict[str, Any] | None:
     """Returns the columns of rows under the name of a side or a loss, None for what a row lacks; None for others."""
-    if not rows or not all(isinstance(row, Mapping) for row in rows):
+    if not rows or not all(map(is_mapping, rows)):
         return None
     known = parse(name)
     if not (known.split or known.may_be_loss):

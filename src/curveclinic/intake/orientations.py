@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.intake.cells import flatten
+from curveclinic.intake.cells import flatten, is_mapping
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import is_side_column, may_tell_side, names_both
 from curveclinic.intake.step_names import is_log_axis
@@ -33,7 +33,7 @@ def rows_held(data: Any) -> list[Row] | None:
     "table" ({"schema": ..., "data": [{"loss": 0.5}]}); columns of which one says the side of each row
     ({"split": ["val"], "loss": [0.5]}).
     """
-    if not isinstance(data, Mapping):
+    if not is_mapping(data):
         rows = getattr(data, "log_history", None)
     elif "log_history" in data:
         rows = data["log_history"]
@@ -58,9 +58,11 @@ def rows_within(data: Any) -> list[Row] | None:
     They must count on and name a loss, and no list of numbers beside them may: settings and checkpoints are no rows.
     Rows under the name of a side or of a loss are series.
     """
-    lists = [(key, v) for key, v in data.items() if isinstance(v, list)] if isinstance(data, Mapping) else []
-    key, rows = lists[0] if len(lists) == 1 else ("", [])
-    if not all(isinstance(row, Mapping) for row in rows) or not _counts_on(rows):
+    lists = [(key, v) for key, v in data.items() if isinstance(v, list)] if is_mapping(data) else []
+    if len(lists) != 1:
+        return None
+    [(key, rows)] = lists
+    if not all(map(is_mapping, rows)) or not _counts_on(rows):
         return None
     if any(parse(name).may_be_loss and _is_list(v) for name, v in flatten(data)):
         return None

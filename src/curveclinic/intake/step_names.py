@@ -39,7 +39,9 @@ COARSE: Final = ("epoch", "epochs", "round")
 LOG_CALLS: Final = "_step"
 """W&B's count of log calls."""
 
-AXIS_NAMES: Final = (*COUNTERS, *AMOUNTS, *TALLIES, *COARSE, "episode", "episodes", LOG_CALLS, "index", "idx")
+ROW_NUMBERS: Final = ("index", "idx")
+
+AXIS_NAMES: Final = (*COUNTERS, *AMOUNTS, *TALLIES, *COARSE, "episode", "episodes", LOG_CALLS, *ROW_NUMBERS)
 """The finest first."""
 
 _PLACES: Final = {name: place for place, name in enumerate(AXIS_NAMES)}

@@ -14,6 +14,7 @@ from curveclinic.readers.compressed import SUFFIXES, archive_in, unpacked, unpac
 from curveclinic.readers.copies import without_copies
 from curveclinic.readers.delimited import lacks_header
 from curveclinic.readers.discovery import exists, file_source, find_sources, folder_source, is_event_file
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.formats import BY_NAME, FORMATS, Format
 from curveclinic.readers.nul_bytes import mended, without_nul
 from curveclinic.readers.once import Once
@@ -71,7 +72,7 @@ def read_file(path: str | os.PathLike[str], options: ReadOptions | None = None) 
         LogError: there is no such file, its format is unknown, it is damaged, or it holds no loss.
     """
     name = os.fspath(path)
-    source = file_source(name) or folder_source(name, os.path.basename(os.path.abspath(name)))
+    source = file_source(name) or folder_source(Folder(name))
     if source is None:
         raise LogError(f"{name}: found a folder without event files; use read_runs to search it")
     return read_source(source, options)

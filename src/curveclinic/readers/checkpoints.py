@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from curveclinic.readers import trainer_state
-from curveclinic.readers.folders import entries, is_file
+from curveclinic.readers.folders import Folder
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
-def number_of(folder: str) -> int | None:
+def number_of(folder: Folder) -> int | None:
     """Returns the step of a checkpoint's folder, None of any other."""
-    found = _CHECKPOINT.fullmatch(os.path.basename(folder))
+    found = _CHECKPOINT.fullmatch(folder.name)
     return int(found.group(1)) if found else None
 
 
@@ -32,28 +32,30 @@ class Checkpoints:
     def __init__(self) -> None:
         self._states = lru_cache(maxsize=16)(_states)
 
-    def newer_than(self, folder: str) -> list[str]:
+    def newer_than(self, folder: Folder) -> list[str]:
         """Returns the trainer states of newer checkpoints of the same run, the newest first; none for other folders."""
-        number, parent = number_of(folder), os.path.dirname(folder)
-        if number is None:
+        number, parent = number_of(folder), folder.parent
+        if number is None or parent is None:
             return []
-        last = os.path.join(parent, trainer_state.NAME)
         newer = [path for n, path in reversed(self._states(parent)) if n > number]
-        return ([last] if is_file(last) else []) + newer
+        return ([parent.place_of(trainer_state.NAME)] if parent.has_file(trainer_state.NAME) else []) + newer
 
-    def is_torn_beside_whole(self, folder: str, root: str) -> bool:
+    def is_torn_beside_whole(self, folder: Folder) -> bool:
         """Says whether a trainer state is damaged and an older one of the same run, which is read, is not."""
         number = number_of(folder)
         if number is None:
             older = [path for _, path in self._states(folder)]
         else:
-            older = [path for n, path in self._states(os.path.dirname(folder)) if n < number and folder != root]
-        if not older or trainer_state.is_whole(os.path.join(folder, trainer_state.NAME)):
+            older = [path for n, path in self._states(folder.parent) if n < number] if folder.parent else []
+        if not older or trainer_state.is_whole(folder.place_of(trainer_state.NAME)):
             return False
         return any(map(trainer_state.is_whole, older))
 
 
-def _states(folder: str) -> list[tuple[int, str]]:
+def _states(folder: Folder) -> list[tuple[int, str]]:
     """Returns the number of each checkpoint in a folder, and its trainer state, the oldest first."""
-    found = [(number_of(name), os.path.join(folder, name, trainer_state.NAME)) for name in entries(folder, files=False)]
-    return sorted((number, path) for number, path in found if number is not None and is_file(path))
+    inner = map(folder.inner, folder.folders)
+    found = [
+        (n, place) for place in inner if (n := number_of(place)) is not None and place.has_file(trainer_state.NAME)
+    ]
+    return sorted((number, place.place_of(trainer_state.NAME)) for number, place in found)

@@ -54,10 +54,10 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
     table: dict[str, Points] = {}
     notes: list[str] = []
     for part in parts:
-        name = stem_of(part.path)
         try:
-            table[name], is_cut = _curve(part)
-            notes += [f"{name}: {_CUT}"] if is_cut else []
+            name, points, said = curve(part)
+            table[name] = points
+            notes += said
         except LogError as error:
             if len(parts) == 1:
                 raise
@@ -66,6 +66,17 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
         return [run_from_table(table, options, source.origin(notes=notes))]
     except InputError as error:
         raise NoCurvesError(f"{source.path}: {error}") from None
+
+
+def curve(source: Source) -> tuple[str, Points, tuple[str, ...]]:
+    """Returns the name of the one curve in a file, the curve, and notes on it.
+
+    Raises:
+        LogError: there is something else among the numbers.
+    """
+    name = stem_of(source.path)
+    points, is_cut = _curve(source)
+    return name, points, (f"{name}: {_CUT}",) if is_cut else ()
 
 
 def run_of(name: str) -> str:

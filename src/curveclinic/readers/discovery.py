@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.vocabulary import SPLITS, tokens
-from curveclinic.readers import json_lines, remote, trainer_state, wandb_offline
+from curveclinic.readers import json_lines, remote, sided_tables, trainer_state, wandb_offline
 from curveclinic.readers.checkpoints import Checkpoints, instead_of, number_of
 from curveclinic.readers.compressed import SUFFIXES, repeats
-from curveclinic.readers.folders import entries, identity, is_file
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.formats import BY_NAME, FORMATS
 from curveclinic.readers.side_by_side import grouped
 from curveclinic.readers.source import Source
@@ -27,7 +28,8 @@ _TRAINER_EVENTS = "runs"
 _COPIES = ("result.json", "progress.csv", "metrics.csv")
 """Files that Ray Tune and Lightning write beside event files, or one beside the other: most likely of the same run."""
 _VERSION = re.compile(r"version_(\d+)")
-_SCALARS = "scalars.json"
+_DATA, _SCALARS = "vis_data", "scalars.json"
+"""Where mmengine has its JSON lines."""
 _BOOSTED = "catboost_training.json"
 """All of a training of CatBoost, which the tables and folders beside it repeat."""
 _BOOSTED_ROW = re.compile(rb'"iterations"\s*:\s*\[\s*\{[^{}]*"iteration"[^{}]*\}')
@@ -57,9 +59,9 @@ def find_sources(path: str | os.PathLike[str]) -> Iterator[Source]:
         yield source
     elif remote.is_remote(root):
         with remote.listed(root.rstrip("/")):
-            yield from _walk(root.rstrip("/"), _Search(root.rstrip("/")))
+            yield from _walk(Folder(root.rstrip("/")), _Search())
     else:
-        yield from _walk(root, _Search(root))
+        yield from _walk(Folder(root), _Search())
 
 
 def file_source(path: str) -> Source | None:
@@ -83,40 +85,41 @@ def is_event_file(name: str) -> bool:
     return "tfevents" in name and not name.endswith(SUFFIXES)
 
 
-def tensorboard_source(folder: str, run_id: str, *, named: bool = True, prefix: str = "") -> Source | None:
+def tensorboard_source(folder: Folder, *, named: bool = True, prefix: str = "") -> Source | None:
     """Returns the TensorBoard run in a folder, its split sub-folders included; None if there is none.
 
     Its own tags get a prefix where its name says that it is of an evaluation.
     """
     own = _event_files(folder, prefix)
     for name in _parts(folder, _sided(folder)):
-        own += _event_files(os.path.join(folder, name), f"{name}/")
-    return Source(folder, run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
+        own += _event_files(_below(folder, name), f"{name}/")
+    return Source(folder.path, folder.run_id, parts=tuple(own), named=named, format="tensorboard") if own else None
 
 
-def _event_files(folder: str, prefix: str = "") -> list[tuple[str, str]]:
+def _event_files(folder: Folder, prefix: str = "") -> list[tuple[str, str]]:
     """Returns the event files of a folder, each with a prefix for its tags."""
-    return [(prefix, os.path.join(folder, name)) for name in _files(folder) if is_event_file(name)]
+    return [(prefix, folder.place_of(name)) for name in folder.files if is_event_file(name)]
 
 
-def folder_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
+def folder_source(folder: Folder) -> Source | None:
     """Returns the run that a folder as a whole is; None if it is none."""
-    found = tracker_source(folder, run_id, named=named) or tensorboard_source(folder, run_id, named=named)
+    found = tracker_source(folder) or tensorboard_source(folder)
     if not found and _is_boosted(folder):
-        return Source(os.path.join(folder, _BOOSTED), f"{run_id}/{_BOOSTED}", named=named)
+        return Source(folder.place_of(_BOOSTED), f"{folder.run_id}/{_BOOSTED}")
     return found
 
 
-def tracker_source(folder: str, run_id: str, *, named: bool = True) -> Source | None:
+def tracker_source(folder: Folder) -> Source | None:
     """Returns the run of an experiment tracker that a folder is, known by its layout; None if it is none."""
+    named = folder.parent is None
     for found in FORMATS:
         if found.layout and found.layout.is_run_folder(folder):
-            files = found.layout.remote_files(folder) if remote.is_remote(folder) else ()
+            files = found.layout.remote_files(folder.path) if folder.is_remote else ()
             parts = tuple(("", file) for file in files)
-            return Source(folder, run_id, parts=parts, named=named, format=found.name, as_it_lies=True)
+            return Source(folder.path, folder.run_id, parts=parts, named=named, format=found.name, as_it_lies=True)
     log = wandb_offline.file_in(folder)
     if log is not None:
-        return Source(log, f"{run_id}/{os.path.basename(log)}", named=named, format="wandb")
+        return Source(folder.place_of(log), f"{folder.run_id}/{log}", named=named, format="wandb")
     return None
 
 
@@ -125,61 +128,58 @@ class _Search:
     """What a search knows wherever it is.
 
     Attributes:
-        root: the folder it began at.
         seen: folders it was in; one reached twice is read once.
         given: paths of what is read together with another source.
         checkpoints: those of trainers.
     """
 
-    root: str
     seen: set[Hashable] = field(default_factory=set)
     given: set[str] = field(default_factory=set)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
 
-def _walk(folder: str, search: _Search, prefix_of_tags: str = "") -> Iterator[Source]:
+def _walk(folder: Folder, search: _Search, prefix_of_tags: str = "") -> Iterator[Source]:
     """Yields the sources under a folder in order of their names.
 
     A folder that cannot be listed is a source that cannot be read; one that went away meanwhile is not there.
     """
-    root, given = search.root, search.given
+    given, prefix = search.given, folder.prefix
     try:
-        place = identity(folder)
+        place = folder.identity()
     except FileNotFoundError:
         return
     except OSError as error:
         why = f"{error.strerror or error}; this folder is not searched"
-        yield Source(folder, _run_id(folder, root), unreadable=why)
+        yield Source(folder.path, folder.run_id, unreadable=why)
         return
     if place in search.seen:
         return
     search.seen.add(place)
-    tracked, taken = tracker_source(folder, _run_id(folder, root), named=folder == root), set[str]()
+    tracked, taken = tracker_source(folder), set[str]()
     if tracked:
         yield tracked
         layout = BY_NAME[tracked.format].layout
         if not layout or not layout.curves:  # what else lies in such a folder are copies and artifacts of the run
             return
         taken.add(layout.curves)
-    prefix = _prefix(folder, root)
-    run = tensorboard_source(folder, _run_id(folder, root), named=False, prefix=prefix_of_tags)
+    run = tensorboard_source(folder, named=False, prefix=prefix_of_tags)
     together = [run] if run and run.path not in given else []
-    together += [copy for copy in _copies(folder, root) if copy.path not in given]
-    beside = together[1:] or (_of_other_logger(together[0], folder, root) if together else [])
+    together += [copy for copy in _copies(folder) if copy.path not in given]
+    beside = together[1:] or (_of_other_logger(together[0], folder) if together else [])
     if beside or together == [run]:
         given.update(copy.path for copy in (*together, *beside) if copy is not run)
         yield replace(together[0], beside=tuple(beside))
-    others = [name for name in _files(folder) if not is_event_file(name) and os.path.join(folder, name) not in given]
-    for names, format in grouped(folder, [name for name in others if not _is_twin(folder, name)]):
-        name, path = names[0], os.path.join(folder, names[0])
+    others = [name for name in folder.files if not is_event_file(name) and folder.place_of(name) not in given]
+    for names, format in grouped(folder.path, [name for name in others if not _is_twin(folder, name)]):
+        name, path = names[0], folder.place_of(names[0])
         if len(names) > 1:
-            files = tuple(("", os.path.join(folder, n)) for n in names)
+            files = tuple(("", folder.place_of(n)) for n in names)
             yield Source(path, prefix + name, parts=files, named=False, format=format)
         elif name == trainer_state.NAME:
             known = search.checkpoints
-            newer = known.newer_than(folder) if folder != root else []
-            if not any(map(trainer_state.is_whole, newer)) and not known.is_torn_beside_whole(folder, root):
-                events = _events_of_trainer(folder, root)
+            newer = known.newer_than(folder)
+            if not any(map(trainer_state.is_whole, newer)) and not known.is_torn_beside_whole(folder):
+                events = _events_of_trainer(folder)
                 given.update(other.path for other in events)
                 yield Source(path, prefix + name, named=False, note=instead_of(newer), beside=events)
         else:
@@ -188,81 +188,90 @@ def _walk(folder: str, search: _Search, prefix_of_tags: str = "") -> Iterator[So
     parts = _parts(folder, sided)
     for pair in sided.pairs if not _event_files(folder) else ():
         prefixes = pair.values() if len(set(pair.values())) == len(pair) else pair
-        places = zip((os.path.join(folder, name) for name in pair), prefixes, strict=True)
+        places = zip(map(folder.inner, pair), prefixes, strict=True)
         sides = [file for inner, tag in places for file in _event_files(inner, f"{tag}/")]
-        first = os.path.join(folder, next(iter(pair)))
+        first = folder.place_of(next(iter(pair)))
         yield Source(first, prefix + "+".join(pair), parts=tuple(sides), named=False, format="tensorboard")
         parts += pair
+    for paths in _across(folder):
+        given.update(paths)
+        run_id = prefix + "/".join(Path(paths[0]).parts[-2:])
+        files = tuple(("", path) for path in paths)
+        yield Source(paths[0], run_id, parts=files, named=False, format="sided_tables")
     for name in parts:
-        yield from _rest_of_part(os.path.join(folder, name), root)
+        yield from _rest_of_part(_below(folder, name), given)
     taken |= {name.partition("/")[0] for name in parts}
     for name in _folders(folder):
         if name not in taken:
             side = sided.lone.get(name, "")
-            yield from _walk(os.path.join(folder, name), search, f"{side}/" if side else "")
+            yield from _walk(folder.inner(name), search, f"{side}/" if side else "")
+        folder.leave(name)
 
 
-def _copies(folder: str, root: str) -> list[Source]:
+def _copies(folder: Folder) -> list[Source]:
     """Returns the files of a folder that are likely copies of each other, or of the event files there."""
-    places = [] if remote.is_remote(folder) else [os.path.join(folder, name) for name in _COPIES]
-    return [Source(p, _prefix(folder, root) + os.path.basename(p), named=False) for p in places if is_file(p)]
+    names = [] if folder.is_remote else filter(folder.has_file, _COPIES)
+    return [Source(folder.place_of(name), folder.prefix + name, named=False) for name in names]
 
 
-def _of_other_logger(source: Source, folder: str, root: str) -> list[Source]:
+def _of_other_logger(source: Source, folder: Folder) -> list[Source]:
     """Returns what may be the same run in the next version of Lightning's, where two loggers write side by side."""
-    number = _VERSION.fullmatch(os.path.basename(folder))
-    if number is None or folder == root or remote.is_remote(folder):
+    number = _VERSION.fullmatch(folder.name)
+    if number is None or folder.parent is None or folder.is_remote:
         return []
-    other = os.path.join(os.path.dirname(folder), f"version_{int(number[1]) + 1}")
-    run, copies = tensorboard_source(other, _run_id(other, root), named=False), _copies(other, root)
+    name = f"version_{int(number[1]) + 1}"
+    if not folder.parent.has_folder(name):
+        return []
+    other = folder.parent.inner(name)
+    run, copies = tensorboard_source(other, named=False), _copies(other)
     if source.format == "tensorboard":
         return [] if run else copies
     return [run] if run and not copies else []
 
 
-def _events_of_trainer(folder: str, root: str) -> tuple[Source, ...]:
+def _events_of_trainer(folder: Folder) -> tuple[Source, ...]:
     """Returns the event files that a Hugging Face trainer wrote beside its state, a source a session."""
-    number = number_of(folder)
-    if remote.is_remote(folder) or (number is not None and folder == root):
+    of_run = folder if number_of(folder) is None else folder.parent
+    if of_run is None or folder.is_remote or not of_run.has_folder(_TRAINER_EVENTS):
         return ()
-    runs = os.path.join(folder if number is None else os.path.dirname(folder), _TRAINER_EVENTS)
-    places = [os.path.join(runs, name) for name in _folders(runs)]
-    return tuple(filter(None, (tensorboard_source(p, _run_id(p, root), named=False) for p in places)))
+    sessions = of_run.inner(_TRAINER_EVENTS)
+    return tuple(filter(None, (tensorboard_source(sessions.inner(n), named=False) for n in _folders(sessions))))
 
 
-def _rest_of_part(folder: str, root: str) -> Iterator[Source]:
+def _rest_of_part(folder: Folder, given: Container[str]) -> Iterator[Source]:
     """Yields the other files beside the event files of a part of a run."""
-    prefix = _prefix(folder, root)
-    for name in _files(folder):
-        if not is_event_file(name):
-            yield Source(os.path.join(folder, name), prefix + name, named=False)
+    for name in folder.files:
+        if not is_event_file(name) and folder.place_of(name) not in given:
+            yield Source(folder.place_of(name), folder.prefix + name, named=False)
 
 
-def _run_id(folder: str, root: str) -> str:
-    return _prefix(folder, root)[:-1] or Path(os.path.abspath(root)).name
+def _across(folder: Folder) -> Iterator[list[str]]:
+    """Yields the tables of one run in sub-folders that are called like its sides: `train/log.csv`, `val/log.csv`."""
+    sides = {name: SPLITS[name.lower()] for name in folder.folders if name.lower() in SPLITS}
+    train = [folder.inner(name) for name, side in sides.items() if side == "train"]
+    if len(train) != 1 or len(sides) < 2 or folder.is_remote:
+        return
+    for name in filter(sided_tables.may_be_table, train[0].files):
+        places = [inner.place_of(name) for inner in map(folder.inner, sides) if inner.has_file(name)]
+        if len(places) > 1 and (found := sided_tables.together(places)):
+            yield found
 
 
-def _prefix(folder: str, root: str) -> str:
-    """What the run ids of the files in a folder begin with."""
-    relative = Path(os.path.relpath(folder, root)).as_posix()
-    return "" if relative == "." else f"{relative}/"
+def _below(folder: Folder, name: str) -> Folder:
+    """Returns a part of a run, which is a folder in this one, or in one of those."""
+    return reduce(Folder.inner, name.split("/"), folder)
 
 
-def _files(folder: str) -> list[str]:
-    return entries(folder, files=True)
-
-
-def _folders(folder: str) -> list[str]:
-    names = [name for name in entries(folder, files=False) if name not in _SKIPPED_FOLDERS]
+def _folders(folder: Folder) -> list[str]:
+    names = [name for name in folder.folders if name not in _SKIPPED_FOLDERS]
     if "learn" in names and _is_boosted(folder):
-        return [name for name in names if not (_BOOSTED_FOLDER.fullmatch(name) and _is_all_events(folder, name))]
+        return [n for n in names if not (_BOOSTED_FOLDER.fullmatch(n) and _is_all_events(folder.inner(n)))]
     return names
 
 
-def _is_all_events(folder: str, name: str) -> bool:
-    """Says whether a sub-folder holds nothing but event files."""
-    inner = os.path.join(folder, name)
-    return all(map(is_event_file, _files(inner))) and not entries(inner, files=False)
+def _is_all_events(folder: Folder) -> bool:
+    """Says whether a folder holds nothing but event files."""
+    return all(map(is_event_file, folder.files)) and not folder.folders
 
 
 @dataclass(frozen=True)
@@ -280,7 +289,7 @@ class _Sided:
     lone: Mapping[str, str]
 
 
-def _parts(folder: str, sided: _Sided) -> list[str]:
+def _parts(folder: Folder, sided: _Sided) -> list[str]:
     """Sub-folders that are parts of this folder's run.
 
     Beside event files these are also `loss_train` and `loss_val`, as torch writes `add_scalars("loss", {"train":
@@ -291,12 +300,12 @@ def _parts(folder: str, sided: _Sided) -> list[str]:
     parts = [name for group in (sided.own, *sided.pairs) for name in group]
     for name in _folders(folder):
         if parse(name).quantity in ("loss", "metric"):
-            inner = _sided(os.path.join(folder, name))
+            inner = _sided(folder.inner(name))
             parts += [f"{name}/{part}" for group in (inner.own, *inner.pairs) for part in group]
     return parts
 
 
-def _sided(folder: str) -> _Sided:
+def _sided(folder: Folder) -> _Sided:
     """Returns which sub-folders hold the sides of one run.
 
     Both sides must be there with event files, or they are runs of that name. If one folder alone is of the training,
@@ -306,8 +315,10 @@ def _sided(folder: str) -> _Sided:
     for name in _folders(folder):
         words = tokens(name)
         word = next((w for w in words if w in SPLITS), None)
-        if word and _event_files(os.path.join(folder, name)):
+        if word and _event_files(folder.inner(name)):
             sides[name], rests[name] = SPLITS[word], " ".join(w for w in words if w != word)
+    if len(sides) < 2:
+        return _Sided({}, (), {})
     if list(sides.values()).count("train") == 1:
         rests = dict.fromkeys(sides, "")
     pairs = _whole(sides, rests)
@@ -326,7 +337,7 @@ def _whole(sides: Mapping[str, str], rests: Mapping[str, str]) -> dict[str, dict
     return {rest: group for rest, group in groups.items() if "train" in group.values() and len(set(group.values())) > 1}
 
 
-def _is_twin(folder: str, name: str) -> bool:
+def _is_twin(folder: Folder, name: str) -> bool:
     """Says whether the same run is logged a second time, and better, beside a file.
 
     mmcv writes `T.log` beside `T.log.json`; mmengine `T/T.log`, `T/vis_data/T.json` and `T/vis_data/scalars.json`.
@@ -335,31 +346,31 @@ def _is_twin(folder: str, name: str) -> bool:
     if name in _BOOSTED_TABLES:
         return _is_boosted(folder)
     stem, suffix = os.path.splitext(name)
-    if suffix in SUFFIXES and _is_copy(os.path.join(folder, name), os.path.join(folder, stem)):
+    if suffix in SUFFIXES and folder.has_file(stem) and _is_copy(folder.place_of(name), folder.place_of(stem)):
         return True
-    twins = {
-        ".log": (f"{name}.json", os.path.join("vis_data", _SCALARS)),
-        ".json": (_SCALARS,) if os.path.basename(os.path.abspath(folder)) == "vis_data" and name != _SCALARS else (),
-    }
-    return bool(stem) and any(_is_lines(os.path.join(folder, twin)) for twin in twins.get(suffix, ()))
+    if not stem:
+        return False
+    if suffix == ".log":
+        in_data = folder.has_folder(_DATA) and _is_lines(folder.inner(_DATA), _SCALARS)
+        return in_data or _is_lines(folder, f"{name}.json")
+    return suffix == ".json" and name != _SCALARS and folder.name == _DATA and _is_lines(folder, _SCALARS)
 
 
-def _is_boosted(folder: str) -> bool:
+def _is_boosted(folder: Folder) -> bool:
     """Says whether a folder holds the JSON of CatBoost, with a whole row at least."""
-    path = os.path.join(folder, _BOOSTED)
-    return is_file(path) and _begins(path, lambda head: _BOOSTED_ROW.search(head) is not None)
+    return folder.has_file(_BOOSTED) and _begins(
+        folder.place_of(_BOOSTED), lambda h: _BOOSTED_ROW.search(h) is not None
+    )
 
 
 def _is_copy(packed: str, plain: str) -> bool:
-    """Says whether a compressed file is likely a copy of a plain one, if there is one."""
-    if not is_file(plain):
-        return False
+    """Says whether a compressed file is likely a copy of a plain one."""
     return remote.stat(plain).size > 0 if remote.is_remote(plain) else repeats(packed, plain)
 
 
-def _is_lines(path: str) -> bool:
-    """Says whether there is a file of JSON lines."""
-    return is_file(path) and _begins(path, json_lines.sniff)
+def _is_lines(folder: Folder, name: str) -> bool:
+    """Says whether there is a file of JSON lines of this name."""
+    return folder.has_file(name) and _begins(folder.place_of(name), json_lines.sniff)
 
 
 def _begins(path: str, fits: Callable[[bytes], bool]) -> bool:

@@ -11,18 +11,18 @@ from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.points import Points
-from curveclinic.readers import folders
+from curveclinic.readers.folders import Folder, files_below
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import Source, no_loss
 from curveclinic.run import Run
 
 PLOTS = "plots"
-_METRICS = os.path.join(PLOTS, "metrics")
+_METRICS = "metrics"
 
 
-def is_run_folder(folder: str) -> bool:
+def is_run_folder(folder: Folder) -> bool:
     """Says whether a folder holds metrics as DVCLive lays them out."""
-    return folders.is_folder(os.path.join(folder, _METRICS)) and any(_metric_files(folder))
+    return folder.has_folder(PLOTS) and folder.inner(PLOTS).has_folder(_METRICS) and any(_metric_files(folder.path))
 
 
 def remote_files(folder: str) -> list[str]:
@@ -55,8 +55,8 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
 
 def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
     """Yields (metric, file); the path under `plots/metrics` is the metric's name."""
-    root = os.path.join(folder, _METRICS)
-    for name in folders.files_below(root):
+    root = os.path.join(folder, PLOTS, _METRICS)
+    for name in files_below(root):
         if name.endswith((".tsv", ".csv")):
             yield Path(name).with_suffix("").as_posix(), os.path.join(root, name)
 

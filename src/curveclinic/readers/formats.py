@@ -33,6 +33,7 @@ from curveclinic.readers import (
     wandb_export,
     wandb_offline,
 )
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.source import Source
 from curveclinic.run import Run
 
@@ -49,7 +50,7 @@ class Layout:
         unread: sub-folders that hold its products, not its curves.
     """
 
-    is_run_folder: Callable[[str], bool]
+    is_run_folder: Callable[[Folder], bool]
     remote_files: Callable[[str], list[str]]
     curves: str = ""
     unread: frozenset[str] = frozenset({"artifacts", "models"})
@@ -194,8 +195,8 @@ FORMATS: Final = (
     ),
     Format(
         "sided_tables",
-        "tables, JSON lines and consoles of the training and of the validation, a file each: `train_log.csv` and, "
-        "beside it, `val_log.csv`",
+        "tables, JSON and consoles of the training and of the validation, a file each: `train_log.csv` and, beside it, "
+        "`val_log.csv`",
         _never,
         sided_tables.read,
     ),

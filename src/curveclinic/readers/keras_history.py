@@ -10,10 +10,11 @@ from curveclinic.errors import InputError
 from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, runs_of_each
 from curveclinic.intake.cells import flatten
 from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
-from curveclinic.intake.grid import grid_from_rows, is_summary
-from curveclinic.intake.naming import parse
+from curveclinic.intake.grid import Grid, grid_from_rows, is_summary
+from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.step_names import is_log_axis
+from curveclinic.points import Points
 from curveclinic.readers.json_text import load_json, opens_document
 from curveclinic.readers.source import SUMMARY_FOUND, NoCurvesError, Source, no_loss
 from curveclinic.run import Run
@@ -51,14 +52,38 @@ def runs_from_document(document: Any, options: ReadOptions, origin: Origin) -> l
         if not parts:
             return [run_from_mapping(document, options, origin)]
         return runs_of_items(list(parts.values()), list(parts), options, origin)
-    if not isinstance(document, list) or not document or not all(isinstance(row, Mapping) for row in document):
-        raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
-    if is_run_per_item(document[0]):
-        return runs_of_items(document, names_of(document), options, origin)
-    grid = grid_from_rows(_unstacked(document))
+    rows = _checked_rows(document)
+    if is_run_per_item(rows[0]):
+        return runs_of_items(rows, names_of(rows), options, origin)
+    grid = grid_from_rows(_unstacked(rows))
     if is_summary(grid):
         raise NoCurvesError(f"{origin.path}: {SUMMARY_FOUND}")
     return runs_from_grid(grid, options, origin)
+
+
+def rows_or_curves(document: Any) -> Grid | dict[str, Points]:
+    """Returns the rows of parsed JSON, or its curves by name, of one run.
+
+    Raises:
+        InputError: there are none in it, or there are several runs.
+    """
+    document = rows_held(document) or rows_within(document) or document
+    if isinstance(document, Mapping):
+        if runs_by_name(document):
+            raise InputError(f"found several runs, {quoted(map(str, document))}, expected one")
+        return table_from_mapping(document)
+    return grid_from_rows(_unstacked(_checked_rows(document)))
+
+
+def _checked_rows(document: Any) -> list[Mapping[str, Any]]:
+    """Returns a document that is a list of rows or runs.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(document, list) or not document or not all(isinstance(row, Mapping) for row in document):
+        raise InputError(f"found a JSON {type(document).__name__}, expected a dict of lists or a list of dicts")
+    return document
 
 
 def is_counted(row: Mapping[str, Any]) -> bool:

@@ -10,37 +10,38 @@ from curveclinic.errors import InputError
 from curveclinic.intake.assemble import ReadOptions, is_logged, run_from_table
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
-from curveclinic.readers import folders, remote
+from curveclinic.readers import remote
+from curveclinic.readers.folders import Folder, files_below
 from curveclinic.readers.number_text import number_table
 from curveclinic.readers.source import NoCurvesError, Source, no_loss
 from curveclinic.readers.timed import Timed, on_steps
 from curveclinic.run import Run
 
 _META = "meta.yaml"
+_METRICS = "metrics"
 _META_BYTES = 65536
 _RUN_NAME = re.compile(r"[0-9a-f]{32}")
 _LINE = re.compile(r"^(\w+):(.*)$", re.MULTILINE)
 
 
-def is_run_folder(folder: str) -> bool:
+def is_run_folder(folder: Folder) -> bool:
     """Says whether a folder is a run with metrics; experiments and logged models look alike but have no run id.
 
     In an object store its name, which is the run id, tells as much without a request.
     """
-    metrics = os.path.join(folder, "metrics")
-    if not folders.is_file(os.path.join(folder, _META)) or not folders.is_folder(metrics):
+    if not folder.has_file(_META) or not folder.has_folder(_METRICS):
         return False
-    if remote.is_remote(folder):
-        return _RUN_NAME.fullmatch(os.path.basename(folder)) is not None
-    fields = meta(folder)
-    return bool(fields.keys() & {"run_id", "run_uuid"}) and bool(os.listdir(metrics))
+    if folder.is_remote:
+        return _RUN_NAME.fullmatch(folder.name) is not None
+    metrics = folder.inner(_METRICS)
+    return bool(meta(folder.path).keys() & {"run_id", "run_uuid"}) and bool(metrics.files or metrics.folders)
 
 
 def remote_files(folder: str) -> list[str]:
     """Returns the URIs of the files of a remote run that are read, the name of its experiment included."""
     metas = [os.path.join(place, _META) for place in (os.path.dirname(folder), folder)]
-    metrics = os.path.join(folder, "metrics")
-    return [*filter(folders.is_file, metas), *(f"{metrics}/{name}" for name in folders.files_below(metrics))]
+    metrics = os.path.join(folder, _METRICS)
+    return [*filter(remote.is_file, metas), *(f"{metrics}/{name}" for name in files_below(metrics))]
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
@@ -56,7 +57,7 @@ def read(source: Source, options: ReadOptions) -> list[Run]:
             raise NoCurvesError(f"{source.path}: a deleted MLflow run")
         notes.append("the run is deleted in MLflow")
     series = {}
-    for name, path in _metric_files(os.path.join(source.path, "metrics")):
+    for name, path in _metric_files(os.path.join(source.path, _METRICS)):
         series[name], bad = _points(path)
         if bad and parse(name).quantity:
             notes.append(
@@ -91,7 +92,7 @@ def _unquoted(value: str) -> str:
 
 def _metric_files(folder: str) -> Iterator[tuple[str, str]]:
     """Yields (metric, file); a metric with a slash in its name lies in a sub-folder."""
-    for name in folders.files_below(folder):
+    for name in files_below(folder):
         yield name, os.path.join(folder, name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import struct
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from curveclinic.intake.grid import Grid
 from curveclinic.intake.naming import parse
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, IntArray
-from curveclinic.readers import folders
+from curveclinic.readers.folders import Folder
 from curveclinic.readers.source import Source, no_loss
 from curveclinic.readers.wandb_records import HEADER, history, key_name, records, title
 from curveclinic.run import Run
@@ -39,11 +38,11 @@ def sniff(head: bytes) -> bool:
     return head.startswith(HEADER)
 
 
-def file_in(folder: str) -> str | None:
-    """Returns the log in a run folder of W&B (`offline-run-<time>-<id>`, `run-<time>-<id>`); None if it is none."""
-    if not re.search(r"(^|-)run-", os.path.basename(os.path.abspath(folder))):
+def file_in(folder: Folder) -> str | None:
+    """Returns the name of the log in a run folder of W&B (`offline-run-<time>-<id>`, `run-<time>-<id>`), or None."""
+    if not re.search(r"(^|-)run-", folder.name):
         return None
-    return next((os.path.join(folder, name) for name in folders.file_names(folder) if _FILE.fullmatch(name)), None)
+    return next((name for name in folder.files if _FILE.fullmatch(name)), None)
 
 
 def read(source: Source, options: ReadOptions) -> list[Run]:
