@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.deciding.definitions import label_degrees
-from curveclinic.labels import FACTS, LABELS, THINNED_AWAY
+from curveclinic.labels import FACTS, LABELS, LOSSES, THINNED_AWAY
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -120,7 +120,7 @@ def _draw(rng: np.random.Generator, seen: Measured, count: int) -> tuple[IntArra
 
 def _shortest(batch: Batch) -> IntArray:
     """(n,) points of the shorter logged loss."""
-    train, val = (batch.channels[name].lengths for name in ("train_loss", "val_loss"))
+    train, val = (batch.channels[name].lengths for name in LOSSES)
     return np.where((train > 0) & (val > 0), np.minimum(train, val), np.maximum(train, val))
 
 

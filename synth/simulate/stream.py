@@ -12,7 +12,7 @@ import numpy as np
 
 from curveclinic.deciding.definitions import label_degrees, swing_degree
 from curveclinic.deciding.rules import PRESENT, overrule
-from curveclinic.labels import FACTS, LABELS, PRICED, TEXTURES
+from curveclinic.labels import FACTS, LABELS, LOSSES, PRICED, TEXTURES
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -113,7 +113,7 @@ class Simulations:
 
 def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured) -> Logged:
     """The logs with their views and what is measured of their textures."""
-    finite = {name: written.batch.channels[name].finite() for name in ("train_loss", "val_loss")}
+    finite = {name: written.batch.channels[name].finite() for name in LOSSES}
     trend = {name: trend_of(written.level[name]) for name in finite}
     cells = seen.cells
     scatter = scatter_about(finite["train_loss"], trend["train_loss"], cells["train_loss"])

@@ -27,7 +27,7 @@ from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.vouching import frozen_validation
-from curveclinic.labels import CHANNELS, LABELS, TRAITS
+from curveclinic.labels import CHANNELS, LABELS, LOSSES, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
@@ -110,7 +110,7 @@ class Judged:
         """Why an undetermined run, which logged some channels, got no verdict."""
         if i in self.doubtful:
             return self.doubtful[i]
-        losses = [name for name in ("train_loss", "val_loss") if name in channels]
+        losses = [name for name in LOSSES if name in channels]
         if not losses:
             return f"found {', '.join(channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
         return (

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.smoothing import middle_of_three
 from curveclinic.phrases import value
 from curveclinic.points import Series
@@ -21,8 +22,6 @@ from curveclinic.run import Run
 
 LowStarts = Mapping[int, Mapping[str, int]]
 """Row -> loss -> how many of its first points are left out."""
-
-_LOSSES: Final = ("train_loss", "val_loss")
 
 _FEWEST: Final = 6
 """Finite points from which the first one is told from what follows."""
@@ -64,7 +63,7 @@ _LATEST_TOP: Final = 0.5
 def low_starts(batch: Batch) -> LowStarts:
     """Returns what is left out of n runs; of most of them nothing."""
     found: dict[int, dict[str, int]] = {}
-    train, val = (batch.channels[name].finite() for name in _LOSSES)
+    train, val = (batch.channels[name].finite() for name in LOSSES)
     for row, count in _of_train(train):
         if not _bears_out(val, row, train.values[train.offsets[row]]):
             found.setdefault(row, {})["train_loss"] = count
@@ -78,7 +77,7 @@ def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
     if not found:
         return batch
     channels = dict(batch.channels)
-    for name in _LOSSES:
+    for name in LOSSES:
         channel = channels[name]
         kept = np.ones(len(channel.values), dtype=bool)
         for row, counts in found.items():

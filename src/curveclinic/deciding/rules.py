@@ -15,7 +15,7 @@ from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.deciding.stopping import READ
-from curveclinic.labels import CHANNELS, LABELS, TRAITS
+from curveclinic.labels import CHANNELS, LABELS, LOSSES, TRAITS
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
@@ -62,7 +62,7 @@ _NEEDED: Final = np.array([[_ALTERNATIVES.index(traits.needs[k]) for traits in T
 """(2, 20) first and last of each label's sets, of which it needs one channel each; no label has more than two."""
 
 _NON_FINITE: Final = LABELS.index("non_finite")
-_EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
+_EITHER_LOSS: Final = _ALTERNATIVES.index(LOSSES)
 
 OVERRULED: Final = (
     # a run that blows up is described by that
