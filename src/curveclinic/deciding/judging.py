@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
-from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
+from curveclinic.deciding.few_evaluations import open_questions
 from curveclinic.deciding.few_points import loss_points
 from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
 from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
@@ -27,7 +27,7 @@ from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.vouching import frozen_validation
-from curveclinic.labels import CHANNELS, LABELS, LOSSES, TRAITS
+from curveclinic.labels import CHANNELS, COLUMN, LABELS, LOSSES, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 FEWEST: Final = 5
 """Finite points the train loss must have for a run to be called healthy."""
-
-_DIVERGENCE: Final = LABELS.index("divergence")
-_MISMATCH: Final = LABELS.index("metric_mismatch")
 
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
@@ -147,14 +144,14 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         rules = without(rules, kinds.silent)
     by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
     verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone, earlier = lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
+    lone, earlier = lone_rises(batch, verdicts.present[:, COLUMN["overfitting"]], classifier, by_rule)
     frozen = frozen_validation(batch, ~unlike)
     # what never changes has not turned or settled either
     withheld = {row: {"overfitting": reason} for row, reason in (frozen | lone).items()}
-    for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
+    for row in _balancing(batch, kinds.opposed & verdicts.present[:, COLUMN["divergence"]]):
         withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
     directions = opinions.directions
-    unclear = directions.unclear & verdicts.present[:, _MISMATCH]
+    unclear = directions.unclear & verdicts.present[:, COLUMN["metric_mismatch"]]
     for row in np.flatnonzero(unclear).tolist():
         withheld[row] = {**withheld.get(row, {}), "metric_mismatch": UNCLEAR_REASON}
     if withheld:
@@ -174,10 +171,10 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
     if doubtful:
         undetermined[list(doubtful)] = True
-    turn = rules.onset[:, OVERFITTING]
-    stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, verdicts.present[:, OVERFITTING])
+    turn = rules.onset[:, COLUMN["overfitting"]]
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, verdicts.present[:, COLUMN["overfitting"]])
     onset, end = _logged_spans(batch, verdicts)
-    onset[:, OVERFITTING] = np.where(np.isnan(stop_at), onset[:, OVERFITTING], stop_at)
+    onset[:, COLUMN["overfitting"]] = np.where(np.isnan(stop_at), onset[:, COLUMN["overfitting"]], stop_at)
     end[end < onset] = np.nan
     return Judged(
         verdicts=verdicts,
@@ -236,7 +233,7 @@ def _cells(withheld: Mapping[int, Mapping[str, str]], n: int) -> BoolArray:
     """(n, 20) True at what is withheld of n runs."""
     out = np.zeros((n, len(LABELS)), dtype=bool)
     for row, labels in withheld.items():
-        out[row, [LABELS.index(label) for label in labels]] = True
+        out[row, [COLUMN[label] for label in labels]] = True
     return out
 
 

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.deciding.few_evaluations import OVERFITTING
 from curveclinic.deciding.merge import Verdicts, merge
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.rules import RuleOpinion
 from curveclinic.deciding.starts_apart import LookedPast, starts_apart
 from curveclinic.deciding.stopping import READ
 from curveclinic.deciding.vouching import lone_rise, without_last_val
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.records import taken
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier
-
-_DIVERGENCE: Final = LABELS.index("divergence")
 
 _DECIDED: Final = ("probability", "present", "model_probability", "by_rule", "onset", "end", "severity")
 _BY_RULES: Final = ("degree", "present", "onset")
@@ -46,9 +43,10 @@ class Earlier:
 
     def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
         """Puts it into the verdicts and the rules' opinion on the whole batch."""
+        j = COLUMN["overfitting"]
         for whole, own, names in ((verdicts, self.verdicts, _DECIDED), (rules, self.rules, _BY_RULES)):
             for name in names:
-                getattr(whole, name)[self.rows, OVERFITTING] = getattr(own, name)[:, OVERFITTING]
+                getattr(whole, name)[self.rows, j] = getattr(own, name)[:, j]
         for name in READ:
             rules.quantities[name][self.rows] = self.rules.quantities[name]
 
@@ -67,7 +65,7 @@ def lone_rises(
     rows = np.array(list(lone))
     before = opinions_on(without_last_val(batch.take(rows)), classifier)
     verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    stands = verdicts.present[:, OVERFITTING]
+    stands = verdicts.present[:, COLUMN["overfitting"]]
     reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
     still = stands.nonzero()[0]
     return reasons, Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
@@ -77,9 +75,10 @@ def before_divergence(
     batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
 ) -> Earlier | None:
     """What was thought, before they diverged, of the runs that overfitted up to there."""
-    since = verdicts.onset[:, _DIVERGENCE]
-    late = verdicts.present[:, _DIVERGENCE] & np.isfinite(since) & rules.checked[:, OVERFITTING]
-    rows = (late & ~verdicts.present[:, OVERFITTING]).nonzero()[0]
+    j, diverged = COLUMN["overfitting"], COLUMN["divergence"]
+    since = verdicts.onset[:, diverged]
+    late = verdicts.present[:, diverged] & np.isfinite(since) & rules.checked[:, j]
+    rows = (late & ~verdicts.present[:, j]).nonzero()[0]
     if not len(rows):
         return None
     some, since = batch.take(rows), since[rows]
@@ -88,8 +87,8 @@ def before_divergence(
     }
     before = opinions_on(replace(some, channels=channels), classifier)
     then = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    then.end[:, OVERFITTING] = since
-    found = then.present[:, OVERFITTING].nonzero()[0]
+    then.end[:, j] = since
+    found = then.present[:, j].nonzero()[0]
     return Earlier(rows[found], taken(then, found), taken(before.rules, found))
 
 

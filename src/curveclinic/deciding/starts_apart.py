@@ -16,7 +16,7 @@ import numpy as np
 from curveclinic.deciding.low_starts import LowStarts, without_low_starts
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.rules import LOSERS, RuleOpinion
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN, LABELS
 from curveclinic.phrases import value
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 
@@ -37,8 +37,6 @@ _BELOW: Final = 0.9
 
 _TOP: Final = 6
 """Points among which a low start is over: at the highest of them."""
-
-_UNDERTRAINED, _SLOW, _SPIKES = (LABELS.index(name) for name in ("undertrained", "slow_start", "loss_spikes"))
 
 _SAID: Final = ("degree", "present", "onset", "end", "severity")
 """What the rules say of a label."""
@@ -77,9 +75,9 @@ class StartsApart:
         """
         present, again = verdicts.present[self.rows], rest.present
         added, gone = np.zeros_like(again), np.zeros_like(again)
-        added[:, _SLOW] = True
-        added[:, _UNDERTRAINED] = self.low | self.far
-        gone[:, [_SLOW, _SPIKES]] = self.low[:, None]
+        added[:, COLUMN["slow_start"]] = True
+        added[:, COLUMN["undertrained"]] = self.low | self.far
+        gone[:, [COLUMN["slow_start"], COLUMN["loss_spikes"]]] = self.low[:, None]
         for winner, losers in LOSERS:
             added[:, losers] &= ~present[:, winner, None]
         cells = ((added & again & ~present) | (gone & present & ~again)) & rules.checked[self.rows] & of_rest.checked
