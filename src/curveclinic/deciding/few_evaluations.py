@@ -14,9 +14,8 @@ import numpy as np
 from curveclinic.deciding.clauses import Names, Program, Statement, above, all_of, any_of, below
 from curveclinic.deciding.few_points import SHORTEST_FOR_RULES
 from curveclinic.labels import CHANNELS, COLUMN, TRAITS
-from curveclinic.measuring.levels import EPS
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import resample, row_extremes, row_mean
+from curveclinic.measuring.smoothing import EPS, resample, row_extremes, row_mean
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
 from curveclinic.ragged import BoolArray, FloatArray, IntArray

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.measuring.levels import EPS, raw_of
+from curveclinic.measuring.levels import raw_of
 from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.periods import QUARTERS, quarter_levels
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import row_correlation, row_median, row_ranks, row_spread
+from curveclinic.measuring.smoothing import EPS, row_correlation, row_median, row_ranks, row_spread
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 

@@ -11,8 +11,15 @@ import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.measuring.measures import Cells, smooth, smoothing_width
-from curveclinic.measuring.smoothing import EPS as EPS
-from curveclinic.measuring.smoothing import even_grid, resample_even, row_extremes, row_median, row_min, swap_losses
+from curveclinic.measuring.smoothing import (
+    EPS,
+    even_grid,
+    resample_even,
+    row_extremes,
+    row_median,
+    row_min,
+    swap_losses,
+)
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _TINY: Final[FloatArray] = np.array(1e-300)
