@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.rules import RuleOpinion
 from curveclinic.deciding.starts_apart import LookedPast, starts_apart
@@ -52,7 +52,7 @@ class Earlier:
 
 
 def lone_rises(
-    batch: Batch, overfit: BoolArray, classifier: Classifier | None, by_rule: frozenset[str]
+    batch: Batch, overfit: BoolArray, classifier: Classifier | None
 ) -> tuple[dict[int, str], Earlier | None]:
     """Looks for the runs among some (n,) that overfit by the last point of val loss alone.
 
@@ -64,7 +64,7 @@ def lone_rises(
         return lone, None
     rows = np.array(list(lone))
     before = opinions_on(without_last_val(batch.take(rows)), classifier)
-    verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
+    verdicts = before.merged()
     stands = verdicts.present[:, COLUMN["overfitting"]]
     reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
     still = stands.nonzero()[0]
@@ -72,7 +72,7 @@ def lone_rises(
 
 
 def before_divergence(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
+    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None
 ) -> Earlier | None:
     """What was thought, before they diverged, of the runs that overfitted up to there."""
     j, diverged = COLUMN["overfitting"], COLUMN["divergence"]
@@ -86,19 +86,16 @@ def before_divergence(
         name: channel.where(channel.steps < since.repeat(channel.lengths)) for name, channel in some.channels.items()
     }
     before = opinions_on(replace(some, channels=channels), classifier)
-    then = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
+    then = before.merged()
     then.end[:, j] = since
     found = then.present[:, j].nonzero()[0]
     return Earlier(rows[found], taken(then, found), taken(before.rules, found))
 
 
-def look_past(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
-) -> LookedPast:
+def look_past(batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None) -> LookedPast:
     """Asks again about the runs that begin apart from what follows, and puts what is thought of the rest in place."""
     starts = starts_apart(batch)
     if not len(starts.rows):
         return {}
     rest = opinions_on(starts.looked_past(batch), classifier)
-    again = merge(rest.rules, rest.network, counts=rest.counts, decided_by_rule=by_rule)
-    return starts.adopt(verdicts, rules, again, rest.rules)
+    return starts.adopt(verdicts, rules, rest.merged(), rest.rules)
