@@ -28,7 +28,7 @@ from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
 from curveclinic.deciding.few_evaluations import open_questions
 from curveclinic.deciding.few_points import loss_points
 from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds, balancing
-from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
+from curveclinic.deciding.low_starts import FirstPoints, low_start_notes, low_starts, without_first_points
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.opinions import Opinions, opinions_on
 from curveclinic.deciding.rules import RuleOpinion, why_unchecked, without
@@ -98,7 +98,7 @@ class Judged:
     end: FloatArray
     smaller_is_better: BoolArray
     notes: dict[int, tuple[str, ...]]
-    left_out: LowStarts
+    left_out: FirstPoints
     past: LookedPast
 
     def reason(self, i: int, channels: Sequence[str]) -> str:
@@ -134,7 +134,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         kinds: what they are.
     """
     whole, left_out = batch, low_starts(batch)
-    batch = without_low_starts(whole, left_out)
+    batch = without_first_points(whole, left_out)
     opinions = opinions_on(batch, classifier)
     if np.count_nonzero(kinds.opposed | kinds.unlike):
         opinions = replace(opinions, rules=without(opinions.rules, kinds.silent))
@@ -154,7 +154,7 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     rules = opinions.rules
     for one in (earlier, before_divergence(batch, verdicts, rules, classifier)):
         if one is not None:
-            one.stands(verdicts, rules)
+            one.put_into(verdicts, rules)
     past = look_past(batch, verdicts, rules, classifier)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
     odd = {row: reason for row, reason in odd.items() if not ill[row]}

@@ -1,4 +1,4 @@
-"""What rules and network think of a batch of runs, before anyone decides."""
+"""What rules and network think of a batch of runs; what is found against plain facts is no part of it any more."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Opinions:
-    """What is thought of a batch before anyone decides.
+    """What is thought of a batch, before `merge` decides whose word counts.
 
     Attributes:
         rules, network: both opinions; the network's, held against the facts, is None without weights.
@@ -45,7 +45,7 @@ class Opinions:
     decided_by_rule: frozenset[str]
 
     def merged(self) -> Verdicts:
-        """Who decides which label of which run, and what."""
+        """Returns the verdicts that `merge` makes of them."""
         return merge(self.rules, self.network, counts=self.counts, decided_by_rule=self.decided_by_rule)
 
 

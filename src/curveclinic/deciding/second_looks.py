@@ -41,7 +41,7 @@ class Earlier:
     verdicts: Verdicts
     rules: RuleOpinion
 
-    def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
+    def put_into(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
         """Puts it into the verdicts and the rules' opinion on the whole batch."""
         j = COLUMN["overfitting"]
         for whole, own, names in ((verdicts, self.verdicts, _DECIDED), (rules, self.rules, _BY_RULES)):
@@ -98,4 +98,4 @@ def look_past(batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: 
     if not len(starts.rows):
         return {}
     rest = opinions_on(starts.looked_past(batch), classifier)
-    return starts.adopt(verdicts, rules, rest.merged(), rest.rules)
+    return starts.put_into(verdicts, rules, rest.merged(), rest.rules)

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.low_starts import LowStarts, without_low_starts
+from curveclinic.deciding.low_starts import FirstPoints, without_first_points
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.rules import LOSERS, RuleOpinion
 from curveclinic.labels import COLUMN, LABELS
@@ -63,10 +63,10 @@ class StartsApart:
 
     def looked_past(self, batch: Batch) -> Batch:
         """Returns these m runs of a batch without the points."""
-        counts: LowStarts = {k: {"train_loss": count} for k, count in enumerate(self.count.tolist())}
-        return without_low_starts(batch.take(self.rows), counts)
+        counts: FirstPoints = {k: {"train_loss": count} for k, count in enumerate(self.count.tolist())}
+        return without_first_points(batch.take(self.rows), counts)
 
-    def adopt(self, verdicts: Verdicts, rules: RuleOpinion, rest: Verdicts, of_rest: RuleOpinion) -> LookedPast:
+    def put_into(self, verdicts: Verdicts, rules: RuleOpinion, rest: Verdicts, of_rest: RuleOpinion) -> LookedPast:
         """Puts what is thought of the rests in the place of what was thought of the whole runs, where it is better.
 
         Args:

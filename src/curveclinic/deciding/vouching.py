@@ -5,9 +5,10 @@ was hardly measured anew, and is no sign of health. And one point is no trend: t
 spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
-norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
-falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds
-with the loss that has been good all along beside a loss that does not rise, a fall at the end that has settled.
+norm after the first ones is large, a first loss that is high though the next ones hardly lie below it or it is what
+wrong answers cost, a loss that falls by little of its level where it has none to compare with, a pattern that does not
+come again, a metric at odds with the loss that has been good all along beside a loss that does not rise, a fall at the
+end that has settled.
 """
 
 from __future__ import annotations
