@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.labels import LOSSES
-from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
-from curveclinic.synth.descent import FloatArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, Ragged, offsets_of
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
 from curveclinic.synth.physics import Latent
