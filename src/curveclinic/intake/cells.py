@@ -37,6 +37,13 @@ class Column:
     rows: IntArray
     values: FloatArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Column]) -> Column:
+        """Returns the values of several columns as one, row after row."""
+        rows = np.concatenate([part.rows for part in parts])
+        order = np.argsort(rows, kind="stable")
+        return cls(rows[order], np.concatenate([part.values for part in parts])[order])
+
 
 def flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yields (name, value) of nested mappings, names joined by a slash."""
