@@ -15,41 +15,46 @@ CURVES = (
     "train_loss", "loss", "val_loss", "valid_loss", "test_loss", "box_loss", "val_perplexity", "val_acc", "accuracy",
     "val_f1", "lr", "grad_norm", "grad_norm/a",
 )  # fmt: skip
-AXES = ("step", "epoch", "train_loss_steps", "val_loss_steps")
 
-LENGTH = st.sampled_from([0, 1, 2, 8, 8, 8, 16])
+OFTEN = (["train_loss", "val_loss"], ["train_loss", "grad_norm"], ["loss", "val_loss"], ["loss", "train_loss"])
+AXES = ([], ["step"], ["step", "epoch"], ["train_loss_steps", "val_loss_steps"], ["train_loss_steps"])
+
+LENGTH = st.sampled_from([0, 1, 2, 8, 16, 40, 40])
 VALUE = st.sampled_from([2.0, 1.5, 1.0, 0.5, 0.25, 0.0, -1.0, np.nan, np.inf])
 
 
 @st.composite
-def curve(draw):
-    """None, or some values, mostly plain ones."""
-    n = draw(LENGTH)
-    if draw(st.integers(0, 3)):
-        return draw(st.sampled_from([None, [2.0 - k / 20 for k in range(n)]]))
-    return draw(st.lists(VALUE, min_size=n, max_size=n))
+def curve(draw, n):
+    """None, or n values: plain ones, those with a tail or gaps of another kind, and any."""
+    values = [2.0 - k / 50 for k in range(n)]
+    odd, at = draw(st.sampled_from([0.0, np.nan])), n - n // draw(st.integers(2, 4))
+    tail, gaps = values[:at] + [odd] * (n - at), [odd if k % 4 == 1 else v for k, v in enumerate(values)]
+    plain = st.sampled_from([values, values, tail, tail, gaps, None])
+    return draw(plain | st.lists(VALUE, min_size=n, max_size=n)) if n < 16 else draw(plain)
 
 
 @st.composite
-def axis(draw):
-    """None, or steps, evenly increasing or in any order."""
-    n, start, pace = draw(LENGTH), draw(st.sampled_from([0, 1, 7])), draw(st.sampled_from([1, 10, 200]))
+def axis(draw, n):
+    """None, or n steps, evenly increasing or in any order."""
+    start, pace = draw(st.sampled_from([0, 1, 7])), draw(st.sampled_from([1, 10, 200]))
     steps = [float(start + pace * k) for k in range(n)]
-    return draw(st.sampled_from([None, steps, steps]) | st.permutations(steps).map(list))
+    return draw(st.sampled_from([steps, steps, steps, steps, None, steps[::-1]]))
 
 
 @st.composite
 def tables(draw):
     """Two to five runs, a row each: a few curves, and perhaps steps; the last one has them all, so there are lists."""
-    curves = draw(st.lists(st.sampled_from(CURVES), min_size=1, max_size=5, unique=True))
-    axes = draw(st.lists(st.sampled_from(AXES), max_size=2, unique=True))
-    n = draw(st.integers(1, 4))
-    cells = {name: draw(st.lists(curve(), min_size=n, max_size=n)) for name in curves}
-    for name in axes:
+    curves = draw(st.sampled_from(OFTEN) | st.lists(st.sampled_from(CURVES), min_size=1, max_size=5, unique=True))
+    axes = draw(st.sampled_from(AXES))
+    rows = [{name: [3.0, 4.0] for name in (*curves, *axes)}]
+    for _ in range(draw(st.integers(1, 4))):
+        length = st.just(draw(LENGTH)) if draw(st.integers(0, 3)) else LENGTH
+        row = {name: draw(curve(draw(length))) for name in curves}
         # own steps of no value at all: an error row by row, and passed over in columns
-        of = cells.get(name.removesuffix("_steps"), [True] * n)
-        cells[name] = [draw(axis()) if one else None for one in of]
-    return pa.table({name: pa.array([*column, [3.0, 4.0]], pa.list_(pa.float64())) for name, column in cells.items()})
+        some = [name for name in axes if row.get(name.removesuffix("_steps"), [0.0])]
+        rows.insert(0, row | {name: draw(axis(draw(length))) for name in some})
+    kind = pa.list_(pa.float64())
+    return pa.table({name: pa.array([row.get(name) for row in rows], kind) for name in (*curves, *axes)})
 
 
 def told(curves):
