@@ -158,7 +158,8 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
     past = look_past(batch, verdicts, rules, classifier)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
     odd = {row: reason for row, reason in odd.items() if not ill[row]}
-    doubtful, undetermined = _without_verdict(opinions, verdicts.present.any(axis=1), kinds, odd)
+    found = np.logical_or.reduce(verdicts.present, axis=1)
+    doubtful, undetermined = _without_verdict(opinions, found, kinds, odd)
     turn, overfits = rules.onset[:, COLUMN["overfitting"]], verdicts.present[:, COLUMN["overfitting"]]
     stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, overfits)
     onset, end = _logged_spans(batch, verdicts, stop_at)
