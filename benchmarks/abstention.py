@@ -30,7 +30,6 @@ from yardstick import RESULTS, load_records, truth_of
 
 from curveclinic.deciding.classifier import load_classifier
 from curveclinic.deciding.doubt import doubts
-from curveclinic.deciding.merge import merge
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.diagnosis import Diagnosis
 from curveclinic.labels import LABELS
@@ -105,8 +104,7 @@ def _undoubted(batch: Batch) -> BoolArray:
     """(n, 20) labels found if nothing were doubted."""
     classifier = load_classifier()
     said = opinions_on(batch, classifier)
-    by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    return merge(said.rules, said.network, counts=batch.finite_counts, decided_by_rule=by_rule).present
+    return said.merged().present
 
 
 def _macro(present: BoolArray, truth: FloatArray) -> float:

@@ -111,7 +111,7 @@ def trainproof(run: Run) -> set[str]:
     from trainproof.epoch import check_records
 
     names = {"train_loss": "loss", "val_loss": "eval_loss", "lr": "lr", "grad_norm": "grad_norm"}
-    found = {f["id"] for f in check_records(_records(run, names))["findings"]}
+    found = {f["id"] for f in check_records(records_of(run, names))["findings"]}
     if found & {"TP-NO-LOSS", "TP-NO-RECORDS", "TP-NOT-CHECKED"}:
         raise DeclinedError("no training loss")
     return found - {"TP-PASS"}
@@ -123,7 +123,9 @@ def training_doctor(run: Run) -> set[str]:
     from training_doctor.detectors import TrainEvalMismatchDetector
 
     doctor = Doctor().add_detector(TrainEvalMismatchDetector())
-    for record in _records(run, {"train_loss": "loss", "val_loss": "eval_loss", "lr": "lr", "grad_norm": "grad_norm"}):
+    for record in records_of(
+        run, {"train_loss": "loss", "val_loss": "eval_loss", "lr": "lr", "grad_norm": "grad_norm"}
+    ):
         both = {"train_loss": record["loss"]} if "loss" in record else {}  # its overfitting check wants this name
         doctor.store.log(**record, **both)
     return {diagnosis.detector_name for diagnosis in doctor.analyze()}
@@ -145,7 +147,7 @@ def epochix(run: Run) -> set[str]:
     led_by = next(name for name in ("val_metric", "train_metric", "val_loss", "train_loss") if name in run.channels)
     detector, said = WarningDetector(), []
     for at, (step, value) in enumerate(_points(run, led_by)):
-        latest = {name: _latest(run, name, step) for name in names}
+        latest = {name: latest(run, name, step) for name in names}
         said += detector.update(epoch=float(at), primary_value=value, **latest)
     return {warning.kind for warning in standing_warnings(said)}
 
@@ -158,7 +160,7 @@ def aicoach(run: Run) -> set[str]:
         raise DeclinedError("no training loss")
     coach = Coach()
     for epoch, (step, value) in enumerate(_points(run, "train_loss")):
-        coach.observe(epoch, value, _latest(run, "val_loss", step), _latest(run, "lr", step))
+        coach.observe(epoch, value, latest(run, "val_loss", step), latest(run, "lr", step))
     return {advice.code for advice in coach.get_advice()}
 
 
@@ -182,7 +184,7 @@ def _points(run: Run, name: str) -> list[tuple[float, float]]:
     return [] if series is None else list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
 
 
-def _records(run: Run, names: Mapping[str, str]) -> list[dict[str, float]]:
+def records_of(run: Run, names: Mapping[str, str]) -> list[dict[str, float]]:
     """One record a step, in order, with what was logged there."""
     records: dict[float, dict[str, float]] = {}
     for ours, theirs in names.items():
@@ -191,7 +193,7 @@ def _records(run: Run, names: Mapping[str, str]) -> list[dict[str, float]]:
     return [records[step] for step in sorted(records)]
 
 
-def _latest(run: Run, name: str, step: float) -> float | None:
+def latest(run: Run, name: str, step: float) -> float | None:
     """The last value logged up to a step."""
     series = run.channels.get(name)
     at = 0 if series is None else int(series.steps.searchsorted(step, side="right"))

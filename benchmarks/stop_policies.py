@@ -116,7 +116,7 @@ def _split(channel: Ragged) -> list[FloatArray]:
 
 
 def _rows(runs: str, policy: str, stop: Stop, clean: Sequence[FloatArray], rows: IntArray) -> Iterator[Row]:
-    regret = np.array([_regret(clean[i], stop.kept[i]) for i in rows])
+    regret = np.array([regret_of(clean[i], stop.kept[i]) for i in rows])
     saved = np.array([1.0 - (stop.ended[i] + 1) / len(clean[i]) for i in rows])
     measures = {
         "best_kept": (regret <= NEAR_BEST).mean(),
@@ -129,7 +129,7 @@ def _rows(runs: str, policy: str, stop: Stop, clean: Sequence[FloatArray], rows:
         yield {"part": "stopping", "runs": runs, "who": policy, "measure": measure, "value": value, "n": len(rows)}
 
 
-def _regret(clean: FloatArray, kept: int) -> float:
+def regret_of(clean: FloatArray, kept: int) -> float:
     """By how much the kept checkpoint's true val loss exceeds the lowest of the whole run, over the drop."""
     low = clean.min()
     drop = clean[0] - low if clean[0] > low else clean.max() - low

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.labels import CHANNELS
+from curveclinic.labels import CHANNELS, LOSSES
 from curveclinic.measuring.measures import Cells
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.measuring.smoothing import (
@@ -35,7 +35,7 @@ ENCODER_VERSION: Final = "8"
 
 TENSOR_CHANNELS: Final = (
     "time",
-    *(f"{name}__{view}" for name in ("train_loss", "val_loss")
+    *(f"{name}__{view}" for name in LOSSES
       for view in ("own_mean", "own_low", "own_high", "joint_mean", "log_mean", "log_low", "log_high", "presence")),
     "gap_log",
     "train_metric__mean", "train_metric__presence",

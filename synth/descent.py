@@ -10,10 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from curveclinic.ragged import FloatArray, IntArray
 
 GRID: Final = np.linspace(0.0, 1.0, 384) ** 2
 """(G,) planned time of the latent grid; the first step is 7e-6 of the run."""

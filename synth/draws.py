@@ -7,12 +7,21 @@ from functools import cache
 
 import numpy as np
 
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray
 
 Draw = dict[str, FloatArray | IntArray]
 """Plan fields by name, (n,) each."""
 
 Rng = np.random.Generator
+
+
+class Overridden:
+    """Base of records of (n,) arrays: drawn for ordinary runs, then overridden for some of them."""
+
+    def override(self, rows: IntArray, values: Draw) -> None:
+        """Writes the draws of a family or a fault into its rows."""
+        for name, value in values.items():
+            getattr(self, name)[rows] = value
 
 
 def full(n: int, value: float) -> FloatArray:

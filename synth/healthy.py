@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.ragged import FloatArray
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
-from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.draws import Draw, Rng, chance, full, ints, log_uniform, pick
 from curveclinic.synth.plan import LOGGING
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import Batch, BoolArray, Ragged, offsets_of
-from curveclinic.synth.descent import FloatArray
+from curveclinic.labels import LOSSES
+from curveclinic.ragged import Batch, BoolArray, FloatArray, Ragged, offsets_of
 from curveclinic.synth.observing import Points, gradient_points, loss_points, metric_points, rate_points
 from curveclinic.synth.overlay import overlay
 from curveclinic.synth.physics import Latent
@@ -67,7 +67,7 @@ def write_log(rng: np.random.Generator, plan: Plan, latent: Latent) -> Logged:
     wrote["grad_norm"] = _channel(rng, plan, axis, gradient_points(rng, plan, latent, axis, over.spikes[at]))
     goal = np.where(plan.metric_kind == 4, -1.0, 1.0)
     known = np.where(rng.random(plan.size) < GOAL_KNOWN, goal, 0.0)
-    textured = {name: wrote[name][2] for name in ("train_loss", "val_loss")}
+    textured = {name: wrote[name][2] for name in LOSSES}
     logged, clean = ({name: channel[k] for name, channel in wrote.items()} for k in (0, 1))
     return Logged(_batch(logged, known), _batch(clean, goal), textured, over.parts)
 

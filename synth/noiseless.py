@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.courses import first_values, metric_quantities
 from curveclinic.measuring.gradients import gradient_quantities
 from curveclinic.measuring.layout import Layout
@@ -23,8 +24,6 @@ from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
 from curveclinic.synth.known_texture import texture_truth
 from curveclinic.synth.logger import Logged
-
-_LOSSES: Final = ("train_loss", "val_loss")
 
 _WINDOW: Final = 0.12
 """Share of the points an eye averages over when it judges a level."""
@@ -86,7 +85,7 @@ def _losses(logged: Logged, seen: Measured) -> tuple[Cells, Level, FloatArray]:
 
 def _beside(points: Ragged, curves: Mapping[str, Ragged]) -> Ragged:
     """Both losses as one channel, train's runs and then val's, at the given points."""
-    return Ragged(points.steps, np.concatenate([curves[name].values for name in _LOSSES]), points.offsets)
+    return Ragged(points.steps, np.concatenate([curves[name].values for name in LOSSES]), points.offsets)
 
 
 def _rows_apart(a: Ragged, b: Ragged) -> IntArray:

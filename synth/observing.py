@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from curveclinic.measuring.measures import segment_min
-from curveclinic.ragged import offsets_of
+from curveclinic.ragged import FloatArray, offsets_of
 from curveclinic.synth import texture
-from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.overlay import Overlay, peak
 from curveclinic.synth.physics import Latent
 from curveclinic.synth.plan import Plan

@@ -9,8 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.ragged import BoolArray
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
 from curveclinic.synth.draws import Draw, Rng, chance, full, log_uniform, pick
 from curveclinic.synth.plan import LOGGING, Plan
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from curveclinic.measuring.measures import segment_max
-from curveclinic.ragged import BoolArray, offsets_of
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, offsets_of
 from curveclinic.synth import texture
-from curveclinic.synth.descent import FloatArray, IntArray
 from curveclinic.synth.plan import Plan
 from curveclinic.synth.sampling import Axis, LossAxis, nearest
 from curveclinic.synth.swings import swings

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.synth.descent import GRID, FloatArray, IntArray, decay, learning_rate, progress
+from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.synth.descent import GRID, decay, learning_rate, progress
 from curveclinic.synth.plan import Plan
 
 _U = GRID[None, :]

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from curveclinic.ragged import BoolArray
-from curveclinic.synth.descent import FloatArray, IntArray
-from curveclinic.synth.draws import Draw
+from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.synth.draws import Draw, Overridden
 
 LOGGING = ("epoch", "eval", "step", "window", "ema", "running")
 """How a train loss is written: mean over the epoch, evaluated at its end, one batch, mean of a window,
@@ -17,7 +16,7 @@ exponential average, mean since the start of the epoch."""
 
 
 @dataclass(eq=False)
-class Plan:
+class Plan(Overridden):
     """Parameters of n runs, one (n,) array each. Shares and times are of the planned training, 0..1."""
 
     # the descent
@@ -139,11 +138,6 @@ class Plan:
     def size(self) -> int:
         """Number of runs."""
         return len(self.start)
-
-    def override(self, rows: IntArray, values: Draw) -> None:
-        """Writes a family's draws into its rows."""
-        for name, value in values.items():
-            getattr(self, name)[rows] = value
 
     def where(self, chosen: BoolArray) -> tuple[IntArray, Plan]:
         """Returns the rows of the chosen runs (n,) and their plan: what few runs have is computed for those alone."""

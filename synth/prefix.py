@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 from curveclinic.synth.logger import Logged
@@ -35,7 +36,7 @@ def tell_early(
     """
     share = rng.uniform(*_SHARES, len(logged.batch.num_classes))
     early = cut(logged, share)
-    points = [early.batch.channels[name].finite().lengths for name in ("train_loss", "val_loss")]
+    points = [early.batch.channels[name].finite().lengths for name in LOSSES]
     rows = np.flatnonzero(np.maximum(*points) >= _FEWEST)
     rows = np.sort(rng.choice(rows, count, replace=len(rows) < count))
     taken = _taken(early, rows)
@@ -66,7 +67,7 @@ def _taken(logged: Logged, rows: IntArray) -> Logged:
 def loss_span(batch: Batch) -> tuple[FloatArray, FloatArray]:
     """(n,) first and last step of either loss; 0 and 0 where there is none."""
     ends = []
-    for name in ("train_loss", "val_loss"):
+    for name in LOSSES:
         channel = batch.channels[name]
         there = channel.lengths > 0
         first, last = np.full(channel.size, np.inf), np.full(channel.size, -np.inf)

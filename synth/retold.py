@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.deciding.definitions import label_degrees
-from curveclinic.labels import FACTS, LABELS, THINNED_AWAY
+from curveclinic.labels import FACT_COLUMNS, LABELS, LOSSES, THINNED_AWAY
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -41,8 +41,6 @@ _FAINT_WEIGHT: Final = 0.5
 
 _LOST_WEIGHT: Final = 0.2
 """Training weight of a texture that thinning hides: steadied harder, it was forgotten on full logs, too."""
-
-_FACTS: Final = [LABELS.index(label) for label in FACTS]
 
 
 def retell(rng: np.random.Generator, seen: Measured, truth: Truth, count: int) -> tuple[IntArray, Measured, Truth]:
@@ -120,7 +118,7 @@ def _draw(rng: np.random.Generator, seen: Measured, count: int) -> tuple[IntArra
 
 def _shortest(batch: Batch) -> IntArray:
     """(n,) points of the shorter logged loss."""
-    train, val = (batch.channels[name].lengths for name in ("train_loss", "val_loss"))
+    train, val = (batch.channels[name].lengths for name in LOSSES)
     return np.where((train > 0) & (val > 0), np.minimum(train, val), np.maximum(train, val))
 
 
@@ -147,5 +145,5 @@ def _truth(full: Truth, stride: IntArray, rule: FloatArray) -> Truth:
     texture = gone & np.isin(LABELS, THINNED_AWAY)
     target[texture], weight[texture] = ARGUABLE_TARGET, _LOST_WEIGHT
     weight[gone & ~texture] = _FAINT_WEIGHT
-    target[:, _FACTS] = rule[:, _FACTS]
+    target[:, FACT_COLUMNS] = rule[:, FACT_COLUMNS]
     return Truth(full.degree, full.checked, target, weight, full.onset, full.end, full.severe)

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.ragged import BoolArray, offsets_of, places
-from curveclinic.synth.descent import GRID, FloatArray, IntArray
+from curveclinic.ragged import BoolArray, FloatArray, IntArray, offsets_of, places
+from curveclinic.synth.descent import GRID
 from curveclinic.synth.plan import LOGGING, Plan
 
 _GAUSS: Final = ((0.1127, 0.2778), (0.5, 0.4444), (0.8873, 0.2778))

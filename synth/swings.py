@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray
 from curveclinic.synth.draws import Rng
 
 _MOST: Final = 64

@@ -7,8 +7,7 @@ from typing import Final
 import numpy as np
 
 from curveclinic.errors import MissingExtraError
-from curveclinic.ragged import places
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray, places
 
 RHO: Final = (0.0, 0.4, 0.8, 0.95)
 """Lag-one correlations of the noise."""

@@ -17,7 +17,7 @@ from curveclinic.deciding.rules import overrule
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import CHANNELS, FACTS, LABELS, PRICED, TRAITS
+from curveclinic.labels import CHANNELS, COLUMN, FACT_COLUMNS, FACTS, PRICED, TRAITS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
@@ -50,12 +50,8 @@ _IMITATED: Final = 0.9
 _JITTERS: Final = 0.3
 """Share of what was added to val that is seen as noise of single points where it jitters."""
 
-_FACTS: Final = [LABELS.index(label) for label in FACTS]
-
-_KNOWN: Final = [LABELS.index(label) for label in (*FACTS, *PRICED)]
+_KNOWN: Final = [COLUMN[label] for label in (*FACTS, *PRICED)]
 """Labels that are known, not seen: facts of the log, and what depends on the cost of an untrained model."""
-
-_HIGH: Final = LABELS.index("high_initial_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +82,14 @@ def judge(logged: Logged, seen: Measured) -> Truth:
     degree = _doubt_seen(degree, overrule(label_degrees(seen.quantities)))
     degree = _doubt_drift(degree, q["v_noise_rel"], seen.quantities["v_noise_rel"])
     checked = checked_labels(logged.clean.channels)  # what is NaN throughout shows nothing but that
-    checked[:, _FACTS] = checked_labels(logged.batch.channels)[:, _FACTS]
+    checked[:, FACT_COLUMNS] = checked_labels(logged.batch.channels)[:, FACT_COLUMNS]
     degree = np.where(checked, np.nan_to_num(degree), 0.0)
     present, absent = degree >= 0.999, degree <= 1e-6
     target = np.where(present, 1.0, np.where(absent, 0.0, ARGUABLE_TARGET))
     weight = np.where(present | absent, 1.0, ARGUABLE_WEIGHT) * checked
-    fast = _fast_learner(q, logged.parts) & ~absent[:, _HIGH] & ~present[:, _HIGH]
-    target[fast, _HIGH], weight[fast, _HIGH] = 0.0, LOOKALIKE_WEIGHT
+    j = COLUMN["high_initial_loss"]
+    fast = _fast_learner(q, logged.parts) & ~absent[:, j] & ~present[:, j]
+    target[fast, j], weight[fast, j] = 0.0, LOOKALIKE_WEIGHT
     onset, end = spans(q)
     severe = (severities(q) >= SEVERITIES.index("severe")).astype(np.float64)
     return Truth(degree, checked, target, weight, onset, end, severe)
@@ -110,25 +107,26 @@ def _doubt_causes(degree: FloatArray, q: Quantities, parts: Mapping[str, FloatAr
     out: FloatArray = degree.copy()
     excess = _excess(q, parts)
     falls_at_once = above(q["first_over_near"], 1.3, 2.0)
-    out[:, _HIGH] = np.where(
+    j = COLUMN["high_initial_loss"]
+    out[:, j] = np.where(
         excess > 0,
         np.maximum(np.minimum(excess, falls_at_once), np.minimum(excess, _DOUBT)),
-        np.minimum(out[:, _HIGH], np.maximum(starts_high_degree(q), _DOUBT)),
+        np.minimum(out[:, j], np.maximum(starts_high_degree(q), _DOUBT)),
     )
-    j = LABELS.index("not_learning")
+    j = COLUMN["not_learning"]
     # noise hides the descent, or a trained model is tuned at its level: silence is better than denial
     out[:, j] = np.where(parts["idle"] == 0, np.minimum(out[:, j], _DOUBT), out[:, j])
     # swings of the whole model about a flat level are swings, not idleness
     swings = np.minimum(above(q["t_swing"], 0.16, 0.32), above(q["t_swing_level"], 0.08, 0.16)) * (q["t_count"] >= 14)
     whole = (parts["swing_val"] > 0.5) | (q["t_swing_persistence"] > 0)
-    swings *= (parts["swinging"] > 0) & whole & (out[:, LABELS.index("divergence")] < 0.5)
+    swings *= (parts["swinging"] > 0) & whole & (out[:, COLUMN["divergence"]] < 0.5)
     out[:, j] = np.where(swings > 0, np.minimum(out[:, j], np.minimum(_DOUBT, 1 - swings)), out[:, j])
-    j = LABELS.index("oscillation")
+    j = COLUMN["oscillation"]
     out[:, j] = np.maximum(out[:, j], swings)
-    j = LABELS.index("divergence")
+    j = COLUMN["divergence"]
     # another resolution or augmentation costs more; that nothing comes back need not be a fault
     out[:, j] = np.where(parts["jumped"] > 0, np.minimum(out[:, j], _DOUBT), out[:, j])
-    j = LABELS.index("no_generalization")
+    j = COLUMN["no_generalization"]
     # val improves, but its own noise hides it
     out[:, j] = np.where(q["v_drop_rel"] > 0.05, np.minimum(out[:, j], _DOUBT), out[:, j])
     return out
@@ -148,7 +146,7 @@ def _settled(degree: FloatArray) -> FloatArray:
     """Labels that exclude each other: the loser is absent, or arguable where both describe the same thing."""
     out = overrule(degree)
     for winner, loser in _ALSO_TRUE:
-        w, j = LABELS.index(winner), LABELS.index(loser)
+        w, j = COLUMN[winner], COLUMN[loser]
         overruled = (degree[:, w] > 0) & (degree[:, j] > 0) & (out[:, j] < degree[:, j])
         out[:, j] = np.where(overruled, np.minimum(_DOUBT, degree[:, j]), out[:, j])
     return out
@@ -162,7 +160,7 @@ def _doubt_drift(degree: FloatArray, added: FloatArray, seen: FloatArray) -> Flo
         added: (n,) all that was added to val, relative to its level.
         seen: (n,) what of it is seen to change from one point to the next.
     """
-    j = LABELS.index("noisy_validation")
+    j = COLUMN["noisy_validation"]
     out: FloatArray = degree.copy()
     out[:, j] = np.where(seen < _JITTERS * added, np.minimum(out[:, j], _DOUBT), out[:, j])
     return out

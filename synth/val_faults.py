@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from curveclinic.ragged import FloatArray
 from curveclinic.synth.descent import DECAY_INDEX as DECAY
 from curveclinic.synth.descent import SCHEDULE_INDEX as SCHEDULE
-from curveclinic.synth.descent import FloatArray
 from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
 
 

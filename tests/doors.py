@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 from curveclinic import predict_pathology, score_table
 from curveclinic.cli import main
 from curveclinic.diagnosis import Diagnosis
+from curveclinic.readers import read_runs
+from curveclinic.run import Run
 
 Verdict = tuple[str, tuple[str, ...], str]
 """Verdict, labels and message."""
@@ -31,6 +34,24 @@ def in_memory(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         "pandas": frame,
         "polars": pl.DataFrame(dict(columns), strict=False),
         "arrow": pa.table(dict(columns)),
+    }
+
+
+def runs_by_door(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Run]:
+    """Door -> the one run of rows, in memory, also sorted by their second column, and in files."""
+    frame = pd.DataFrame(rows)
+    frame.to_csv(folder / "a.csv", index=False)
+    frame.to_parquet(folder / "b.parquet")
+    (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    held = {
+        "pandas": frame,
+        "polars": pl.DataFrame(rows),
+        "arrow": pa.Table.from_pylist(rows),
+        "rows": rows,
+        "sorted": frame.sort_values(frame.columns[1], kind="stable"),
+    }
+    return {door: predict_pathology(data).run for door, data in held.items()} | {
+        run.format: run for run in read_runs([str(folder)])
     }
 
 

@@ -66,8 +66,8 @@ def test_without_a_finding_the_last_checkpoint_is_kept():
 
 def test_regret_is_a_share_of_the_drop():
     clean = np.array([3.0, 1.0, 2.0])
-    assert stop_policies._regret(clean, 2) == pytest.approx(0.5)
-    assert stop_policies._regret(clean, 1) == 0.0
+    assert stop_policies.regret_of(clean, 2) == pytest.approx(0.5)
+    assert stop_policies.regret_of(clean, 1) == 0.0
 
 
 def stream(found, degree, onset=np.nan, serious=True):

@@ -1,29 +1,12 @@
 """`long_tables`: a value a row, and the column that says what it is."""
 
-import json
-
-import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
+from doors import runs_by_door
 
 from curveclinic import predict_pathology
-from curveclinic.readers import read_runs
 
 TRAIN = [2.0 * 0.8**i for i in range(20)]
 VAL = [2.1 * 0.8**i + 0.05 * max(0, i - 6) for i in range(20)]
-
-
-def doors(rows, folder):
-    """Door -> the run of rows."""
-    frame = pd.DataFrame(rows)
-    frame.to_csv(folder / "a.csv", index=False)
-    frame.to_parquet(folder / "b.parquet")
-    (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    held = {"pandas": frame, "polars": pl.DataFrame(rows), "arrow": pa.Table.from_pylist(rows), "rows": rows}
-    return {k: predict_pathology(data).run for k, data in held.items()} | {
-        run.format: run for run in read_runs([str(folder)])
-    }
 
 
 def is_read(run):
@@ -35,7 +18,7 @@ def is_read(run):
 def test_each_name_is_a_series(label, tmp_path):
     losses = {"train_loss": TRAIN, "val_loss": VAL}
     rows = [{label: name, "value": own[i], "step": i} for i in range(20) for name, own in losses.items()]
-    for door, run in doors(rows, tmp_path).items():
+    for door, run in runs_by_door(rows, tmp_path).items():
         assert is_read(run), door
 
 
@@ -48,7 +31,7 @@ def test_the_side_may_stand_in_a_column_of_its_own(side, tmp_path):
         for name, own in sides.items()
         for metric in ("loss", "acc")
     ]
-    for door, run in doors(rows, tmp_path).items():
+    for door, run in runs_by_door(rows, tmp_path).items():
         assert is_read(run), door
         assert {"train_metric", "val_metric"} <= run.channels.keys()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from curveclinic import judge_cohort, predict_pathology
-from curveclinic.deciding.low_starts import low_starts, without_low_start, without_low_starts
+from curveclinic.deciding.low_starts import low_starts, run_without_first_points, without_first_points
 from curveclinic.ragged import Batch
 from curveclinic.run import Run
 
@@ -67,8 +67,8 @@ def test_the_same_points_are_left_out_of_batch_and_run():
     batch = Batch.from_runs(runs)
     found = low_starts(batch)
     assert found == {1: {"train_loss": 1}}
-    assert without_low_starts(batch, found).channels["train_loss"].lengths.tolist() == [60, 60, 60]
-    left = without_low_start(runs[1], found[1])
+    assert without_first_points(batch, found).channels["train_loss"].lengths.tolist() == [60, 60, 60]
+    left = run_without_first_points(runs[1], found[1])
     assert left.channels["train_loss"].steps[0] == 3
     assert len(left.channels["val_loss"]) == 60
 
@@ -104,7 +104,7 @@ def test_time_grows_with_the_runs_not_with_their_square():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("curveclinic.deciding.low_starts.np.isfinite", finite)
-        without_low_starts(batch, found)
+        without_first_points(batch, found)
     assert looked_at
     assert max(looked_at) == 61
 

@@ -41,7 +41,7 @@ def texts(draw):
 
 def thorough(data):
     try:
-        return delimited._by_blocks(data, "run.csv")
+        return delimited.by_blocks(data, "run.csv")
     except Exception as error:
         return error
 

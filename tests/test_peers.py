@@ -84,11 +84,11 @@ def test_losses_are_paired_at_shared_steps_or_read_off_where_these_are_few():
 
 def test_records_hold_what_was_logged_at_a_step():
     run = record(train_loss=([1, 2, 4], [3.0, 2.0, 1.0]), val_loss=([2, 3], [5.0, 4.0])).run
-    assert peer_adapters._records(run, {"train_loss": "loss", "val_loss": "eval_loss"}) == [
+    assert peer_adapters.records_of(run, {"train_loss": "loss", "val_loss": "eval_loss"}) == [
         {"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0, "eval_loss": 5.0}, {"step": 3, "eval_loss": 4.0},
         {"step": 4, "loss": 1.0},
     ]  # fmt: skip
-    assert [peer_adapters._latest(run, "val_loss", step) for step in (1, 2, 2.5, 9)] == [None, 5.0, 5.0, 4.0]
+    assert [peer_adapters.latest(run, "val_loss", step) for step in (1, 2, 2.5, 9)] == [None, 5.0, 5.0, 4.0]
 
 
 def test_the_table_has_ours_on_a_peers_labels_and_a_row_for_the_absent(tmp_path, monkeypatch, capsys):

@@ -3,10 +3,11 @@ import pytest
 from hand_curves import BENIGN, HOSTILE, SHOWS, Curves, decay, healthy, noise
 
 from curveclinic.measuring import quantities
-from curveclinic.measuring.levels import Level, level_of, make_level, raw_pair
+from curveclinic.measuring.levels import level_of, make_level, raw_pair
 from curveclinic.measuring.measures import cells_of
 from curveclinic.measuring.quantities import measure, measured, places_of, trend_quantities
 from curveclinic.ragged import Batch, Ragged
+from curveclinic.records import joined
 from curveclinic.run import Run
 
 
@@ -143,7 +144,7 @@ def test_non_finite_steps():
 
 def test_raw_pair_has_one_unit():
     train, val = level_of(cells_of(line(4.0, 2.0, 1.0))), level_of(cells_of(line(8.0, 4.0, 2.0)))
-    _, (t, v) = raw_pair(Level.stacked([train, val]))
+    _, (t, v) = raw_pair(joined([train, val]))
     np.testing.assert_allclose(v / t, 2.0)
 
 
@@ -155,7 +156,7 @@ def test_a_latent_level_gives_what_the_logged_one_gives():
         steps, view, np.array([False]), np.array([2.0]), zero, zero, np.array([60]), np.array([True])
     )  # fmt: skip
     logged = level_of(cells_of(Ragged.from_list([(np.arange(1.0, 61), decay(60))])))
-    a, b = (trend_quantities(Level.stacked([one, one])) for one in (latent, logged))
+    a, b = (trend_quantities(joined([one, one])) for one in (latent, logged))
     for name in ("t_drop_rel", "t_end_fall", "t_plateau", "t_fallen_at", "below", "fit_at"):
         assert a[name][0] == pytest.approx(b[name][0], abs=0.01), name
 

@@ -4,10 +4,8 @@ import json
 import math
 
 import pandas as pd
-import polars as pl
-import pyarrow as pa
 import pytest
-from doors import diagnoses
+from doors import diagnoses, runs_by_door
 
 from curveclinic import predict_pathology
 from curveclinic.intake.sides import is_evaluated
@@ -23,23 +21,10 @@ def rows_of(column, *sides):
 
 
 def doors(rows, folder):
-    """Door -> the run of rows that tell their side."""
-    frame = pd.DataFrame(rows)
-    frame.to_csv(folder / "a.csv", index=False)
-    frame.to_parquet(folder / "b.parquet")
-    (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "d.json").write_text(json.dumps(frame.to_dict("list")))
-    held = {
-        "pandas": frame,
-        "polars": pl.DataFrame(rows),
-        "arrow": pa.Table.from_pylist(rows),
-        "rows": rows,
-        "lists": frame.to_dict("list"),
-        "by side": frame.sort_values(frame.columns[1], kind="stable"),
-    }
-    return {k: predict_pathology(data).run for k, data in held.items()} | {
-        run.format: run for run in read_runs([str(folder)])
-    }
+    """Door -> the run of rows that tell their side, also as lists by name."""
+    lists = pd.DataFrame(rows).to_dict("list")
+    (folder / "d.json").write_text(json.dumps(lists))
+    return runs_by_door(rows, folder) | {"lists": predict_pathology(lists).run}
 
 
 @pytest.mark.parametrize("column", ["split", "Phase", "mode", "stage", "dataset", "set", "subset", "partition"])

@@ -3,10 +3,10 @@ import pytest
 from hand_curves import SHOWS, decay, healthy
 
 from curveclinic import predict_pathology
-from curveclinic.deciding.few_evaluations import OVERFITTING
 from curveclinic.deciding.judging import judged
 from curveclinic.deciding.kinds import Kinds
 from curveclinic.deciding.stopping import averaged_points, stop_steps
+from curveclinic.labels import COLUMN
 from curveclinic.ragged import Batch, Ragged
 from curveclinic.report.evidence import evidence
 from curveclinic.run import Run
@@ -128,8 +128,8 @@ def test_a_val_loss_that_settles_begins_to_overfit_where_it_has_settled(n, noise
         runs.append(Run.from_arrays({"train_loss": train * scatter[0], "val_loss": val * scatter[1]}))
     batch = Batch.from_runs(runs)
     found = judged(batch, None, Kinds.of([run.kind for run in runs]))
-    assert found.rules.present[:, OVERFITTING].mean() >= 0.95
-    share = found.stop_at[found.rules.present[:, OVERFITTING]] / n
+    assert found.rules.present[:, COLUMN["overfitting"]].mean() >= 0.95
+    share = found.stop_at[found.rules.present[:, COLUMN["overfitting"]]] / n
     assert np.quantile(share, 0.1) >= 0.3
     assert np.quantile(share, 0.9) <= 0.6
 

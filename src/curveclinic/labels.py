@@ -63,6 +63,9 @@ class Label(str, Enum):
 LABELS: Final[tuple[str, ...]] = tuple(label.value for label in Label)
 """Label names in array order."""
 
+COLUMN: Final = {label: column for column, label in enumerate(LABELS)}
+"""Label -> its place in every per-label array."""
+
 HEALTHY: Final = "healthy"
 
 _TRAIN: Final = (("train_loss",),)
@@ -123,3 +126,6 @@ PRICED: Final = tuple(label for label, its in TRAITS.items() if its.priced)
 TEXTURES: Final = tuple(label for label, its in TRAITS.items() if its.texture)
 THINNED_AWAY: Final = tuple(label for label, its in TRAITS.items() if its.thins_out)
 """Labels of one trait each."""
+
+FACT_COLUMNS: Final = [COLUMN[label] for label in FACTS]
+"""Places of the facts."""

@@ -15,7 +15,7 @@ from curveclinic.chunks import BATCH_RUNS
 from curveclinic.deciding.judging import Judged, by_importance, judged, shipped_classifier
 from curveclinic.deciding.kinds import Kinds
 from curveclinic.deciding.logged import logged_steps
-from curveclinic.deciding.low_starts import without_low_start
+from curveclinic.deciding.low_starts import run_without_first_points
 from curveclinic.deciding.ranking import by_experience, cause_inputs, rank
 from curveclinic.deciding.rules import why_unchecked
 from curveclinic.deciding.sweeps import sweep_notes
@@ -202,9 +202,9 @@ def _known(number: float) -> float | None:
 def _finding(run: Run, i: int, found: _Found, rows: _Rows) -> Finding:
     j, onset, end = found[0], _known(found[1]), _known(found[2])
     label = LABELS[j]
-    seen = without_low_start(run, rows.left_out[i]) if i in rows.left_out else run
+    seen = run_without_first_points(run, rows.left_out[i]) if i in rows.left_out else run
     if j in rows.past.get(i, {}):
-        seen = without_low_start(seen, {"train_loss": rows.past[i][j]})
+        seen = run_without_first_points(seen, {"train_loss": rows.past[i][j]})
     tell = partial(evidence, label, seen, onset=onset, end=end, smaller_is_better=rows.smaller_is_better[i])
     return Finding.deferred(
         tell,

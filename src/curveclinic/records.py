@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from curveclinic.ragged import IntArray
 
 Record = TypeVar("Record")
+Own = TypeVar("Own", bound="PerRun")
+
+
+class PerRun:
+    """Base of dataclasses of nothing but arrays, of which some runs are soon taken: what is measured is taken often."""
+
+    _arrays: ClassVar[attrgetter[tuple[Any, ...]]]
+    """The arrays as a tuple, in the order they are declared."""
+
+    def __init_subclass__(cls) -> None:
+        cls._arrays = attrgetter(*cls.__annotations__)
+
+    def take(self: Own, rows: IntArray) -> Own:
+        """Returns the given runs, in that order."""
+        return type(self)(*[values.take(rows, axis=0) for values in self._arrays(self)])
+
+    def part(self: Own, start: int, stop: int) -> Own:
+        """Returns consecutive runs without copying them."""
+        arrays = self._arrays(self)
+        return self if stop - start == len(arrays[0]) else type(self)(*[values[start:stop] for values in arrays])
 
 
 def taken(record: Record, rows: IntArray) -> Record:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray
 from curveclinic.synth.draws import Rng
 from curveclinic.synth.simulate.recipe import BOOKS, Recipe
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.synth.descent import FloatArray
+from curveclinic.ragged import FloatArray
 from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
 from curveclinic.synth.simulate.recipe import BOOKS, OPTIMISERS, ORDERS, SCHEDULES
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from curveclinic.synth.descent import FloatArray, IntArray
-from curveclinic.synth.draws import Draw, Rng, full, ints, log_uniform, pick
+from curveclinic.ragged import FloatArray, IntArray
+from curveclinic.synth.draws import Draw, Overridden, Rng, full, ints, log_uniform, pick
 
 OPTIMISERS: Final = ("sgd", "momentum", "adam", "adamw", "rmsprop")
 SCHEDULES: Final = ("constant", "step", "cosine", "warm_up", "cyclic", "one_cycle", "exponential", "growing")
@@ -25,7 +25,7 @@ _RATES: Final = {"sgd": (0.03, 0.3), "momentum": (4e-3, 0.05), "adam": (8e-4, 8e
 
 
 @dataclass(eq=False)
-class Recipe:
+class Recipe(Overridden):
     """Hyperparameters of n replicas, one (n,) array each."""
 
     # optimiser
@@ -89,11 +89,6 @@ class Recipe:
     def size(self) -> int:
         """Number of replicas."""
         return len(self.lr)
-
-    def override(self, rows: IntArray, values: Draw) -> None:
-        """Writes a fault's draws into its rows."""
-        for name, value in values.items():
-            getattr(self, name)[rows] = value
 
     def as_dict(self) -> dict[str, Any]:
         """Name -> array."""

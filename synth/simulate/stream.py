@@ -12,7 +12,7 @@ import numpy as np
 
 from curveclinic.deciding.definitions import label_degrees, swing_degree
 from curveclinic.deciding.rules import PRESENT, overrule
-from curveclinic.labels import FACTS, LABELS, PRICED, TEXTURES
+from curveclinic.labels import COLUMN, FACTS, LOSSES, PRICED, TEXTURES
 from curveclinic.measuring.quantities import Measured, measure
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray, Ragged
@@ -32,14 +32,12 @@ _APART: Final = 0.7
 _APART_WEIGHT: Final = 0.2
 """Training weight of such a cell: one of the two may be right."""
 
-_TEXTURES: Final = [LABELS.index(name) for name in TEXTURES]
+_TEXTURES: Final = [COLUMN[name] for name in TEXTURES]
 """Labels that the log itself must show: how much of a texture a logger leaves is measured there alone."""
 
-_KNOWN: Final = [LABELS.index(name) for name in (*FACTS, *PRICED, "train_stalled_val_falls")]
+_KNOWN: Final = [COLUMN[name] for name in (*FACTS, *PRICED, "train_stalled_val_falls")]
 """Labels that are facts of the log, or that the training settles better than the log: the cost of an untrained model,
 a train loss that is flat under its noise."""
-
-_SWINGS: Final = LABELS.index("oscillation")
 
 _CHANGED: Final = ("weights_lost_on_the_way", "data_changed_on_the_way")
 """Causes after which a loss that stays higher need not be a divergence."""
@@ -113,7 +111,7 @@ class Simulations:
 
 def _logged(rng: Rng, cache: Cache, book: Book, written: Written, seen: Measured) -> Logged:
     """The logs with their views and what is measured of their textures."""
-    finite = {name: written.batch.channels[name].finite() for name in ("train_loss", "val_loss")}
+    finite = {name: written.batch.channels[name].finite() for name in LOSSES}
     trend = {name: trend_of(written.level[name]) for name in finite}
     cells = seen.cells
     scatter = scatter_about(finite["train_loss"], trend["train_loss"], cells["train_loss"])
@@ -152,10 +150,10 @@ def judge_simulated(logged: Logged, seen: Measured) -> Truth:
     apart = np.abs(truth.degree - by_log) >= _APART
     apart[:, _TEXTURES] |= (truth.target[:, _TEXTURES] == 1.0) & (by_log[:, _TEXTURES] < PRESENT)
     apart &= truth.checked
-    apart[:, [*_KNOWN, _SWINGS]] = False
+    apart[:, [*_KNOWN, COLUMN["oscillation"]]] = False
     target = np.where(apart, ARGUABLE_TARGET, truth.target)
     weight = np.where(apart, _APART_WEIGHT, truth.weight)
-    weight[_unclear_swings(truth, logged.parts["swinging"], seen.quantities), _SWINGS] = 0.0
+    weight[_unclear_swings(truth, logged.parts["swinging"], seen.quantities), COLUMN["oscillation"]] = 0.0
     return replace(truth, target=target, weight=weight)
 
 
@@ -167,10 +165,10 @@ def _unclear_swings(truth: Truth, swinging: FloatArray, q: Quantities) -> BoolAr
         swinging: (n,) size of the swings of that view, relative to its level.
         q: what is measured on the logs.
     """
-    shown = swing_degree(q)
-    there = truth.target[:, _SWINGS] == 1.0
+    shown, j = swing_degree(q), COLUMN["oscillation"]
+    there = truth.target[:, j] == 1.0
     spiky = (q["t_jump_size"] > _SPIKY) & (q["t_jumps"] <= _FEW_SPIKES)
     noise_alone = swinging < _NO_SWING * q["t_swing_level"]
     clear_yes = there & (shown >= PRESENT) & ~spiky
-    clear_no = (truth.degree[:, _SWINGS] <= 0.0) & ((shown <= 0.0) | noise_alone)
+    clear_no = (truth.degree[:, j] <= 0.0) & ((shown <= 0.0) | noise_alone)
     return np.asarray(~(clear_yes | clear_no))

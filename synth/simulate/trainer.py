@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from curveclinic.synth.descent import FloatArray, IntArray
+from curveclinic.ragged import FloatArray, IntArray
 from curveclinic.synth.simulate.data import Data, column, make_data, per_sample, retarget
 from curveclinic.synth.simulate.nets import NETS, Mode, Net, Weight, fresh_norms, input_width
 from curveclinic.synth.simulate.recipe import OPTIMISERS, Recipe, rates

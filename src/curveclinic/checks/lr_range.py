@@ -28,9 +28,9 @@ from curveclinic.checks.range_points import (
     rough_of,
 )
 from curveclinic.errors import InputError
-from curveclinic.measuring.levels import EPS, Level, level_of
+from curveclinic.measuring.levels import Level, level_of
 from curveclinic.measuring.measures import CELLS, cells_of
-from curveclinic.measuring.smoothing import moving_mean
+from curveclinic.measuring.smoothing import EPS, moving_mean
 from curveclinic.phrases import percent, value
 from curveclinic.ragged import BoolArray, FloatArray, Ragged
 from curveclinic.run import Run

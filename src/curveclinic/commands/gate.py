@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from curveclinic.commands.lookup import looked_up
 from curveclinic.diagnosis import SEVERITIES, Diagnosis, Severity
 from curveclinic.errors import InputError
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN, LABELS
 from curveclinic.phrases import counted
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Tally:
             return []
         heads = "".join(f"{title:>10}" for title in ("runs", "share", *reversed(SEVERITIES)))
         lines = ["", f"{'label':<24}{heads}"]
-        for label, count in sorted(runs.items(), key=lambda item: (-item[1], LABELS.index(item[0]))):
+        for label, count in sorted(runs.items(), key=lambda item: (-item[1], COLUMN[item[0]])):
             split = "".join(f"{self.found[label, severity]:>10,}" for severity in reversed(SEVERITIES))
             lines.append(f"{label:<24}{count:>10,}{count / self.runs:>10.1%}{split}")
         return lines

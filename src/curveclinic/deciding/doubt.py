@@ -16,10 +16,10 @@ import numpy as np
 
 from curveclinic.deciding.suspects import Loss, Suspects, suspects_in
 from curveclinic.deciding.wandering import count_legs, is_still, is_walk
-from curveclinic.measuring.levels import EPS
 from curveclinic.measuring.periods import QUARTERS
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.smoothing import (
+    EPS,
     masked_sort,
     quantile_of,
     row_count,

@@ -13,15 +13,12 @@ import numpy as np
 
 from curveclinic.deciding.clauses import Names, Program, Statement, above, all_of, any_of, below
 from curveclinic.deciding.few_points import SHORTEST_FOR_RULES
-from curveclinic.labels import CHANNELS, LABELS, TRAITS
-from curveclinic.measuring.levels import EPS
+from curveclinic.labels import CHANNELS, COLUMN, TRAITS
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import resample, row_extremes, row_mean
+from curveclinic.measuring.smoothing import EPS, resample, row_extremes, row_mean
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
-
-OVERFITTING: Final = LABELS.index("overfitting")
 
 FEWEST: Final = 3
 """Finite val points from which overfitting may be unmistakable."""
@@ -149,7 +146,7 @@ def open_questions(checked: BoolArray, counts: IntArray, among: BoolArray) -> di
         among: (n,) the runs that are asked about.
     """
     val = counts[:, _VAL]
-    rows = (among & (val > 0) & (val < _ENOUGH) & ~checked[:, OVERFITTING]).nonzero()[0].tolist()
+    rows = (among & (val > 0) & (val < _ENOUGH) & ~checked[:, COLUMN["overfitting"]]).nonzero()[0].tolist()
     return {row: (_open(int(val[row])),) for row in rows}
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.labels import CHANNELS
+from curveclinic.labels import CHANNELS, LOSSES
 from curveclinic.ragged import Batch, BoolArray, IntArray
 
 SHORTEST_FOR_NETWORK: Final = 6
@@ -36,7 +36,7 @@ def few_for_rules(counts: IntArray) -> BoolArray:
 
 def without_lone_val(batch: Batch) -> Batch:
     """Returns the batch without val losses of one point beside a train loss: they have no course to judge train by."""
-    train, val = (batch.channels[name] for name in ("train_loss", "val_loss"))
+    train, val = (batch.channels[name] for name in LOSSES)
     lone = (val.lengths == 1) & (train.lengths > 1)
     if not np.count_nonzero(lone):
         return batch

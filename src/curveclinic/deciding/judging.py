@@ -1,13 +1,23 @@
 """A batch of runs judged: both opinions, who decides, and which runs get no verdict at all. Arrays only.
 
+In this order:
+
+1. `low_starts`: first points that are no values of the loss are left out.
+2. `opinions`: rules and network judge what is left; what they say of too few points and against plain facts is held
+   back (`few_points`, `few_evaluations`, `vouching`), and what may be no learning curve is doubted (`doubt`).
+3. `merge`: of each label the network decides, or the rules where it must not or cannot.
+4. Labels that cannot be judged of this run alone are withheld (`kinds`, `vouching`, `directions`).
+5. `second_looks`: both are asked again without points that hide what came before or after them.
+6. Runs of which nothing can be said get no verdict; of the others the best checkpoint is told (`stopping`).
+
 `predict` makes diagnoses of it, `verdict_rows` rows of a table.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -15,19 +25,19 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.directions import UNCLEAR_REASON, direction_notes
-from curveclinic.deciding.few_evaluations import OVERFITTING, open_questions
+from curveclinic.deciding.few_evaluations import open_questions
 from curveclinic.deciding.few_points import loss_points
-from curveclinic.deciding.kinds import BALANCING_REASON, REINFORCEMENT_REASON, Kinds
-from curveclinic.deciding.low_starts import LowStarts, low_start_notes, low_starts, without_low_starts
-from curveclinic.deciding.merge import Verdicts, merge
-from curveclinic.deciding.opinions import opinions_on
+from curveclinic.deciding.kinds import REINFORCEMENT_REASON, Kinds, balancing
+from curveclinic.deciding.low_starts import FirstPoints, low_start_notes, low_starts, without_first_points
+from curveclinic.deciding.merge import Verdicts
+from curveclinic.deciding.opinions import Opinions, opinions_on
 from curveclinic.deciding.rules import RuleOpinion, why_unchecked, without
 from curveclinic.deciding.second_looks import before_divergence, lone_rises, look_past
 from curveclinic.deciding.spans import PEAKS
 from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.vouching import frozen_validation
-from curveclinic.labels import CHANNELS, LABELS, TRAITS
+from curveclinic.labels import CHANNELS, COLUMN, LABELS, LOSSES, TRAITS
 from curveclinic.measuring.peaks import peak_steps
 from curveclinic.phrases import counted
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
@@ -40,9 +50,6 @@ if TYPE_CHECKING:
 FEWEST: Final = 5
 """Finite points the train loss must have for a run to be called healthy."""
 
-_DIVERGENCE: Final = LABELS.index("divergence")
-_MISMATCH: Final = LABELS.index("metric_mismatch")
-
 _ITS_SHAPE: Final = "slow_start"
 """Label that needs nothing but a train loss of `FEWEST` points."""
 
@@ -53,18 +60,6 @@ _RANKS: Final = np.array([SYMPTOMS[label].rank for label in LABELS])
 """(20,) places of the labels among findings of one severity, no two alike."""
 
 _TRAIN: Final = CHANNELS.index("train_loss")
-
-_BLOWN_UP: Final = 5.0
-"""Multiple of its early size from which a loss of opponents that only grows has blown up."""
-
-_PARTS: Final = 20
-"""Parts of a run whose medians tell how such a loss comes and goes."""
-
-_LEFT_AGAIN: Final = 0.7
-"""Share of the size at the end that a loss which had been as large before came down to in between."""
-
-_AS_LARGE: Final = _LEFT_AGAIN**0.5
-"""Share of the size at the end from which it had been as large before: half of the way down, in logarithms."""
 
 
 @dataclass(eq=False)
@@ -103,14 +98,14 @@ class Judged:
     end: FloatArray
     smaller_is_better: BoolArray
     notes: dict[int, tuple[str, ...]]
-    left_out: LowStarts
+    left_out: FirstPoints
     past: LookedPast
 
     def reason(self, i: int, channels: Sequence[str]) -> str:
         """Why an undetermined run, which logged some channels, got no verdict."""
         if i in self.doubtful:
             return self.doubtful[i]
-        losses = [name for name in ("train_loss", "val_loss") if name in channels]
+        losses = [name for name in LOSSES if name in channels]
         if not losses:
             return f"found {', '.join(channels) or 'no channel'}, expected train_loss or val_loss; name the loss"
         return (
@@ -139,51 +134,40 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         kinds: what they are.
     """
     whole, left_out = batch, low_starts(batch)
-    batch = without_low_starts(whole, left_out)
+    batch = without_first_points(whole, left_out)
     opinions = opinions_on(batch, classifier)
-    counts, unlike = opinions.counts, kinds.unlike
-    rules = opinions.rules
-    if np.count_nonzero(kinds.opposed | unlike):
-        rules = without(rules, kinds.silent)
-    by_rule: frozenset[str] = frozenset() if classifier is None else classifier.decided_by_rule
-    verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    lone, earlier = lone_rises(batch, verdicts.present[:, OVERFITTING], classifier, by_rule)
-    frozen = frozen_validation(batch, ~unlike)
-    # what never changes has not turned or settled either
-    withheld = {row: {"overfitting": reason} for row, reason in (frozen | lone).items()}
-    for row in _balancing(batch, kinds.opposed & verdicts.present[:, _DIVERGENCE]):
-        withheld[row] = {**withheld.get(row, {}), "divergence": BALANCING_REASON}
-    directions = opinions.directions
-    unclear = directions.unclear & verdicts.present[:, _MISMATCH]
-    for row in np.flatnonzero(unclear).tolist():
-        withheld[row] = {**withheld.get(row, {}), "metric_mismatch": UNCLEAR_REASON}
+    if np.count_nonzero(kinds.opposed | kinds.unlike):
+        opinions = replace(opinions, rules=without(opinions.rules, kinds.silent))
+    verdicts = opinions.merged()
+    lone, earlier = lone_rises(batch, verdicts.present[:, COLUMN["overfitting"]], classifier)
+    odd = frozen_validation(batch, ~kinds.unlike) | lone
+    unclear = opinions.directions.unclear & verdicts.present[:, COLUMN["metric_mismatch"]]
+    reasons = {
+        "overfitting": odd,  # what never changes has not turned or settled either
+        "divergence": balancing(batch, kinds.opposed & verdicts.present[:, COLUMN["divergence"]]),
+        "metric_mismatch": dict.fromkeys(unclear.nonzero()[0].tolist(), UNCLEAR_REASON),
+    }
+    withheld = _by_row(reasons)
     if withheld:
-        rules = without(rules, _cells(withheld, batch.size))
-        verdicts = merge(rules, opinions.network, counts=counts, decided_by_rule=by_rule)
-    for one in (earlier, before_divergence(batch, verdicts, rules, classifier, by_rule)):
+        opinions = replace(opinions, rules=without(opinions.rules, _cells(withheld, batch.size)))
+        verdicts = opinions.merged()
+    rules = opinions.rules
+    for one in (earlier, before_divergence(batch, verdicts, rules, classifier)):
         if one is not None:
-            one.stands(verdicts, rules)
-    past = look_past(batch, verdicts, rules, classifier, by_rule)
-    doubtful = {row: reason for row, reason in opinions.doubtful.items() if not unlike[row]}
-    points, found = loss_points(counts), np.add.reduce(verdicts.present, axis=1)
+            one.put_into(verdicts, rules)
+    past = look_past(batch, verdicts, rules, classifier)
     ill = np.logical_or.reduce(verdicts.present & (verdicts.severity > 0), axis=1)
-    alone = {row: reason for row, reason in lone.items() if not ill[row]}
-    doubtful = {row: reason for row, reason in frozen.items() if not ill[row]} | alone | doubtful
-    undetermined = (points < FEWEST) & (found == 0)
-    judgeable = np.logical_or.reduce(rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
-    doubtful = _not_judged(~judgeable & (points >= FEWEST) & (found == 0), counts, kinds) | doubtful
-    if doubtful:
-        undetermined[list(doubtful)] = True
-    turn = rules.onset[:, OVERFITTING]
-    stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, verdicts.present[:, OVERFITTING])
-    onset, end = _logged_spans(batch, verdicts)
-    onset[:, OVERFITTING] = np.where(np.isnan(stop_at), onset[:, OVERFITTING], stop_at)
-    end[end < onset] = np.nan
+    odd = {row: reason for row, reason in odd.items() if not ill[row]}
+    found = np.logical_or.reduce(verdicts.present, axis=1)
+    doubtful, undetermined = _without_verdict(opinions, found, kinds, odd)
+    turn, overfits = rules.onset[:, COLUMN["overfitting"]], verdicts.present[:, COLUMN["overfitting"]]
+    stop_at = stops(batch.channels["val_loss"], rules.quantities, turn, overfits)
+    onset, end = _logged_spans(batch, verdicts, stop_at)
     return Judged(
         verdicts=verdicts,
         rules=rules,
-        counts=counts,
-        points=points,
+        counts=opinions.counts,
+        points=loss_points(opinions.counts),
         doubtful=doubtful,
         undetermined=undetermined,
         encoded=opinions.encoded,
@@ -191,16 +175,47 @@ def judged(batch: Batch, classifier: Classifier | None, kinds: Kinds) -> Judged:
         stop_at=stop_at,
         onset=onset,
         end=end,
-        smaller_is_better=directions.inferred,
+        smaller_is_better=opinions.directions.inferred,
         notes=_gathered(
             low_start_notes(whole, left_out),
             looked_past_notes(batch, past),
-            direction_notes(directions.inferred, unclear),
-            open_questions(rules.checked, counts, ~(undetermined | ill | unlike)),
+            direction_notes(opinions.directions.inferred, unclear),
+            open_questions(rules.checked, opinions.counts, ~(undetermined | ill | kinds.unlike)),
         ),
         left_out=left_out,
         past=past,
     )
+
+
+def _by_row(reasons: Mapping[str, Mapping[int, str]]) -> dict[int, dict[str, str]]:
+    """Row -> label -> reason, of label -> row -> reason."""
+    out: dict[int, dict[str, str]] = {}
+    for label, rows in reasons.items():
+        for row, reason in rows.items():
+            out.setdefault(row, {})[label] = reason
+    return out
+
+
+def _without_verdict(
+    opinions: Opinions, found: BoolArray, kinds: Kinds, odd: Mapping[int, str]
+) -> tuple[dict[int, str], BoolArray]:
+    """Returns row -> why it is not judged at all, and (n,) all runs that get no verdict; see `Judged`.
+
+    Args:
+        opinions: both opinions.
+        found: (n,) runs of which something is found.
+        kinds: what they are.
+        odd: row -> what is odd about the val loss of a run that is not ill.
+    """
+    counts = opinions.counts
+    short = loss_points(counts) < FEWEST
+    judgeable = np.logical_or.reduce(opinions.rules.checked[:, _OF_TRAIN], axis=1) & (counts[:, _TRAIN] >= FEWEST)
+    doubtful = _not_judged(~(judgeable | short | found), counts, kinds) | dict(odd)
+    doubtful |= {row: reason for row, reason in opinions.doubtful.items() if not kinds.unlike[row]}
+    undetermined: BoolArray = short & ~found
+    if doubtful:
+        undetermined[list(doubtful)] = True
+    return doubtful, undetermined
 
 
 def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
@@ -208,8 +223,8 @@ def _gathered(*parts: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...
     return {row: tuple(note for part in parts for note in part.get(row, ())) for row in {k for p in parts for k in p}}
 
 
-def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatArray]:
-    """(n, 20) onsets and ends, of spikes the logged steps of the first and of the last one."""
+def _logged_spans(batch: Batch, verdicts: Verdicts, stop_at: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(n, 20) onsets and ends, of spikes the logged steps of the first and the last one, of overfitting `stop_at`."""
     onset, end = verdicts.onset.copy(), verdicts.end.copy()
     for label, name in PEAKS:
         present, channel = verdicts.present[:, label], batch.channels[name]
@@ -217,6 +232,9 @@ def _logged_spans(batch: Batch, verdicts: Verdicts) -> tuple[FloatArray, FloatAr
             for steps in (onset, end):
                 steps[:, label] = peak_steps(channel, present, steps[:, label])
             end[:, label] = np.maximum(onset[:, label], end[:, label])
+    overfitting = onset[:, COLUMN["overfitting"]]
+    overfitting[:] = np.where(np.isnan(stop_at), overfitting, stop_at)
+    end[end < onset] = np.nan
     return onset, end
 
 
@@ -236,25 +254,8 @@ def _cells(withheld: Mapping[int, Mapping[str, str]], n: int) -> BoolArray:
     """(n, 20) True at what is withheld of n runs."""
     out = np.zeros((n, len(LABELS)), dtype=bool)
     for row, labels in withheld.items():
-        out[row, [LABELS.index(label) for label in labels]] = True
+        out[row, [COLUMN[label] for label in labels]] = True
     return out
-
-
-def _balancing(batch: Batch, opposed: BoolArray) -> Iterator[int]:
-    """Yields runs with opponents whose train loss has not blown up: a beaten generator, or a fooled critic, is none.
-
-    It ends at a few times its early size at most, or at one that it had before and came down from.
-    """
-    train = batch.channels["train_loss"]
-    for row in np.flatnonzero(opposed).tolist():
-        values = train.values_of(row)
-        values = values[np.isfinite(values)]
-        if len(values):
-            size = np.array([np.median(np.abs(part)) for part in np.array_split(values, _PARTS) if len(part)])
-            before = size[:-1] >= _AS_LARGE * size[-1]
-            came_down = (np.logical_or.accumulate(before) & (size[:-1] <= _LEFT_AGAIN * size[-1])).any()
-            if size[-1] <= _BLOWN_UP * size[:2].max() or came_down:
-                yield row
 
 
 def shipped_classifier(*, fast: bool = False) -> Classifier | None:

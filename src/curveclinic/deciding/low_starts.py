@@ -13,16 +13,15 @@ from typing import Final
 
 import numpy as np
 
+from curveclinic.labels import LOSSES
 from curveclinic.measuring.smoothing import middle_of_three
 from curveclinic.phrases import value
 from curveclinic.points import Series
 from curveclinic.ragged import Batch, BoolArray, FloatArray, Ragged
 from curveclinic.run import Run
 
-LowStarts = Mapping[int, Mapping[str, int]]
+FirstPoints = Mapping[int, Mapping[str, int]]
 """Row -> loss -> how many of its first points are left out."""
-
-_LOSSES: Final = ("train_loss", "val_loss")
 
 _FEWEST: Final = 6
 """Finite points from which the first one is told from what follows."""
@@ -61,10 +60,10 @@ _LATEST_TOP: Final = 0.5
 """Share of the points by which it is at its highest."""
 
 
-def low_starts(batch: Batch) -> LowStarts:
+def low_starts(batch: Batch) -> FirstPoints:
     """Returns what is left out of n runs; of most of them nothing."""
     found: dict[int, dict[str, int]] = {}
-    train, val = (batch.channels[name].finite() for name in _LOSSES)
+    train, val = (batch.channels[name].finite() for name in LOSSES)
     for row, count in _of_train(train):
         if not _bears_out(val, row, train.values[train.offsets[row]]):
             found.setdefault(row, {})["train_loss"] = count
@@ -73,12 +72,12 @@ def low_starts(batch: Batch) -> LowStarts:
     return found
 
 
-def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
+def without_first_points(batch: Batch, found: FirstPoints) -> Batch:
     """Returns the batch without these points."""
     if not found:
         return batch
     channels = dict(batch.channels)
-    for name in _LOSSES:
+    for name in LOSSES:
         channel = channels[name]
         kept = np.ones(len(channel.values), dtype=bool)
         for row, counts in found.items():
@@ -89,7 +88,7 @@ def without_low_starts(batch: Batch, found: LowStarts) -> Batch:
     return replace(batch, channels=channels)
 
 
-def without_low_start(run: Run, counts: Mapping[str, int]) -> Run:
+def run_without_first_points(run: Run, counts: Mapping[str, int]) -> Run:
     """Returns one of the runs without its points that are left out."""
     channels = dict(run.channels)
     for name, count in counts.items():
@@ -100,10 +99,10 @@ def without_low_start(run: Run, counts: Mapping[str, int]) -> Run:
 
 def as_judged(run: Run) -> Run:
     """Returns a run without its points that are left out."""
-    return without_low_start(run, low_starts(Batch.from_runs([run])).get(0, {}))
+    return run_without_first_points(run, low_starts(Batch.from_runs([run])).get(0, {}))
 
 
-def low_start_notes(batch: Batch, found: LowStarts) -> dict[int, tuple[str, ...]]:
+def low_start_notes(batch: Batch, found: FirstPoints) -> dict[int, tuple[str, ...]]:
     """Row -> what is said of it."""
     return {
         row: tuple(_note(name, count, batch.channels[name], row) for name, count in counts.items())

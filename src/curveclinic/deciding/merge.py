@@ -9,25 +9,21 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from curveclinic.deciding.few_evaluations import OVERFITTING, few_evaluations
+from curveclinic.deciding.few_evaluations import few_evaluations
 from curveclinic.deciding.few_points import few_for_network
 from curveclinic.deciding.rules import LOSERS, PRESENT, PRICE, STUCK, UNSEEN, RuleOpinion
 from curveclinic.deciding.severity import BY_MEASURE, MILD, SEVERE
 from curveclinic.deciding.spans import WITHOUT_START
-from curveclinic.labels import FACTS, LABELS, PRICED
+from curveclinic.labels import COLUMN, FACT_COLUMNS, FACTS, LABELS, PRICED
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import NetworkOpinion
 
-_NON_FINITE: Final = LABELS.index("non_finite")
-_UNDERTRAINED: Final = LABELS.index("undertrained")
-_NOT_LEARNING: Final = LABELS.index("not_learning")
-_FACTS: Final = [LABELS.index(label) for label in FACTS]
 _PRICED: Final = np.isin(LABELS, PRICED)
-_OVERFITTING: Final = np.arange(len(LABELS)) == OVERFITTING
+_OVERFITTING: Final = np.isin(LABELS, "overfitting")
 _OF_TURNED: Final = np.isin(LABELS, ("overfitting", "no_generalization"))
-_OF_STUCK: Final = np.arange(len(LABELS)) == _NOT_LEARNING
+_OF_STUCK: Final = np.isin(LABELS, "not_learning")
 _SEVERITY_BY_RULE: Final = np.isin(LABELS, sorted(BY_MEASURE))
 
 _DEGREES: Final = np.array([0.0, PRESENT, 1.0])
@@ -63,7 +59,7 @@ def rule_probability(degree: FloatArray) -> FloatArray:
     A fact is there or not: 0 or 1.
     """
     out: FloatArray = np.interp(degree, _DEGREES, _PROBABILITIES)
-    out[:, _FACTS] = degree[:, _FACTS]
+    out[:, FACT_COLUMNS] = degree[:, FACT_COLUMNS]
     return out
 
 
@@ -85,9 +81,9 @@ def merge(
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     few = few_for_network(counts)[:, None] | few_evaluations(counts)[:, None] & _OVERFITTING
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
-    stuck = (rules.present[:, _NOT_LEARNING] & (rules.quantities[STUCK] >= 1.0))[:, None] & _OF_STUCK
+    stuck = (rules.present[:, COLUMN["not_learning"]] & (rules.quantities[STUCK] >= 1.0))[:, None] & _OF_STUCK
     # of a descent that was not evaluated the network sees none
-    turned = (rules.present[:, OVERFITTING] & (rules.quantities[UNSEEN] >= 1.0))[:, None] & _OF_TURNED
+    turned = (rules.present[:, COLUMN["overfitting"]] & (rules.quantities[UNSEEN] >= 1.0))[:, None] & _OF_TURNED
     by_rule = few | _left_to_rules(decided_by_rule) | priced | stuck | turned
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _SEVERITY_BY_RULE
@@ -112,8 +108,9 @@ def _left_to_rules(decided_by_rule: frozenset[str]) -> BoolArray:
 def _found(rules: RuleOpinion, network: NetworkOpinion) -> BoolArray:
     """(n, 20) what the network finds; of two labels that exclude each other the surer one."""
     found: BoolArray = network.found & rules.checked
-    dead = rules.present[:, _NON_FINITE] & np.isnan(rules.end[:, _NON_FINITE])
-    found[dead, _UNDERTRAINED] = False  # what ends in NaN was not stopped too early
+    j = COLUMN["non_finite"]
+    dead = rules.present[:, j] & np.isnan(rules.end[:, j])
+    found[dead, COLUMN["undertrained"]] = False  # what ends in NaN was not stopped too early
     if (found.sum(axis=1) > 1).any():
         for winner, losers in LOSERS:
             surer = network.probability[:, losers] > network.probability[:, winner, None]

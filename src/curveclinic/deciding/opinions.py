@@ -1,4 +1,4 @@
-"""What rules and network think of a batch of runs, before anyone decides."""
+"""What rules and network think of a batch of runs; what is found against plain facts is no part of it any more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from curveclinic.deciding.doubt import doubts_among
 from curveclinic.deciding.few_points import without_lone_val
-from curveclinic.deciding.merge import rule_probability
+from curveclinic.deciding.merge import Verdicts, merge, rule_probability
 from curveclinic.deciding.rules import RuleOpinion, opinion_on
 from curveclinic.deciding.suspects import Suspects, suspects_in
 from curveclinic.deciding.vouching import refuted
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Opinions:
-    """What is thought of a batch before anyone decides.
+    """What is thought of a batch, before `merge` decides whose word counts.
 
     Attributes:
         rules, network: both opinions; the network's, held against the facts, is None without weights.
@@ -33,6 +33,7 @@ class Opinions:
         doubtful: row -> why a run is not judged at all.
         counts: (n, 6) finite points of every channel, as in `Batch.finite_counts`.
         directions: which way the metrics get better, and how that was told.
+        decided_by_rule: labels the sidecar leaves to the rules.
     """
 
     rules: RuleOpinion
@@ -41,6 +42,11 @@ class Opinions:
     doubtful: dict[int, str]
     counts: IntArray
     directions: Directions
+    decided_by_rule: frozenset[str]
+
+    def merged(self) -> Verdicts:
+        """Returns the verdicts that `merge` makes of them."""
+        return merge(self.rules, self.network, counts=self.counts, decided_by_rule=self.decided_by_rule)
 
 
 def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
@@ -60,9 +66,12 @@ def opinions_on(batch: Batch, classifier: Classifier | None) -> Opinions:
     doubtful, counts, places = doubts_among(suspects).reasons(), batch.finite_counts, places_of(rows)
     told = joined(directions, places)
     if classifier is None:
-        return Opinions(joined(rules, places), None, None, doubtful, counts, told)
+        return Opinions(joined(rules, places), None, None, doubtful, counts, told, frozenset())
     says, shown = zip(*network, strict=True)
-    return Opinions(joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts, told)
+    return Opinions(
+        joined(rules, places), joined(says, places), joined(shown, places), doubtful, counts, told,
+        classifier.decided_by_rule,
+    )  # fmt: skip
 
 
 def _network_opinion(piece: Measured, rules: RuleOpinion, classifier: Classifier) -> tuple[NetworkOpinion, Encoded]:

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.deciding.definitions import label_degrees, stuck_degree, unseen_degree
-from curveclinic.deciding.few_evaluations import OVERFITTING, overfitting_degree
+from curveclinic.deciding.few_evaluations import overfitting_degree
 from curveclinic.deciding.few_points import few_for_rules
 from curveclinic.deciding.severity import severities
 from curveclinic.deciding.spans import spans
 from curveclinic.deciding.stopping import READ
-from curveclinic.labels import CHANNELS, LABELS, TRAITS
+from curveclinic.labels import CHANNELS, COLUMN, LABELS, LOSSES, TRAITS
 from curveclinic.measuring.quantities import Measured, measured, places_of
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import counted
@@ -61,8 +61,7 @@ _STARTS: Final = np.cumsum([0, *(len(names) for names in _ALTERNATIVES[:-1])])
 _NEEDED: Final = np.array([[_ALTERNATIVES.index(traits.needs[k]) for traits in TRAITS.values()] for k in (0, -1)])
 """(2, 20) first and last of each label's sets, of which it needs one channel each; no label has more than two."""
 
-_NON_FINITE: Final = LABELS.index("non_finite")
-_EITHER_LOSS: Final = _ALTERNATIVES.index(("train_loss", "val_loss"))
+_EITHER_LOSS: Final = _ALTERNATIVES.index(LOSSES)
 
 OVERRULED: Final = (
     # a run that blows up is described by that
@@ -81,9 +80,7 @@ OVERRULED: Final = (
 )
 """(label, labels it excludes), applied in order: the second cannot be said of a run of which the first is true."""
 
-LOSERS: Final = tuple(
-    (LABELS.index(winner), np.array([LABELS.index(loser) for loser in losers])) for winner, losers in OVERRULED
-)
+LOSERS: Final = tuple((COLUMN[winner], np.array([COLUMN[loser] for loser in losers])) for winner, losers in OVERRULED)
 """The same as columns."""
 
 
@@ -123,7 +120,7 @@ def opinion_on(piece: Measured) -> RuleOpinion:
     degree = np.where(checked, cautious(label_degrees(quantities), counts), 0.0)
     seldom = overfitting_degree(piece)
     told = ~np.isnan(seldom)
-    checked[told, OVERFITTING], degree[told, OVERFITTING] = True, seldom[told]
+    checked[told, COLUMN["overfitting"]], degree[told, COLUMN["overfitting"]] = True, seldom[told]
     degree = overrule(degree)
     onset, end = spans(quantities)
     return RuleOpinion(
@@ -142,7 +139,7 @@ def cautious(degree: FloatArray, counts: IntArray) -> FloatArray:
     What is clearly present, or clearly absent, stays. So does everything about a run that has gone NaN: somebody looks
     at it anyway, and one more doubtful finding costs nothing.
     """
-    short = (few_for_rules(counts) & (degree[:, _NON_FINITE] < PRESENT)).nonzero()[0]
+    short = (few_for_rules(counts) & (degree[:, COLUMN["non_finite"]] < PRESENT)).nonzero()[0]
     if not len(short):
         return degree
     out: FloatArray = degree.copy()
@@ -176,7 +173,7 @@ def checked_labels(counts: IntArray) -> BoolArray:
     best = np.maximum.reduceat(counts.take(_COLUMNS, axis=1), _STARTS, axis=1)  # (n, sets)
     out: BoolArray = np.minimum(best.take(_NEEDED[0], axis=1), best.take(_NEEDED[1], axis=1)) >= _POINTS
     # a loss of NaN from the first row on can be judged on that alone
-    out[:, _NON_FINITE] = best[:, _EITHER_LOSS] >= 0
+    out[:, COLUMN["non_finite"]] = best[:, _EITHER_LOSS] >= 0
     return out
 
 
@@ -196,7 +193,7 @@ def _reason(label: str, counts: tuple[int, ...]) -> str:
     for alternatives in TRAITS[label].needs:
         if all(found[name] < 0 for name in alternatives):
             return f"no {' or '.join(alternatives)} was logged"
-    needed = int(_POINTS[LABELS.index(label)])
+    needed = int(_POINTS[COLUMN[label]])
     for alternatives in TRAITS[label].needs:
         name = max(alternatives, key=lambda name: found[name])
         if found[name] < needed:

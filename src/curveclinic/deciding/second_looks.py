@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from curveclinic.deciding.few_evaluations import OVERFITTING
-from curveclinic.deciding.merge import Verdicts, merge
+from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.rules import RuleOpinion
 from curveclinic.deciding.starts_apart import LookedPast, starts_apart
 from curveclinic.deciding.stopping import READ
 from curveclinic.deciding.vouching import lone_rise, without_last_val
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN
 from curveclinic.ragged import Batch, BoolArray, IntArray
 from curveclinic.records import taken
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier
-
-_DIVERGENCE: Final = LABELS.index("divergence")
 
 _DECIDED: Final = ("probability", "present", "model_probability", "by_rule", "onset", "end", "severity")
 _BY_RULES: Final = ("degree", "present", "onset")
@@ -44,17 +41,18 @@ class Earlier:
     verdicts: Verdicts
     rules: RuleOpinion
 
-    def stands(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
+    def put_into(self, verdicts: Verdicts, rules: RuleOpinion) -> None:
         """Puts it into the verdicts and the rules' opinion on the whole batch."""
+        j = COLUMN["overfitting"]
         for whole, own, names in ((verdicts, self.verdicts, _DECIDED), (rules, self.rules, _BY_RULES)):
             for name in names:
-                getattr(whole, name)[self.rows, OVERFITTING] = getattr(own, name)[:, OVERFITTING]
+                getattr(whole, name)[self.rows, j] = getattr(own, name)[:, j]
         for name in READ:
             rules.quantities[name][self.rows] = self.rules.quantities[name]
 
 
 def lone_rises(
-    batch: Batch, overfit: BoolArray, classifier: Classifier | None, by_rule: frozenset[str]
+    batch: Batch, overfit: BoolArray, classifier: Classifier | None
 ) -> tuple[dict[int, str], Earlier | None]:
     """Looks for the runs among some (n,) that overfit by the last point of val loss alone.
 
@@ -66,20 +64,21 @@ def lone_rises(
         return lone, None
     rows = np.array(list(lone))
     before = opinions_on(without_last_val(batch.take(rows)), classifier)
-    verdicts = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    stands = verdicts.present[:, OVERFITTING]
+    verdicts = before.merged()
+    stands = verdicts.present[:, COLUMN["overfitting"]]
     reasons = {row: reason for (row, reason), there in zip(lone.items(), stands.tolist(), strict=True) if not there}
     still = stands.nonzero()[0]
     return reasons, Earlier(rows[still], taken(verdicts, still), taken(before.rules, still))
 
 
 def before_divergence(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
+    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None
 ) -> Earlier | None:
     """What was thought, before they diverged, of the runs that overfitted up to there."""
-    since = verdicts.onset[:, _DIVERGENCE]
-    late = verdicts.present[:, _DIVERGENCE] & np.isfinite(since) & rules.checked[:, OVERFITTING]
-    rows = (late & ~verdicts.present[:, OVERFITTING]).nonzero()[0]
+    j, diverged = COLUMN["overfitting"], COLUMN["divergence"]
+    since = verdicts.onset[:, diverged]
+    late = verdicts.present[:, diverged] & np.isfinite(since) & rules.checked[:, j]
+    rows = (late & ~verdicts.present[:, j]).nonzero()[0]
     if not len(rows):
         return None
     some, since = batch.take(rows), since[rows]
@@ -87,19 +86,16 @@ def before_divergence(
         name: channel.where(channel.steps < since.repeat(channel.lengths)) for name, channel in some.channels.items()
     }
     before = opinions_on(replace(some, channels=channels), classifier)
-    then = merge(before.rules, before.network, counts=before.counts, decided_by_rule=by_rule)
-    then.end[:, OVERFITTING] = since
-    found = then.present[:, OVERFITTING].nonzero()[0]
+    then = before.merged()
+    then.end[:, j] = since
+    found = then.present[:, j].nonzero()[0]
     return Earlier(rows[found], taken(then, found), taken(before.rules, found))
 
 
-def look_past(
-    batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None, by_rule: frozenset[str]
-) -> LookedPast:
+def look_past(batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None) -> LookedPast:
     """Asks again about the runs that begin apart from what follows, and puts what is thought of the rest in place."""
     starts = starts_apart(batch)
     if not len(starts.rows):
         return {}
     rest = opinions_on(starts.looked_past(batch), classifier)
-    again = merge(rest.rules, rest.network, counts=rest.counts, decided_by_rule=by_rule)
-    return starts.adopt(verdicts, rules, again, rest.rules)
+    return starts.put_into(verdicts, rules, rest.merged(), rest.rules)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curveclinic.diagnosis import SEVERITIES
-from curveclinic.labels import FATAL, LABELS
+from curveclinic.labels import COLUMN, FATAL, LABELS
 from curveclinic.measuring.trends import Quantities, table_of
 from curveclinic.ragged import BoolArray
 
@@ -117,6 +117,6 @@ def severities(q: Quantities) -> npt.NDArray[np.int8]:
     cases = np.logical_and.reduceat(reached, _CASE_STARTS, axis=0)
     out = np.logical_or.reduceat(cases, _LABEL_STARTS, axis=0) + _USUAL
     for label, worth_knowing in _NOTICE.items():
-        out[LABELS.index(label), worth_knowing(q)] = NOTICE
+        out[COLUMN[label], worth_knowing(q)] = NOTICE
     severity: npt.NDArray[np.int8] = out.T
     return severity

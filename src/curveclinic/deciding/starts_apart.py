@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.low_starts import LowStarts, without_low_starts
+from curveclinic.deciding.low_starts import FirstPoints, without_first_points
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.rules import LOSERS, RuleOpinion
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN, LABELS
 from curveclinic.phrases import value
 from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 
@@ -37,8 +37,6 @@ _BELOW: Final = 0.9
 
 _TOP: Final = 6
 """Points among which a low start is over: at the highest of them."""
-
-_UNDERTRAINED, _SLOW, _SPIKES = (LABELS.index(name) for name in ("undertrained", "slow_start", "loss_spikes"))
 
 _SAID: Final = ("degree", "present", "onset", "end", "severity")
 """What the rules say of a label."""
@@ -65,10 +63,10 @@ class StartsApart:
 
     def looked_past(self, batch: Batch) -> Batch:
         """Returns these m runs of a batch without the points."""
-        counts: LowStarts = {k: {"train_loss": count} for k, count in enumerate(self.count.tolist())}
-        return without_low_starts(batch.take(self.rows), counts)
+        counts: FirstPoints = {k: {"train_loss": count} for k, count in enumerate(self.count.tolist())}
+        return without_first_points(batch.take(self.rows), counts)
 
-    def adopt(self, verdicts: Verdicts, rules: RuleOpinion, rest: Verdicts, of_rest: RuleOpinion) -> LookedPast:
+    def put_into(self, verdicts: Verdicts, rules: RuleOpinion, rest: Verdicts, of_rest: RuleOpinion) -> LookedPast:
         """Puts what is thought of the rests in the place of what was thought of the whole runs, where it is better.
 
         Args:
@@ -77,9 +75,9 @@ class StartsApart:
         """
         present, again = verdicts.present[self.rows], rest.present
         added, gone = np.zeros_like(again), np.zeros_like(again)
-        added[:, _SLOW] = True
-        added[:, _UNDERTRAINED] = self.low | self.far
-        gone[:, [_SLOW, _SPIKES]] = self.low[:, None]
+        added[:, COLUMN["slow_start"]] = True
+        added[:, COLUMN["undertrained"]] = self.low | self.far
+        gone[:, [COLUMN["slow_start"], COLUMN["loss_spikes"]]] = self.low[:, None]
         for winner, losers in LOSERS:
             added[:, losers] &= ~present[:, winner, None]
         cells = ((added & again & ~present) | (gone & present & ~again)) & rules.checked[self.rows] & of_rest.checked

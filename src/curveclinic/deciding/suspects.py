@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from curveclinic.kept import kept
-from curveclinic.measuring.levels import EPS, raw_of
+from curveclinic.measuring.levels import raw_of
 from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.periods import QUARTERS, quarter_levels
 from curveclinic.measuring.quantities import Measured
-from curveclinic.measuring.smoothing import row_correlation, row_median, row_ranks, row_spread
+from curveclinic.measuring.smoothing import EPS, row_correlation, row_median, row_ranks, row_spread
 from curveclinic.measuring.trends import Quantities
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.records import PerRun
 
 _LOOK: Final = 0.25
 """Share of the range that is still covered in the second half, from which a run gets a closer look."""
@@ -41,7 +41,7 @@ _READ: Final = (
 
 
 @dataclass(eq=False)
-class Loss:
+class Loss(PerRun):
     """What is read of one loss of m runs: as little as can be, for it is copied.
 
     Attributes:
@@ -75,10 +75,6 @@ class Loss:
         )  # fmt: skip
         return whole.take(rows)
 
-    def take(self, rows: IntArray) -> Loss:
-        """Returns the given runs, in that order."""
-        return Loss(*[values.take(rows, axis=0) for values in _FIELDS(self)])
-
     @kept
     def spread(self) -> FloatArray:
         """(m,) highest less lowest of the level, `EPS` at least."""
@@ -99,10 +95,6 @@ class Loss:
         with np.errstate(over="ignore"):
             low, high = (np.where(self.log, np.exp(end), end * self.scale) for end in (self.lowest, self.highest))
         return low, high
-
-
-_FIELDS: Final = attrgetter(*(f.name for f in fields(Loss)))
-"""The arrays of a `Loss` as a tuple, in the order they are declared."""
 
 
 @dataclass(eq=False)

@@ -5,9 +5,10 @@ was hardly measured anew, and is no sign of health. And one point is no trend: t
 spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
-norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
-falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds
-with the loss that has been good all along beside a loss that does not rise, a fall at the end that has settled.
+norm after the first ones is large, a first loss that is high though the next ones hardly lie below it or it is what
+wrong answers cost, a loss that falls by little of its level where it has none to compare with, a pattern that does not
+come again, a metric at odds with the loss that has been good all along beside a loss that does not rise, a fall at the
+end that has settled.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from curveclinic.deciding.definitions import pays_for_errors_degree
 from curveclinic.deciding.train_symptoms import KINK, TIMES
-from curveclinic.labels import LABELS
+from curveclinic.labels import COLUMN
 from curveclinic.measuring.quantities import Measured
 from curveclinic.measuring.trends import Quantities
 from curveclinic.phrases import value
@@ -34,7 +35,7 @@ _RISEN: Final = 0.1
 _SHARE: Final = 0.25
 """Share of the last point's height over the lowest that the two points before it may have at most."""
 
-_SPIKES: Final = ((LABELS.index("loss_spikes"), "t_jump_size"), (LABELS.index("val_spikes"), "v_jump_size"))
+_SPIKES: Final = ((COLUMN["loss_spikes"], "t_jump_size"), (COLUMN["val_spikes"], "v_jump_size"))
 """Labels that need a point between the first and the last one that stands out, and how high it does by the measures."""
 
 _SEEN: Final = 0.9
@@ -46,13 +47,9 @@ stands out all the same: of several spikes in a few points, and of broad ones, t
 
 Both cuts lose none of 53 spikes that readers saw and the network found, and 4 of 2,690 drawn ones."""
 
-_EXPLODING: Final = LABELS.index("exploding_gradients")
-
 _LARGER: Final = 0.7
 """Powers of ten, about five times, that gradient norms burst or grow by at least where they explode. The least that the
 network finds is 1.1 on logs, and 1.2 on 840 drawn runs whose gradients do."""
-
-_HIGH: Final = LABELS.index("high_initial_loss")
 
 _FAST: Final = 4.0
 """Times the third point below which a first loss that falls on without a kink is a fast learner's, in a short log."""
@@ -63,23 +60,15 @@ _SHORT: Final = 100
 _LIKELY: Final = 0.5
 """Degree from which a statement rather holds."""
 
-_UNDERFITTING: Final = LABELS.index("underfitting")
-
-_UNDERTRAINED: Final = LABELS.index("undertrained")
-
 _GOES_ON: Final = 0.06
 """Pace of the last twelfth over that of the last fifth below which a fall has settled."""
 
 _CLEAR: Final = 10.0
 """Errors of the level that the fall comes to at least for its pace to be known."""
 
-_PERIODIC: Final = LABELS.index("periodic_loss")
-
 _COMES_AGAIN: Final = 0.25
 """Autocorrelation that a pattern has at least; of 17 logs whose pattern readers saw and the network finds, none has
 less than 0.34."""
-
-_MISMATCH: Final = LABELS.index("metric_mismatch")
 
 _GOOD: Final = (0.8, 1.0)
 """Typical size of a metric, larger is better and 1 the best, that leaves it little room to follow a falling loss."""
@@ -147,14 +136,14 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
         rows = (found[:, label] & ~(q[height] >= _SEEN)).nonzero()[0]
         if len(rows):
             out[rows, label] = ~_stands_out(piece.view.points.take(rows + channel * n))
-    out[:, _EXPLODING] = ~((q["grad_burst"] >= _LARGER) | (q["grad_growth"] >= _LARGER))
-    if np.count_nonzero(found[:, _HIGH]):
-        out[:, _HIGH] = _is_no_stick(q) | (pays_for_errors_degree(q) >= _LIKELY)
+    out[:, COLUMN["exploding_gradients"]] = ~((q["grad_burst"] >= _LARGER) | (q["grad_growth"] >= _LARGER))
+    if np.count_nonzero(found[:, COLUMN["high_initial_loss"]]):
+        out[:, COLUMN["high_initial_loss"]] = _is_no_stick(q) | (pays_for_errors_degree(q) >= _LIKELY)
     # level-relative clauses hold only where all values are above 0
-    out[:, _UNDERFITTING] = ~(q["t_positive"] > 0)
-    out[:, _UNDERTRAINED] = _has_settled(q)
-    out[:, _PERIODIC] = ~(q["period_strength"] >= _COMES_AGAIN)
-    out[:, _MISMATCH] = _has_been_good(q)
+    out[:, COLUMN["underfitting"]] = ~(q["t_positive"] > 0)
+    out[:, COLUMN["undertrained"]] = _has_settled(q)
+    out[:, COLUMN["periodic_loss"]] = ~(q["period_strength"] >= _COMES_AGAIN)
+    out[:, COLUMN["metric_mismatch"]] = _has_been_good(q)
     return out & found
 
 

@@ -40,6 +40,13 @@ class Column:
     rows: IntArray
     values: FloatArray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Column]) -> Column:
+        """Returns the values of several columns as one, row after row."""
+        rows = np.concatenate([part.rows for part in parts])
+        order = np.argsort(rows, kind="stable")
+        return cls(rows[order], np.concatenate([part.values for part in parts])[order])
+
 
 def is_mapping(value: Any) -> bool:
     """Whether it is one; what runs hold mostly is told without asking the abstract class, which takes its time."""

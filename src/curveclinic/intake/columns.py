@@ -216,13 +216,7 @@ def _settle_runs(columns: dict[str, Column], run_of: IntArray | None, n_runs: in
         own = {name: column for name, column in own.items() if len(column.rows)}
         for name, column in _settle_nans(own, len(rows), logged).items():
             kept[name].append(Column(rows[column.rows], column.values))
-    return {name: _joined(parts) for name, parts in kept.items() if parts}
-
-
-def _joined(parts: list[Column]) -> Column:
-    rows = np.concatenate([p.rows for p in parts])
-    order = np.argsort(rows, kind="stable")
-    return Column(rows[order], np.concatenate([p.values for p in parts])[order])
+    return {name: Column.joined(parts) for name, parts in kept.items() if parts}
 
 
 def _settle_nans(

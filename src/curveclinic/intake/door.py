@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,33 +21,38 @@ from curveclinic.intake.assemble import (
     runs_from_grid,
     why_unusable,
 )
-from curveclinic.intake.cells import flatten, is_mapping
+from curveclinic.intake.cells import is_mapping
 from curveclinic.intake.columns import as_table, grid_from_frame
 from curveclinic.intake.grid import Grid, grid_from_rows
+from curveclinic.intake.held import (
+    EXPECTED,
+    SIDES,
+    are_numbers,
+    are_runs,
+    is_item,
+    is_log,
+    is_named,
+    is_one,
+    log_rows,
+    refusal,
+    runs_by_name,
+)
 from curveclinic.intake.list_tables import tables_from_lists
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.nested import is_table, series_in
-from curveclinic.intake.orientations import rows_held, rows_within
+from curveclinic.intake.orientations import rows_within
 from curveclinic.intake.own_steps import brings_steps, own_steps, shared_axis
 from curveclinic.intake.run_columns import ID_COLUMNS, RUN_COLUMNS
 from curveclinic.intake.step_names import axis_key
-from curveclinic.intake.vocabulary import ADVERSARIAL, SPLITS, Rank, tokens
+from curveclinic.intake.vocabulary import ADVERSARIAL, tokens
 from curveclinic.labels import MetricGoal
 from curveclinic.phrases import counted
 from curveclinic.points import FloatArray, Points, as_points, has_steps, index_of, without_index
 from curveclinic.run import Run, check_metric_goal, check_num_classes
 
-_EXPECTED = (
-    "expected a mapping such as {'train_loss': [...], 'val_loss': [...]}, a Run, a table, "
-    "a Keras History, a log_history, or a list of these"
-)
-_NAMELESS = "say what they are: {'train_loss': [...]}"
-_SIDES = "say what they are: {'train_loss': [...], 'val_loss': [...]}"
 _BY_NAME = "found runs by name, {}; hand over their list, list(runs.items())"
 _IN_LIST = "found a list of runs, {}; hand it over by itself"
 _NOWHERE = Origin(advice=IN_MEMORY)
-_FEWEST_STEPS = 5
-"""Values by number, in a mapping in a list, below which they are no curve: fewer are not judged, either."""
 
 
 def runs_from(
@@ -73,21 +77,21 @@ def runs_from(
     """
     check_options(num_classes, metric_goal)
     options = ReadOptions(num_classes=num_classes, metric_goal=metric_goal, train_loss=train_loss, val_loss=val_loss)
-    if _is_one(data):
+    if is_one(data):
         runs, single = _one(data, options)
         return list(runs), single
     if not isinstance(data, Iterable) or isinstance(data, (str, bytes, np.ndarray)) or hasattr(data, "__fspath__"):
-        raise InputError(_refusal(data))
+        raise InputError(refusal(data))
     items = list(data)
-    if items and all(_are_numbers(item) or getattr(item, "ndim", 0) == 1 for item in items):
-        raise InputError(f"found {counted(len(items), 'list')} of numbers without names; {_SIDES}")
-    if items and not isinstance(data, (list, tuple)) and not all(map(_is_item, items)):
-        raise InputError(_refusal(data))
-    if _is_log(items):
+    if items and all(are_numbers(item) or getattr(item, "ndim", 0) == 1 for item in items):
+        raise InputError(f"found {counted(len(items), 'list')} of numbers without names; {SIDES}")
+    if items and not isinstance(data, (list, tuple)) and not all(map(is_item, items)):
+        raise InputError(refusal(data))
+    if is_log(items):
         runs, single = _from_rows(items, options)
         return list(runs), single
-    if _are_numbers(items):
-        raise InputError(_refusal(items))
+    if are_numbers(items):
+        raise InputError(refusal(items))
     return [_listed(item, options) for item in items], False
 
 
@@ -97,106 +101,18 @@ def check_options(num_classes: Any, metric_goal: Any) -> None:
     check_num_classes(num_classes)
 
 
-def _are_numbers(items: Any) -> bool:
-    """Whether they are a list of numbers, or of numbers and gaps."""
-    if not isinstance(items, (list, tuple)) or all(item is None for item in items):
-        return False
-    return all(item is None or (np.isscalar(item) and not isinstance(item, (str, bytes))) for item in items)
-
-
-def _refusal(data: Any) -> str:
-    found = type(data).__name__
-    if _are_numbers(data):
-        return f"found a {found} of numbers; {_NAMELESS}"
-    if found == "Series" or getattr(data, "ndim", 0) == 1:
-        return f"found {found} of numbers; {_NAMELESS}"
-    if getattr(data, "ndim", 0) > 1 and hasattr(data, "dtype"):
-        return f"found {found} of shape {tuple(data.shape)}; {_SIDES}"
-    if isinstance(data, (str, bytes)) or hasattr(data, "__fspath__"):
-        return f"found {found}, {_EXPECTED}; read a log file with curveclinic.readers.read_file(path)"
-    if hasattr(data, "collect"):
-        return f"found {found}; call .collect() on it first"
-    return f"found {found}, {_EXPECTED}"
-
-
-def _is_one(data: Any) -> bool:
-    if is_mapping(data) or isinstance(data, Run) or is_table(data):
-        return True
-    return isinstance(getattr(data, "history", None), Mapping) or _log_rows(data) is not None
-
-
-def _log_rows(data: Any) -> list[Mapping[str, Any]] | None:
-    """The rows of one run that something holds, each of numbers; None where there are none."""
-    rows = rows_held(data)
-    return rows if rows is not None and _is_log(rows) else None
-
-
-def _is_log(data: Any) -> bool:
-    """A list of dicts with scalar values: the rows of one run, as Hugging Face's `log_history`.
-
-    Beside a loss that is a number, a list or a histogram is a cell like another.
-    """
-    if not isinstance(data, (list, tuple)) or not all(map(is_mapping, data)) or not any(data):
-        return False
-    if _holds_curve(next(filter(None, data))):
-        return False
-    is_flat = True
-    for name, value in (cell for row in data for cell in flatten(row)):
-        if not _is_scalar(value):
-            if parse(name).is_loss:
-                return False
-            is_flat = False
-    losses = () if is_flat else [value for row in data for name, value in flatten(row) if parse(name).is_loss]
-    numbers = [value for value in losses if value is not None]
-    return is_flat or (bool(numbers) and not any(isinstance(value, str) for value in numbers))
-
-
-def _holds_curve(row: Mapping[str, Any]) -> bool:
-    """Whether a mapping holds a loss, or rows, by step, and is at no step itself: it is a run, no row of one.
-
-    A few values are those of classes or sets, and beside a loss that is a number all are.
-    """
-    if not any(map(is_mapping, row.values())) or any(axis_key(k) and not is_mapping(v) for k, v in row.items()):
-        return False
-    rows = rows_held(row)
-    if rows is not None:
-        return len(rows) >= _FEWEST_STEPS
-    losses = [value for name, value in series_in(row) if parse(name).may_be_loss]
-    by_step = any(isinstance(v, tuple) and isinstance(v[0], list) and len(v[0]) >= _FEWEST_STEPS for v in losses)
-    return by_step and not any(isinstance(v, Real) for v in losses)
-
-
-def _is_item(item: Any) -> bool:
-    """Whether it is a run, or a pair of its name and it, as `runs.items()` or pandas' `groupby` give them."""
-    return _is_one(item) or _is_log(item) or _is_named(item)
-
-
-def _is_named(item: Any) -> bool:
-    if not isinstance(item, tuple) or len(item) != 2:  # a pair
-        return False
-    name, run = item
-    names = name if isinstance(name, tuple) else (name,)
-    return bool(names) and all(map(np.isscalar, names)) and (_is_one(run) or _is_log(run))
-
-
-def _is_scalar(value: Any) -> bool:
-    if isinstance(value, (list, tuple)) or _is_one(value):
-        return False
-    return getattr(value, "ndim", 0) == 0
-
-
 def _listed(item: Any, options: ReadOptions) -> Run | InputError:
     """Returns one run of a list, or the reason why there is none."""
-    if _is_named(item):
+    if is_named(item):
         name, run = item[0] if isinstance(item[0], tuple) else item[:1], _listed(item[1], options)
         return run if isinstance(run, InputError) else replace(run, run_id=", ".join(map(str, name)))
     try:
-        if _is_log(item):
+        if is_log(item):
             runs, _ = _from_rows(item, options)
-        elif _is_one(item):
+        elif is_one(item):
             runs, _ = _one(item, options)
         else:
-            return InputError(_refusal(item))
+            return InputError(refusal(item))
     except InputError as error:
         return error
     if len(runs) != 1:
@@ -209,7 +125,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
         return [_completed(data, options)], True
     if is_table(data):
         return _from_frame(data, options)
-    rows = _log_rows(data)
+    rows = log_rows(data)
     if rows is not None:
         return _from_rows(rows, options)
     if not is_mapping(data):
@@ -219,7 +135,7 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
             history["epoch"] = epochs
         return [run_from_mapping(history, options, _NOWHERE)], True
     rows = rows_within(data)
-    if rows is not None and _is_log(rows):
+    if rows is not None and is_log(rows):
         return _from_rows(rows, options)
     named = runs_by_name(data)
     if len(named) > 1 and not any(ADVERSARIAL & set(tokens(name)) for name in named):
@@ -227,43 +143,13 @@ def _one(data: Any, options: ReadOptions) -> tuple[Sequence[Run | InputError], b
     try:
         return [run_from_mapping(data, options, _NOWHERE)], True
     except InputError:
-        lists = [str(name) for name, value in data.items() if _are_runs(value)]
+        lists = [str(name) for name, value in data.items() if are_runs(value)]
         if lists:
             raise InputError(_IN_LIST.format(quoted(lists))) from None
-        tables = [str(name) for name, value in data.items() if is_table(value) or _is_log(value)]
+        tables = [str(name) for name, value in data.items() if is_table(value) or is_log(value)]
         if not tables or any(parse(name).split or parse(name).quantity == "loss" for name in tables):
             raise
         raise InputError(_BY_NAME.format(quoted(tables))) from None
-
-
-def _are_runs(value: Any) -> bool:
-    """Whether a value is a list of mappings, each a run, perhaps beside its settings: [{"fold": 1, "log": {...}}]."""
-    if not isinstance(value, list) or not value or not all(map(is_mapping, value)):
-        return False
-    return all(any(is_mapping(held) and _is_history(held) for held in (item, *item.values())) for item in value)
-
-
-def runs_by_name(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Returns name -> history of a mapping that holds several; empty if it is one run."""
-    parts = {str(name): held for name, value in data.items() if is_mapping(held := _history_of(value))}
-    if not parts or set(parts) & {"history", "curves", "channels"} or any(n.lower() in SPLITS for n in parts):
-        return {}
-    return parts if all(_is_history(part) for part in parts.values()) else {}
-
-
-def _history_of(value: Any) -> Any:
-    """What a Keras history or a run keeps its curves in; anything else as it is."""
-    if isinstance(value, Run):
-        return {name: (series.steps, series.values) for name, series in value.channels.items()}
-    held = None if type(value) in (np.ndarray, list) else getattr(value, "history", None)
-    return held if isinstance(held, Mapping) else value
-
-
-def _is_history(part: Mapping[str, Any]) -> bool:
-    return any(
-        hasattr(value, "__len__") and not isinstance(value, (str, Mapping)) and parse(str(name)).rank == Rank.LOSS
-        for name, value in part.items()
-    )
 
 
 def _completed(run: Run, options: ReadOptions) -> Run:
@@ -306,7 +192,7 @@ def run_from_mapping(data: Mapping[str, Any], options: ReadOptions, origin: Orig
         InputError: a channel holds no numbers, or there is no loss.
     """
     if not data:
-        raise InputError(f"found an empty mapping, {_EXPECTED}")
+        raise InputError(f"found an empty mapping, {EXPECTED}")
     for wrapper in ("history", "curves", "channels"):
         if wrapper in data and isinstance(data[wrapper], Mapping):
             inner = dict(data[wrapper])

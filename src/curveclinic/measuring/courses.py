@@ -10,9 +10,9 @@ from curveclinic.labels import LOSSES
 from curveclinic.measuring.directions import PAIRS, course_of
 from curveclinic.measuring.first_errors import first_errors
 from curveclinic.measuring.gradients import gradient_quantities, schedule_quantities
-from curveclinic.measuring.levels import EPS, Level
+from curveclinic.measuring.levels import Level
 from curveclinic.measuring.measures import Cells
-from curveclinic.measuring.smoothing import middle_of_three, row_correlation
+from curveclinic.measuring.smoothing import EPS, middle_of_three, row_correlation
 from curveclinic.measuring.trends import Quantities, unknown
 from curveclinic.ragged import Batch, FloatArray, IntArray, Ragged
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.measuring.levels import EPS, Level
+from curveclinic.measuring.levels import Level
 from curveclinic.measuring.measures import Cells, smooth
-from curveclinic.measuring.smoothing import resample, row_correlation, row_ranks
+from curveclinic.measuring.smoothing import EPS, resample, row_correlation, row_ranks
 from curveclinic.ragged import BoolArray, FloatArray
 
 PAIRS: Final = (("val_metric", "val_loss"), ("val_metric", "train_loss"), ("train_metric", "train_loss"))

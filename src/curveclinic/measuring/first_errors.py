@@ -10,8 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.measuring.levels import EPS
-from curveclinic.measuring.smoothing import middle_of_three
+from curveclinic.measuring.smoothing import EPS, middle_of_three
 from curveclinic.measuring.trends import Quantities, unknown
 from curveclinic.ragged import Batch, BoolArray, FloatArray, Ragged
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from curveclinic.kept import kept
 from curveclinic.measuring.measures import Cells, smooth, smoothing_width
-from curveclinic.measuring.smoothing import EPS as EPS
-from curveclinic.measuring.smoothing import even_grid, resample_even, row_extremes, row_median, row_min, swap_losses
+from curveclinic.measuring.smoothing import (
+    EPS,
+    even_grid,
+    resample_even,
+    row_extremes,
+    row_median,
+    row_min,
+    swap_losses,
+)
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
+from curveclinic.records import PerRun
 
 _TINY: Final[FloatArray] = np.array(1e-300)
 
 
 @dataclass(eq=False)
-class Level:
+class Level(PerRun):
     """The smooth level of one channel of n runs on an even grid over its own steps.
 
     Attributes:
@@ -51,23 +57,6 @@ class Level:
     def spread(self) -> FloatArray:
         """(n,) highest less lowest of `view`, `EPS` at least."""
         return np.maximum(self.top - self.bottom, EPS)
-
-    def take(self, rows: IntArray) -> Level:
-        """Returns the given runs, in that order."""
-        return Level(*(values[rows] for values in _FIELDS(self)))
-
-    def part(self, start: int, stop: int) -> Level:
-        """Returns consecutive runs without copying them."""
-        return Level(*(values[start:stop] for values in _FIELDS(self)))
-
-    @classmethod
-    def stacked(cls, channels: Sequence[Level]) -> Level:
-        """Returns the runs of several channels one after another, as the runs of one."""
-        return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
-
-
-_FIELDS: Final = attrgetter(*(f.name for f in fields(Level)))
-"""The arrays of a `Level` as a tuple, in the order they are declared."""
 
 
 def level_of(cells: Cells) -> Level:

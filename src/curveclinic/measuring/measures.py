@@ -6,10 +6,8 @@ curve, the generator's truth to the latent one, the features hand them to the ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -30,6 +28,7 @@ from curveclinic.measuring.smoothing import (
     row_spread,
 )
 from curveclinic.ragged import BoolArray, FloatArray, IntArray, Ragged, places
+from curveclinic.records import PerRun
 
 CELLS = 128
 """Cells a channel is reduced to: short runs keep every point, long ones get means of equal counts."""
@@ -54,7 +53,7 @@ _FEWEST_SMOOTHED = 8
 
 
 @dataclass(eq=False)
-class Cells:
+class Cells(PerRun):
     """One channel of n runs on at most `CELLS` cells, in its view (see `view_of`).
 
     Attributes:
@@ -77,21 +76,6 @@ class Cells:
     scale: FloatArray
     noise: FloatArray
     cell_noise: FloatArray
-
-    def take(self, rows: IntArray) -> Cells:
-        """Returns the given runs, in that order."""
-        return Cells(*[values[rows] for values in _FIELDS(self)])
-
-    def part(self, start: int, stop: int) -> Cells:
-        """Returns consecutive runs without copying them."""
-        if stop - start == len(self.size):
-            return self
-        return Cells(*[values[start:stop] for values in _FIELDS(self)])
-
-    @classmethod
-    def stacked(cls, channels: Sequence[Cells]) -> Cells:
-        """Returns the runs of several channels one after another, as the runs of one."""
-        return cls(*map(np.concatenate, zip(*map(_FIELDS, channels), strict=True)))
 
     @kept
     def extent(self) -> IntArray:
@@ -166,10 +150,6 @@ class Cells:
     def real(self) -> BoolArray:
         """(n, CELLS) True at real cells."""
         return self.size[:, None] > _COLUMN
-
-
-_FIELDS: Final = attrgetter(*(f.name for f in fields(Cells)))
-"""The arrays of `Cells` as a tuple, in the order they are declared."""
 
 
 @dataclass(eq=False)

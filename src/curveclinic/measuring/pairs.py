@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curveclinic.measuring.levels import EPS, Level, first_of_train, raw_pair, view_unit
+from curveclinic.measuring.levels import Level, first_of_train, raw_pair, view_unit
 from curveclinic.measuring.smoothing import (
+    EPS,
     interpolate,
     reduced_from,
     row_count,

@@ -11,10 +11,11 @@ from typing import Final
 import numpy as np
 
 from curveclinic.measuring.jumps import Jumps, jumps_of
-from curveclinic.measuring.levels import EPS, common_span
+from curveclinic.measuring.levels import common_span
 from curveclinic.measuring.measures import CELLS, Cells
 from curveclinic.measuring.periods import period_in
 from curveclinic.measuring.smoothing import (
+    EPS,
     Tables,
     even_grid,
     moving_mean_of_full,

@@ -8,8 +8,8 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from curveclinic.measuring.levels import EPS, Level
-from curveclinic.measuring.smoothing import row_mean, row_numbers
+from curveclinic.measuring.levels import Level
+from curveclinic.measuring.smoothing import EPS, row_mean, row_numbers
 from curveclinic.ragged import BoolArray, FloatArray, IntArray
 
 _EDGE = 0.1

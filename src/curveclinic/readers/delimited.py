@@ -122,10 +122,10 @@ def whole(source: Source) -> tuple[Grid, tuple[str, ...]]:
         LogError: the text is no table.
     """
     plain = number_grid(source, _delimiter)
-    return _by_blocks(source.content(), source.path) if plain is None else (plain, ())
+    return by_blocks(source.content(), source.path) if plain is None else (plain, ())
 
 
-def _by_blocks(data: bytes, path: str) -> tuple[Grid, tuple[str, ...]]:
+def by_blocks(data: bytes, path: str) -> tuple[Grid, tuple[str, ...]]:
     """Parses whatever is a table, cell by cell where need be."""
     text = _as_text(data)
     if text is None:
@@ -334,9 +334,6 @@ def _stacked(grids: Sequence[Grid]) -> Grid:
     for grid, offset in zip(grids, offsets, strict=False):
         for name, column in grid.columns.items():
             columns.setdefault(name, []).append(Column(column.rows + offset, column.values))
-    joined = {
-        name: Column(np.concatenate([p.rows for p in parts]), np.concatenate([p.values for p in parts]))
-        for name, parts in columns.items()
-    }
+    joined = {name: Column.joined(parts) for name, parts in columns.items()}
     notes = tuple(dict.fromkeys(note for grid in grids for note in grid.notes))
     return Grid(joined, int(offsets[-1]), breaks=tuple(int(o) for o in offsets[1:-1]), notes=notes)

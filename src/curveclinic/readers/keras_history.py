@@ -9,8 +9,9 @@ from typing import Any
 from curveclinic.errors import InputError
 from curveclinic.intake.assemble import Origin, ReadOptions, runs_from_grid, runs_of_each
 from curveclinic.intake.cells import flatten
-from curveclinic.intake.door import run_from_mapping, runs_by_name, table_from_mapping
+from curveclinic.intake.door import run_from_mapping, table_from_mapping
 from curveclinic.intake.grid import Grid, grid_from_rows, is_summary
+from curveclinic.intake.held import runs_by_name
 from curveclinic.intake.naming import parse, quoted
 from curveclinic.intake.orientations import rows_held, rows_within
 from curveclinic.intake.step_names import is_log_axis
