@@ -12,7 +12,7 @@ from curveclinic.readers.console_places import AXIS_COLUMN
 
 _FEWEST_COLUMNS = 3
 _FEWEST_TABBED = 2
-"""The same where tabs part them, as in the table of Hugging Face's Trainer in a notebook: `Step	Training Loss`."""
+"""The same where tabs part names of several words, as of Hugging Face's Trainer in a notebook: `Step	Training Loss`."""
 
 _STARTS = re.compile(r"[\s#│┃]*(?:epoch|ep|e|step|iter\w*|batch|class)[\s│┃]", re.IGNORECASE)
 """How a header begins, for a quick look at each line."""
@@ -92,7 +92,7 @@ def _names(line: str) -> list[str]:
 
 def _fewest(header: str) -> int:
     """How many columns a header has at least."""
-    return _FEWEST_TABBED if "\t" in header else _FEWEST_COLUMNS
+    return _FEWEST_TABBED if "\t" in header and " " in header.strip() else _FEWEST_COLUMNS
 
 
 def _cells(line: str) -> list[str]:
