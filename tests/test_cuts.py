@@ -188,31 +188,7 @@ def rare_runs() -> list[Run]:
         thrown = 1.0 + (times - 1.0) * np.exp(-4 * x)
         thrown[0] = 0.3
         runs.append({"train_loss": thrown})
-    runs += sticks_beside_a_metric()
     return [Run.from_arrays(curves, metric_goal="max") for curves in runs]
-
-
-def sticks_beside_a_metric() -> list[dict[str, Any]]:
-    """A first loss of five times the next ones, and shares of right answers that make it a high one or not."""
-    x, curves = np.linspace(0, 1, 30), []
-
-    def add(first: float, wrong: float, near: float, kept: float) -> None:
-        loss = first / 5 * (1.0 - 0.5 * x)
-        loss[0] = first
-        right = 1.0 - near * (1.0 - (1.0 - kept) * x)
-        right[0] = 1.0 - wrong
-        curves.append({"train_loss": loss, "train_metric": right})
-
-    for share in np.geomspace(0.15, 8.0, 40):
-        add(share * 0.9, 0.9, 0.3, 0.3)
-        add(share * 0.6, 0.6, 0.3, 0.3)
-        add(share, 0.1, 0.05, 0.3)
-    for part in np.linspace(0.2, 0.95, 31):
-        add(1.0, 0.97, part, 0.3)
-        add(1.0, 0.6, 0.3, part)
-    for near in np.geomspace(0.004, 0.05, 20):
-        add(1.0, 0.6, near, 1.0)
-    return curves
 
 
 def rewrite(count: int = 40_000) -> None:

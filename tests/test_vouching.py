@@ -135,29 +135,3 @@ def test_what_a_late_drop_of_the_rate_gave_is_no_fall_that_goes_on() -> None:
     drops = 0.5 + 1.3 * np.exp(-12 * x) - 0.2 * (x > 0.85) + 0.003 * np.random.default_rng(0).normal(size=120)
     falls = 1.8 - x + 0.003 * np.random.default_rng(0).normal(size=120)
     assert against("undertrained", {"train_loss": drops}, {"train_loss": falls}) == [True, False]
-
-
-LEARNER = np.array([0.5166, 0.0169, 0.0079, 0.0051, 0.0037, 0.0029, 0.0024, 0.002, 0.0017, 0.0015, 0.0014, 0.0012])
-"""Means over the epochs of a small network that learnt ten classes fast."""
-
-RIGHT = 1 - np.array([0.13, 0.06, 0.03, 0.015, 0.008, 0.005, 0.004, 0.003, 0.002, 0.002, 0.001, 0.001])
-
-
-@pytest.mark.parametrize("unit", [1, 100])
-@pytest.mark.parametrize("name", ["train_metric", "val_metric"])
-def test_a_first_loss_that_pays_for_wrong_answers_is_no_high_one(name: str, unit: float) -> None:
-    losses = {"train_loss": LEARNER, "val_loss": np.append(LEARNER[1:], 0.0011)}
-    assert "high_initial_loss" in predict_pathology(losses).labels
-    curves = losses | {name: unit * RIGHT}
-    d = predict_pathology(curves)
-    assert "high_initial_loss" not in {*d.labels, *d.rule_labels}
-    assert against("high_initial_loss", curves) == [True]
-
-
-def test_a_first_loss_that_is_high_stays_so_beside_a_metric() -> None:
-    bad = np.concatenate([[9.0], LEARNER[1:]])
-    stays = np.r_[0.6, np.full(11, 0.94)]  # one class is that frequent, and nothing else is learnt
-    other = 30 * RIGHT  # no share of anything
-    worse = 1 - RIGHT
-    runs = [(bad, RIGHT), (LEARNER, stays), (LEARNER / 100, RIGHT), (LEARNER, other / 7), (LEARNER, worse)]
-    assert against("high_initial_loss", *({"train_loss": a, "train_metric": b} for a, b in runs)) == [False] * 5

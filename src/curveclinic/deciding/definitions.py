@@ -50,8 +50,6 @@ _STARTS_HIGH: Final = Program([train_symptoms.starts_high(Names())])
 
 _UNSEEN: Final = Program([val_symptoms.came_down_unseen(Names())])
 
-_PAYS_FOR_ERRORS: Final = Program([train_symptoms.pays_for_errors(Names())])
-
 _STUCK: Final = Program([train_symptoms.stuck_at_chance(Names())])
 
 
@@ -75,11 +73,6 @@ def starts_high_degree(q: Quantities) -> FloatArray:
 def unseen_degree(q: Quantities) -> FloatArray:
     """(n,) degree to which val came down before it was first evaluated."""
     return _degree(_UNSEEN, q)
-
-
-def pays_for_errors_degree(q: Quantities) -> FloatArray:
-    """(n,) degree to which a metric shows that the first loss is the price of wrong answers, and no high one."""
-    return _degree(_PAYS_FOR_ERRORS, q)
 
 
 def stuck_degree(q: Quantities) -> FloatArray:

@@ -283,23 +283,8 @@ def high_initial_loss(q: Names) -> Statement:
     )
     costly = all_of(above(q["first_over_chance"], 2.2, 3.2), above(q["first_over_near"], 1.3, 2.0))
     # where the price of chance is known, a first value near it is an ordinary one
-    ordinary = any_of(below(q["first_over_chance"], 1.5, 2.2), pays_for_errors(q))
+    ordinary = below(q["first_over_chance"], 1.5, 2.2)
     return any_of(all_of(stick, 1.0 - ordinary), costly)
-
-
-def pays_for_errors(q: Names) -> Statement:
-    """The first loss is less than three times the price of guessing, itself or for each wrong answer: `first_errors`.
-
-    What follows is learning: half of the answers are right by then, and many of the others become so. Where one class
-    is far more frequent than others, guessing it is right as often, but nothing more is learnt so soon.
-    """
-    return all_of(
-        any_of(below(q["first"], 1.4, 2.1), below(q["first_per_error"], 3.6, 4.2)),
-        # in the unit of a logarithm, or of a share
-        above(q["first_per_error"], 0.3, 0.5),
-        below(q["near_error"], 0.4, 0.6),
-        any_of(below(q["error_kept"], 0.6, 0.8), below(q["near_error"], 0.01, 0.02)),
-    )
 
 
 def starts_high(q: Names) -> Statement:

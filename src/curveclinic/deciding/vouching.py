@@ -5,10 +5,9 @@ was hardly measured anew, and is no sign of health. And one point is no trend: t
 spike.
 
 What the network finds against a plain fact: spikes where no inner point stands out, gradients that explode where no
-norm after the first ones is large, a first loss that is high though the next ones hardly lie below it or it is what
-wrong answers cost, a loss that falls by little of its level where it has none to compare with, a pattern that does not
-come again, a metric at odds with the loss that has been good all along beside a loss that does not rise, a fall at the
-end that has settled.
+norm after the first ones is large, a first loss that is high though the next ones hardly lie below it, a loss that
+falls by little of its level where it has none to compare with, a pattern that does not come again, a metric at odds
+with the loss that has been good all along beside a loss that does not rise, a fall at the end that has settled.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Final
 
 import numpy as np
 
-from curveclinic.deciding.definitions import pays_for_errors_degree
 from curveclinic.deciding.train_symptoms import KINK, TIMES
 from curveclinic.labels import COLUMN
 from curveclinic.measuring.quantities import Measured
@@ -57,8 +55,6 @@ _FAST: Final = 4.0
 _SHORT: Final = 100
 """Points from which a log is longer: there 2 % of the run are too many points to tell."""
 
-_LIKELY: Final = 0.5
-"""Degree from which a statement rather holds."""
 
 _GOES_ON: Final = 0.06
 """Pace of the last twelfth over that of the last fifth below which a fall has settled."""
@@ -137,8 +133,7 @@ def refuted(piece: Measured, found: BoolArray) -> BoolArray:
         if len(rows):
             out[rows, label] = ~_stands_out(piece.view.points.take(rows + channel * n))
     out[:, COLUMN["exploding_gradients"]] = ~((q["grad_burst"] >= _LARGER) | (q["grad_growth"] >= _LARGER))
-    if np.count_nonzero(found[:, COLUMN["high_initial_loss"]]):
-        out[:, COLUMN["high_initial_loss"]] = _is_no_stick(q) | (pays_for_errors_degree(q) >= _LIKELY)
+    out[:, COLUMN["high_initial_loss"]] = _is_no_stick(q)
     # level-relative clauses hold only where all values are above 0
     out[:, COLUMN["underfitting"]] = ~(q["t_positive"] > 0)
     out[:, COLUMN["undertrained"]] = _has_settled(q)

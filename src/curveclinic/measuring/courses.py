@@ -8,7 +8,6 @@ import numpy as np
 
 from curveclinic.labels import LOSSES
 from curveclinic.measuring.directions import PAIRS, course_of
-from curveclinic.measuring.first_errors import first_errors
 from curveclinic.measuring.gradients import gradient_quantities, schedule_quantities
 from curveclinic.measuring.levels import Level
 from curveclinic.measuring.measures import Cells
@@ -30,8 +29,6 @@ _AS_SHARE = 1.5
 _NEAR = 0.02
 """Share of the run after which the first loss should have met the ordinary descent."""
 
-_COLLAPSE = 1.5
-"""Times that level from which the first loss may have been too high at all."""
 
 _BESIDE = np.arange(-1, 2)[:, None, None]
 """(3, 1, 1) places before, at and after one."""
@@ -175,7 +172,6 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         ratios = np.array([over_near, near_over_last, first / chance, over_last, kink, leap, over_low, at_once])
         down = near + 0.1 * (first - near)
     ratios[:, (count < 4) | ~losses.positive[: batch.size]] = np.nan
-    collapsed_step = _collapsed_step(channel, down, losses.steps[: batch.size, -1])
     return {
         "first_over_near": ratios[0],
         "near_over_last": ratios[1],
@@ -188,8 +184,8 @@ def first_values(batch: Batch, losses: Cells) -> Quantities:
         "first_at_once": ratios[7],
         "first": first,
         "near": near,
-        "collapsed_step": collapsed_step,
-    } | first_errors(batch, first, collapsed_step, ratios[0] > _COLLAPSE)
+        "collapsed_step": _collapsed_step(channel, down, losses.steps[: batch.size, -1]),
+    }
 
 
 def _lowest_later(losses: Cells, n: int) -> FloatArray:
