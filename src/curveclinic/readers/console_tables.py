@@ -12,7 +12,7 @@ from curveclinic.readers.console_places import AXIS_COLUMN
 
 _FEWEST_COLUMNS = 3
 _FEWEST_TABBED = 2
-"""The same where tabs part names of several words, as Hugging Face's Trainer in a notebook does: Step, Training Loss."""
+"""The same where tabs part names of several words, as Hugging Face's Trainer in a notebook: Step, Training Loss."""
 
 _STARTS = re.compile(r"[\s#│┃]*(?:epoch|ep|e|step|iter\w*|batch|class)[\s│┃]", re.IGNORECASE)
 """How a header begins, for a quick look at each line."""
