@@ -38,12 +38,15 @@ def in_memory(columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
 
 
 def runs_by_door(rows: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Run]:
-    """Door -> the one run of rows, in memory, also sorted by their second column, and in files."""
+    """Door -> the one run of rows, in memory, also as lists by name or sorted by their second column, and in files."""
     frame = pd.DataFrame(rows)
+    lists = frame.to_dict("list")
     frame.to_csv(folder / "a.csv", index=False)
     frame.to_parquet(folder / "b.parquet")
     (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "d.json").write_text(json.dumps(lists))
     held = {
+        "lists": lists,
         "pandas": frame,
         "polars": pl.DataFrame(rows),
         "arrow": pa.Table.from_pylist(rows),

@@ -74,6 +74,9 @@ LAYOUTS = {
         "Epoch {e}: Verlust auf Trainingsdaten: {t:.4f}, Verlust auf Validierungsdaten: {v:.4f}\n",
         BOTH,
     ),
+    "prepositions without colons": ("Epoch {e}: loss on train {t:.4f}, loss on val {v:.4f}\n", BOTH),
+    "Russian without colons": ("Эпоха {e}: потери на обучении {t:.4f}, потери на валидации {v:.4f}\n", BOTH),
+    "French without colons": ("Epoch {e} perte d'entraînement {t:.4f}, perte de validation {v:.4f}\n", BOTH),
     "English with a preposition": ("Epoch {e}: loss on train: {t:.4f}, loss on validation set: {v:.4f}\n", BOTH),
     # an evaluation that does not say that it is one
     "PaddleOCR": (

@@ -100,8 +100,8 @@ def test_another_table_beside_that_of_the_training_is_none_of_its_sides(tmp_path
     assert [(run.run_id, run.format) for run in found] == [("train.csv", "csv")]
 
 
-@pytest.mark.parametrize("header", ["loss", "index,loss", "id,loss"])
-def test_the_losses_of_single_examples_are_no_validation(tmp_path, header):
+@pytest.mark.parametrize("header", ["loss", "index,loss", "id,loss", "step,loss"])
+def test_the_losses_of_single_examples_or_batches_are_no_validation(tmp_path, header):
     (tmp_path / "train.csv").write_text(table(TRAIN))
     rows = (f"{k},{0.1 + k % 7}\n" if "," in header else f"{0.1 + k % 7}\n" for k in range(400))
     (tmp_path / "test.csv").write_text(header + "\n" + "".join(rows))
@@ -230,6 +230,12 @@ def test_consoles_of_the_sides_of_one_run_are_read_together(tmp_path, train, val
         side: ([float(k) for k in range(12)], pytest.approx(losses.tolist(), abs=1e-6))
         for side, losses in (("train_loss", TRAIN), ("val_loss", VAL))
     }
+
+
+def test_the_console_of_a_test_batch_by_batch_is_no_validation(tmp_path):
+    (tmp_path / "train.log").write_text("".join(f"Epoch {k} loss {loss}\n" for k, loss in enumerate(TRAIN)))
+    (tmp_path / "test.log").write_text("".join(f"batch {k} loss {0.5 + k % 7 / 10}\n" for k in range(60)))
+    assert {item.run_id for item in read_runs([tmp_path])} == {"train.log", "test.log"}
 
 
 def test_a_console_of_both_sides_is_a_run_by_itself(tmp_path):

@@ -20,23 +20,16 @@ def rows_of(column, *sides):
     return [{"epoch": i, column: side, "loss": losses[side][i], "lr": 0.1} for i in range(20) for side in sides]
 
 
-def doors(rows, folder):
-    """Door -> the run of rows that tell their side, also as lists by name."""
-    lists = pd.DataFrame(rows).to_dict("list")
-    (folder / "d.json").write_text(json.dumps(lists))
-    return runs_by_door(rows, folder) | {"lists": predict_pathology(lists).run}
-
-
 @pytest.mark.parametrize("column", ["split", "Phase", "mode", "stage", "dataset", "set", "subset", "partition"])
 def test_rows_that_say_their_side_are_series_of_it(column, tmp_path):
-    for run in doors(rows_of(column, "train", "val", "test"), tmp_path).values():
+    for run in runs_by_door(rows_of(column, "train", "val", "test"), tmp_path).values():
         assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
         assert run.channels["train_loss"].steps.tolist() == run.channels["val_loss"].steps.tolist() == list(range(20))
         assert len(run.channels["lr"].values) == 20
 
 
 def test_test_rows_stand_in_where_there_is_no_validation(tmp_path):
-    for run in doors(rows_of("split", "train", "test"), tmp_path).values():
+    for run in runs_by_door(rows_of("split", "train", "test"), tmp_path).values():
         assert run.channels["val_loss"].values.tolist() == [v + 1 for v in VAL]
         assert "the test loss is taken for it" in " ".join(run.notes)
 
@@ -56,7 +49,7 @@ def test_each_of_many_runs_has_its_sides():
 @pytest.mark.parametrize("side", ["dev", "test"])
 def test_a_column_of_one_side_tells_none(side, tmp_path):
     rows = [row | {"val_loss": val, "stage": side} for row, val in zip(rows_of("stage", "train"), VAL, strict=True)]
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
     run = predict_pathology(pd.DataFrame(rows_of("stage", "train")).assign(stage=side)).run
     assert list(run.channels) == ["train_loss", "lr"]
@@ -70,7 +63,7 @@ def test_lines_of_json_that_are_all_of_the_validation_are(tmp_path):
 
 
 def test_the_column_that_tells_sides_is_the_one_of_both(tmp_path):
-    for run in doors(
+    for run in runs_by_door(
         [{"epoch": row["epoch"], "dataset": "dev", **row} for row in rows_of("split", "train", "val")], tmp_path
     ).values():
         assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
@@ -80,7 +73,7 @@ def test_a_loss_beside_one_that_says_its_side_stays(tmp_path):
     rows = [{"epoch": i, "phase": "train", "loss": TRAIN[i], "val_loss": None} for i in range(20)]
     for row in rows[4::5]:
         row |= {"phase": "val", "val_loss": VAL[row["epoch"]]}
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert run.channels["train_loss"].values.tolist() == TRAIN
         assert run.channels["val_loss"].values.tolist() == VAL[4::5]
 
@@ -89,7 +82,7 @@ def test_a_loss_beside_one_that_says_its_side_stays(tmp_path):
 def test_words_within_a_side_tell_it(side, tmp_path):
     rows = [{"epoch": 0, "stage": "sanity_check", "loss": 9.0}]
     rows += [row | {"stage": row["stage"].replace("val", side)} for row in rows_of("stage", "train", "val")]
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
     rows = [row | {"acc": row["loss"]} for row in rows]
     assert {"train_metric", "val_metric"} <= predict_pathology(rows).run.channels.keys()
@@ -110,7 +103,7 @@ LABELS = ["type", "Kind", "event", "tag", "data", "group", "name"]
 @pytest.mark.parametrize("column", LABELS)
 def test_a_column_of_many_meanings_tells_sides_where_every_loss_is_of_one(column, tmp_path):
     rows = rows_of(column, "train", "val")
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert (run.channels["train_loss"].values.tolist(), run.channels["val_loss"].values.tolist()) == (TRAIN, VAL)
         assert run.channels["train_loss"].steps.tolist() == run.channels["val_loss"].steps.tolist() == list(range(20))
     indexed = pd.DataFrame(rows).set_index([column, "epoch"])
@@ -121,7 +114,7 @@ def test_a_column_of_many_meanings_tells_sides_where_every_loss_is_of_one(column
 def test_a_column_of_many_meanings_tells_no_side_by_default(column, tmp_path):
     for other in ("", "saved"):
         rows = [row | {column: other if row[column] == "train" else "val"} for row in rows_of(column, "train", "val")]
-        for run in doors([row | {"epoch": k} for k, row in enumerate(rows)], tmp_path).values():
+        for run in runs_by_door([row | {"epoch": k} for k, row in enumerate(rows)], tmp_path).values():
             assert "val_loss" not in run.channels
             assert len(run.channels["train_loss"]) == 40
 
@@ -129,7 +122,7 @@ def test_a_column_of_many_meanings_tells_no_side_by_default(column, tmp_path):
 def test_words_beside_losses_that_say_their_side_move_nothing(tmp_path):
     rows = [{"epoch": i, "train_loss": TRAIN[i], "val_loss": VAL[i], "event": "", "acc": i / 20} for i in range(20)]
     rows[0]["event"], rows[9]["event"] = "training begins", "best validation so far"
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert [len(series) for series in run.channels.values()] == [20, 20, 20]
 
 
@@ -138,7 +131,7 @@ def test_rows_of_other_events_hold_no_loss(tmp_path):
     for row in rows_of("event", "train", "val"):
         rows.append(row | {"event": {"train": "train_step", "val": "validation"}[row["event"]]})
         rows.append({"epoch": row["epoch"], "event": "checkpoint", "loss": None, "lr": 0.1})
-    for door, run in doors(rows, tmp_path).items():
+    for door, run in runs_by_door(rows, tmp_path).items():
         assert run.channels["val_loss"].values.tolist() == VAL, door
         assert run.channels["train_loss"].values.tolist() == TRAIN
 
@@ -149,14 +142,14 @@ def test_rows_of_other_events_hold_no_loss(tmp_path):
 @pytest.mark.parametrize("spelt", [bool, int, float, lambda is_it: "yes" if is_it else "no"])
 def test_yes_and_no_tell_sides(column, yes, no, spelt, tmp_path):
     rows = [row | {column: spelt(row[column] == yes)} for row in rows_of(column, yes, no)]
-    for door, run in doors(rows, tmp_path).items():
+    for door, run in runs_by_door(rows, tmp_path).items():
         assert run.channels["train_loss"].values.tolist() == TRAIN, door
         assert run.channels["val_loss"].values.tolist() == VAL
 
 
 def test_a_loss_called_training_is_no_answer(tmp_path):
     rows = [{"epoch": i, "training": TRAIN[i], "valid_0": VAL[i], "loss": VAL[i]} for i in range(20)]
-    for run in doors(rows, tmp_path).values():
+    for run in runs_by_door(rows, tmp_path).values():
         assert list(run.channels) == ["train_loss"]
         assert run.channels["train_loss"].values.tolist() == VAL
 

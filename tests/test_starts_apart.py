@@ -41,6 +41,13 @@ def test_a_plateau_behind_a_high_first_value_is_a_slow_start(first):
     assert f"slow_start: judged without the first train_loss, {first:g}," in d.message
 
 
+@pytest.mark.parametrize("ups", [[0, 0, 0, 0, 0.02], [0, 0, 0.03, 0, 0.02]])
+def test_of_a_plateau_behind_a_low_first_value_nothing_is_left_out(ups):
+    loss = np.array([1.6, *(2.28 + np.array(ups)), 1.6, 1.0, 0.6, 0.5, 0.45, 0.43])
+    assert apart(loss) == {0: (1, True)}
+    assert "slow_start" in predict_pathology({"train_loss": loss}).labels
+
+
 @pytest.mark.parametrize("first", [23.0, 115.0])
 def test_a_fall_behind_a_high_first_value_goes_on(first):
     alone = predict_pathology({"train_loss": FALLS})

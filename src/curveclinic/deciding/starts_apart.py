@@ -36,7 +36,10 @@ _BELOW: Final = 0.9
 """Share of the next three values up to which the first one lies below them all."""
 
 _TOP: Final = 6
-"""Points among which a low start is over: at the highest of them."""
+"""Points among which a low start is over..."""
+
+_UP: Final = 0.95
+"""...at the first of at least this share of the highest: those of a plateau behind it are no part of the start."""
 
 _SAID: Final = ("degree", "present", "onset", "end", "severity")
 """What the rules say of a label."""
@@ -105,7 +108,7 @@ def starts_apart(batch: Batch) -> StartsApart:
         far = high & (second > 0) & (first >= _FAR * second)
     low = (first > 0) & (first <= _BELOW * early[1:4].min(axis=0))
     some = high | low
-    count = np.where(low, early.argmax(axis=0), 1)
+    count = np.where(low, (early >= _UP * early.max(axis=0)).argmax(axis=0), 1)
     return StartsApart(rows[some], count[some], low[some], far[some])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from curveclinic.intake.naming import parse
 from curveclinic.intake.run_columns import numbered
@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
 _LABEL_COLUMNS: Final = ("tag", "metric", "metric_name", "name", "key", "variable", "attribute_path")
 _VALUE_COLUMNS: Final = ("value", "float_value")
+
+
+def may_label(name: str) -> bool:
+    """Whether a column may name what is measured."""
+    return name.strip().lower() in _LABEL_COLUMNS
+
+
+def is_long(columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether one of some columns holds values, and another the name of each in texts."""
+    if not any(name.strip().lower() in _VALUE_COLUMNS for name in columns):
+        return False
+    return any(may_label(name) and all(isinstance(cell, str) for cell in cells) for name, cells in columns.items())
 
 
 def labels_in(names: Iterable[str], columns: Mapping[str, Column]) -> list[str]:

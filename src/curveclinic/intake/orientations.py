@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from curveclinic.intake.cells import flatten, is_mapping
+from curveclinic.intake.long_tables import is_long, may_label
 from curveclinic.intake.naming import parse
 from curveclinic.intake.sides import is_side_column, may_tell_side, names_both
 from curveclinic.intake.step_names import is_log_axis
@@ -31,7 +32,7 @@ def rows_held(data: Any) -> list[Row] | None:
     These are a Hugging Face `TrainerState` or its JSON, but for the summary at its end; CatBoost's own JSON; pandas'
     orients "index" ({"1": {"loss": 0.5}}, also of "epoch_1"), "split" ({"columns": ["loss"], "data": [[0.5]]}),
     "table" ({"schema": ..., "data": [{"loss": 0.5}]}); columns of which one says the side of each row
-    ({"split": ["val"], "loss": [0.5]}).
+    ({"split": ["val"], "loss": [0.5]}), or what it measures ({"metric": ["loss"], "value": [0.5]}).
     """
     if not is_mapping(data):
         rows = getattr(data, "log_history", None)
@@ -46,7 +47,7 @@ def rows_held(data: Any) -> list[Row] | None:
     elif "schema" in data and "data" in data:
         rows = data["data"]
     else:
-        rows = _sided_rows(data) if any(isinstance(name, str) and may_tell_side(name) for name in data) else None
+        rows = _told_rows(data) if any(isinstance(name, str) and _may_tell(name) for name in data) else None
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return None
     return [row for row in rows if SUMMARY not in row] or None
@@ -106,21 +107,26 @@ def _split_rows(columns: Any, data: Any) -> list[Row] | None:
     return [dict(zip(map(str, columns), row, strict=True)) for row in data]
 
 
-def _sided_rows(data: Row) -> list[Row] | None:
-    """The rows of columns, of which one says their side in texts, or by yes and no."""
+def _may_tell(name: str) -> bool:
+    return may_tell_side(name) or may_label(name)
+
+
+def _told_rows(data: Row) -> list[Row] | None:
+    """The rows of columns, of which one says their side in texts, or by yes and no, or what their values are."""
     columns = {
-        name: cells
+        str(name): cells
         for name, cells in data.items()
         if hasattr(cells, "__len__") and not isinstance(cells, (str, Mapping))
     }
-    if not any(map(_tells_side, columns, columns.values())) or len(set(map(len, columns.values()))) > 1:
+    is_told = any(map(_tells_side, columns, columns.values())) or is_long(columns)
+    if not is_told or len(set(map(len, columns.values()))) > 1:
         return None
     return [dict(zip(columns, row, strict=True)) for row in zip(*map(list, columns.values()), strict=True)]
 
 
-def _tells_side(name: Any, cells: Sequence[Any]) -> bool:
+def _tells_side(name: str, cells: Sequence[Any]) -> bool:
     """Whether a column says the side of each row: in texts, or by a name that means much else for both sides."""
-    if not isinstance(name, str) or not may_tell_side(name):
+    if not may_tell_side(name):
         return False
     if is_side_column(name):
         return all(isinstance(cell, str) for cell in cells)

@@ -51,7 +51,8 @@ _PRINTED = re.compile(
     r"|perte|p[eé]rdida|perda|perdita|verlust)"
     r"\w{0,60}['\"]?"
     r"(?:[^\d\n]{0,40}[:=>][ \t]*|[^\n]{1,40}?(?:[:=>]|\bis)[ \t]{1,9}"
-    r"|(?: (?:train(?:ing)?|val(?:id(?:ation)?)?|test|value))?[ \t\-]{1,9})['\"]?(?:tensor\()?[+\-.\dni]"
+    r"|(?:(?: (?:on|en|su|auf|na|no|de|di))? (?:train|val|test|entr|trein|addestr|allena|appren)\w{0,12}(?: set)?)?"
+    r"[ \t\-]{1,9})['\"]?(?:tensor\()?[+\-.\dni]"
 )
 _TABLE = re.compile(
     r"^[ \t#│┃]*(?:epoch|step|iter\w*|e[ \t]+#)[ \t│┃][^:\n]*(?:loss|box)", re.IGNORECASE | re.MULTILINE

@@ -61,17 +61,18 @@ def side_of(path: str) -> str:
 def together(paths: Iterable[str]) -> list[str]:
     """Returns those of some files that are the tables of one run, that of the training first; none if they are not.
 
-    Without steps an evaluation of more rows than the training has results, such as the loss of each example.
+    An evaluation of more rows than the training that does not count as that does has results, such as the loss of each
+    batch of a test.
     """
     found = {path: look for path in paths if (look := _look(path)) and look.losses}
     train = [path for path in found if SPLITS[side_of(path)] == _TRAIN]
     if len(train) != 1:
         return []
-    losses, n_rows = found[train[0]].losses, found[train[0]].n_rows
+    first = found[train[0]]
     others = [
         path
         for path, look in found.items()
-        if path not in train and look.losses & losses and (look.is_counted or look.n_rows <= n_rows)
+        if path not in train and look.losses & first.losses and (look.axes & first.axes or look.n_rows <= first.n_rows)
     ]
     return [*train, *others] if others else []
 
@@ -140,12 +141,12 @@ class _Look:
 
     Attributes:
         losses: its losses, but for their side; none where one is not of the file's side.
-        is_counted: whether it has a column of steps; the numbers of its rows are none.
+        axes: what its steps count; the numbers of its rows are none.
         n_rows: how many rows it has, about.
     """
 
     losses: frozenset[tuple[object, ...]]
-    is_counted: bool
+    axes: frozenset[str]
     n_rows: float
 
 
@@ -161,15 +162,15 @@ def _look(path: str) -> _Look | None:
     names: list[str]
     if isinstance(content, Grid):
         names, n_rows = list(content.columns), content.n_rows
-        is_counted = any(is_counter(name) and axis_key(name) not in ROW_NUMBERS for name in names)
+        axes = {axis_key(name) for name in names if is_counter(name)}.difference(ROW_NUMBERS)
     else:
         names, n_rows = list(content), max((len(values) for _, values in content.values()), default=0)
-        is_counted = any(steps is not None for steps, _ in content.values())
+        axes = {"" for steps, _ in content.values() if steps is not None}
     named, _ = named_by_file(dict.fromkeys(names), path)
     losses = [known for known in map(parse, named) if known.may_be_loss]
     if not all(_is_of(known, side) for known in losses):
         return None
-    return _Look(frozenset((k.rank, k.component) for k in losses), is_counted, n_rows / share)
+    return _Look(frozenset((k.rank, k.component) for k in losses), frozenset(axes), n_rows / share)
 
 
 def _is_of(loss: Name, side: str) -> bool:
