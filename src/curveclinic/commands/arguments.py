@@ -155,9 +155,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
         description="Reads the training loss on a few samples that never change and says whether it went to nothing.",
     )  # fmt: skip
     few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
-    few.add_argument(
-        "--floor", type=float, default=0.0, metavar="X", help="least loss that is possible (default: 0)"
-    )
+    few.add_argument("--floor", type=float, default=0.0, metavar="X", help="least loss that is possible (default: 0)")
 
 
 def _reading_options() -> argparse.ArgumentParser:
