@@ -48,6 +48,11 @@ LAYOUTS = {
         "Epoch {e} Loss: {t:.4f} Accuracy (%): {f:.2f} Val Loss: {v:.4f} Val Accuracy (%): {h:.2f}\n",
         "train_loss val_loss train_metric val_metric",
     ),
+    "shares between bars": (
+        "Epoch {e} | Train Loss: {t:.4f} | Train Acc: {f:.4f}% | Val. Loss: {v:.4f} | Val. Acc: {h:.4f} % | 3.2s\n"
+        "mAP50: 100%|███| 4/4 [00:01<00:00]\nmAP50: 0% |     | 0/4\nmAP50: 25% |##   |\nmAP50: 100%| 4/4\n",
+        "train_loss val_loss train_metric val_metric",
+    ),
     # other languages
     "Chinese": (
         "Epoch {e}/24:\n  训练损失: {t:.4f} | 训练准确率: {f:.4f}\n"

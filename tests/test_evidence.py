@@ -84,6 +84,16 @@ def test_a_loss_that_is_not_learning_is_told_by_its_medians():
     assert say("not_learning", {"train_loss": loss}).startswith("train loss fell from 2.1 to 1.97 over 60 points")
 
 
+def test_beside_a_loss_that_is_not_learning_its_metric_is_told():
+    loss = np.r_[2.5, np.full(29, 2.3)]
+    still, risen = (
+        say("not_learning", {"train_loss": loss, "val_metric": metric})
+        for metric in (np.full(30, 0.1), np.linspace(0.1, 0.4, 30))
+    )
+    assert still.endswith("by 0; val metric stayed at about 0.1")
+    assert risen.endswith("by 0; val metric rose from 0.1 to 0.4")
+
+
 def test_overfitting_beside_a_train_loss_that_rose_a_little_does_not_say_that_it_rose():
     train = decay(30, 2.0, 0.1)
     train[-1] = 0.15

@@ -144,7 +144,8 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
         description="Says whether the first loss is that of a guess, and what makes it larger or smaller.",
     )  # fmt: skip
     first.add_argument("value", type=float, metavar="VALUE", help="mean loss of the untrained model")
-    first.add_argument("--loss", choices=LOSS_NAMES, default=LOSS_NAMES[0], help="which loss it is")
+    loss_help = f"which loss it is (default: {LOSS_NAMES[0]})"
+    first.add_argument("--loss", choices=LOSS_NAMES, default=LOSS_NAMES[0], help=loss_help)
     first.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
     first.add_argument("--target-variance", type=float, metavar="X", help="variance of the targets of a regression")
     first.add_argument("--batch-size", type=_count, metavar="N", help="samples of a batch")
@@ -154,7 +155,7 @@ def _add_checks(check: argparse.ArgumentParser) -> None:
         description="Reads the training loss on a few samples that never change and says whether it went to nothing.",
     )  # fmt: skip
     few.add_argument("--num-classes", type=_class_count, metavar="N", help="number of classes of a classifier")
-    few.add_argument("--floor", type=float, default=0.0, metavar="X", help="lowest value the loss can reach (0)")
+    few.add_argument("--floor", type=float, default=0.0, metavar="X", help="least loss that is possible (default: 0)")
 
 
 def _reading_options() -> argparse.ArgumentParser:

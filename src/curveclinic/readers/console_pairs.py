@@ -22,8 +22,8 @@ NUMBER: Final = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(
 _COMMAS = r"(?:(?:,\d+)+(?:\.\d+)?(?:[eE][+-]?\d+)?)?"
 """What a comma within a number leads to; whether it is within one, the numbers of the log tell together."""
 WRITTEN: Final = rf"(?:{NUMBER}){_COMMAS}"
-_END = r"(?!\w|:\S|\.\w|\+\d|%\s*(?:\||\d+/\d))"
-"""No number ends within a word or a time, nor is it how far a bar is: `mAP50: 100%|███| 4/4`."""
+_END = r"(?!\w|:\S|\.\w|\+\d|%\s*(?:\|(?!\s+(?!\d+/\d)\w|[^\W\d])|\d+/\d))"
+"""No number ends within a word or a time, nor is it how far a bar is: `mAP50: 100%|███| 4/4`, but `acc: 9% | lr 1`."""
 
 _PAIR = re.compile(
     r"(?<![\w@./\-])(?P<name>[A-Za-z_][\w@./\-]{0,60}(?: [A-Za-z_][\w@./\-]{0,60}){0,3})['\"]?"

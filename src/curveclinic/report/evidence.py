@@ -129,9 +129,11 @@ def _not_learning(case: _Case) -> str:
     train = case["train_loss"]
     if train is None:
         return ""
+    metric = case.metric
+    beside = "" if metric is None else f"; {metric.name} {change(metric.early, metric.end)}"
     return (
         f"train loss {change(train.early, train.end)} over {counted(len(train.values), 'point')}; a point differs from "
-        f"its neighbours by {value(train.jitter())}"
+        f"its neighbours by {value(train.jitter())}{beside}"
     )
 
 
