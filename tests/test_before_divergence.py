@@ -39,3 +39,17 @@ def test_a_blow_up_alone_is_no_overfitting(at: int) -> None:
 def test_it_is_the_same_in_a_batch_and_beside_others() -> None:
     runs = [blows_up(at=at, rise=rise) for at, rise in ((28, 0.0), (28, 1.0), (EPOCHS, 1.0), (3, 1.0))]
     assert [d.labels for d in predict_pathology(runs)] == [predict_pathology(run).labels for run in runs]
+
+
+@pytest.mark.parametrize("at", [6, 22, 34])
+@pytest.mark.parametrize("lead", [1, 2])
+def test_a_val_that_blows_up_before_train_does_is_no_overfitting(at: int, lead: int) -> None:
+    run = blows_up(at=at, rise=0.0)
+    run["val_loss"][at - lead + 1 :] = 6.0
+    assert "overfitting" not in predict_pathology(run).labels
+
+
+def test_a_val_that_is_lower_later_had_not_turned() -> None:
+    run = blows_up(at=28, rise=1.0)
+    run["val_loss"][29] = 0.3
+    assert predict_pathology(run).labels == ("divergence",)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.rules import RuleOpinion
@@ -17,13 +18,16 @@ from curveclinic.deciding.starts_apart import LookedPast, starts_apart
 from curveclinic.deciding.stopping import READ
 from curveclinic.deciding.vouching import lone_rise, without_last_val
 from curveclinic.labels import COLUMN
-from curveclinic.ragged import Batch, BoolArray, IntArray
+from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
 from curveclinic.records import taken
 
 if TYPE_CHECKING:
     from curveclinic.deciding.classifier import Classifier
 
 _DECIDED: Final = ("probability", "present", "model_probability", "by_rule", "onset", "end", "severity")
+_FEWEST: Final = 4
+"""Val points before a divergence from which it may be told that only the last one has risen."""
+
 _BY_RULES: Final = ("degree", "present", "onset")
 """What of verdicts and of the rules' opinion is that of the earlier points where these are judged."""
 
@@ -74,22 +78,36 @@ def lone_rises(
 def before_divergence(
     batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None
 ) -> Earlier | None:
-    """What was thought, before they diverged, of the runs that overfitted up to there."""
+    """What was thought, before they diverged, of the runs that overfitted up to there.
+
+    Not where val has risen at its last point alone, nor where it is lower later.
+    """
     j, diverged = COLUMN["overfitting"], COLUMN["divergence"]
     since = verdicts.onset[:, diverged]
     late = verdicts.present[:, diverged] & np.isfinite(since) & rules.checked[:, j]
     rows = (late & ~verdicts.present[:, j]).nonzero()[0]
     if not len(rows):
         return None
-    some, since = batch.take(rows), since[rows]
+    some, since = batch.take(rows), logged_steps(batch, {}, rows, since[rows])
     channels = {
         name: channel.where(channel.steps < since.repeat(channel.lengths)) for name, channel in some.channels.items()
     }
-    before = opinions_on(replace(some, channels=channels), classifier)
+    earlier = replace(some, channels=channels)
+    before = opinions_on(earlier, classifier)
     then = before.merged()
     then.end[:, j] = since
+    lone = lone_rise(earlier, then.present[:, j], fewest=_FEWEST)  # as likely it has blown up already
+    then.present[list(lone), j] = False
     found = then.present[:, j].nonzero()[0]
+    found = found[_lowest(earlier, found) <= _lowest(some, found)]
     return Earlier(rows[found], taken(then, found), taken(before.rules, found))
+
+
+def _lowest(batch: Batch, rows: IntArray) -> FloatArray:
+    """(m,) smallest finite val loss of some runs, which all have one."""
+    val = batch.channels["val_loss"].take(rows).finite()
+    lowest: FloatArray = np.minimum.reduceat(val.values, val.offsets[:-1]) if len(rows) else np.zeros(0)
+    return lowest
 
 
 def look_past(batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None) -> LookedPast:

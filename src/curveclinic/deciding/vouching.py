@@ -90,10 +90,16 @@ def frozen_validation(batch: Batch, among: BoolArray) -> dict[int, str]:
     }
 
 
-def lone_rise(batch: Batch, among: BoolArray) -> dict[int, str]:
-    """Returns row -> what is odd, for those of some (n,) runs whose val loss stood low until its last point."""
+def lone_rise(batch: Batch, among: BoolArray, *, fewest: int = _FEWEST) -> dict[int, str]:
+    """Returns row -> what is odd, for those of some (n,) runs whose val loss stood low until its last point.
+
+    Args:
+        batch: n runs.
+        among: (n,) the runs asked about.
+        fewest: val points from which one is told.
+    """
     val = batch.channels["val_loss"]
-    rows = (among & (val.lengths >= _FEWEST)).nonzero()[0]
+    rows = (among & (val.lengths >= fewest)).nonzero()[0]
     if not len(rows):
         return {}
     first, last = val.offsets[rows], val.offsets[rows + 1] - 1
