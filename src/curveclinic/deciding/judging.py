@@ -34,7 +34,7 @@ from curveclinic.deciding.opinions import Opinions, opinions_on
 from curveclinic.deciding.rules import RuleOpinion, why_unchecked, without
 from curveclinic.deciding.second_looks import before_divergence, lone_rises, look_past
 from curveclinic.deciding.spans import PEAKS
-from curveclinic.deciding.starts_apart import LookedPast, looked_past_notes
+from curveclinic.deciding.starts_below import LookedPast, looked_past_notes
 from curveclinic.deciding.stopping import stops
 from curveclinic.deciding.vouching import frozen_validation
 from curveclinic.labels import CHANNELS, COLUMN, LABELS, LOSSES, TRAITS

@@ -1,6 +1,6 @@
 """Runs that are judged once more without some of their points, and what of that stands.
 
-What a last point of val, a divergence or a first value apart from the rest shows would hide what came before or after.
+What a last point of val, a divergence or first values below the rest show would hide what came before or after.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from curveclinic.deciding.logged import logged_steps
 from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.opinions import opinions_on
 from curveclinic.deciding.rules import RuleOpinion
-from curveclinic.deciding.starts_apart import LookedPast, starts_apart
+from curveclinic.deciding.starts_below import LookedPast, starts_below
 from curveclinic.deciding.stopping import READ
 from curveclinic.deciding.vouching import lone_rise, without_last_val
 from curveclinic.labels import COLUMN
@@ -111,8 +111,8 @@ def _lowest(batch: Batch, rows: IntArray) -> FloatArray:
 
 
 def look_past(batch: Batch, verdicts: Verdicts, rules: RuleOpinion, classifier: Classifier | None) -> LookedPast:
-    """Asks again about the runs that begin apart from what follows, and puts what is thought of the rest in place."""
-    starts = starts_apart(batch)
+    """Asks again about the runs that begin below what follows, and puts what is thought of the rest in place."""
+    starts = starts_below(batch)
     if not len(starts.rows):
         return {}
     rest = opinions_on(starts.looked_past(batch), classifier)

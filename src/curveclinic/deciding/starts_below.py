@@ -1,8 +1,8 @@
-"""A first train loss that stands apart from what follows, and what is said of a run without it.
+"""A train loss that begins below what follows, and what is said of a run without that start.
 
-One value far above all others makes the rest of the fall a small share of the whole, and hides a plateau; values below
-the next ones, as of a mean begun at 0 or of part of a window, make a jump of what follows them. Whether a run was
-stopped too early, began with a plateau or jumps is therefore asked again of the rest.
+Such values, as of a mean begun at 0 or of part of a window, make a jump of what follows them. Whether a run was stopped
+too early, began with a plateau or jumps is therefore asked again of the rest. Of a first value far above the others it
+is not: which one stands apart so changes with how many points are logged, and so would the answer.
 """
 
 from __future__ import annotations
@@ -18,19 +18,10 @@ from curveclinic.deciding.merge import Verdicts
 from curveclinic.deciding.rules import LOSERS, RuleOpinion
 from curveclinic.labels import COLUMN, LABELS
 from curveclinic.phrases import value
-from curveclinic.ragged import Batch, BoolArray, FloatArray, IntArray
+from curveclinic.ragged import Batch, FloatArray, IntArray
 
 _FEWEST: Final = 8
 """Finite points from which the first one is told from the rest."""
-
-_NEXT: Final = 4
-"""Points after the first that tell whether it stands apart from above."""
-
-_WANDER: Final = 0.15
-"""Share of the fall from the first value to the second within which the next ones lie."""
-
-_FAR: Final = 2.5
-"""Times the second value from which the first is no part of the fall that the rest is measured by."""
 
 _BELOW: Final = 0.9
 """Share of the next three values up to which the first one lies below them all."""
@@ -49,20 +40,16 @@ LookedPast = Mapping[int, Mapping[int, int]]
 
 
 @dataclass(eq=False)
-class StartsApart:
+class StartsBelow:
     """First points of train that are looked past.
 
     Attributes:
         rows: (m,) runs.
         count: (m,) how many finite points these are.
-        low: (m,) they lie below what follows, otherwise above.
-        far: (m,) they lie far above.
     """
 
     rows: IntArray
     count: IntArray
-    low: BoolArray
-    far: BoolArray
 
     def looked_past(self, batch: Batch) -> Batch:
         """Returns these m runs of a batch without the points."""
@@ -78,9 +65,8 @@ class StartsApart:
         """
         present, again = verdicts.present[self.rows], rest.present
         added, gone = np.zeros_like(again), np.zeros_like(again)
-        added[:, COLUMN["slow_start"]] = True
-        added[:, COLUMN["undertrained"]] = self.low | self.far
-        gone[:, [COLUMN["slow_start"], COLUMN["loss_spikes"]]] = self.low[:, None]
+        added[:, [COLUMN["slow_start"], COLUMN["undertrained"]]] = True
+        gone[:, [COLUMN["slow_start"], COLUMN["loss_spikes"]]] = True
         for winner, losers in LOSERS:
             added[:, losers] &= ~present[:, winner, None]
         cells = ((added & again & ~present) | (gone & present & ~again)) & rules.checked[self.rows] & of_rest.checked
@@ -97,19 +83,14 @@ class StartsApart:
         return out
 
 
-def starts_apart(batch: Batch) -> StartsApart:
-    """Finds the runs that begin apart from what follows."""
+def starts_below(batch: Batch) -> StartsBelow:
+    """Finds the runs that begin below what follows."""
     loss = batch.channels["train_loss"].finite()
     rows = (loss.lengths >= _FEWEST).nonzero()[0]
     early = loss.values[loss.offsets[rows] + np.arange(_TOP)[:, None]]
-    first, second = early[0], early[1]
-    with np.errstate(over="ignore"):
-        high = np.ptp(early[1 : 1 + _NEXT], axis=0) < _WANDER * (first - second)
-        far = high & (second > 0) & (first >= _FAR * second)
-    low = (first > 0) & (first <= _BELOW * early[1:4].min(axis=0))
-    some = high | low
-    count = np.where(low, (early >= _UP * early.max(axis=0)).argmax(axis=0), 1)
-    return StartsApart(rows[some], count[some], low[some], far[some])
+    low = (early[0] > 0) & (early[0] <= _BELOW * early[1:4].min(axis=0))
+    early = early[:, low]
+    return StartsBelow(rows[low], (early >= _UP * early.max(axis=0)).argmax(axis=0))
 
 
 def looked_past_notes(batch: Batch, past: LookedPast) -> dict[int, tuple[str, ...]]:
@@ -121,6 +102,6 @@ def _note(columns: Mapping[int, int], values: FloatArray) -> str:
     labels, count = " and ".join(LABELS[j] for j in columns), max(columns.values())
     first = value(float(values[np.isfinite(values)][0]))
     points = (
-        f"first train_loss, {first}, which stands" if count == 1 else f"first {count} values of train_loss, which stand"
+        f"first train_loss, {first}, which lies" if count == 1 else f"first {count} values of train_loss, which lie"
     )
-    return f"{labels}: judged without the {points} apart from what follows"
+    return f"{labels}: judged without the {points} below what follows"
