@@ -78,9 +78,23 @@ LAYOUTS = {
         "".join(
             (f"step {i}: train loss {3 - i / 1e3:.4f}, val loss {3.5 - i / 1e3:.4f}\n" if i % 100 == 0 else "")
             + f"iter {i}: loss {2.9 - i / 1e3:.4f}, time 12.34ms, mfu 1.20%\n"
-            for i in range(0, 210, 10)
+            for i in range(0, 710, 10)
         ),
-        {"train_loss": ([0, 100, 200], [3, 2.9, 2.8]), "val_loss": ([0, 100, 200], [3.5, 3.4, 3.3])},
+        {
+            "train_loss": (list(range(0, 710, 100)), [3, 2.9, 2.8, 2.7, 2.6, 2.5, 2.4, 2.3]),
+            "val_loss": (list(range(0, 710, 100)), [3.5, 3.4, 3.3, 3.2, 3.1, 3.0, 2.9, 2.8]),
+        },
+    ),
+    "nanoGPT, seldom evaluated": (
+        "".join(
+            (f"step {i}: train loss {3 - i / 1e3:.4f}, val loss {3.5 - i / 1e3:.4f}\n" if i % 100 == 0 else "")
+            + f"iter {i}: loss {2.9 - i / 1e3:.4f}, time 12.34ms, mfu 1.20%\n"
+            for i in range(0, 260, 50)
+        ),
+        {
+            "train_loss": ([0, 50, 100, 150, 200, 250], [2.9, 2.85, 2.8, 2.75, 2.7, 2.65]),
+            "val_loss": ([0, 100, 200], [3.5, 3.4, 3.3]),
+        },
     ),
     "llm.c": (
         "".join(

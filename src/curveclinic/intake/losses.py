@@ -31,8 +31,8 @@ _SUMMED = 0.9
 _FEWEST_SUMS = 5
 """Points below which sums may be chance."""
 
-_MIN_EPOCH_POINTS = 8
-"""An `_epoch` series shorter than this says less than the `_step` series beside it."""
+_FEWEST_MEANS = 8
+"""A series of the means of epochs or evaluations that is shorter says less than that of single steps beside it."""
 
 TEST_NOTE = "no validation loss is logged; the test loss is taken for it"
 
@@ -125,12 +125,15 @@ def _standing_in(test: list[Name], train: Sequence[Name], val: Sequence[Name]) -
 def _train_side(lossy: Sequence[Name], size: Mapping[str, int]) -> list[Name]:
     """Losses of the training set; a bare `loss` counts unless a real `train_loss` series is beside it.
 
-    Hugging Face logs `loss` all along and one final `train_loss`, the average of the run.
+    Hugging Face logs `loss` all along and one final `train_loss`, the average of the run; nanoGPT
+    logs one at each evaluation.
     """
     named = [n for n in lossy if n.split == "train"]
     bare = [n for n in lossy if n.split == ""]
     longest_bare = max((size[n.raw] for n in bare), default=0)
-    total = any(n.rank == Rank.LOSS and not n.component and size[n.raw] >= min(3, longest_bare) for n in named)
+    total = any(
+        n.rank == Rank.LOSS and not n.component and size[n.raw] >= min(_FEWEST_MEANS, longest_bare) for n in named
+    )
     bare_total = any(n.is_loss and not n.component for n in bare)
     if named and (total or not bare_total):
         return named
@@ -210,6 +213,6 @@ def by_cadence(names: Sequence[Name], size: Mapping[str, int], n_val: int) -> Na
     if len(names) == 1:
         return names[0]
     epoch = next((n for n in names if n.cadence == "epoch"), None)
-    if epoch and size[epoch.raw] >= _MIN_EPOCH_POINTS and 0 < n_val <= 1.5 * size[epoch.raw]:
+    if epoch and size[epoch.raw] >= _FEWEST_MEANS and 0 < n_val <= 1.5 * size[epoch.raw]:
         return epoch
     return max(names, key=lambda n: (size[n.raw], n.cadence != "step"))
