@@ -164,7 +164,7 @@ def of_divergence(run, said):
 
 def of_not_learning(run, said):
     _, train = points(run, "train_loss")
-    count, jitter = read(r"over # points; .* by #$", said)
+    count, jitter = read(r"over # points; .* by #(?:; (?:train|val) metric .*)?$", said)
     assert float(count.replace(",", "")) == len(train)
     assert near(jitter, middle(np.abs(train[1:-1] - (train[:-2] + train[2:]) / 2)), 3)
 
