@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 
 _PRICED: Final = np.isin(LABELS, PRICED)
 _OVERFITTING: Final = np.isin(LABELS, "overfitting")
-_OF_TURNED: Final = np.isin(LABELS, ("overfitting", "no_generalization"))
-_OF_STUCK: Final = np.isin(LABELS, "not_learning")
 _SEVERITY_BY_RULE: Final = np.isin(LABELS, sorted(BY_MEASURE))
+
+_SEEN_BY_RULES: Final = (
+    (STUCK, COLUMN["not_learning"], np.isin(LABELS, "not_learning")),
+    # of a descent that was not evaluated the network sees none
+    (UNSEEN, COLUMN["overfitting"], np.isin(LABELS, ("overfitting", "no_generalization"))),
+)
+"""What is 1 where rules see more than the network; the label they find there; (20,) the labels that are theirs then."""
 
 _DEGREES: Final = np.array([0.0, PRESENT, 1.0])
 _PROBABILITIES: Final = np.array([0.02, 0.5, 0.9])
@@ -81,10 +86,9 @@ def merge(
         return Verdicts(probability, rules.present, every, unknown, rules.onset, rules.end, rules.severity)
     few = few_for_network(counts)[:, None] | few_evaluations(counts)[:, None] & _OVERFITTING
     priced = np.isfinite(rules.quantities[PRICE])[:, None] & _PRICED
-    stuck = (rules.present[:, COLUMN["not_learning"]] & (rules.quantities[STUCK] >= 1.0))[:, None] & _OF_STUCK
-    # of a descent that was not evaluated the network sees none
-    turned = (rules.present[:, COLUMN["overfitting"]] & (rules.quantities[UNSEEN] >= 1.0))[:, None] & _OF_TURNED
-    by_rule = few | _left_to_rules(decided_by_rule) | priced | stuck | turned
+    by_rule = few | _left_to_rules(decided_by_rule) | priced
+    for quantity, label, theirs in _SEEN_BY_RULES:
+        by_rule |= (rules.present[:, label] & (rules.quantities[quantity] >= 1.0))[:, None] & theirs
     onset, end = _span(rules, network, by_rule)
     ours = by_rule | _SEVERITY_BY_RULE
     judged = rules.checked & ~few
